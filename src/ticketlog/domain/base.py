@@ -1,0 +1,238 @@
+"""What every aggregate is made of: events, commands, refusals, the facts around a decision.
+
+An aggregate is three pure functions (`initial`, `decide`, `evolve`) over frozen values.
+`decide` may refuse; `evolve` never fails and never judges, so a rule that is tightened
+today can't make yesterday's stream unreadable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Literal,
+    NamedTuple,
+    Self,
+    TypeAlias,
+)
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def instant(text: str) -> int:
+    """Microseconds since 1970 UTC of an ISO 8601 time with zone. Raises ValueError."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} has no time zone; write it as 2026-01-31T09:00:00Z")
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def iso(moment: int) -> str:
+    """The one way a time is written in records: UTC, microseconds, fixed width."""
+    return (_EPOCH + timedelta(microseconds=moment)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _to_instant(value: object) -> object:
+    if isinstance(value, str):
+        return instant(value)
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise ValueError("a time needs a zone")
+        return (value - _EPOCH) // _MICROSECOND
+    return value
+
+
+Instant = Annotated[
+    int,
+    BeforeValidator(_to_instant),
+    PlainSerializer(iso, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+"""Microseconds since 1970 UTC; an ISO time in records. Accepts aware datetimes and ISO text."""
+
+Seconds: TypeAlias = int
+Key = Annotated[
+    str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")
+]
+"""The id of a thing in the settings or of a stream's subject: printable, at most 100 characters."""
+Line = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00\r\n]+$")]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=200_000)]
+
+
+@dataclass(frozen=True)
+class Personal:
+    """Marks a field that holds personal data; the record wraps its value per person.
+
+    The person is the one named by the event's `data_subject` field.
+    """
+
+
+class Event(BaseModel):
+    """One fact in the past tense.
+
+    A field's default is only ever None, False or empty, and a field at its default is left
+    out of the record, so that what an absent field means can never change.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    NAME: ClassVar[str]
+    ASPECT: ClassVar[str] = ""
+    """What of the aggregate it changes: a command that was made on a stale screen is refused
+    when an aspect that it touches has changed since."""
+    PERSONAL: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        cls.PERSONAL = tuple(
+            name
+            for name, info in cls.model_fields.items()
+            if any(isinstance(mark, Personal) for mark in info.metadata)
+        )
+        if cls.PERSONAL and "data_subject" not in cls.model_fields:
+            raise TypeError(f"{cls.__name__} holds personal data but names no data_subject")
+
+
+class Command(BaseModel):
+    """What somebody asks for, in the imperative."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    NAME: ClassVar[str]
+    TOUCHES: ClassVar[frozenset[str]] = frozenset()
+    """The aspects that the sender must have seen in their latest version, if a version is named."""
+
+
+ActorKind = Literal["person", "agent", "rule", "import", "service"]
+
+
+class Actor(NamedTuple):
+    """Who acts. `role` is one of the workflow's roles: requester, agent, supervisor, admin, ..."""
+
+    id: str
+    kind: ActorKind
+    role: str | None = None
+    on_behalf_of: str | None = None
+    authenticated: str | None = None
+
+
+class Meta(NamedTuple):
+    """The envelope of a commit as far as a reader of its events needs it."""
+
+    commit: str
+    occurred_at: int
+    recorded_at: int
+    actor: Actor
+    channel: str
+    source: str | None = None
+    reason: str | None = None
+    cause: str | None = None
+    correlation: str | None = None
+    settings: int = 0
+    partition: int = 0
+    offset: int = 0
+
+
+class Recorded(NamedTuple):
+    """An event where it stands: the `version`-th of its stream, from 0."""
+
+    originator_id: str
+    originator_version: int
+    event: Event
+    meta: Meta
+    index: int = 0
+
+    @property
+    def id(self) -> str:
+        return f"{self.meta.commit}.{self.index}"
+
+
+class Refused(Exception):
+    """A rule says no. The message names the thing, its state and the next step."""
+
+    code: ClassVar[str] = "refused"
+
+    def __init__(self, message: str, **facts: Any) -> None:
+        super().__init__(message)
+        self.facts: Mapping[str, Any] = facts
+
+
+class NotFound(Refused):
+    code = "not-found"
+
+
+class Invalid(Refused):
+    """A value that the settings or the state don't know."""
+
+    code = "invalid"
+
+
+class Forbidden(Refused):
+    """The actor's role may not do this."""
+
+    code = "forbidden"
+
+
+class IllegalTransition(Refused):
+    code = "illegal-transition"
+
+
+class MissingFields(Refused):
+    code = "missing-fields"
+
+
+class Stale(Refused):
+    """What the sender saw has changed since."""
+
+    code = "stale"
+
+
+class Closed(Refused):
+    """The ticket is closed; a follow-up ticket takes what it no longer accepts."""
+
+    code = "closed"
+
+
+class State:
+    """An immutable aggregate state; `but` makes a changed copy.
+
+    Subclasses are frozen dataclasses without slots: copying `__dict__` is eight times as fast
+    as `dataclasses.replace`, and loading a long stream is made of such copies.
+    """
+
+    def but(self, changes: Mapping[str, Any]) -> Self:
+        new = object.__new__(type(self))
+        values = new.__dict__
+        values.update(self.__dict__)
+        values.update(changes)
+        return new
+
+
+@dataclass(frozen=True)
+class Context:
+    """Everything a decision may use besides the command and the state."""
+
+    settings: Any
+    now: int
+    actor: Actor
+    stream: str
+    channel: str = "api"
+    command_id: str = ""
+    seen: int | None = None
+    others: Mapping[str, Any] = field(default_factory=dict)
+    """States of the other streams the command reads (person, organisation, agent), by stream."""

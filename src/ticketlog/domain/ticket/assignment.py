@@ -1,0 +1,159 @@
+"""Who works on a ticket: team, agent, tier, and the time they spend."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from ticketlog.domain.base import Command, Event, Key, Line, Recorded, Seconds
+from ticketlog.domain.settings import Value
+from ticketlog.domain.ticket.state import Ticket
+
+ASSIGNMENT = frozenset({"assignee", "team"})
+
+Method = Literal["manual", "claim", "reply", "solve", "rule", "team-left", "creation", "import"]
+
+
+class Candidate(Value):
+    """Somebody a rule could have chosen, and the load that they had."""
+
+    agent: Key
+    load: Annotated[int, Field(ge=0)]
+
+
+class TeamChanged(Event):
+    """Another team owns it now."""
+
+    NAME: ClassVar[str] = "ticket.team-changed.v1"
+    ASPECT: ClassVar[str] = "team"
+    old: Key | None = None
+    new: Key | None = None
+    method: Method
+    rule: Key | None = None
+    """The rule that chose, with its version: 'route-network@4'."""
+
+
+class AssigneeChanged(Event):
+    """Another agent works on it now; None: nobody."""
+
+    NAME: ClassVar[str] = "ticket.assignee-changed.v1"
+    ASPECT: ClassVar[str] = "assignee"
+    old: Key | None = None
+    new: Key | None = None
+    method: Method
+    rule: Key | None = None
+    candidates: tuple[Candidate, ...] = ()
+
+
+class Escalated(Event):
+    """It went to a support tier (0 is the first) for a reason."""
+
+    NAME: ClassVar[str] = "ticket.escalated.v1"
+    ASPECT: ClassVar[str] = "tier"
+    old: int
+    new: int
+    reason: Line
+    rule: Key | None = None
+
+
+class WorkStarted(Event):
+    NAME: ClassVar[str] = "ticket.work-started.v1"
+    ASPECT: ClassVar[str] = "work"
+    agent: Key
+
+
+class WorkStopped(Event):
+    """`seconds` is the time spent: measured, or as the agent says."""
+
+    NAME: ClassVar[str] = "ticket.work-stopped.v1"
+    ASPECT: ClassVar[str] = "work"
+    agent: Key
+    seconds: Seconds
+
+
+class Assign(Command):
+    """Gives it to a team, an agent, or both."""
+
+    NAME: ClassVar[str] = "ticket.assign"
+    TOUCHES: ClassVar[frozenset[str]] = ASSIGNMENT
+    team: Key | None = None
+    assignee: Key | None = None
+    method: Literal["manual", "rule"] = "manual"
+    rule: Key | None = None
+    candidates: tuple[Candidate, ...] = ()
+
+
+class Claim(Command):
+    """The acting agent takes it."""
+
+    NAME: ClassVar[str] = "ticket.claim"
+    TOUCHES: ClassVar[frozenset[str]] = ASSIGNMENT
+
+
+class Unassign(Command):
+    NAME: ClassVar[str] = "ticket.unassign"
+    TOUCHES: ClassVar[frozenset[str]] = ASSIGNMENT
+
+
+class Escalate(Command):
+    """Raises it to a tier; with a team, hands it over to that team as well."""
+
+    NAME: ClassVar[str] = "ticket.escalate"
+    TOUCHES: ClassVar[frozenset[str]] = frozenset({"tier"})
+    tier: Annotated[int, Field(ge=0, le=9)]
+    reason: Line
+    team: Key | None = None
+    rule: Key | None = None
+
+
+class StartWork(Command):
+    NAME: ClassVar[str] = "ticket.start-work"
+
+
+class StopWork(Command):
+    """`seconds`: the time spent, where it isn't the time since the start."""
+
+    NAME: ClassVar[str] = "ticket.stop-work"
+    seconds: Annotated[int, Field(ge=0, le=31_536_000)] | None = None
+
+
+def _team_changed(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
+    event = recorded.event
+    assert isinstance(event, TeamChanged)
+    return {"team": event.new, "team_stations": ticket.team_stations + (event.new is not None)}
+
+
+def _assignee_changed(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
+    event = recorded.event
+    assert isinstance(event, AssigneeChanged)
+    stations = ticket.assignee_stations + (event.new is not None)
+    return {"assignee": event.new, "assignee_stations": stations}
+
+
+def _escalated(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
+    assert isinstance(recorded.event, Escalated)
+    return {"tier_level": recorded.event.new}
+
+
+def _work_started(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
+    assert isinstance(recorded.event, WorkStarted)
+    return {"working": {**ticket.working, recorded.event.agent: recorded.meta.occurred_at}}
+
+
+def _work_stopped(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
+    event = recorded.event
+    assert isinstance(event, WorkStopped)
+    return {
+        "working": {agent: at for agent, at in ticket.working.items() if agent != event.agent},
+        "seconds_spent": ticket.seconds_spent + event.seconds,
+    }
+
+
+EVOLVE = {
+    TeamChanged: _team_changed,
+    AssigneeChanged: _assignee_changed,
+    Escalated: _escalated,
+    WorkStarted: _work_started,
+    WorkStopped: _work_stopped,
+}

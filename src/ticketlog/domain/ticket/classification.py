@@ -1,0 +1,235 @@
+"""What a ticket is about: type, category, priority, tags, fields, whom it concerns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from ticketlog.domain.base import Command, Event, Instant, Key, Line, Personal, Recorded
+from ticketlog.domain.settings import TicketType
+from ticketlog.domain.ticket.creation import FieldValue
+from ticketlog.domain.ticket.state import PrioritySource, Ticket
+
+Attribute = Literal["product", "asset", "site", "language"]
+
+
+class TypeChanged(Event):
+    NAME: ClassVar[str] = "ticket.type-changed.v1"
+    ASPECT: ClassVar[str] = "type"
+    old: TicketType
+    new: TicketType
+
+
+class CategoryChanged(Event):
+    """`new` is a path in the category tree: 'network/vpn'."""
+
+    NAME: ClassVar[str] = "ticket.category-changed.v1"
+    ASPECT: ClassVar[str] = "category"
+    old: Key | None = None
+    new: Key | None = None
+
+
+class ImpactChanged(Event):
+    NAME: ClassVar[str] = "ticket.impact-changed.v1"
+    ASPECT: ClassVar[str] = "priority"
+    old: Key | None = None
+    new: Key | None = None
+
+
+class UrgencyChanged(Event):
+    NAME: ClassVar[str] = "ticket.urgency-changed.v1"
+    ASPECT: ClassVar[str] = "priority"
+    old: Key | None = None
+    new: Key | None = None
+
+
+class PriorityChanged(Event):
+    """`source` says where the priority comes from; one set by hand carries a reason."""
+
+    NAME: ClassVar[str] = "ticket.priority-changed.v1"
+    ASPECT: ClassVar[str] = "priority"
+    old: Key
+    new: Key
+    old_source: PrioritySource
+    source: PrioritySource
+    reason: Line | None = None
+
+
+class AttributeChanged(Event):
+    """Product, asset, site or language."""
+
+    NAME: ClassVar[str] = "ticket.attribute-changed.v1"
+    ASPECT: ClassVar[str] = "attributes"
+    attribute: Attribute
+    old: Key | None = None
+    new: Key | None = None
+
+
+class SubjectChanged(Event):
+    NAME: ClassVar[str] = "ticket.subject-changed.v1"
+    ASPECT: ClassVar[str] = "subject"
+    data_subject: Key
+    old: Annotated[Line, Personal()]
+    new: Annotated[Line, Personal()]
+
+
+class RequesterChanged(Event):
+    NAME: ClassVar[str] = "ticket.requester-changed.v1"
+    ASPECT: ClassVar[str] = "requester"
+    old: Key | None = None
+    new: Key | None = None
+
+
+class OrganisationChanged(Event):
+    """`tier` and `contract` are those of the new organisation at this instant."""
+
+    NAME: ClassVar[str] = "ticket.organisation-changed.v1"
+    ASPECT: ClassVar[str] = "organisation"
+    old: Key | None = None
+    new: Key | None = None
+    old_tier: Key | None = None
+    tier: Key | None = None
+    old_contract: Key | None = None
+    contract: Key | None = None
+
+
+class DueChanged(Event):
+    NAME: ClassVar[str] = "ticket.due-changed.v1"
+    ASPECT: ClassVar[str] = "due"
+    old: Instant | None = None
+    new: Instant | None = None
+
+
+class TagsChanged(Event):
+    NAME: ClassVar[str] = "ticket.tags-changed.v1"
+    ASPECT: ClassVar[str] = "tags"
+    old: tuple[Key, ...] = ()
+    new: tuple[Key, ...] = ()
+
+
+class FieldsChanged(Event):
+    """The custom fields that changed, with their old and new values; None: no value."""
+
+    NAME: ClassVar[str] = "ticket.fields-changed.v1"
+    ASPECT: ClassVar[str] = "fields"
+    data_subject: Key
+    old: Mapping[Key, FieldValue] = Field(default_factory=dict)
+    new: Mapping[Key, FieldValue] = Field(default_factory=dict)
+    personal_old: Annotated[Mapping[Key, FieldValue] | None, Personal()] = None
+    personal_new: Annotated[Mapping[Key, FieldValue] | None, Personal()] = None
+
+
+class Classify(Command):
+    """Sets type, category, product, asset, site or language; what is None stays."""
+
+    NAME: ClassVar[str] = "ticket.classify"
+    TOUCHES: ClassVar[frozenset[str]] = frozenset({"type", "category", "attributes"})
+    type: TicketType | None = None
+    category: Key | None = None
+    product: Key | None = None
+    asset: Key | None = None
+    site: Key | None = None
+    language: Key | None = None
+
+
+class Prioritise(Command):
+    """Sets impact and urgency, or the priority by hand with a reason.
+
+    `automatic` gives a priority that was set by hand back to the matrix.
+    """
+
+    NAME: ClassVar[str] = "ticket.prioritise"
+    TOUCHES: ClassVar[frozenset[str]] = frozenset({"priority"})
+    impact: Key | None = None
+    urgency: Key | None = None
+    priority: Key | None = None
+    reason: Line | None = None
+    automatic: bool = False
+
+
+class SetSubject(Command):
+    NAME: ClassVar[str] = "ticket.set-subject"
+    TOUCHES: ClassVar[frozenset[str]] = frozenset({"subject"})
+    subject: Line
+
+
+class SetRequester(Command):
+    NAME: ClassVar[str] = "ticket.set-requester"
+    TOUCHES: ClassVar[frozenset[str]] = frozenset({"requester", "organisation"})
+    requester: Key
+
+
+class SetOrganisation(Command):
+    NAME: ClassVar[str] = "ticket.set-organisation"
+    TOUCHES: ClassVar[frozenset[str]] = frozenset({"organisation"})
+    organisation: Key | None
+
+
+class SetDue(Command):
+    NAME: ClassVar[str] = "ticket.set-due"
+    TOUCHES: ClassVar[frozenset[str]] = frozenset({"due"})
+    due_at: Instant | None
+
+
+class Tag(Command):
+    NAME: ClassVar[str] = "ticket.tag"
+    add: tuple[Key, ...] = ()
+    remove: tuple[Key, ...] = ()
+
+
+class SetFields(Command):
+    """Sets custom fields; None takes a value away."""
+
+    NAME: ClassVar[str] = "ticket.set-fields"
+    TOUCHES: ClassVar[frozenset[str]] = frozenset({"fields"})
+    fields: Mapping[Key, FieldValue]
+
+
+def _to(field: str) -> Any:
+    def change(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
+        return {field: recorded.event.new}  # type: ignore[attr-defined]
+
+    return change
+
+
+def _priority_changed(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
+    event = recorded.event
+    assert isinstance(event, PriorityChanged)
+    return {"priority": event.new, "priority_source": event.source}
+
+
+def _attribute_changed(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
+    event = recorded.event
+    assert isinstance(event, AttributeChanged)
+    return {event.attribute: event.new}
+
+
+def _organisation_changed(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
+    event = recorded.event
+    assert isinstance(event, OrganisationChanged)
+    return {"organisation": event.new, "tier": event.tier, "contract": event.contract}
+
+
+def _fields_changed(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
+    event = recorded.event
+    assert isinstance(event, FieldsChanged)
+    new = {**ticket.fields, **event.new, **(event.personal_new or {})}
+    return {"fields": {name: value for name, value in new.items() if value is not None}}
+
+
+EVOLVE = {
+    TypeChanged: _to("type"),
+    CategoryChanged: _to("category"),
+    ImpactChanged: _to("impact"),
+    UrgencyChanged: _to("urgency"),
+    SubjectChanged: _to("subject"),
+    RequesterChanged: _to("requester"),
+    DueChanged: _to("due_at"),
+    TagsChanged: _to("tags"),
+    PriorityChanged: _priority_changed,
+    AttributeChanged: _attribute_changed,
+    OrganisationChanged: _organisation_changed,
+    FieldsChanged: _fields_changed,
+}

@@ -1,0 +1,138 @@
+"""A ticket begins: every initial value stands in its first event."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from ticketlog.domain.base import Command, Event, Instant, Key, Line, Personal, Recorded, Text
+from ticketlog.domain.settings import CategoryOfStatus, TicketType
+from ticketlog.domain.ticket.state import AuthorKind, Link, LinkKind, PrioritySource, Ticket
+
+FieldValue = str | int | bool | tuple[str, ...] | None
+
+
+class TicketCreated(Event):
+    """A ticket was opened, with all that was known about it."""
+
+    NAME: ClassVar[str] = "ticket.created.v1"
+    ASPECT: ClassVar[str] = "existence"
+
+    data_subject: Key
+    """The requester; the ticket itself where there is none."""
+    subject: Annotated[Line, Personal()]
+    description: Annotated[Text | None, Personal()] = None
+    description_public: bool = False
+    """Whether the description is the requester's first public comment."""
+    author_kind: AuthorKind
+    type: TicketType
+    requester: Key | None = None
+    organisation: Key | None = None
+    tier: Key | None = None
+    contract: Key | None = None
+    category: Key | None = None
+    product: Key | None = None
+    asset: Key | None = None
+    site: Key | None = None
+    language: Key | None = None
+    external: tuple[Key, ...] = ()
+    impact: Key | None = None
+    urgency: Key | None = None
+    priority: Key
+    priority_source: PrioritySource
+    priority_reason: Line | None = None
+    status: Key
+    status_category: CategoryOfStatus
+    team: Key | None = None
+    assignee: Key | None = None
+    tags: tuple[Key, ...] = ()
+    fields: Mapping[Key, FieldValue] = Field(default_factory=dict)
+    personal_fields: Annotated[Mapping[Key, FieldValue] | None, Personal()] = None
+    """Custom fields that the settings mark as personal."""
+    due_at: Instant | None = None
+    message_id: Annotated[Line | None, Personal()] = None
+    source_address: Annotated[Line | None, Personal()] = None
+    system: Annotated[Mapping[Key, Line] | None, Personal()] = None
+    """The sender's system: browser, network address, version of the product."""
+    ccs: tuple[Key, ...] = ()
+    follow_up_of: Key | None = None
+    workflow: Key | None = None
+
+
+class CreateTicket(Command):
+    """Opens a ticket. What is left out is decided by the settings, and recorded."""
+
+    NAME: ClassVar[str] = "ticket.create"
+
+    subject: Line
+    description: Text | None = None
+    type: TicketType = "question"
+    requester: Key | None = None
+    organisation: Key | None = None
+    category: Key | None = None
+    product: Key | None = None
+    asset: Key | None = None
+    site: Key | None = None
+    language: Key | None = None
+    external: tuple[Key, ...] = ()
+    impact: Key | None = None
+    urgency: Key | None = None
+    priority: Key | None = None
+    priority_reason: Line | None = None
+    team: Key | None = None
+    assignee: Key | None = None
+    tags: tuple[Key, ...] = ()
+    fields: Mapping[Key, FieldValue] = Field(default_factory=dict)
+    due_at: Instant | None = None
+    message_id: Line | None = None
+    source_address: Line | None = None
+    system: Mapping[Key, Line] | None = None
+    ccs: tuple[Key, ...] = ()
+    follow_up_of: Key | None = None
+
+
+def _created(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
+    event = recorded.event
+    assert isinstance(event, TicketCreated)
+    at = recorded.meta.occurred_at
+    asked = event.author_kind in ("requester", "end-user") and event.description_public
+    follow_up: LinkKind = "follow-up-of"
+    return {
+        "created_at": at,
+        "created_by": recorded.meta.actor.id,
+        "channel": recorded.meta.channel,
+        "type": event.type,
+        "subject": event.subject,
+        "requester": event.requester,
+        "organisation": event.organisation,
+        "tier": event.tier,
+        "contract": event.contract,
+        "category": event.category,
+        "product": event.product,
+        "asset": event.asset,
+        "site": event.site,
+        "language": event.language,
+        "external": event.external,
+        "impact": event.impact,
+        "urgency": event.urgency,
+        "priority": event.priority,
+        "priority_source": event.priority_source,
+        "status": event.status,
+        "status_category": event.status_category,
+        "team": event.team,
+        "assignee": event.assignee,
+        "team_stations": int(event.team is not None),
+        "assignee_stations": int(event.assignee is not None),
+        "tags": event.tags,
+        "fields": {**event.fields, **(event.personal_fields or {})},
+        "due_at": event.due_at,
+        "message_ids": frozenset([event.message_id] if event.message_id else ()),
+        "ccs": event.ccs,
+        "waiting_since": at if asked else None,
+        "links": (Link(follow_up, event.follow_up_of),) if event.follow_up_of else (),
+    }
+
+
+EVOLVE = {TicketCreated: _created}

@@ -1,0 +1,228 @@
+"""The status of a ticket: Zendesk's six categories, the desk's own statuses on top."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from ticketlog.domain.base import Command, Event, Instant, Key, Line, Personal, Recorded, Text
+from ticketlog.domain.settings import CategoryOfStatus
+from ticketlog.domain.ticket.state import Ticket
+
+STATUS = frozenset({"status"})
+
+StatusCause = Literal["command", "reply", "assignment", "rule", "import"]
+
+
+class StatusEvent(Event):
+    """What all changes of status have in common."""
+
+    ASPECT: ClassVar[str] = "status"
+
+    old: Key
+    new: Key
+    old_category: CategoryOfStatus
+    new_category: CategoryOfStatus
+    because: StatusCause
+
+
+class StatusChanged(StatusEvent):
+    """It moved to new, open, pending or a status of the desk's own."""
+
+    NAME: ClassVar[str] = "ticket.status-changed.v1"
+
+
+class PutOnHold(StatusEvent):
+    """It waits for somebody who is neither the requester nor the agent."""
+
+    NAME: ClassVar[str] = "ticket.put-on-hold.v1"
+    reason: Line | None = None
+    until: Instant | None = None
+
+
+class Solved(StatusEvent):
+    """The agent considers it done; `assignee` and `team` are those of this instant."""
+
+    NAME: ClassVar[str] = "ticket.solved.v1"
+    data_subject: Key
+    code: Key | None = None
+    resolution: Annotated[Text | None, Personal()] = None
+    team: Key | None = None
+    assignee: Key | None = None
+
+
+class Reopened(StatusEvent):
+    """It was solved, and is worked on again."""
+
+    NAME: ClassVar[str] = "ticket.reopened.v1"
+    reason: Line | None = None
+
+
+class TicketClosed(StatusEvent):
+    """It is final: what comes now becomes a follow-up ticket."""
+
+    NAME: ClassVar[str] = "ticket.closed.v1"
+
+
+class Cancelled(StatusEvent):
+    """It ended without being solved: not a resolution."""
+
+    NAME: ClassVar[str] = "ticket.cancelled.v1"
+    reason: Line | None = None
+
+
+class Verified(Event):
+    """Somebody confirmed that the solution holds."""
+
+    NAME: ClassVar[str] = "ticket.verified.v1"
+    ASPECT: ClassVar[str] = "verification"
+    by: Literal["requester", "agent", "automatic"]
+
+
+class MarkedSpam(Event):
+    NAME: ClassVar[str] = "ticket.marked-spam.v1"
+    ASPECT: ClassVar[str] = "spam"
+    reason: Line | None = None
+
+
+class Restored(Event):
+    """It was no spam after all."""
+
+    NAME: ClassVar[str] = "ticket.restored.v1"
+    ASPECT: ClassVar[str] = "spam"
+    reason: Line | None = None
+
+
+class SetStatus(Command):
+    """Moves it to open, pending or a status of the desk's own."""
+
+    NAME: ClassVar[str] = "ticket.set-status"
+    TOUCHES: ClassVar[frozenset[str]] = STATUS
+    status: Key
+
+
+class Hold(Command):
+    NAME: ClassVar[str] = "ticket.hold"
+    TOUCHES: ClassVar[frozenset[str]] = STATUS
+    reason: Line
+    until: Instant | None = None
+    status: Key | None = None
+
+
+class Solve(Command):
+    NAME: ClassVar[str] = "ticket.solve"
+    TOUCHES: ClassVar[frozenset[str]] = STATUS
+    code: Key | None = None
+    resolution: Text | None = None
+    status: Key | None = None
+
+
+class Verify(Command):
+    NAME: ClassVar[str] = "ticket.verify"
+    TOUCHES: ClassVar[frozenset[str]] = STATUS
+
+
+class Reopen(Command):
+    NAME: ClassVar[str] = "ticket.reopen"
+    TOUCHES: ClassVar[frozenset[str]] = STATUS
+    reason: Line | None = None
+
+
+class Close(Command):
+    NAME: ClassVar[str] = "ticket.close"
+    TOUCHES: ClassVar[frozenset[str]] = STATUS
+
+
+class Cancel(Command):
+    NAME: ClassVar[str] = "ticket.cancel"
+    TOUCHES: ClassVar[frozenset[str]] = STATUS
+    reason: Line
+
+
+class MarkSpam(Command):
+    NAME: ClassVar[str] = "ticket.mark-spam"
+    TOUCHES: ClassVar[frozenset[str]] = frozenset({"spam"})
+    reason: Line | None = None
+
+
+class Restore(Command):
+    NAME: ClassVar[str] = "ticket.restore"
+    TOUCHES: ClassVar[frozenset[str]] = frozenset({"spam"})
+    reason: Line | None = None
+
+
+def _moved(ticket: Ticket, event: StatusEvent) -> dict[str, Any]:
+    return {
+        "status": event.new,
+        "status_category": event.new_category,
+        "hold_reason": None,
+        "hold_until": None,
+    }
+
+
+def _status_changed(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
+    assert isinstance(recorded.event, StatusEvent)
+    return _moved(ticket, recorded.event)
+
+
+def _put_on_hold(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
+    event = recorded.event
+    assert isinstance(event, PutOnHold)
+    return _moved(ticket, event) | {"hold_reason": event.reason, "hold_until": event.until}
+
+
+def _solved(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
+    event = recorded.event
+    assert isinstance(event, Solved)
+    return _moved(ticket, event) | {
+        "solved_at": recorded.meta.occurred_at,
+        "solves": ticket.solves + 1,
+        "resolution_code": event.code,
+        "verified_by": None,
+    }
+
+
+def _reopened(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
+    assert isinstance(recorded.event, StatusEvent)
+    return _moved(ticket, recorded.event) | {
+        "reopens": ticket.reopens + 1,
+        "solved_at": None,
+        "closed_at": None,
+        "resolution_code": None,
+        "verified_by": None,
+        "cancelled": False,
+    }
+
+
+def _closed(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
+    assert isinstance(recorded.event, StatusEvent)
+    return _moved(ticket, recorded.event) | {"closed_at": recorded.meta.occurred_at}
+
+
+def _cancelled(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
+    return _closed(ticket, recorded) | {"cancelled": True}
+
+
+def _verified(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
+    assert isinstance(recorded.event, Verified)
+    return {"verified_by": recorded.event.by}
+
+
+def _marked_spam(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
+    return {"spam": True}
+
+
+def _restored(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
+    return {"spam": False}
+
+
+EVOLVE = {
+    StatusChanged: _status_changed,
+    PutOnHold: _put_on_hold,
+    Solved: _solved,
+    Reopened: _reopened,
+    TicketClosed: _closed,
+    Cancelled: _cancelled,
+    Verified: _verified,
+    MarkedSpam: _marked_spam,
+    Restored: _restored,
+}

@@ -1,0 +1,128 @@
+"""What a ticket is: the state that its events fold into. It holds no texts; those stay in the log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from ticketlog.domain.base import State
+
+STATE_VERSION = 1
+"""To be raised with every change of this module or of an evolve: it makes old snapshots void."""
+
+AuthorKind = Literal["requester", "end-user", "agent", "rule", "service", "import"]
+LinkKind = Literal["duplicate-of", "problem", "parent", "blocks", "follow-up-of", "change"]
+PrioritySource = Literal["default", "matrix", "contract", "manual", "import"]
+
+
+class CommentRef(NamedTuple):
+    id: str
+    author: str
+    author_kind: AuthorKind
+    public: bool
+    redacted: bool = False
+
+
+class AttachmentRef(NamedTuple):
+    id: str
+    sha256: str
+    redacted: bool = False
+
+
+class Link(NamedTuple):
+    """This ticket stands in relation `kind` to `target`; the inverse is derived by views."""
+
+    kind: LinkKind
+    target: str
+
+
+@dataclass(frozen=True)
+class Ticket(State):
+    """A ticket after its event number `version` (from 0; -1: it doesn't exist)."""
+
+    id: str = ""
+    version: int = -1
+    clock: int = 0
+    """The stream's business time: the latest `occurred_at` so far."""
+    changed: Mapping[str, int] = field(default_factory=dict)
+    """Aspect -> version of its last change."""
+
+    created_at: int = 0
+    created_by: str = ""
+    channel: str = ""
+    type: str = "question"
+    subject: str = ""
+    requester: str | None = None
+    organisation: str | None = None
+    tier: str | None = None
+    contract: str | None = None
+    category: str | None = None
+    product: str | None = None
+    asset: str | None = None
+    site: str | None = None
+    language: str | None = None
+    external: tuple[str, ...] = ()
+    impact: str | None = None
+    urgency: str | None = None
+    priority: str = ""
+    priority_source: PrioritySource = "default"
+    tags: tuple[str, ...] = ()
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    due_at: int | None = None
+
+    status: str = ""
+    status_category: str = "new"
+    hold_reason: str | None = None
+    hold_until: int | None = None
+    resolution_code: str | None = None
+    solved_at: int | None = None
+    solves: int = 0
+    reopens: int = 0
+    closed_at: int | None = None
+    cancelled: bool = False
+    verified_by: str | None = None
+    spam: bool = False
+
+    team: str | None = None
+    assignee: str | None = None
+    team_stations: int = 0
+    assignee_stations: int = 0
+    tier_level: int = 0
+    """How often it was escalated to a higher support tier; 0 is the first."""
+    touches: int = 0
+    """Commits by agents."""
+    working: Mapping[str, int] = field(default_factory=dict)
+    """Agent -> when they started to work on it."""
+    seconds_spent: int = 0
+
+    comments: tuple[CommentRef, ...] = ()
+    attachments: tuple[AttachmentRef, ...] = ()
+    message_ids: frozenset[str] = frozenset()
+    agent_replies: int = 0
+    requester_replies: int = 0
+    first_reply_at: int | None = None
+    waiting_since: int | None = None
+    """When the oldest end user's comment without an agent's public reply came in."""
+
+    followers: tuple[str, ...] = ()
+    ccs: tuple[str, ...] = ()
+    links: tuple[Link, ...] = ()
+    survey_offered: bool = False
+    rating: int | None = None
+    reviews: int = 0
+    legal_holds: tuple[str, ...] = ()
+    last_commit: str = ""
+
+    @property
+    def exists(self) -> bool:
+        return self.version >= 0
+
+    @property
+    def is_duplicate(self) -> bool:
+        return any(link.kind == "duplicate-of" for link in self.links)
+
+    @property
+    def active(self) -> bool:
+        """Somebody should still work on it."""
+        return self.status_category not in ("solved", "closed") and not self.spam

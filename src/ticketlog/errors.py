@@ -1,0 +1,52 @@
+"""What can go wrong, and the exit code it gives.
+
+    TicketlogError
+    |- Usage          2  wrong use of an interface, an unreadable file, a bad mapping
+    |- Conflict       1  somebody else was first; load and decide again
+    |- CommandReused  1  the id was used for another command
+    |- Unreachable    3  the log or a view's database does not answer, or is full
+    |- Damaged        3  what is stored is not what was written
+    |  `- Unreadable  3  an event that this release doesn't know or can't read
+    `- NewerFormat    3  written by a newer release: upgrade
+Refusals by a rule (exit code 1) are `ticketlog.domain.base.Refused`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class TicketlogError(Exception):
+    exit_code: ClassVar[int] = 3
+
+
+class Usage(TicketlogError):
+    exit_code = 2
+
+
+class Conflict(TicketlogError):
+    """The stream has moved on from the version that the commit expects."""
+
+    exit_code = 1
+
+
+class CommandReused(TicketlogError):
+    """The command id was accepted before, with another command or other arguments."""
+
+    exit_code = 1
+
+
+class Unreachable(TicketlogError):
+    pass
+
+
+class Damaged(TicketlogError):
+    pass
+
+
+class Unreadable(Damaged):
+    pass
+
+
+class NewerFormat(TicketlogError):
+    pass

@@ -1,0 +1,325 @@
+"""The record: what one command did to one stream, its exact bytes, and the rule that accepts it.
+
+A record is canonical JSON: sorted ASCII keys, UTF-8, no white space, no floats, nulls left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeAlias
+
+import orjson
+
+from ticketlog.domain.base import Actor, Event, Instant, Meta, Recorded, iso  # noqa: F401
+from ticketlog.domain.base import instant as _instant
+from ticketlog.errors import Damaged, NewerFormat, Unreadable, Usage
+
+FORMAT = 1
+MAX_BYTES = 1 << 20
+
+Json: TypeAlias = dict[str, Any]
+Find: TypeAlias = Callable[[str, Json], tuple[type[Event], Json]]
+"""The catalogue's look-up: (stored type, data) -> (class, data of its latest version).
+Raises KeyError for a type that this release doesn't know."""
+
+
+class Verdict(IntEnum):
+    """What the acceptance rule says of a record. All but ACCEPTED and GENESIS are void."""
+
+    ACCEPTED = 0
+    STALE = 1
+    DUPLICATE = 2
+    MALFORMED = 3
+    GENESIS = 4
+
+
+class Head(NamedTuple):
+    """How far a stream is: its number of events, and the settings position of its last commit."""
+
+    version: int
+    settings: int
+
+
+class Raw(NamedTuple):
+    """An event as another program wrote it: a name, and bytes that only that program reads."""
+
+    type: str
+    state: bytes
+
+
+@dataclass(frozen=True)
+class Commit:
+    """What is about to be written. Times are microseconds since 1970 UTC."""
+
+    id: str
+    command: str
+    digest: str
+    stream: str
+    expects: int
+    events: Sequence[Event | Raw]
+    occurred_at: int
+    recorded_at: int
+    actor: Actor
+    channel: str
+    source: str | None = None
+    seen: int | None = None
+    reason: str | None = None
+    cause: str | None = None
+    correlation: str | None = None
+    settings: int = 0
+    reads: Mapping[str, int] | None = None
+    writer: str | None = None
+
+
+def digest(command: str, arguments: Mapping[str, Any]) -> str:
+    """SHA-256 of a command's name and arguments: tells a retry from a reused id."""
+    return hashlib.sha256(
+        command.encode() + b"\0" + orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS)
+    ).hexdigest()
+
+
+@lru_cache(maxsize=100_000)
+def partition_of(stream: str, partitions: int) -> int:
+    """The partition that Kafka's default partitioner gives a key: murmur2 of its bytes."""
+    from kafka.partitioner.default import murmur2
+
+    return int((murmur2(stream.encode()) & 0x7FFFFFFF) % partitions)
+
+
+def encode(commit: Commit) -> bytes:
+    """The record's bytes. Raises Usage where it is over 1 MiB or not text."""
+    record: Json = {
+        "format": FORMAT,
+        "id": commit.id,
+        "command": {"name": commit.command, "digest": commit.digest},
+        "stream": commit.stream,
+        "expects": commit.expects,
+        "events": [_event_out(commit, i, event) for i, event in enumerate(commit.events)],
+        "occurred_at": iso(commit.occurred_at),
+        "recorded_at": iso(commit.recorded_at),
+        "actor": _filled(commit.actor._asdict()),
+        "via": _filled({"channel": commit.channel, "source": commit.source}),
+        "settings": commit.settings,
+    }
+    for name in ("seen", "reason", "cause", "correlation", "reads", "writer"):
+        value = getattr(commit, name)
+        if value is not None:
+            record[name] = value
+    return canonical(record)
+
+
+def canonical(record: Json) -> bytes:
+    try:
+        data = orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError as error:
+        raise Usage(f"the command can't be written as a record: {error}") from error
+    if len(data) > MAX_BYTES:
+        raise Usage(
+            f"the record of {record.get('stream')} would have {len(data):,} bytes; the limit is "
+            f"{MAX_BYTES:,}. Keep large content as an attachment."
+        )
+    return data
+
+
+def genesis(desk: str, log: str, partition: int, partitions: int, recorded_at: int) -> bytes:
+    """The first record of a partition: whose it is and how many partitions there are."""
+    return canonical(
+        {
+            "format": FORMAT,
+            "genesis": {
+                "desk": desk,
+                "log": log,
+                "partition": partition,
+                "partitions": partitions,
+            },
+            "recorded_at": iso(recorded_at),
+        }
+    )
+
+
+def leaf(record: bytes) -> bytes:
+    """The record's leaf hash in its partition's Merkle tree (RFC 6962)."""
+    return hashlib.sha256(b"\0" + record).digest()
+
+
+def parse(record: bytes) -> Json | None:
+    """The envelope, or None where the bytes are no commit. Raises NewerFormat."""
+    try:
+        envelope = orjson.loads(record)
+    except orjson.JSONDecodeError:
+        return None
+    if type(envelope) is not dict:
+        return None
+    format = envelope.get("format")
+    if type(format) is not int or format < 1:
+        return None
+    if format > FORMAT:
+        raise NewerFormat(
+            f"a record has format {format}, this release reads up to {FORMAT}: upgrade ticketlog"
+        )
+    return envelope
+
+
+def accept(
+    envelope: Json | None,
+    *,
+    partition: int,
+    partitions: int,
+    offset: int,
+    head: Callable[[str], Head],
+    known: Callable[[str, str], bool],
+) -> Verdict:
+    """The acceptance rule, the same for every reader (DESIGN rule 3).
+
+    `head(stream)` is how far the accepted commits before this record go; `known(stream, id)`
+    says whether that id is among them. It reads the envelope, never the events' content, so an
+    old and a new release agree on every version.
+    """
+    if envelope is None:
+        return Verdict.MALFORMED
+    if offset == 0 and "genesis" in envelope:
+        return Verdict.GENESIS
+    if not _well_formed(envelope):
+        return Verdict.MALFORMED
+    stream = envelope["stream"]
+    if partition_of(stream, partitions) != partition:
+        return Verdict.MALFORMED
+    if known(stream, envelope["id"]):
+        return Verdict.DUPLICATE
+    now = head(stream)
+    if envelope["expects"] != now.version or envelope["settings"] < now.settings:
+        return Verdict.STALE
+    return Verdict.ACCEPTED
+
+
+_TYPES: tuple[tuple[str, type], ...] = (
+    ("id", str),
+    ("stream", str),
+    ("expects", int),
+    ("settings", int),
+    ("events", list),
+    ("actor", dict),
+    ("via", dict),
+    ("command", dict),
+    ("occurred_at", str),
+    ("recorded_at", str),
+)
+
+
+def _well_formed(envelope: Json) -> bool:
+    if any(type(envelope.get(name)) is not kind for name, kind in _TYPES):
+        return False
+    if not envelope["id"] or not envelope["stream"] or not envelope["events"]:
+        return False
+    try:
+        _instant(envelope["recorded_at"])
+        _instant(envelope["occurred_at"])
+    except ValueError:
+        return False
+    return all(
+        type(event) is dict and type(event.get("type")) is str for event in envelope["events"]
+    )
+
+
+def meta_of(envelope: Json, partition: int, offset: int) -> Meta:
+    """What readers of the events need of the envelope."""
+    actor = envelope["actor"]
+    via = envelope["via"]
+    get = envelope.get
+    return Meta(
+        envelope["id"],
+        _instant(envelope["occurred_at"]),
+        _instant(envelope["recorded_at"]),
+        Actor(
+            actor["id"],
+            actor["kind"],
+            actor.get("role"),
+            actor.get("on_behalf_of"),
+            actor.get("authenticated"),
+        ),
+        via["channel"],
+        via.get("source"),
+        get("reason"),
+        get("cause"),
+        get("correlation"),
+        envelope["settings"],
+        partition,
+        offset,
+    )
+
+
+def read(record: bytes, partition: int, offset: int, find: Find) -> list[Recorded]:
+    """The typed events of an accepted record.
+
+    Raises Unreadable where this release doesn't know an event's type or can't read its data.
+    """
+    envelope = orjson.loads(record)
+    stream = envelope["stream"]
+    try:
+        meta = meta_of(envelope, partition, offset)
+        version = envelope["expects"]
+        return [
+            Recorded(stream, version + i, event_in(event, find), meta, i)
+            for i, event in enumerate(envelope["events"])
+        ]
+    except (KeyError, ValueError, TypeError) as error:
+        raise Unreadable(
+            f"{stream} can't be read at {partition}:{offset}: {_why(error)}. "
+            "Its other readers go on; upgrade this one, or see `ticketlog log verify`."
+        ) from error
+
+
+def event_in(event: Json, find: Find) -> Event:
+    """The typed event of a record's entry: upcast, personal values unwrapped, validated."""
+    cls, data = find(event["type"], event.get("data") or {})
+    for name in cls.PERSONAL:
+        wrapped = data.get(name)
+        if wrapped is not None:
+            if wrapped["alg"] != "none":
+                raise ValueError(f"no key for {name}")
+            data[name] = wrapped["value"]
+    value: Event = cls.__pydantic_validator__.validate_python(data, strict=False)
+    return value
+
+
+def event_data(event: Event, commit_id: str, index: int) -> Json:
+    """An event's content as it stands in a record, personal values wrapped."""
+    data: Json = event.__pydantic_serializer__.to_python(event, mode="json", exclude_defaults=True)
+    for name in event.PERSONAL:
+        value = data.get(name)
+        if value is not None:
+            data[name] = {
+                "subject": data["data_subject"],
+                "item": f"{commit_id}.{index}.{name}",
+                "alg": "none",
+                "value": value,
+            }
+    return data
+
+
+def _event_out(commit: Commit, index: int, event: Event | Raw) -> Json:
+    if isinstance(event, Raw):
+        from base64 import b64encode
+
+        return {"type": event.type, "state": b64encode(event.state).decode("ascii")}
+    return {"type": event.NAME, "data": event_data(event, commit.id, index)}
+
+
+def _filled(values: Json) -> Json:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"it holds {error.args[0]!r}, which this release doesn't know"
+    return str(error).replace("\n", " ")[:300]
+
+
+def checked(record: bytes, expected: bytes, where: str) -> None:
+    """Raises Damaged where a stored record is not the one whose leaf hash was kept."""
+    if leaf(record) != expected:
+        raise Damaged(f"the record at {where} is not the one that was there before")

@@ -1,0 +1,76 @@
+"""The port behind which commits live: one log of P partitions, whatever stores it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from ticketlog.log.commit import Commit, Head, Verdict
+
+
+class Record(NamedTuple):
+    """A record where it stands, with what the acceptance rule says of it."""
+
+    partition: int
+    offset: int
+    data: bytes
+    verdict: Verdict
+
+
+class Placed(NamedTuple):
+    """Where an accepted commit stands: `version` is that of its first event in the stream."""
+
+    partition: int
+    offset: int
+    version: int
+    events: int
+
+
+class Log(Protocol):
+    """All methods may be called from any thread. Raise Unreachable, Damaged, NewerFormat."""
+
+    name: str
+    desk: str
+    partitions: int
+
+    def append(self, commit: Commit) -> Placed:
+        """Durable when it returns. An id that the stream has is not written again: its place is
+        returned as if it were new. Raises Conflict where `expects` or `settings` is stale, and
+        CommandReused where the id was used with another digest."""
+
+    def append_all(self, commits: Sequence[Commit]) -> list[Placed | Verdict]:
+        """Bulk: all in one transaction; for each its place, or DUPLICATE or STALE, unwritten."""
+
+    def head(self, stream: str) -> Head:
+        """Version 0 and settings 0 for a stream that has no commits."""
+
+    def find(self, stream: str, id: str) -> Placed | None:
+        """Where the stream's commit with that id stands."""
+
+    def stream(
+        self, stream: str, start: int = 0, stop: int | None = None
+    ) -> list[Record]:
+        """The accepted commits that hold events of versions start <= version < stop, in order."""
+
+    def streams(
+        self, partition: int, ends: Sequence[int] | None = None, after: str = ""
+    ) -> Iterator[tuple[str, list[Record]]]:
+        """All streams of a partition in the order of their names, each with its accepted
+        commits below the partition's end in `ends`."""
+
+    def records(self, partition: int, start: int, limit: int) -> list[Record]:
+        """Records in log order, void ones too, from offset `start`."""
+
+    def ends(self) -> tuple[int, ...]:
+        """Per partition the offset that its next record will take."""
+
+    def offset_at(self, partition: int, recorded_at: int) -> int:
+        """How many records the longest prefix has whose running maximum of `recorded_at` is not
+        after the given time (a cut, DESIGN section 2)."""
+
+    def wait(self, ends: Sequence[int], timeout: float) -> bool:
+        """Blocks until the log reaches beyond `ends`; False after `timeout` seconds."""
+
+    def close(self) -> None: ...
+
+
