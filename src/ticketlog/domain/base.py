@@ -7,6 +7,7 @@ today can't make yesterday's stream unreadable.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -236,3 +237,15 @@ class Context:
     seen: int | None = None
     others: Mapping[str, Any] = field(default_factory=dict)
     """States of the other streams the command reads (person, organisation, agent), by stream."""
+
+
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def stream_key(seed: str) -> str:
+    """A stream's id from the id of the command that creates it: 12 base32 characters.
+
+    Derived, so that a create that is sent twice meets itself.
+    """
+    number = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8], "big") >> 4
+    return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(55, -1, -5))
