@@ -9,14 +9,14 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 import orjson
 
-from ticketlog.domain.base import Actor, Event, Instant, Meta, Recorded, iso  # noqa: F401
+from ticketlog.domain.base import Actor, Event, Meta, Recorded, iso
 from ticketlog.domain.base import instant as _instant
 from ticketlog.errors import Damaged, NewerFormat, Unreadable, Usage
+from ticketlog.log.partition import partition_of
 
 FORMAT = 1
 MAX_BYTES = 1 << 20
@@ -80,14 +80,6 @@ def digest(command: str, arguments: Mapping[str, Any]) -> str:
     return hashlib.sha256(
         command.encode() + b"\0" + orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS)
     ).hexdigest()
-
-
-@lru_cache(maxsize=100_000)
-def partition_of(stream: str, partitions: int) -> int:
-    """The partition that Kafka's default partitioner gives a key: murmur2 of its bytes."""
-    from kafka.partitioner.default import murmur2
-
-    return int((murmur2(stream.encode()) & 0x7FFFFFFF) % partitions)
 
 
 def encode(commit: Commit) -> bytes:
@@ -188,10 +180,19 @@ def accept(
     stream = envelope["stream"]
     if partition_of(stream, partitions) != partition:
         return Verdict.MALFORMED
-    if known(stream, envelope["id"]):
+    return judge(
+        envelope["expects"],
+        envelope["settings"],
+        head(stream),
+        known=known(stream, envelope["id"]),
+    )
+
+
+def judge(expects: int, settings: int, head: Head, *, known: bool) -> Verdict:
+    """The heart of the rule, for a well-formed commit in its partition."""
+    if known:
         return Verdict.DUPLICATE
-    now = head(stream)
-    if envelope["expects"] != now.version or envelope["settings"] < now.settings:
+    if expects != head.version or settings < head.settings:
         return Verdict.STALE
     return Verdict.ACCEPTED
 

@@ -1,0 +1,314 @@
+"""The log in a SQLite file: the default backend.
+
+Concurrent callers share commits: whoever holds the writer's lock writes everything that waits.
+Several processes may share a file: what another process wrote is noticed inside the write
+transaction (`PRAGMA data_version`) and read again.
+
+After a failed write the writer refuses everything until the log is opened again, since SQLite
+itself would go on after a failed fsync and might acknowledge what is not on disk.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pysqlite3.dbapi2 as sqlite
+
+from ticketlog.errors import CommandReused, Conflict, Damaged, Unreachable, Usage
+from ticketlog.log import index
+from ticketlog.log.commit import Commit, Head, Json, Verdict, encode, genesis, judge
+from ticketlog.log.index import Index, command_hash, position
+from ticketlog.log.partition import partition_of
+from ticketlog.log.port import Placed
+
+DEFAULT_PARTITIONS = 12
+_FORGET = 50_000
+"""Stream heads kept in memory at most."""
+_POLL = 0.01
+"""Seconds between looks for what other processes wrote."""
+
+
+class _Job:
+    """A commit on its way: its bytes, and what became of it."""
+
+    __slots__ = ("commit", "data", "hash", "outcome", "partition", "written")
+
+    def __init__(self, commit: Commit, partitions: int) -> None:
+        self.commit = commit
+        self.data = encode(commit)
+        self.hash = command_hash(commit.stream, commit.id)
+        self.partition = partition_of(commit.stream, partitions)
+        self.outcome: Placed | Exception | None = None
+        self.written = False
+
+
+class EmbeddedLog(Index):
+    """A `Log` (see port.py) in one SQLite file."""
+
+    def __init__(self, path: Path, name: str, desk: str, partitions: int) -> None:
+        super().__init__(path, partitions)
+        self.name = name
+        self.desk = desk
+        self._writing = threading.Lock()
+        self._waiting: deque[_Job] = deque()
+        self._grown = threading.Condition()
+        self._broken: str | None = None
+        self._writer = index.connect(path)
+        self._version = -1
+        self._heads: dict[str, Head] = {}
+        self._tails: list[tuple[int, int, int]] = []
+
+    @classmethod
+    def create(
+        cls, path: Path, *, name: str, desk: str, partitions: int = DEFAULT_PARTITIONS
+    ) -> EmbeddedLog:
+        """A new log with a genesis record in each partition. Raises Usage where one exists."""
+        if path.exists():
+            raise Usage(f"{path} exists already: open it, or choose another folder")
+        connection = index.connect(path)
+        now = time.time_ns() // 1000
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            for statement in (index.RECORDS + index.CACHES).split(";"):
+                connection.execute(statement)
+            about = {"name": name, "desk": desk, "partitions": partitions, "format": 1}
+            connection.executemany("INSERT INTO about VALUES (?, ?)", about.items())
+            connection.executemany(
+                "INSERT INTO record VALUES (?, ?, ?, ?, 0)",
+                [
+                    (
+                        position(p, 0),
+                        genesis(desk, name, p, partitions, now),
+                        Verdict.GENESIS,
+                        now,
+                    )
+                    for p in range(partitions)
+                ],
+            )
+            connection.execute("COMMIT")
+        except sqlite.Error as error:
+            raise index.translated(error, path) from error
+        finally:
+            connection.close()
+        return cls(path, name, desk, partitions)
+
+    @classmethod
+    def open(cls, path: Path) -> EmbeddedLog:
+        """Opens an existing log; what the WAL holds is made durable first."""
+        if not path.exists():
+            raise Unreachable(f"there is no log at {path}: make a desk with `ticketlog init`")
+        connection = index.connect(path)
+        try:
+            about = dict(connection.execute("SELECT key, value FROM about").fetchall())
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            tables = {
+                name for (name,) in connection.execute("SELECT name FROM sqlite_schema").fetchall()
+            }
+        except sqlite.Error as error:
+            if "no such table" in str(error):
+                raise Damaged(f"{path} is no ticketlog log") from error
+            raise index.translated(error, path) from error
+        finally:
+            connection.close()
+        log = cls(path, about["name"], about["desk"], int(about["partitions"]))
+        if not {"entry", "command"} <= tables:
+            log.reindex()
+        return log
+
+    def append(self, commit: Commit) -> Placed:
+        job = _Job(commit, self.partitions)
+        self._waiting.append(job)
+        with self._writing:
+            if job.outcome is None:
+                jobs = [self._waiting.popleft() for _ in range(len(self._waiting))]
+                self._write(jobs)
+        self._notify()
+        assert job.outcome is not None
+        if isinstance(job.outcome, Exception):
+            raise job.outcome
+        return job.outcome
+
+    def append_all(self, commits: Sequence[Commit]) -> list[Placed | Verdict]:
+        jobs = [_Job(commit, self.partitions) for commit in commits]
+        with self._writing:
+            self._write(jobs)
+        self._notify()
+        return [_bulk_outcome(job) for job in jobs]
+
+    def wait(self, ends: Sequence[int], timeout: float) -> bool:
+        deadline = time.monotonic() + timeout
+        version = -1
+        while True:
+            now = self.rows("PRAGMA data_version")[0][0]
+            if now != version:
+                version = now
+                if any(mine > theirs for mine, theirs in zip(self.ends(), ends, strict=True)):
+                    return True
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            with self._grown:
+                self._grown.wait(min(_POLL, left))
+
+    def reindex(self) -> None:
+        """Makes the caches anew from the records, by the acceptance rule."""
+        from ticketlog.log.replay import reindex
+
+        with self._writing:
+            try:
+                reindex(self._writer, self.partitions)
+            except sqlite.Error as error:
+                raise index.translated(error, self.path) from error
+            self._version = -1
+
+    def close(self) -> None:
+        with self._writing:
+            self._broken = "it was closed"
+            self._writer.close()
+        super().close()
+
+    def _notify(self) -> None:
+        with self._grown:
+            self._grown.notify_all()
+
+    def _write(self, jobs: list[_Job]) -> None:
+        """Decides and writes a batch in one transaction; every job has an outcome afterwards."""
+        if self._broken:
+            self._fail(jobs, Unreachable(f"{self.path} accepts nothing: {self._broken}"))
+            return
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+        except sqlite.Error as error:
+            self._fail(jobs, index.translated(error, self.path))
+            return
+        try:
+            self._catch_up()
+            self._insert(jobs)
+            self._writer.execute("COMMIT")
+        except sqlite.Error as error:
+            self._version = -1
+            failure = index.translated(error, self.path)
+            self._broken = f"{error}; open the desk again"
+            with suppress(sqlite.Error):
+                self._writer.execute("ROLLBACK")
+            self._fail(jobs, failure)
+        except BaseException as error:
+            self._version = -1
+            with suppress(sqlite.Error):
+                self._writer.execute("ROLLBACK")
+            self._fail(jobs, error if isinstance(error, Exception) else Unreachable("interrupted"))
+            raise
+
+    def _fail(self, jobs: list[_Job], error: Exception) -> None:
+        for job in jobs:
+            job.outcome = error
+
+    def _catch_up(self) -> None:
+        """Forgets what it remembers where another process has written since."""
+        version = self._writer.execute("PRAGMA data_version").fetchone()[0]
+        if version != self._version:
+            self._heads.clear()
+            self._tails = [index.tail(self._writer, p) for p in range(self.partitions)]
+            self._version = version
+        elif len(self._heads) > _FORGET:
+            self._heads.clear()
+
+    def _insert(self, jobs: list[_Job]) -> None:
+        maybe_known = self._hashes(jobs)
+        records: list[tuple[Any, ...]] = []
+        entries: list[tuple[Any, ...]] = []
+        commands: list[tuple[int, int]] = []
+        placed: dict[tuple[str, str], _Job] = {}
+        for job in jobs:
+            job.outcome = self._refusal(job, maybe_known, placed)
+            if job.outcome is not None:
+                continue
+            commit = job.commit
+            part = job.partition
+            offset, clock, ordinal = self._tails[part]
+            clock = max(clock, commit.recorded_at)
+            events = len(commit.events)
+            self._tails[part] = (offset + 1, clock, ordinal + events)
+            self._heads[commit.stream] = Head(commit.expects + events, commit.settings)
+            pos = position(part, offset)
+            records.append((pos, job.data, 0, clock, ordinal + events))
+            entries.append((part, commit.stream, commit.expects, events, commit.settings, pos))
+            commands.append((job.hash, pos))
+            job.outcome = Placed(part, offset, commit.expects, events)
+            job.written = True
+            placed[commit.stream, commit.id] = job
+        run = self._writer.executemany
+        run("INSERT INTO record VALUES (?, ?, ?, ?, ?)", records)
+        run("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?)", entries)
+        run("INSERT INTO command VALUES (?, ?)", commands)
+
+    def _hashes(self, jobs: list[_Job]) -> set[int]:
+        """The command hashes of the batch that the log has already: candidates for duplicates."""
+        found: set[int] = set()
+        for at in range(0, len(jobs), 500):
+            hashes = [job.hash for job in jobs[at : at + 500]]
+            marks = ",".join("?" * len(hashes))
+            sql = f"SELECT hash FROM command WHERE hash IN ({marks})"
+            found.update(hash for (hash,) in self._writer.execute(sql, hashes))
+        return found
+
+    def _refusal(
+        self, job: _Job, maybe_known: set[int], placed: dict[tuple[str, str], _Job]
+    ) -> Placed | Exception | None:
+        """The acceptance rule, on a commit that is well-formed because we made it."""
+        commit = job.commit
+        twin = placed.get((commit.stream, commit.id))
+        if twin is not None:
+            assert isinstance(twin.outcome, Placed)
+            return _again(commit, twin.outcome, twin.commit.command, twin.commit.digest)
+        if job.hash in maybe_known:
+            first = index.found(self._writer, commit.stream, commit.id)
+            if first is not None:
+                command = self._envelope(first)["command"]
+                return _again(commit, first, command["name"], command["digest"])
+        head = self._heads.get(commit.stream)
+        if head is None:
+            row = self._writer.execute(
+                index.SELECT_HEAD, (job.partition, commit.stream)
+            ).fetchone()
+            head = self._heads[commit.stream] = Head(*row) if row else Head(0, 0)
+        if judge(commit.expects, commit.settings, head, known=False) is Verdict.ACCEPTED:
+            return None
+        return Conflict(
+            f"{commit.stream} is at version {head.version} under settings {head.settings}; "
+            f"the commit expects {commit.expects} under {commit.settings}: load and try again"
+        )
+
+    def _envelope(self, placed: Placed) -> Json:
+        (data,) = self._writer.execute(
+            "SELECT data FROM record WHERE pos = ?", (position(placed.partition, placed.offset),)
+        ).fetchone()
+        envelope: Json = orjson.loads(data)
+        return envelope
+
+
+def _bulk_outcome(job: _Job) -> Placed | Verdict:
+    if isinstance(job.outcome, Placed):
+        return job.outcome if job.written else Verdict.DUPLICATE
+    if isinstance(job.outcome, CommandReused):
+        return Verdict.DUPLICATE
+    if isinstance(job.outcome, Conflict):
+        return Verdict.STALE
+    assert job.outcome is not None
+    raise job.outcome
+
+
+def _again(commit: Commit, first: Placed, command: str, digest: str) -> Placed | Exception:
+    if digest == commit.digest and command == commit.command:
+        return first
+    return CommandReused(
+        f"the command id {commit.id} was used on {commit.stream} for another command ({command}) "
+        "or with other arguments: send a new command under a new id"
+    )
