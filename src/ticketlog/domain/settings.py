@@ -15,16 +15,40 @@ CategoryOfStatus = Literal["new", "open", "pending", "on-hold", "solved", "close
 TicketType = Literal["question", "incident", "problem", "change", "task", "service-request"]
 
 
+ROLES: tuple[str, ...] = (
+    "requester",
+    "end-user",
+    "agent",
+    "supervisor",
+    "admin",
+    "rule",
+    "service",
+    "import",
+)
+"""The roles that every desk has; agents may have others, of the desk's own."""
+
+
 class Value(BaseModel):
+    """A value that events hold.
+
+    As in events, a field's default is only ever None, False or empty: it is left out of the
+    record, and what an absent field means can never change.
+    """
+
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class Status(Value):
-    """A status of a workflow; its category gives it its meaning (Zendesk's six)."""
+    """A status of a workflow; its category gives it its meaning (Zendesk's six).
+
+    The id and its category never change, as tickets hold them (Zendesk: custom statuses). No
+    arrow leads to a retired one.
+    """
 
     id: Key
     category: CategoryOfStatus
     label: Line | None = None
+    retired: bool = False
 
 
 class Transition(Value):
@@ -32,7 +56,7 @@ class Transition(Value):
 
     source: Key
     target: Key
-    roles: tuple[Key, ...] = ("*",)
+    roles: tuple[Key, ...]
     requires: tuple[Key, ...] = ()
 
 
@@ -50,10 +74,17 @@ class Workflow(Value):
         return next((status for status in self.statuses if status.id == id), None)
 
     def first_of(self, category: CategoryOfStatus) -> Status | None:
-        return next((status for status in self.statuses if status.category == category), None)
+        """The first status of a category that isn't retired."""
+        return next(
+            (each for each in self.statuses if each.category == category and not each.retired),
+            None,
+        )
 
     def arrow(self, source: str, target: str) -> Transition | None:
         """The most exact arrow between two statuses: exact names go before '*'."""
+        status = self.status(target)
+        if status is None or status.retired:
+            return None
         found = [
             arrow
             for arrow in self.transitions
@@ -81,16 +112,25 @@ class Priorities(Value):
 
 
 class Option(Value):
-    """A choice of a field. The id never changes; the label may."""
+    """A choice of a field. The id never changes, as tickets hold it; the label may.
+
+    A retired one stays where it is, and is chosen no more.
+    """
 
     id: Key
     label: Line
+    retired: bool = False
 
 
 FieldKind = Literal["text", "integer", "boolean", "date", "datetime", "choice", "choices"]
 
 
 class CustomField(Value):
+    """A field of the desk's own. Its kind never changes (Zammad).
+
+    `minimum` and `maximum` bound integers; `personal`: its values are wrapped per person.
+    """
+
     id: Key
     kind: FieldKind
     label: Line | None = None
@@ -111,10 +151,15 @@ class Agent(Value):
     id: Key
     name: Line | None = None
     teams: tuple[Key, ...] = ()
-    roles: tuple[Key, ...] = ("agent",)
+    roles: tuple[Key, ...]
     skills: Mapping[Key, int] = Field(default_factory=dict)
     languages: tuple[Key, ...] = ()
-    active: bool = True
+    retired: bool = False
+    """They work no more: nothing is assigned to them."""
+
+    @property
+    def active(self) -> bool:
+        return not self.retired
 
 
 class Category(Value):
@@ -122,6 +167,11 @@ class Category(Value):
 
     id: Key
     label: Line | None = None
+
+    @property
+    def parent(self) -> str | None:
+        """The path above it; None at the top of the tree."""
+        return self.id.rpartition("/")[0] or None
 
 
 class Product(Value):
@@ -137,7 +187,8 @@ def _frozen() -> Mapping[str, Any]:
 class Settings:
     """All settings in force at `position` of the settings log (its last `settings.activated`)."""
 
-    position: int = -1
+    position: int = 0
+    """0, where the log's genesis stands: none are in force yet."""
     workflows: Mapping[str, Workflow] = field(default_factory=_frozen)
     priorities: Priorities | None = None
     fields: Mapping[str, CustomField] = field(default_factory=_frozen)
