@@ -18,12 +18,17 @@ class Record(NamedTuple):
 
 
 class Placed(NamedTuple):
-    """Where an accepted commit stands: `version` is that of its first event in the stream."""
+    """Where an accepted commit stands: `version` is that of its first event in the stream.
+
+    `again`: the stream had it before it was appended, so what stands there is the first
+    attempt's record.
+    """
 
     partition: int
     offset: int
     version: int
     events: int
+    again: bool = False
 
 
 class Log(Protocol):
@@ -35,7 +40,7 @@ class Log(Protocol):
 
     def append(self, commit: Commit) -> Placed:
         """Durable when it returns. An id that the stream has is not written again: its place is
-        returned as if it were new. Raises Conflict where `expects` or `settings` is stale, and
+        returned, marked `again`. Raises Conflict where `expects` or `settings` is stale, and
         CommandReused where the id was used with another digest."""
 
     def append_all(self, commits: Sequence[Commit]) -> list[Placed | Verdict]:

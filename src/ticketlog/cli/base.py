@@ -1,0 +1,104 @@
+"""What every command shares: groups that load late, the desk they work on, common options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+if TYPE_CHECKING:
+    from ticketlog.desk import Desk
+
+
+class App:
+    """One run of the command line: which desk, opened when a command first needs it."""
+
+    def __init__(self) -> None:
+        self.folder: str | None = None
+
+    @cached_property
+    def desk(self) -> Desk:
+        from ticketlog.desk import open_desk
+
+        desk = open_desk(self.folder)
+        click.get_current_context().find_root().call_on_close(desk.close)
+        return desk
+
+
+pass_app = click.make_pass_decorator(App, ensure=True)
+
+
+def _choose_desk(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        context.ensure_object(App).folder = value
+
+
+def _common() -> list[click.Parameter]:
+    return [
+        click.Option(
+            ["--desk"],
+            metavar="DIR",
+            callback=_choose_desk,
+            expose_value=False,
+            help="The desk's folder. Default: TICKETLOG_DESK, or the nearest one upward.",
+        ),
+        click.Option(
+            ["--debug"], is_flag=True, expose_value=False, help="Show the traceback of a failure."
+        ),
+    ]
+
+
+class Command(click.Command):
+    """A command that knows `--desk` and `--debug`, and shows its examples last."""
+
+    def __init__(self, *args: Any, examples: tuple[str, ...] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.extend(_common())
+        self.examples = examples
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if self.examples:
+            with formatter.section("Examples"):
+                for example in self.examples:
+                    formatter.write(f"{'':{formatter.current_indent}}{example}\n")
+        super().format_epilog(ctx, formatter)
+
+
+class Entry(NamedTuple):
+    """Where a command of a group is: 'module:attribute', and its help in one line."""
+
+    target: str
+    help: str
+
+
+class Group(click.Group):
+    """A group whose commands are imported when they are called, in titled sections."""
+
+    def __init__(
+        self, *args: Any, sections: Mapping[str, Mapping[str, Entry]], **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.sections = sections
+        self.params.extend(_common())
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name for section in self.sections.values() for name in section]
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        for section in self.sections.values():
+            if name in section:
+                return self.load(name, section[name])
+        return None
+
+    def load(self, name: str, entry: Entry) -> click.Command:
+        module, _, attribute = entry.target.partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, section in self.sections.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, entry.help) for name, entry in section.items()])

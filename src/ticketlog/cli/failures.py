@@ -1,0 +1,85 @@
+"""Every way a command can fail: one clear line on standard error, and an exit code.
+
+0    done; also where the reader of the output went away
+1    refused by a rule or a check
+2    wrong usage
+3    not reachable, in doubt, or damaged
+130  interrupted (Ctrl-C)
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+
+import click
+
+from ticketlog.domain.base import Refused
+from ticketlog.errors import TicketlogError
+
+DONE, REFUSED, USAGE, FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+def report(error: BaseException, debug: bool) -> int:
+    """Says what went wrong and returns the exit code."""
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else FAILED
+    if isinstance(error, BrokenPipeError):
+        _close_quietly()
+        return DONE
+    if debug:
+        traceback.print_exception(error)
+    code, line = _described(error)
+    if line:
+        _say(line)
+    return code
+
+
+def _described(error: BaseException) -> tuple[int, str]:
+    match error:
+        case KeyboardInterrupt() | click.Abort():
+            return INTERRUPTED, "interrupted; what was acknowledged is kept"
+        case click.exceptions.NoArgsIsHelpError():
+            error.show()
+            return USAGE, ""
+        case click.ClickException():
+            return USAGE, f"{error.format_message()}{_hint(error)}"
+        case Refused():
+            return REFUSED, str(error)
+        case TicketlogError():
+            return error.exit_code, str(error)
+        case OSError():
+            where = f"{error.filename}: " if error.filename else ""
+            return FAILED, f"{where}{error.strerror or error}"
+        case MemoryError():
+            return FAILED, "out of memory"
+        case _:
+            return FAILED, (
+                f"internal error: {type(error).__name__}: {error}; "
+                "run it again with --debug for the details"
+            )
+
+
+def _hint(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    return f" (see `{context.command_path} --help`)" if context is not None else ""
+
+
+def _say(line: str) -> None:
+    from ticketlog.cli.output import clean
+
+    try:
+        print("ticketlog: " + clean(" ".join(line.split())), file=sys.stderr, flush=True)
+    except BrokenPipeError:
+        _close_quietly()
+
+
+def _close_quietly() -> None:
+    """Whatever is left in the buffers must not raise again when Python exits."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (BrokenPipeError, ValueError):
+            os.dup2(nowhere, stream.fileno())

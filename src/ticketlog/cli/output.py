@@ -1,0 +1,142 @@
+"""Printing: tables for people, one JSON document for programs."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import click
+
+from ticketlog.domain.base import iso
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_WIDE = 10_000
+
+
+def clean(text: str) -> str:
+    """Text that can't command the reader's terminal: control characters become visible marks."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def print_json(document: Any) -> None:
+    """One document. Keys keep their order; times are ISO text already."""
+    import orjson
+
+    click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
+
+
+def print_json_line(document: Any) -> None:
+    import orjson
+
+    click.echo(orjson.dumps(document).decode())
+    sys.stdout.flush()
+
+
+def moment(at: int | None) -> str:
+    """A time as people read it: to the second, in UTC."""
+    return "" if at is None else iso(at)[:19].replace("T", " ")
+
+
+def cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (tuple, list, frozenset, set)):
+        return ", ".join(cell(each) for each in value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}={cell(each)}" for name, each in value.items())
+    if isinstance(value, float):
+        return f"{value:,.1f}"
+    return clean(str(value))
+
+
+def _console(target: io.StringIO) -> Any:
+    from rich.console import Console
+
+    terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if terminal else _WIDE
+    return Console(
+        file=target,
+        width=width,
+        force_terminal=terminal,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+    )
+
+
+def show(*renderables: Any) -> None:
+    """Prints rich things: coloured on a terminal, plain elsewhere."""
+    target = io.StringIO()
+    console = _console(target)
+    for each in renderables:
+        console.print(each)
+    text = target.getvalue()
+    if not sys.stdout.isatty():
+        text = "".join(line.rstrip() + "\n" for line in text.splitlines())
+    click.echo(text, nl=False)
+
+
+def table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    title: str | None = None,
+    right: Sequence[str] = (),
+    flexible: Sequence[str] = (),
+) -> Any:
+    """A table; `right` columns hold numbers, `flexible` ones may be cut to fit a terminal."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(
+        title=Text(title, style="bold") if title else None,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        header_style="dim",
+    )
+    for name in columns:
+        made.add_column(
+            name,
+            justify="right" if name in right else "left",
+            no_wrap=True,
+            overflow="ellipsis" if name in flexible else "fold",
+            min_width=None if name in flexible else min(len(name), 4),
+        )
+    for row in rows:
+        made.add_row(*[Text(cell(value)) for value in row])
+    return made
+
+
+def facts(pairs: Iterable[tuple[str, Any]], *, title: str | None = None) -> Any:
+    """Names and values, one a line; empty ones are left out."""
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(
+        box=None,
+        show_header=False,
+        pad_edge=False,
+        title=Text(title, style="bold") if title else None,
+        title_justify="left",
+    )
+    made.add_column(style="dim", no_wrap=True)
+    made.add_column(overflow="fold")
+    for name, value in pairs:
+        text = cell(value)
+        if text:
+            made.add_row(name, Text(text))
+    return made
+
+
+def note(text: str) -> None:
+    """A remark for people, apart from the data."""
+    click.echo(clean(text), err=True)

@@ -1,0 +1,96 @@
+"""Where a desk is and where its log and its views live: `ticketlog.toml` in the desk's folder.
+
+[log]
+url = "sqlite:///log.db"
+
+[views]
+url = "sqlite:///views.db"
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ticketlog.errors import Usage
+
+FILE = "ticketlog.toml"
+VARIABLE = "TICKETLOG_DESK"
+LOG_URL = "sqlite:///log.db"
+VIEWS_URL = "sqlite:///views.db"
+
+
+class Config(NamedTuple):
+    """A desk's folder, and its URLs; a relative file in them is relative to the folder."""
+
+    folder: Path
+    log_url: str = LOG_URL
+    views_url: str = VIEWS_URL
+
+
+def find(desk: str | os.PathLike[str] | None = None) -> Path:
+    """The folder of the desk that is meant: the one given, the one that the environment names,
+    or the nearest at or above the working folder. Raises Usage."""
+    named = desk or os.environ.get(VARIABLE)
+    if named:
+        folder = Path(named)
+        if not (folder / FILE).is_file():
+            raise Usage(
+                f"{folder} is no desk: it has no {FILE}. `ticketlog init {folder}` makes one."
+            )
+        return folder
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / FILE).is_file():
+            return folder
+    raise Usage(
+        f"no desk at or above {here}. Name one with --desk DIR or {VARIABLE}, "
+        "or make one with `ticketlog init DIR`."
+    )
+
+
+def read(folder: Path) -> Config:
+    """Raises Usage where the file can't be read or says something unknown."""
+    file = folder / FILE
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise Usage(f"{file} can't be read: {error}") from error
+    unknown = sorted(set(content) - {"log", "views"})
+    if unknown:
+        raise Usage(f"{file}: unknown section [{unknown[0]}]; it knows [log] and [views]")
+    return Config(
+        folder, _url(file, content, "log", LOG_URL), _url(file, content, "views", VIEWS_URL)
+    )
+
+
+def _url(file: Path, content: dict[str, Any], section: str, default: str) -> str:
+    values = content.get(section, {})
+    if not isinstance(values, dict) or set(values) - {"url"}:
+        raise Usage(f"{file}: [{section}] knows one key, url")
+    url = values.get("url", default)
+    if not isinstance(url, str):
+        raise Usage(f"{file}: [{section}] url must be a text, such as {default!r}")
+    return url
+
+
+def write(config: Config) -> None:
+    """Makes the file, durably and never over another one. Raises Usage, OSError."""
+    file = config.folder / FILE
+    text = (
+        f"# A ticketlog desk. Relative files are relative to this folder.\n"
+        f"[log]\nurl = {_quoted(config.log_url)}\n\n[views]\nurl = {_quoted(config.views_url)}\n"
+    )
+    try:
+        with open(file, "x", encoding="utf-8") as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+    except FileExistsError:
+        raise Usage(f"{config.folder} is a desk already") from None
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
