@@ -1,0 +1,50 @@
+# What a developer types. Needs make and Python 3.11 or later; PYTHON=... chooses another one.
+SHELL := /bin/sh
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+PY := $(BIN)/python
+DATA ?=
+MAPPING ?=
+
+.PHONY: help run test check soak bench docs lock clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+run: .venv/ready ## the main job: a desk, real or simulated histories, views, and a rebuild that proves them
+	@$(BIN)/ticketlog tour $(if $(DATA),"$(DATA)") $(if $(MAPPING),--mapping "$(MAPPING)")
+
+test: .venv/ready ## every test, the service and crash slices too
+	@$(PY) -m pytest -n auto --run-service
+
+check: .venv/ready ## style, types, import directions, generated pages
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(PY) -m pytest tests/test_layout.py
+	@$(PY) -m replay.docs --check
+
+soak: .venv/ready ## the full figures: 500 crashes and more, in minutes
+	@$(PY) -m pytest --run-service --run-soak -m soak
+
+bench: .venv/ready ## the figures of docs/BENCHMARKS.md
+	@$(PY) -m benchmarks
+
+docs: .venv/ready ## writes the generated pages anew
+	@$(PY) -m replay.docs
+
+lock: .venv/ready ## requirements.lock anew, from pyproject.toml
+	@# Hashes of public files only: local builds have others.
+	@env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL CUSTOM_COMPILE_COMMAND="make lock" \
+		$(BIN)/pip-compile --quiet --upgrade --extra dev --strip-extras --allow-unsafe \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+		--no-emit-options --output-file requirements.lock pyproject.toml
+
+clean: ## forgets everything that can be made again
+	@rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis src/*.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/ready: requirements.lock pyproject.toml .ci/setup
+	@.ci/setup $(PYTHON)

@@ -1,0 +1,246 @@
+"""The shape of the source: which way imports go, what pure code may touch, how large things are."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from datetime import date
+from functools import cache
+from graphlib import TopologicalSorter
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "src"
+PACKAGE = SOURCE / "ticketlog"
+FILES = sorted(PACKAGE.rglob("*.py"))
+EVERYWHERE = sorted(
+    file
+    for folder in ("src", "replay", "benchmarks", "tests", "examples")
+    for file in (ROOT / folder).rglob("*.py")
+)
+
+DIRECTIONS: dict[str, set[str]] = {
+    "errors": set(),
+    "domain": set(),
+    "config": {"errors"},
+    "attachments": {"errors"},
+    "log": {"domain", "errors"},
+    "policies": {"domain"},
+    "projections": {"domain"},
+    "importing": {"domain", "log", "errors"},
+}
+"""What each part may import of ours. Parts that are not named, `desk` and its neighbours, may
+import everything but `cli`; `cli` may import everything; nothing imports `cli`."""
+
+RUNNING_VIEWS = {"log", "errors"}
+"""What the files of `projections` that are no views, but run them, may import besides."""
+
+PURE_LIBRARIES = {
+    *("__future__", "abc", "bisect", "calendar", "collections", "dataclasses", "datetime"),
+    *("decimal", "enum", "fractions", "functools", "graphlib", "hashlib", "heapq", "itertools"),
+    *("math", "operator", "re", "string", "types", "typing", "unicodedata", "zoneinfo"),
+    *("orjson", "pydantic", "pydantic_core", "sqlalchemy"),
+}
+IMPURE_CALLS = {
+    "datetime.now",
+    "datetime.utcnow",
+    "datetime.today",
+    "date.today",
+    "open",
+    "print",
+    "input",
+    "exec",
+    "eval",
+    "__import__",
+}
+LARGEST_FUNCTION = 50
+LARGEST_FILE = 200
+
+
+@cache
+def tree(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"), str(file))
+
+
+@cache
+def module_of(file: Path) -> str:
+    parts = file.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_of(file) for file in FILES}
+
+
+def imports(file: Path) -> set[str]:
+    """Every module that a file imports, late imports and those for type checkers too."""
+    found: set[str] = set()
+    for node in ast.walk(tree(file)):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name(file)}:{node.lineno}: write imports in full"
+            base = node.module or ""
+            found.add(base)
+            found.update(m for a in node.names if (m := f"{base}.{a.name}") in MODULES)
+    return found
+
+
+def part_of(module: str) -> str:
+    return module.split(".")[1] if "." in module else ""
+
+
+def own_imports(file: Path) -> set[str]:
+    """The other parts of ticketlog that a file imports."""
+    ours = {module for module in imports(file) if module.split(".")[0] == "ticketlog"}
+    return {part_of(module) for module in ours - {"ticketlog"}} - {part_of(module_of(file))}
+
+
+def is_view(file: Path) -> bool:
+    """A file of `projections` that names a view."""
+    return file.parent.name == "projections" and any(
+        isinstance(target, ast.Name) and target.id == "NAME"
+        for node in tree(file).body
+        if isinstance(node, ast.Assign | ast.AnnAssign)
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+    )
+
+
+def is_pure(file: Path) -> bool:
+    return part_of(module_of(file)) in {"domain", "policies"} or is_view(file)
+
+
+def name(file: Path) -> str:
+    return str(file.relative_to(ROOT))
+
+
+def each(files: list[Path]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("file", files, ids=name)
+
+
+@each(FILES)
+def test_imports_go_one_way(file: Path) -> None:
+    part = part_of(module_of(file))
+    found = own_imports(file)
+    assert "cli" not in found
+    if part == "projections" and not is_view(file):
+        found -= RUNNING_VIEWS
+    assert found <= DIRECTIONS.get(part, found)
+
+
+def test_parts_do_not_import_each_other_in_circles() -> None:
+    graph: dict[str, set[str]] = {}
+    for file in FILES:
+        if part := part_of(module_of(file)):
+            graph.setdefault(part, set()).update(own_imports(file))
+    TopologicalSorter(graph).prepare()
+
+
+@each([file for file in FILES if is_pure(file)])
+def test_pure_code_touches_nothing(file: Path) -> None:
+    libraries = {module.split(".")[0] for module in imports(file)} - {"ticketlog"}
+    assert libraries <= PURE_LIBRARIES
+    calls = {
+        (ast.unparse(node.func), node.lineno)
+        for node in ast.walk(tree(file))
+        if isinstance(node, ast.Call)
+    }
+    assert not [(call, line) for call, line in calls if call in IMPURE_CALLS]
+
+
+def test_every_sqlite_file_is_opened_with_the_library_that_has_no_wal_reset_bug() -> None:
+    assert not [name(file) for file in FILES if "sqlite3" in imports(file)]
+
+
+def test_every_library_that_is_imported_is_declared() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = {canonical(re.split(r"[^\w.-]", need)[0]) for need in project["dependencies"]}
+    owners = packages_distributions()
+    used = {module.split(".")[0] for file in FILES for module in imports(file)}
+    libraries = used - set(sys.stdlib_module_names) - {"ticketlog", "replay"}
+    undeclared = {
+        library
+        for library in libraries
+        if not {canonical(owner) for owner in owners.get(library, [])} & declared
+    }
+    assert not undeclared - {"pydantic_core"}
+
+
+def canonical(distribution: str) -> str:
+    return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
+@each(EVERYWHERE)
+def test_functions_are_short(file: Path) -> None:
+    sizes = {
+        f"{node.name} at line {node.lineno}": (node.end_lineno or 0) - node.lineno + 1
+        for node in ast.walk(tree(file))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert not {where: size for where, size in sizes.items() if size > LARGEST_FUNCTION}
+
+
+@each([file for file in FILES if is_pure(file)])
+def test_files_that_hold_rules_are_short(file: Path) -> None:
+    assert len(code_lines(file)) <= LARGEST_FILE
+
+
+def code_lines(file: Path) -> set[int]:
+    """The lines that hold code: no blank ones, no comments, no docstrings."""
+    return {
+        line
+        for node in ast.walk(tree(file))
+        if isinstance(node, ast.expr | ast.stmt) and not is_text(node)
+        for line in (node.lineno, node.end_lineno or node.lineno)
+    }
+
+
+def is_text(node: ast.AST) -> bool:
+    value = node.value if isinstance(node, ast.Expr) else node
+    return isinstance(value, ast.Constant) and isinstance(value.value, str)
+
+
+@each([file for file in EVERYWHERE if file != Path(__file__)])
+def test_nothing_is_left_for_later(file: Path) -> None:
+    later = re.compile(r"\b(?:TODO|FIXME|XXX|HACK)\b")
+    lines = file.read_text(encoding="utf-8").splitlines()
+    assert not [number for number, line in enumerate(lines, 1) if later.search(line)]
+
+
+def test_every_module_is_used() -> None:
+    used = {"ticketlog", "ticketlog.cli", "ticketlog.__main__", "ticketlog.policies"}
+    for file in FILES:
+        used |= {found for found in imports(file) | strings(file) if found != module_of(file)}
+    for module in list(used):
+        used |= {module.rsplit(".", depth)[0] for depth in range(1, module.count(".") + 1)}
+    unused = MODULES - used
+    assert not unused
+
+
+def strings(file: Path) -> set[str]:
+    """Modules that a file names in a string, to load them late or for another library."""
+    texts = (node.value for node in ast.walk(tree(file)) if isinstance(node, ast.Constant))
+    return {text for text in texts if isinstance(text, str)} & MODULES
+
+
+HEADING = re.compile(r"## \[(Unreleased|\d+\.\d+\.\d+)\](?: - (\d{4}-\d\d-\d\d))?")
+KINDS = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+
+
+def test_the_changelog_keeps_its_form() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert text.startswith("# Changelog\n")
+    releases = re.findall(r"^## .*$", text, re.MULTILINE)
+    headings = [HEADING.fullmatch(line) for line in releases]
+    assert releases
+    assert all(headings), releases
+    assert releases[0] == "## [Unreleased]"
+    days = [date.fromisoformat(heading[2]) for heading in headings[1:] if heading]
+    assert days == sorted(days, reverse=True)
+    sections = re.findall(r"^### (.*)$", text, re.MULTILINE)
+    assert set(sections) <= KINDS
+    assert not re.search(r"^### .*\n+(?=#|\Z)", text, re.MULTILINE), "an empty section"
