@@ -156,7 +156,7 @@ class Recorded(NamedTuple):
     originator_version: int
     event: Event
     meta: Meta
-    index: int = 0
+    index: int = 0  # type: ignore[assignment]
 
     @property
     def id(self) -> str:

@@ -1,4 +1,4 @@
-"""Histories from elsewhere: one row of an imported file is one fact, with the changes it implies."""
+"""Histories from elsewhere: a row of an imported file is a fact, with the changes it implies."""
 
 from __future__ import annotations
 

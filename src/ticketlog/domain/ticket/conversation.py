@@ -1,4 +1,4 @@
-"""What is said on a ticket: public replies, internal notes, attachments, and what is hidden again."""
+"""What is said on a ticket: public replies, internal notes, attachments, what is hidden again."""
 
 from __future__ import annotations
 
@@ -116,19 +116,22 @@ class Redact(Command):
     reason: Line
 
 
+def _and(values: tuple[Any, ...], value: Any) -> tuple[Any, ...]:
+    # Twice as fast as unpacking, and a long conversation is made of it.
+    return values + (value,)  # noqa: RUF005
+
+
 def _replied(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     event = recorded.event
     assert isinstance(event, CommentEvent)
     at = recorded.meta.occurred_at
-    changes: dict[str, Any] = {
-        "comments": (
-            *ticket.comments,
-            CommentRef(recorded.id, event.author, event.author_kind, True),
-        )
-    }
+    ref = CommentRef(recorded.id, event.author, event.author_kind, True)
+    changes: dict[str, Any] = {"comments": _and(ticket.comments, ref)}
     if event.message_id:
-        changes["message_ids"] = ticket.message_ids | {event.message_id}
-    if event.author_kind == "agent" and not event.automated:
+        changes["message_ids"] = _and(ticket.message_ids, event.message_id)
+    if event.automated:
+        return changes
+    if event.author_kind == "agent":
         changes["agent_replies"] = ticket.agent_replies + 1
         changes["waiting_since"] = None
         if ticket.first_reply_at is None:
@@ -144,28 +147,24 @@ def _noted(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     event = recorded.event
     assert isinstance(event, CommentEvent)
     ref = CommentRef(recorded.id, event.author, event.author_kind, False)
-    return {"comments": (*ticket.comments, ref)}
+    return {"comments": _and(ticket.comments, ref)}
 
 
 def _attachment_added(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     event = recorded.event
     assert isinstance(event, AttachmentAdded)
-    return {"attachments": (*ticket.attachments, AttachmentRef(recorded.id, event.sha256))}
+    return {"attachments": _and(ticket.attachments, AttachmentRef(recorded.id, event.sha256))}
 
 
 def _redacted(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     event = recorded.event
     assert isinstance(event, Redacted)
-    if event.kind == "attachment":
-        return {
-            "attachments": tuple(
-                a._replace(redacted=True) if a.id == event.target else a
-                for a in ticket.attachments
-            )
-        }
+    if event.kind == "description":
+        return {"description": ticket.description and ticket.description._replace(redacted=True)}
+    kept = ticket.attachments if event.kind == "attachment" else ticket.comments
     return {
-        "comments": tuple(
-            c._replace(redacted=True) if c.id == event.target else c for c in ticket.comments
+        f"{event.kind}s": tuple(
+            ref._replace(redacted=True) if ref.id == event.target else ref for ref in kept
         )
     }
 

@@ -5,13 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from ticketlog.domain.base import Command, Event, Instant, Key, Line, Personal, Recorded, Text
 from ticketlog.domain.settings import CategoryOfStatus, TicketType
-from ticketlog.domain.ticket.state import AuthorKind, Link, LinkKind, PrioritySource, Ticket
+from ticketlog.domain.ticket.state import (
+    AuthorKind,
+    CommentRef,
+    Link,
+    LinkKind,
+    PrioritySource,
+    Ticket,
+)
 
-FieldValue = str | int | bool | tuple[str, ...] | None
+FieldValue = (
+    Annotated[str, StringConstraints(max_length=10_000)]
+    | Annotated[int, Field(ge=-(2**53), le=2**53)]
+    | bool
+    | Annotated[tuple[Key, ...], Field(max_length=100)]
+    | None
+)
+"""A custom field's value; whole numbers in the range that every reader of JSON keeps exact."""
 
 
 class TicketCreated(Event):
@@ -128,7 +142,14 @@ def _created(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
         "tags": event.tags,
         "fields": {**event.fields, **(event.personal_fields or {})},
         "due_at": event.due_at,
-        "message_ids": frozenset([event.message_id] if event.message_id else ()),
+        "description": (
+            CommentRef(
+                recorded.id, recorded.meta.actor.id, event.author_kind, event.description_public
+            )
+            if event.description
+            else None
+        ),
+        "message_ids": (event.message_id,) if event.message_id else (),
         "ccs": event.ccs,
         "waiting_since": at if asked else None,
         "links": (Link(follow_up, event.follow_up_of),) if event.follow_up_of else (),

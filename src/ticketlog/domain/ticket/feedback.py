@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from ticketlog.domain.base import Command, Event, Key, Line, Personal, Recorded, Text
+from ticketlog.domain.base import Command, Event, Key, Personal, Recorded, Text
 from ticketlog.domain.ticket.state import Ticket
 
 
@@ -70,7 +70,9 @@ def _rated(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
 
 
 def _reviewed(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
-    return {"reviews": ticket.reviews + 1}
+    event = recorded.event
+    assert isinstance(event, Reviewed)
+    return {"reviews": {**ticket.reviews, event.reviewer: event.verdict}}
 
 
 EVOLVE = {SurveyOffered: _survey_offered, Rated: _rated, Reviewed: _reviewed}

@@ -1,4 +1,4 @@
-"""What a ticket is: the state that its events fold into. It holds no texts; those stay in the log."""
+"""What a ticket is: the state that its events fold into. What was said stays in the log."""
 
 from __future__ import annotations
 
@@ -89,16 +89,18 @@ class Ticket(State):
     team_stations: int = 0
     assignee_stations: int = 0
     tier_level: int = 0
-    """How often it was escalated to a higher support tier; 0 is the first."""
+    """The support tier it is at; 0 is the first."""
     touches: int = 0
     """Commits by agents."""
     working: Mapping[str, int] = field(default_factory=dict)
     """Agent -> when they started to work on it."""
     seconds_spent: int = 0
 
+    description: CommentRef | None = None
+    """The text it was created with; its id is that of the creation event."""
     comments: tuple[CommentRef, ...] = ()
     attachments: tuple[AttachmentRef, ...] = ()
-    message_ids: frozenset[str] = frozenset()
+    message_ids: tuple[str, ...] = ()
     agent_replies: int = 0
     requester_replies: int = 0
     first_reply_at: int | None = None
@@ -110,7 +112,8 @@ class Ticket(State):
     links: tuple[Link, ...] = ()
     survey_offered: bool = False
     rating: int | None = None
-    reviews: int = 0
+    reviews: Mapping[str, str] = field(default_factory=dict)
+    """Reviewer -> their verdict."""
     legal_holds: tuple[str, ...] = ()
     last_commit: str = ""
 
