@@ -44,7 +44,7 @@ def instant(text: str) -> int:
 
 def iso(moment: int) -> str:
     """The one way a time is written in records: UTC, microseconds, fixed width."""
-    return (_EPOCH + timedelta(microseconds=moment)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return (_EPOCH + timedelta(microseconds=moment)).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def _to_instant(value: object) -> object:

@@ -6,9 +6,11 @@ A record is canonical JSON: sorted ASCII keys, UTF-8, no white space, no floats,
 from __future__ import annotations
 
 import hashlib
+from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 import orjson
@@ -51,7 +53,7 @@ class Raw(NamedTuple):
     state: bytes
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Commit:
     """What is about to be written. Times are microseconds since 1970 UTC."""
 
@@ -84,22 +86,27 @@ def digest(command: str, arguments: Mapping[str, Any]) -> str:
 
 def encode(commit: Commit) -> bytes:
     """The record's bytes. Raises Usage where it is over 1 MiB or not text."""
+    via = {"channel": commit.channel}
+    if commit.source is not None:
+        via["source"] = commit.source
     record: Json = {
         "format": FORMAT,
         "id": commit.id,
         "command": {"name": commit.command, "digest": commit.digest},
         "stream": commit.stream,
         "expects": commit.expects,
-        "events": [_event_out(commit, i, event) for i, event in enumerate(commit.events)],
+        "events": [_event_out(commit.id, i, event) for i, event in enumerate(commit.events)],
         "occurred_at": iso(commit.occurred_at),
         "recorded_at": iso(commit.recorded_at),
-        "actor": _filled(commit.actor._asdict()),
-        "via": _filled({"channel": commit.channel, "source": commit.source}),
+        "actor": _actor_out(commit.actor),
+        "via": via,
         "settings": commit.settings,
     }
-    for name in ("seen", "reason", "cause", "correlation", "reads", "writer"):
+    if commit.seen is not None:
+        record["seen"] = commit.seen
+    for name in ("reason", "cause", "correlation", "reads", "writer"):
         value = getattr(commit, name)
-        if value is not None:
+        if value:
             record[name] = value
     return canonical(record)
 
@@ -302,16 +309,15 @@ def event_data(event: Event, commit_id: str, index: int) -> Json:
     return data
 
 
-def _event_out(commit: Commit, index: int, event: Event | Raw) -> Json:
+def _event_out(commit_id: str, index: int, event: Event | Raw) -> Json:
     if isinstance(event, Raw):
-        from base64 import b64encode
-
         return {"type": event.type, "state": b64encode(event.state).decode("ascii")}
-    return {"type": event.NAME, "data": event_data(event, commit.id, index)}
+    return {"type": event.NAME, "data": event_data(event, commit_id, index)}
 
 
-def _filled(values: Json) -> Json:
-    return {name: value for name, value in values.items() if value is not None}
+@lru_cache(maxsize=10_000)
+def _actor_out(actor: Actor) -> Json:
+    return {name: value for name, value in actor._asdict().items() if value is not None}
 
 
 def _why(error: Exception) -> str:

@@ -1,6 +1,7 @@
 """The log in a SQLite file: the default backend.
 
-Concurrent callers share commits: whoever holds the writer's lock writes everything that waits.
+Concurrent callers share commits: one of them leads and writes everything that waits, then wakes
+the others and hands the lead to the first that came meanwhile, so that each is woken once.
 Several processes may share a file: what another process wrote is noticed inside the write
 transaction (`PRAGMA data_version`) and read again.
 
@@ -12,19 +13,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pysqlite3.dbapi2 as sqlite
 
 from ticketlog.errors import CommandReused, Conflict, Damaged, Unreachable, Usage
 from ticketlog.log import index
-from ticketlog.log.commit import Commit, Head, Json, Verdict, encode, genesis, judge
-from ticketlog.log.index import Index, command_hash, position
+from ticketlog.log.commit import FORMAT, Commit, Head, Verdict, encode, genesis, judge
+from ticketlog.log.index import Index, id_hash
 from ticketlog.log.partition import partition_of
 from ticketlog.log.port import Placed
 
@@ -38,15 +37,15 @@ _POLL = 0.01
 class _Job:
     """A commit on its way: its bytes, and what became of it."""
 
-    __slots__ = ("commit", "data", "hash", "outcome", "partition", "written")
+    __slots__ = ("commit", "data", "leads", "outcome", "partition", "woken")
 
     def __init__(self, commit: Commit, partitions: int) -> None:
         self.commit = commit
         self.data = encode(commit)
-        self.hash = command_hash(commit.stream, commit.id)
         self.partition = partition_of(commit.stream, partitions)
         self.outcome: Placed | Exception | None = None
-        self.written = False
+        self.leads = False
+        self.woken: threading.Lock | None = None
 
 
 class EmbeddedLog(Index):
@@ -57,7 +56,10 @@ class EmbeddedLog(Index):
         self.name = name
         self.desk = desk
         self._writing = threading.Lock()
-        self._waiting: deque[_Job] = deque()
+        self._queue = threading.Lock()
+        self._led = False
+        self._waiting: list[_Job] = []
+        self._watchers = 0
         self._grown = threading.Condition()
         self._broken: str | None = None
         self._writer = index.connect(path)
@@ -76,22 +78,17 @@ class EmbeddedLog(Index):
         now = time.time_ns() // 1000
         try:
             connection.execute("BEGIN IMMEDIATE")
-            for statement in (index.RECORDS + index.CACHES).split(";"):
-                connection.execute(statement)
-            about = {"name": name, "desk": desk, "partitions": partitions, "format": 1}
+            connection.execute(index.ABOUT)
+            about = {"name": name, "desk": desk, "partitions": partitions, "format": FORMAT}
             connection.executemany("INSERT INTO about VALUES (?, ?)", about.items())
-            connection.executemany(
-                "INSERT INTO record VALUES (?, ?, ?, ?, 0)",
-                [
-                    (
-                        position(p, 0),
-                        genesis(desk, name, p, partitions, now),
-                        Verdict.GENESIS,
-                        now,
-                    )
-                    for p in range(partitions)
-                ],
-            )
+            for statement in index.CACHES.split(";"):
+                connection.execute(statement)
+            for p in range(partitions):
+                connection.execute(index.RECORDS.format(partition=p))
+                first = genesis(desk, name, p, partitions, now)
+                connection.execute(
+                    f"INSERT INTO record_{p} VALUES (0, ?, ?, ?, 0)", (first, Verdict.GENESIS, now)
+                )
             connection.execute("COMMIT")
         except sqlite.Error as error:
             raise index.translated(error, path) from error
@@ -118,22 +115,45 @@ class EmbeddedLog(Index):
         finally:
             connection.close()
         log = cls(path, about["name"], about["desk"], int(about["partitions"]))
-        if not {"entry", "command"} <= tables:
+        if "entry" not in tables:
             log.reindex()
         return log
 
     def append(self, commit: Commit) -> Placed:
         job = _Job(commit, self.partitions)
-        self._waiting.append(job)
-        with self._writing:
-            if job.outcome is None:
-                jobs = [self._waiting.popleft() for _ in range(len(self._waiting))]
-                self._write(jobs)
-        self._notify()
+        with self._queue:
+            job.leads = not self._led
+            self._led = True
+            if not job.leads:
+                job.woken = threading.Lock()
+                job.woken.acquire()
+                self._waiting.append(job)
+        if job.woken is not None:
+            job.woken.acquire()
+        if job.leads:
+            self._lead(job)
         assert job.outcome is not None
         if isinstance(job.outcome, Exception):
             raise job.outcome
         return job.outcome
+
+    def _lead(self, job: _Job) -> None:
+        """Writes this job and all that wait, wakes them, and hands the lead on."""
+        with self._queue:
+            others, self._waiting = self._waiting, []
+        try:
+            with self._writing:
+                self._write([job, *others])
+        finally:
+            with self._queue:
+                self._led = bool(self._waiting)
+                heir = self._waiting.pop(0) if self._led else None
+            if heir is not None:
+                heir.leads = True
+                _wake(heir)
+            for other in others:
+                _wake(other)
+            self._notify()
 
     def append_all(self, commits: Sequence[Commit]) -> list[Placed | Verdict]:
         jobs = [_Job(commit, self.partitions) for commit in commits]
@@ -155,7 +175,9 @@ class EmbeddedLog(Index):
             if left <= 0:
                 return False
             with self._grown:
+                self._watchers += 1
                 self._grown.wait(min(_POLL, left))
+                self._watchers -= 1
 
     def reindex(self) -> None:
         """Makes the caches anew from the records, by the acceptance rule."""
@@ -175,8 +197,9 @@ class EmbeddedLog(Index):
         super().close()
 
     def _notify(self) -> None:
-        with self._grown:
-            self._grown.notify_all()
+        if self._watchers:
+            with self._grown:
+                self._grown.notify_all()
 
     def _write(self, jobs: list[_Job]) -> None:
         """Decides and writes a batch in one transaction; every job has an outcome afterwards."""
@@ -221,13 +244,12 @@ class EmbeddedLog(Index):
             self._heads.clear()
 
     def _insert(self, jobs: list[_Job]) -> None:
-        maybe_known = self._hashes(jobs)
-        records: list[tuple[Any, ...]] = []
+        records: dict[int, list[tuple[Any, ...]]] = {}
         entries: list[tuple[Any, ...]] = []
-        commands: list[tuple[int, int]] = []
         placed: dict[tuple[str, str], _Job] = {}
         for job in jobs:
-            job.outcome = self._refusal(job, maybe_known, placed)
+            hash = id_hash(job.commit.id)
+            job.outcome = self._refusal(job, hash, placed)
             if job.outcome is not None:
                 continue
             commit = job.commit
@@ -237,30 +259,19 @@ class EmbeddedLog(Index):
             events = len(commit.events)
             self._tails[part] = (offset + 1, clock, ordinal + events)
             self._heads[commit.stream] = Head(commit.expects + events, commit.settings)
-            pos = position(part, offset)
-            records.append((pos, job.data, 0, clock, ordinal + events))
-            entries.append((part, commit.stream, commit.expects, events, commit.settings, pos))
-            commands.append((job.hash, pos))
+            row = (offset, job.data, 0, clock, ordinal + events)
+            records.setdefault(part, []).append(row)
+            entries.append(
+                (part, commit.stream, commit.expects, events, commit.settings, offset, hash)
+            )
             job.outcome = Placed(part, offset, commit.expects, events)
-            job.written = True
             placed[commit.stream, commit.id] = job
-        run = self._writer.executemany
-        run("INSERT INTO record VALUES (?, ?, ?, ?, ?)", records)
-        run("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?)", entries)
-        run("INSERT INTO command VALUES (?, ?)", commands)
-
-    def _hashes(self, jobs: list[_Job]) -> set[int]:
-        """The command hashes of the batch that the log has already: candidates for duplicates."""
-        found: set[int] = set()
-        for at in range(0, len(jobs), 500):
-            hashes = [job.hash for job in jobs[at : at + 500]]
-            marks = ",".join("?" * len(hashes))
-            sql = f"SELECT hash FROM command WHERE hash IN ({marks})"
-            found.update(hash for (hash,) in self._writer.execute(sql, hashes))
-        return found
+        for part, rows in records.items():
+            self._writer.executemany(f"INSERT INTO record_{part} VALUES (?, ?, ?, ?, ?)", rows)
+        self._writer.executemany("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)", entries)
 
     def _refusal(
-        self, job: _Job, maybe_known: set[int], placed: dict[tuple[str, str], _Job]
+        self, job: _Job, hash: int, placed: dict[tuple[str, str], _Job]
     ) -> Placed | Exception | None:
         """The acceptance rule, on a commit that is well-formed because we made it."""
         commit = job.commit
@@ -268,17 +279,18 @@ class EmbeddedLog(Index):
         if twin is not None:
             assert isinstance(twin.outcome, Placed)
             return _again(commit, twin.outcome, twin.commit.command, twin.commit.digest)
-        if job.hash in maybe_known:
-            first = index.found(self._writer, commit.stream, commit.id)
-            if first is not None:
-                command = self._envelope(first)["command"]
-                return _again(commit, first, command["name"], command["digest"])
         head = self._heads.get(commit.stream)
         if head is None:
-            row = self._writer.execute(
-                index.SELECT_HEAD, (job.partition, commit.stream)
-            ).fetchone()
+            row = self._writer.execute(index.SELECT_HEAD, (job.partition, commit.stream)).fetchone()
             head = self._heads[commit.stream] = Head(*row) if row else Head(0, 0)
+        if head.version:
+            key = (job.partition, commit.stream, hash)
+            if self._writer.execute(index.SELECT_FOUND, key).fetchone():
+                first = index.found(self._writer, job.partition, commit.stream, commit.id)
+                if first is not None:
+                    envelope = index.envelope_at(self._writer, first.partition, first.offset)
+                    command = envelope["command"]
+                    return _again(commit, first, command["name"], command["digest"])
         if judge(commit.expects, commit.settings, head, known=False) is Verdict.ACCEPTED:
             return None
         return Conflict(
@@ -286,17 +298,15 @@ class EmbeddedLog(Index):
             f"the commit expects {commit.expects} under {commit.settings}: load and try again"
         )
 
-    def _envelope(self, placed: Placed) -> Json:
-        (data,) = self._writer.execute(
-            "SELECT data FROM record WHERE pos = ?", (position(placed.partition, placed.offset),)
-        ).fetchone()
-        envelope: Json = orjson.loads(data)
-        return envelope
+
+def _wake(job: _Job) -> None:
+    assert job.woken is not None
+    job.woken.release()
 
 
 def _bulk_outcome(job: _Job) -> Placed | Verdict:
     if isinstance(job.outcome, Placed):
-        return job.outcome if job.written else Verdict.DUPLICATE
+        return Verdict.DUPLICATE if job.outcome.again else job.outcome
     if isinstance(job.outcome, CommandReused):
         return Verdict.DUPLICATE
     if isinstance(job.outcome, Conflict):
@@ -307,7 +317,7 @@ def _bulk_outcome(job: _Job) -> Placed | Verdict:
 
 def _again(commit: Commit, first: Placed, command: str, digest: str) -> Placed | Exception:
     if digest == commit.digest and command == commit.command:
-        return first
+        return first._replace(again=True)
     return CommandReused(
         f"the command id {commit.id} was used on {commit.stream} for another command ({command}) "
         "or with other arguments: send a new command under a new id"

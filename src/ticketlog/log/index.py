@@ -1,9 +1,10 @@
 """Commits by stream, in one SQLite file: what makes a log readable. Both backends use it.
 
-`record` holds every record in log order with its verdict; `entry` says where a stream's accepted
-commits are; `command` where a command's id is. The last two are caches: `reindex` makes them anew.
-
-A position in SQL is one integer, partition * 2^40 + offset, so that a partition is a range.
+`record_P` holds the records of partition P in log order with their verdicts: a table each, so that
+appending touches the last page only. `entry` says where a stream's accepted commits are, and is a
+cache: `replay.reindex` makes it anew. A commit's id is found through its hash: by a scan of the
+stream's first events, by a partial index beyond them, since most streams are short and an index
+on all would cost each append another page.
 """
 
 from __future__ import annotations
@@ -22,29 +23,31 @@ from ticketlog.log.commit import Head, Json, Verdict, parse
 from ticketlog.log.partition import partition_of
 from ticketlog.log.port import Placed, Record
 
-SHIFT = 40
-_OFFSET = (1 << SHIFT) - 1
-
+ABOUT = "CREATE TABLE about (key TEXT PRIMARY KEY, value) WITHOUT ROWID"
 RECORDS = """
-CREATE TABLE IF NOT EXISTS about (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS record (
-    pos INTEGER PRIMARY KEY,
+CREATE TABLE record_{partition} (
+    offset INTEGER PRIMARY KEY,
     data BLOB NOT NULL,
     verdict INTEGER NOT NULL,
-    clock INTEGER NOT NULL,    -- the largest recorded_at so far in the partition
-    ordinal INTEGER NOT NULL   -- the number of accepted events so far in the partition
-);
+    clock INTEGER NOT NULL,    -- the largest recorded_at so far
+    ordinal INTEGER NOT NULL   -- the number of accepted events so far
+)
 """
-CACHES = """
-CREATE TABLE IF NOT EXISTS entry (
+SHORT = 64
+CACHES = f"""
+CREATE TABLE entry (
     part INTEGER, stream TEXT, version INTEGER,
-    events INTEGER NOT NULL, settings INTEGER NOT NULL, pos INTEGER NOT NULL,
+    events INTEGER NOT NULL, settings INTEGER NOT NULL, offset INTEGER NOT NULL,
+    hash INTEGER NOT NULL,
     PRIMARY KEY (part, stream, version)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS command (hash INTEGER, pos INTEGER, PRIMARY KEY (hash, pos))
-    WITHOUT ROWID;
+CREATE INDEX entry_hash ON entry (part, stream, hash) WHERE version >= {SHORT};
 """
-
+SELECT_FOUND = (
+    f"SELECT offset FROM entry WHERE part = ?1 AND stream = ?2 AND version < {SHORT} AND hash = ?3 "
+    f"UNION ALL SELECT offset FROM entry WHERE part = ?1 AND stream = ?2 AND version >= {SHORT} "
+    "AND hash = ?3"
+)
 SELECT_HEAD = (
     "SELECT version + events, settings FROM entry WHERE part = ? AND stream = ? "
     "ORDER BY version DESC LIMIT 1"
@@ -59,7 +62,7 @@ def connect(path: Path | str, *, synchronous: str = "FULL") -> sqlite.Connection
         )
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA wal_autocheckpoint = 4000")
+        connection.execute("PRAGMA wal_autocheckpoint = 1000")
         connection.execute("PRAGMA cache_size = -65536")
     except sqlite.Error as error:
         raise translated(error, path) from error
@@ -83,17 +86,8 @@ def translated(error: sqlite.Error, path: Path | str) -> Unreachable | Damaged:
     return Unreachable(f"{path} can't be used: {error}")
 
 
-def position(partition: int, offset: int) -> int:
-    return (partition << SHIFT) | offset
-
-
-def place(pos: int) -> tuple[int, int]:
-    return pos >> SHIFT, pos & _OFFSET
-
-
-def command_hash(stream: str, id: str) -> int:
-    digest = hashlib.blake2b(f"{stream}\0{id}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big", signed=True)
+def id_hash(id: str) -> int:
+    return int.from_bytes(hashlib.blake2b(id.encode(), digest_size=6).digest(), "big")
 
 
 class Index:
@@ -130,12 +124,16 @@ class Index:
         return Head(*rows[0]) if rows else Head(0, 0)
 
     def find(self, stream: str, id: str) -> Placed | None:
-        return found(self.reader, stream, id)
+        part = partition_of(stream, self.partitions)
+        try:
+            return found(self.reader, part, stream, id)
+        except sqlite.Error as error:
+            raise translated(error, self.path) from error
 
     def stream(self, stream: str, start: int = 0, stop: int | None = None) -> list[Record]:
         part = partition_of(stream, self.partitions)
         sql = (
-            "SELECT r.pos, r.data FROM entry e JOIN record r ON r.pos = e.pos "
+            f"SELECT r.offset, r.data FROM entry e JOIN record_{part} r ON r.offset = e.offset "
             "WHERE e.part = ?1 AND e.stream = ?2 AND e.version + e.events > ?3"
         )
         values: list[Any] = [part, stream, start]
@@ -148,34 +146,36 @@ class Index:
             sql += " AND e.version < ?4"
             values.append(stop)
         found = self.rows(sql + " ORDER BY e.version", values)
-        return [Record(part, pos & _OFFSET, data, Verdict.ACCEPTED) for pos, data in found]
+        return [Record(part, offset, data, Verdict.ACCEPTED) for offset, data in found]
 
     def streams(
         self, partition: int, ends: Sequence[int] | None = None, after: str = ""
     ) -> Iterator[tuple[str, list[Record]]]:
-        end = ends[partition] if ends is not None else _OFFSET
+        end = ends[partition] if ends is not None else self._end(partition)
         try:
             cursor = self.reader.cursor()
             cursor.arraysize = 2000
             cursor.execute(
-                "SELECT e.stream, r.pos, r.data FROM entry e JOIN record r ON r.pos = e.pos "
-                "WHERE e.part = ? AND e.stream > ? AND e.pos < ? ORDER BY e.stream, e.version",
-                (partition, after, position(partition, end)),
+                f"SELECT e.stream, r.offset, r.data FROM entry e "
+                f"JOIN record_{partition} r ON r.offset = e.offset "
+                "WHERE e.part = ? AND e.stream > ? AND e.offset < ? ORDER BY e.stream, e.version",
+                (partition, after, end),
             )
             for stream, rows in groupby(_fetched(cursor), key=lambda row: row[0]):
                 yield (
                     stream,
-                    [Record(partition, pos & _OFFSET, d, Verdict.ACCEPTED) for _, pos, d in rows],
+                    [Record(partition, at, data, Verdict.ACCEPTED) for _, at, data in rows],
                 )
         except sqlite.Error as error:
             raise translated(error, self.path) from error
 
     def records(self, partition: int, start: int, limit: int) -> list[Record]:
         rows = self.rows(
-            "SELECT pos, data, verdict FROM record WHERE pos >= ? AND pos < ? ORDER BY pos LIMIT ?",
-            (position(partition, start), position(partition + 1, 0), limit),
+            f"SELECT offset, data, verdict FROM record_{partition} "
+            "WHERE offset >= ? ORDER BY offset LIMIT ?",
+            (start, limit),
         )
-        return [Record(partition, pos & _OFFSET, data, Verdict(v)) for pos, data, v in rows]
+        return [Record(partition, offset, data, Verdict(v)) for offset, data, v in rows]
 
     def ends(self) -> tuple[int, ...]:
         return tuple(self._end(partition) for partition in range(self.partitions))
@@ -184,17 +184,7 @@ class Index:
         return tail(self.reader, partition)[0]
 
     def offset_at(self, partition: int, recorded_at: int) -> int:
-        low, high = 0, self._end(partition)
-        while low < high:
-            middle = (low + high) // 2
-            (clock,) = self.rows(
-                "SELECT clock FROM record WHERE pos = ?", (position(partition, middle),)
-            )[0]
-            if clock <= recorded_at:
-                low = middle + 1
-            else:
-                high = middle
-        return low
+        return self._first(partition, "clock", recorded_at + 1)
 
     def ordinals(self, partition: int) -> int:
         """How many events were accepted in a partition."""
@@ -203,25 +193,27 @@ class Index:
     def from_ordinal(self, partition: int, start: int, limit: int) -> list[tuple[int, Record]]:
         """Accepted records from the one that holds the partition's `start`-th event (from 1),
         each with the ordinal of its last event."""
+        rows = self.rows(
+            f"SELECT offset, data, ordinal FROM record_{partition} "
+            "WHERE offset >= ? AND verdict = 0 ORDER BY offset LIMIT ?",
+            (self._first(partition, "ordinal", start), limit),
+        )
+        return [
+            (ordinal, Record(partition, offset, data, Verdict.ACCEPTED))
+            for offset, data, ordinal in rows
+        ]
+
+    def _first(self, partition: int, column: str, value: int) -> int:
+        """The first offset at which a column that never falls has reached a value."""
+        sql = f"SELECT {column} FROM record_{partition} WHERE offset = ?"
         low, high = 0, self._end(partition)
         while low < high:
             middle = (low + high) // 2
-            (ordinal,) = self.rows(
-                "SELECT ordinal FROM record WHERE pos = ?", (position(partition, middle),)
-            )[0]
-            if ordinal < start:
+            if self.rows(sql, (middle,))[0][0] < value:
                 low = middle + 1
             else:
                 high = middle
-        rows = self.rows(
-            "SELECT pos, data, ordinal FROM record WHERE pos >= ? AND pos < ? AND verdict = 0 "
-            "ORDER BY pos LIMIT ?",
-            (position(partition, low), position(partition + 1, 0), limit),
-        )
-        return [
-            (ordinal, Record(partition, pos & _OFFSET, data, Verdict.ACCEPTED))
-            for pos, data, ordinal in rows
-        ]
+        return low
 
     def close(self) -> None:
         with self._opening:
@@ -239,28 +231,30 @@ def _fetched(cursor: sqlite.Cursor) -> Iterator[Any]:
 def tail(connection: sqlite.Connection, partition: int) -> tuple[int, int, int]:
     """A partition's next offset, its clock, and its number of accepted events."""
     row = connection.execute(
-        "SELECT pos, clock, ordinal FROM record WHERE pos >= ? AND pos < ? "
-        "ORDER BY pos DESC LIMIT 1",
-        (position(partition, 0), position(partition + 1, 0)),
+        f"SELECT offset + 1, clock, ordinal FROM record_{partition} ORDER BY offset DESC LIMIT 1"
     ).fetchone()
-    return ((row[0] & _OFFSET) + 1, row[1], row[2]) if row else (0, 0, 0)
+    return tuple(row) if row else (0, 0, 0)
 
 
-def found(connection: sqlite.Connection, stream: str, id: str) -> Placed | None:
+def found(connection: sqlite.Connection, part: int, stream: str, id: str) -> Placed | None:
     """Where the stream's accepted commit with that id stands."""
-    rows = connection.execute(
-        "SELECT r.pos, r.data FROM command c JOIN record r ON r.pos = c.pos WHERE c.hash = ?",
-        (command_hash(stream, id),),
-    ).fetchall()
-    for pos, data in rows:
-        envelope = parse(data)
-        if envelope and envelope["stream"] == stream and envelope["id"] == id:
-            partition, offset = place(pos)
-            return Placed(partition, offset, envelope["expects"], len(envelope["events"]))
+    for (offset,) in connection.execute(SELECT_FOUND, (part, stream, id_hash(id))).fetchall():
+        envelope = envelope_at(connection, part, offset)
+        if envelope["id"] == id:
+            return Placed(part, offset, envelope["expects"], len(envelope["events"]))
     return None
 
 
-def entry_row(envelope: Json, partition: int, pos: int) -> tuple[Any, ...]:
+def envelope_at(connection: sqlite.Connection, partition: int, offset: int) -> Json:
+    (data,) = connection.execute(
+        f"SELECT data FROM record_{partition} WHERE offset = ?", (offset,)
+    ).fetchone()
+    envelope = parse(data)
+    assert envelope is not None
+    return envelope
+
+
+def entry_row(envelope: Json, partition: int, offset: int) -> tuple[Any, ...]:
     """An accepted commit's row in `entry`."""
     return (
         partition,
@@ -268,5 +262,6 @@ def entry_row(envelope: Json, partition: int, pos: int) -> tuple[Any, ...]:
         envelope["expects"],
         len(envelope["events"]),
         envelope["settings"],
-        pos,
+        offset,
+        id_hash(envelope["id"]),
     )

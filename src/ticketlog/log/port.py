@@ -52,9 +52,7 @@ class Log(Protocol):
     def find(self, stream: str, id: str) -> Placed | None:
         """Where the stream's commit with that id stands."""
 
-    def stream(
-        self, stream: str, start: int = 0, stop: int | None = None
-    ) -> list[Record]:
+    def stream(self, stream: str, start: int = 0, stop: int | None = None) -> list[Record]:
         """The accepted commits that hold events of versions start <= version < stop, in order."""
 
     def streams(
@@ -77,5 +75,3 @@ class Log(Protocol):
         """Blocks until the log reaches beyond `ends`; False after `timeout` seconds."""
 
     def close(self) -> None: ...
-
-

@@ -53,8 +53,7 @@ def reindex(connection: sqlite.Connection, partitions: int) -> None:
     """Makes the caches of an index anew in one transaction."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for statement in ("DROP TABLE IF EXISTS entry", "DROP TABLE IF EXISTS command"):
-            connection.execute(statement)
+        connection.execute("DROP TABLE IF EXISTS entry")
         for statement in index.CACHES.split(";"):
             connection.execute(statement)
         for partition in range(partitions):
@@ -107,26 +106,23 @@ def _all(log: Log, partition: int) -> Iterator[Record]:
 def _stored(connection: sqlite.Connection, partition: int) -> Iterator[Record]:
     offset = 0
     while rows := connection.execute(
-        "SELECT pos, data, verdict FROM record WHERE pos >= ? AND pos < ? ORDER BY pos LIMIT 1000",
-        (index.position(partition, offset), index.position(partition + 1, 0)),
+        f"SELECT offset, data, verdict FROM record_{partition} WHERE offset >= ? "
+        "ORDER BY offset LIMIT 1000",
+        (offset,),
     ).fetchall():
-        for pos, data, verdict in rows:
-            offset = index.place(pos)[1] + 1
-            yield Record(partition, offset - 1, data, Verdict(verdict))
+        for at, data, verdict in rows:
+            yield Record(partition, at, data, Verdict(verdict))
+        offset = rows[-1][0] + 1
 
 
 def _put(connection: sqlite.Connection, each: Judged) -> None:
-    pos = index.position(each.record.partition, each.record.offset)
+    partition, offset = each.record.partition, each.record.offset
     connection.execute(
-        "UPDATE record SET verdict = ?, clock = ?, ordinal = ? WHERE pos = ?",
-        (each.verdict, each.clock, each.ordinal, pos),
+        f"UPDATE record_{partition} SET verdict = ?, clock = ?, ordinal = ? WHERE offset = ?",
+        (each.verdict, each.clock, each.ordinal, offset),
     )
     if each.verdict is Verdict.ACCEPTED and each.envelope is not None:
         connection.execute(
-            "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?)",
-            index.entry_row(each.envelope, each.record.partition, pos),
-        )
-        connection.execute(
-            "INSERT INTO command VALUES (?, ?)",
-            (index.command_hash(each.envelope["stream"], each.envelope["id"]), pos),
+            "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)",
+            index.entry_row(each.envelope, partition, offset),
         )
