@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,10 @@ from ticketlog.domain.base import Command, Event, Key, Line, Recorded, Text
 from ticketlog.domain.settings import TicketType
 from ticketlog.domain.ticket.creation import FieldValue
 from ticketlog.domain.ticket.state import Ticket
+
+Clearable = Literal[
+    "team", "assignee", "impact", "urgency", "category", "product", "requester", "organisation"
+]
 
 
 class ActivityRecorded(Event):
@@ -60,7 +64,10 @@ class RecordActivity(Command):
     product: Key | None = None
     requester: Key | None = None
     organisation: Key | None = None
+    cleared: tuple[Clearable, ...] = ()
+    """What the row says to have no value now: it takes away what an earlier row set."""
     fields: Mapping[Key, FieldValue] = Field(default_factory=dict)
+    """Custom fields; None: no value now."""
     comment: Text | None = None
     comment_public: bool = True
     comment_by_requester: bool = False
