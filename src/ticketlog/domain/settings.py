@@ -146,7 +146,7 @@ class Team(Value):
 
 
 class Agent(Value):
-    """A person who works tickets. `roles`: agent, supervisor, admin, ...; `skills`: name -> level."""
+    """A person who works tickets; `roles` are of ROLES or the desk's own, `skills` have levels."""
 
     id: Key
     name: Line | None = None

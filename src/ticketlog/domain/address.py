@@ -1,0 +1,152 @@
+"""Where a person can be reached: a facet of the person."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, ClassVar, Literal
+
+from ticketlog.domain.base import Command, Event, Invalid, Key, Line, Personal
+from ticketlog.domain.settings import Value
+
+AddressKind = Literal["email", "phone", "handle"]
+ADDRESSES = frozenset({"addresses"})
+
+
+class Address(Value):
+    """An address; verified: the person showed that it is theirs."""
+
+    kind: AddressKind
+    value: Line
+    verified: bool = False
+
+
+class AddressAdded(Event):
+    """They can be reached at one address more."""
+
+    NAME: ClassVar[str] = "person.address-added.v1"
+    ASPECT: ClassVar[str] = "addresses"
+    data_subject: Key
+    kind: AddressKind
+    value: Annotated[Line, Personal()]
+    verified: bool = False
+
+
+class AddressRemoved(Event):
+    """They can't be reached at an address any more; `verified`: whether it was."""
+
+    NAME: ClassVar[str] = "person.address-removed.v1"
+    ASPECT: ClassVar[str] = "addresses"
+    data_subject: Key
+    kind: AddressKind
+    value: Annotated[Line, Personal()]
+    verified: bool = False
+
+
+class AddressVerified(Event):
+    """They showed that an address is theirs."""
+
+    NAME: ClassVar[str] = "person.address-verified.v1"
+    ASPECT: ClassVar[str] = "addresses"
+    data_subject: Key
+    kind: AddressKind
+    value: Annotated[Line, Personal()]
+
+
+class AddAddress(Command):
+    """Adds an address, or verifies the one that is there."""
+
+    NAME: ClassVar[str] = "person.add-address"
+    TOUCHES: ClassVar[frozenset[str]] = ADDRESSES
+    kind: AddressKind
+    value: Line
+    verified: bool = False
+
+
+class RemoveAddress(Command):
+    """Takes an address away."""
+
+    NAME: ClassVar[str] = "person.remove-address"
+    TOUCHES: ClassVar[frozenset[str]] = ADDRESSES
+    kind: AddressKind
+    value: Line
+
+
+class VerifyAddress(Command):
+    """Says that the person showed an address to be theirs."""
+
+    NAME: ClassVar[str] = "person.verify-address"
+    TOUCHES: ClassVar[frozenset[str]] = ADDRESSES
+    kind: AddressKind
+    value: Line
+
+
+AddressCommand = AddAddress | RemoveAddress | VerifyAddress
+AddressEvent = AddressAdded | AddressRemoved | AddressVerified
+
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+_PHONE = re.compile(r"\+?[0-9]{3,20}")
+
+
+def normal(kind: AddressKind, value: str) -> str:
+    """The one way an address is written. Raises Invalid where it is none.
+
+    E-mail in lower case (no mail system in use tells them apart), phone numbers without spaces
+    and punctuation.
+    """
+    match kind:
+        case "email":
+            written = value.strip().lower()
+            if not _EMAIL.fullmatch(written):
+                raise Invalid(f"{value!r} is no e-mail address; write it as name@example.com")
+        case "phone":
+            written = re.sub(r"[\s().\-/]", "", value)
+            if not _PHONE.fullmatch(written):
+                raise Invalid(f"{value!r} is no phone number; write it as +49 30 123456")
+        case "handle":
+            written = value.strip()
+            if not written:
+                raise Invalid("an empty handle reaches nobody; name one")
+    return written
+
+
+def normal_all(addresses: tuple[Address, ...]) -> tuple[Address, ...]:
+    """Each address once, verified if it is anywhere among them. Raises Invalid."""
+    found: dict[tuple[AddressKind, str], bool] = {}
+    for address in addresses:
+        key = (address.kind, normal(address.kind, address.value))
+        found[key] = found.get(key, False) or address.verified
+    return tuple(Address(kind=k, value=v, verified=is_so) for (k, v), is_so in found.items())
+
+
+def evolve(addresses: tuple[Address, ...], event: AddressEvent) -> tuple[Address, ...]:
+    """The addresses after one more event; an address keeps its place."""
+    match event:
+        case AddressAdded(kind=kind, value=value, verified=verified):
+            return (*addresses, Address(kind=kind, value=value, verified=verified))
+        case AddressRemoved(kind=kind, value=value):
+            return tuple(a for a in addresses if (a.kind, a.value) != (kind, value))
+        case AddressVerified(kind=kind, value=value):
+            shown = Address(kind=kind, value=value, verified=True)
+            return tuple(shown if (a.kind, a.value) == (kind, value) else a for a in addresses)
+
+
+def decide(
+    command: AddressCommand, person: str, addresses: tuple[Address, ...]
+) -> list[AddressEvent]:
+    """What a command changes of a person's addresses. Raises Invalid."""
+    kind, value = command.kind, normal(command.kind, command.value)
+    known = next((a for a in addresses if (a.kind, a.value) == (kind, value)), None)
+    match command:
+        case AddAddress(verified=verified) if known is None:
+            return [AddressAdded(data_subject=person, kind=kind, value=value, verified=verified)]
+        case RemoveAddress():
+            if known is None:
+                return []
+            return [
+                AddressRemoved(data_subject=person, kind=kind, value=value, verified=known.verified)
+            ]
+        case VerifyAddress() if known is None:
+            raise Invalid(f"person {person} has no {kind} {value}; add it first")
+        case AddAddress(verified=True) | VerifyAddress() if known and not known.verified:
+            return [AddressVerified(data_subject=person, kind=kind, value=value)]
+    return []

@@ -1,0 +1,42 @@
+"""The one list of aggregates that take commands: kind of stream -> its pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from ticketlog.domain import agent, organisation, person
+from ticketlog.domain.base import Command, Context, Event, Recorded
+
+
+class Aggregate(NamedTuple):
+    """What a desk needs to execute a command on a stream of the kind."""
+
+    kind: str
+    initial: Callable[[str], Any]
+    decide: Callable[[Any, Any, Context], list[Event]]
+    evolve: Callable[[Any, Recorded], Any]
+    commands: tuple[type[Command], ...]
+    reads: Callable[[Any, Any], tuple[str, ...]]
+
+
+def _aggregate(module: Any) -> Aggregate:
+    return Aggregate(
+        module.KIND,
+        module.initial,
+        module.decide,
+        module.evolve,
+        module.COMMANDS,
+        module.reads,
+    )
+
+
+AGGREGATES: dict[str, Aggregate] = {
+    each.kind: each for each in map(_aggregate, (person, organisation, agent))
+}
+_BY_COMMAND = {command: each for each in AGGREGATES.values() for command in each.commands}
+
+
+def aggregate_of(command: type[Command]) -> Aggregate:
+    """The aggregate that takes the command. Raises KeyError for one that none takes."""
+    return _BY_COMMAND[command]
