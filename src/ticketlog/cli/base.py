@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -102,3 +102,40 @@ class Group(click.Group):
         for title, section in self.sections.items():
             with formatter.section(title):
                 formatter.write_dl([(name, entry.help) for name, entry in section.items()])
+
+
+class Form(NamedTuple):
+    """What the model of a domain command doesn't say about its command line.
+
+    `positional`: the fields that need no option name; `hidden`: those that only rules fill in;
+    `options`: other option names; `readers`: how a text becomes a value that is no plain one;
+    `creates`: it begins a stream of its own; `command`: its name in the domain, if another.
+    """
+
+    help: str
+    examples: tuple[str, ...]
+    positional: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
+    options: Mapping[str, str] = {}
+    readers: Mapping[str, Callable[[str], Any]] = {}
+    creates: bool = False
+    command: str = ""
+
+
+class FormGroup(Group):
+    """The commands of one kind of stream: some written by hand, most made from the domain's."""
+
+    def __init__(
+        self, kind: str, *, forms: Mapping[str, Form], others: Mapping[str, Entry], help: str
+    ) -> None:
+        made = {name: Entry("", form.help) for name, form in forms.items()}
+        super().__init__(kind, sections={"Reads": others, "Commands": made}, help=help)
+        self.kind = kind
+        self.forms = forms
+
+    def load(self, name: str, entry: Entry) -> click.Command:
+        if entry.target:
+            return super().load(name, entry)
+        from ticketlog.cli.forms import built
+
+        return built(self.kind, name, self.forms[name])

@@ -1,0 +1,121 @@
+"""Options that many commands share, and how their values are read."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_args
+
+import click
+
+if TYPE_CHECKING:
+    from ticketlog.domain.base import Actor
+
+F = TypeVar("F", bound=Callable[..., Any])
+ACTOR_VARIABLE = "TICKETLOG_ACTOR"
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+
+class Moment(NamedTuple):
+    """What `--as-of` and `--occurred-as-of` say: the present where both are None."""
+
+    as_of: str | None
+    occurred: str | None
+
+
+def at_moment(function: F) -> F:
+    """Adds `--as-of` and `--occurred-as-of`; the command gets `as_of` and `occurred_as_of`."""
+    for option in (
+        click.option(
+            "--occurred-as-of",
+            metavar="TIME",
+            help="As it was in business time: what had occurred by then, whenever it was recorded.",
+        ),
+        click.option(
+            "--as-of",
+            metavar="TIME|POSITION",
+            help="As it was recorded by then: an ISO time with zone, a record P:OFFSET, "
+            "or a cut as reports print it.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+class Sender(NamedTuple):
+    """Who sends a command, and what goes with it into the record."""
+
+    id: str | None
+    actor: Actor
+    reason: str | None
+    seen: int | None
+    channel: str
+    source: str | None
+
+
+SENDING = (
+    click.Option(
+        ["--id", "command_id"],
+        metavar="ID",
+        help="The command's idempotency key: sent twice, done once. Default: a new one.",
+    ),
+    click.Option(
+        ["--as", "actor"],
+        metavar="ACTOR",
+        help=f"Who acts: KIND:ID or KIND:ID/ROLE, KIND one of agent, person, rule, service. "
+        f"Default: {ACTOR_VARIABLE}, or agent: and your login name.",
+    ),
+    click.Option(["--reason"], metavar="TEXT", help="Why; it stands in the record."),
+    click.Option(
+        ["--seen"],
+        type=int,
+        metavar="VERSION",
+        help="The version you saw: refused if what you touch has changed since.",
+    ),
+    click.Option(
+        ["--channel"], default="cli", show_default=True, help="The channel that it came by."
+    ),
+    click.Option(["--source"], metavar="TEXT", help="Where in the channel it came from."),
+)
+"""The options of every command that writes."""
+
+
+def sender(values: dict[str, Any], *, keep_reason: bool = False) -> Sender:
+    """Takes the options of `SENDING` out of a command's values. Raises click.BadParameter."""
+    actor = actor_of(values.pop("actor"))
+    reason = values.get("reason") if keep_reason else values.pop("reason")
+    return Sender(
+        values.pop("command_id"),
+        actor,
+        None if keep_reason else reason,
+        values.pop("seen"),
+        values.pop("channel"),
+        values.pop("source"),
+    )
+
+
+def actor_of(text: str | None) -> Actor:
+    """The actor named by the text, the environment, or the login. Raises click.BadParameter."""
+    from ticketlog.domain.base import Actor, ActorKind
+
+    named = text or os.environ.get(ACTOR_VARIABLE) or f"agent:{_login()}"
+    kind, colon, rest = named.partition(":")
+    id, slash, role = rest.rpartition("/")
+    if not slash:
+        id, role = rest, ""
+    if not colon or kind not in get_args(ActorKind) or not id or (slash and not role):
+        raise click.BadParameter(
+            f"{named!r} names nobody: write KIND:ID or KIND:ID/ROLE, such as agent:ann or "
+            f"agent:ann/supervisor; KIND is one of {', '.join(get_args(ActorKind))}",
+            param_hint="--as",
+        )
+    return Actor(id, kind, role or None, authenticated="local")  # type: ignore[arg-type]
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"

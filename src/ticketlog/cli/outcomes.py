@@ -1,0 +1,48 @@
+"""What a command did, printed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ticketlog.cli.output import clean, print_json
+from ticketlog.cli.phrases import phrase
+
+if TYPE_CHECKING:
+    from ticketlog.desk import Outcome
+
+
+def print_outcome(outcome: Outcome, as_json: bool) -> None:
+    if as_json:
+        print_json(outcome_document(outcome))
+        return
+    click.echo(clean(_headline(outcome)))
+    for recorded in outcome.events:
+        click.echo(clean(f"  {phrase(recorded.event)}"))
+
+
+def outcome_document(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "stream": outcome.stream,
+        "version": outcome.version,
+        "repeated": outcome.repeated,
+        "follow_up_of": outcome.follow_up_of,
+        "partition": outcome.partition,
+        "offset": outcome.offset,
+        "events": [
+            {"id": r.id, "type": r.event.NAME, "version": r.originator_version}
+            for r in outcome.events
+        ],
+    }
+
+
+def _headline(outcome: Outcome) -> str:
+    line = f"{outcome.stream} is at version {outcome.version}"
+    if outcome.follow_up_of:
+        line += f"; it follows up {outcome.follow_up_of}, which is closed"
+    if outcome.repeated:
+        return f"{line}; this command was done before:"
+    if not outcome.events:
+        return f"{line}; nothing to do"
+    return f"{line}:"
