@@ -216,6 +216,10 @@ class State:
     as `dataclasses.replace`, and loading a long stream is made of such copies.
     """
 
+    CODE: ClassVar[int] = 1
+    """To be raised with every change of a state's fields or of its evolve: it makes the snapshots
+    that older code wrote void."""
+
     def but(self, changes: Mapping[str, Any]) -> Self:
         new = object.__new__(type(self))
         values = new.__dict__

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import orjson
 
-from ticketlog.domain.base import Actor, Event, Meta, Recorded, iso
+from ticketlog.domain.base import Actor, ActorKind, Event, Meta, Recorded, iso
 from ticketlog.domain.base import instant as _instant
 from ticketlog.errors import Damaged, NewerFormat, Unreadable, Usage
 from ticketlog.log.partition import partition_of
@@ -235,33 +235,50 @@ def _well_formed(envelope: Json) -> bool:
 
 def meta_of(envelope: Json, partition: int, offset: int) -> Meta:
     """What readers of the events need of the envelope."""
-    actor = envelope["actor"]
     via = envelope["via"]
     get = envelope.get
-    return Meta(
-        envelope["id"],
-        _instant(envelope["occurred_at"]),
-        _instant(envelope["recorded_at"]),
-        Actor(
-            actor["id"],
-            actor["kind"],
-            actor.get("role"),
-            actor.get("on_behalf_of"),
-            actor.get("authenticated"),
+    occurred = envelope["occurred_at"]
+    recorded = envelope["recorded_at"]
+    occurred_at = _instant(occurred)
+    return _new(
+        Meta,
+        (
+            envelope["id"],
+            occurred_at,
+            occurred_at if recorded == occurred else _instant(recorded),
+            _actor_in(**envelope["actor"]),
+            via["channel"],
+            via.get("source"),
+            get("reason"),
+            get("cause"),
+            get("correlation"),
+            envelope["settings"],
+            partition,
+            offset,
         ),
-        via["channel"],
-        via.get("source"),
-        get("reason"),
-        get("cause"),
-        get("correlation"),
-        envelope["settings"],
-        partition,
-        offset,
     )
 
 
-def read(record: bytes, partition: int, offset: int, find: Find) -> list[Recorded]:
-    """The typed events of an accepted record.
+_new = tuple.__new__
+"""A named tuple made without its argument handling: reading a log makes three per event."""
+
+
+@lru_cache(maxsize=10_000)
+def _actor_in(
+    id: str,
+    kind: ActorKind,
+    role: str | None = None,
+    on_behalf_of: str | None = None,
+    authenticated: str | None = None,
+    **unknown: Any,
+) -> Actor:
+    return Actor(id, kind, role, on_behalf_of, authenticated)
+
+
+def read(
+    record: bytes, partition: int, offset: int, find: Find, kind: type[Recorded] = Recorded
+) -> list[Recorded]:
+    """The typed events of an accepted record, as instances of `kind`.
 
     Raises Unreadable where this release doesn't know an event's type or can't read its data.
     """
@@ -270,9 +287,12 @@ def read(record: bytes, partition: int, offset: int, find: Find) -> list[Recorde
     try:
         meta = meta_of(envelope, partition, offset)
         version = envelope["expects"]
+        events = envelope["events"]
+        if len(events) == 1:
+            return [_new(kind, (stream, version, event_in(events[0], find), meta, 0))]
         return [
-            Recorded(stream, version + i, event_in(event, find), meta, i)
-            for i, event in enumerate(envelope["events"])
+            _new(kind, (stream, version + i, event_in(event, find), meta, i))
+            for i, event in enumerate(events)
         ]
     except (KeyError, ValueError, TypeError) as error:
         raise Unreadable(

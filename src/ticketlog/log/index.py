@@ -190,6 +190,11 @@ class Index:
         """How many events were accepted in a partition."""
         return tail(self.reader, partition)[2]
 
+    def ordinal_of(self, partition: int, offset: int) -> int:
+        """How many events were accepted in a partition up to and with a record."""
+        sql = f"SELECT ordinal FROM record_{partition} WHERE offset = ?"
+        return int(self.rows(sql, (offset,))[0][0])
+
     def from_ordinal(self, partition: int, start: int, limit: int) -> list[tuple[int, Record]]:
         """Accepted records from the one that holds the partition's `start`-th event (from 1),
         each with the ordinal of its last event."""
