@@ -218,19 +218,30 @@ _TYPES: tuple[tuple[str, type], ...] = (
 )
 
 
+_MOST = (1 << 63) - 1
+"""The largest number that an index in SQLite can hold."""
+
+
 def _well_formed(envelope: Json) -> bool:
     if any(type(envelope.get(name)) is not kind for name, kind in _TYPES):
         return False
     if not envelope["id"] or not envelope["stream"] or not envelope["events"]:
         return False
-    try:
-        _instant(envelope["recorded_at"])
-        _instant(envelope["occurred_at"])
-    except ValueError:
+    if not (0 <= envelope["expects"] <= _MOST and 0 <= envelope["settings"] <= _MOST):
+        return False
+    if not (_is_time(envelope["recorded_at"]) and _is_time(envelope["occurred_at"])):
         return False
     return all(
         type(event) is dict and type(event.get("type")) is str for event in envelope["events"]
     )
+
+
+def _is_time(text: str) -> bool:
+    """Whether it is written as `iso` writes, which no time beyond a calendar's years can be."""
+    try:
+        return len(text) == 27 and text[-1] == "Z" and iso(_instant(text)) == text
+    except ValueError:
+        return False
 
 
 def meta_of(envelope: Json, partition: int, offset: int) -> Meta:
@@ -294,7 +305,7 @@ def read(
             _new(kind, (stream, version + i, event_in(event, find), meta, i))
             for i, event in enumerate(events)
         ]
-    except (KeyError, ValueError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise Unreadable(
             f"{stream} can't be read at {partition}:{offset}: {_why(error)}. "
             "Its other readers go on; upgrade this one, or see `ticketlog log verify`."
