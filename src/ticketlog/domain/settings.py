@@ -27,6 +27,24 @@ ROLES: tuple[str, ...] = (
 )
 """The roles that every desk has; agents may have others, of the desk's own."""
 
+REQUIRABLE: tuple[str, ...] = (
+    "requester",
+    "organisation",
+    "team",
+    "assignee",
+    "category",
+    "product",
+    "asset",
+    "site",
+    "language",
+    "impact",
+    "urgency",
+    "due_at",
+    "hold_reason",
+    "resolution_code",
+)
+"""What an arrow may require besides custom fields: attributes of the ticket's state."""
+
 
 class Value(BaseModel):
     """A value that events hold.
@@ -81,9 +99,15 @@ class Workflow(Value):
         )
 
     def arrow(self, source: str, target: str) -> Transition | None:
-        """The most exact arrow between two statuses: exact names go before '*'."""
-        status = self.status(target)
+        """The most exact arrow between two statuses: exact names go before '*'.
+
+        None leads to a retired status, or back to one of category new (Zendesk: a ticket that
+        was once worked on is never new again).
+        """
+        status, before = self.status(target), self.status(source)
         if status is None or status.retired:
+            return None
+        if status.category == "new" and (before is None or before.category != "new"):
             return None
         found = [
             arrow

@@ -1,0 +1,139 @@
+"""How settings change: one stream for each thing in the settings log, and batches put in force.
+
+A settings file is one batch: a commit for each thing that it changes, then an activation on
+`settings/active`. Each event names the file's digest, and an activation puts in force what is
+pending from the same file only. So a batch that was cut off is never in force: applying its file
+again finishes it, and another file passes it by. The activation's commit expects the version of
+`settings/active` that its batch was made from, so of two batches made side by side one is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from ticketlog.domain.base import Event, Invalid, Recorded
+from ticketlog.domain.settings import Settings, Value
+from ticketlog.domain.settings_events import KINDS, SettingChanged, SettingsActivated
+from ticketlog.domain.settings_rules import broken
+
+ACTIVE = "settings/active"
+Desired: TypeAlias = Mapping[str, Mapping[str, Value]]
+"""Kind -> id -> value, as a settings file wants it. A kind that is named is complete: what it
+doesn't hold is to be removed. Of kinds that aren't named everything stays."""
+
+
+def _nothing() -> Mapping[str, Any]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What the settings log says up to some position."""
+
+    in_force: Settings = field(default_factory=Settings)
+    things: Mapping[str, Value] = field(default_factory=_nothing)
+    """What is in force, by stream."""
+    former: Mapping[str, Value] = field(default_factory=_nothing)
+    """The last value of everything that ever was in force, by stream."""
+    pending: Mapping[str, Mapping[str, SettingChanged]] = field(default_factory=_nothing)
+    """Changes that aren't in force, by the digest of their file and by stream: of batches that
+    are on their way or never came to their end."""
+    versions: Mapping[str, int] = field(default_factory=_nothing)
+    """How many events each stream has: what a commit made from this has to expect."""
+
+
+def initial() -> Compiled:
+    """The settings of a desk whose settings log is empty."""
+    return Compiled()
+
+
+def evolve(compiled: Compiled, recorded: Recorded) -> Compiled:
+    """The settings after one more event. Never fails; events of other logs change nothing."""
+    stream, event = recorded.originator_id, recorded.event
+    if not isinstance(event, SettingChanged | SettingsActivated):
+        return compiled
+    values = {
+        **compiled.__dict__,
+        "versions": {**compiled.versions, stream: recorded.originator_version + 1},
+    }
+    if isinstance(event, SettingChanged):
+        batch = compiled.pending.get(event.file_sha256, {})
+        values["pending"] = {**compiled.pending, event.file_sha256: {**batch, stream: event}}
+    else:
+        values |= _activated(compiled, event.file_sha256, recorded.meta.offset)
+    return Compiled(**values)
+
+
+def _activated(compiled: Compiled, file_sha256: str, position: int) -> dict[str, Any]:
+    changes = compiled.pending.get(file_sha256, {})
+    batch = {stream: change.after() for stream, change in changes.items()}
+    set_now = {stream: value for stream, value in batch.items() if value is not None}
+    things = {**compiled.things, **set_now}
+    for stream in batch.keys() - set_now.keys():
+        things.pop(stream, None)
+    return {
+        "in_force": settings_of(things, position),
+        "things": things,
+        "former": {**compiled.former, **set_now},
+        "pending": {file: c for file, c in compiled.pending.items() if file != file_sha256},
+    }
+
+
+def settings_of(things: Mapping[str, Value], position: int) -> Settings:
+    """Things by stream, arranged by kind and id."""
+    tables: dict[str, dict[str, Value]] = {kind.name: {} for kind in KINDS}
+    for stream in sorted(things):
+        kind, _, id = stream.partition("/")
+        if kind in tables:
+            tables[kind][id] = things[stream]
+    values: dict[str, Any] = {kind.table: tables[kind.name] for kind in KINDS}
+    values["priorities"] = next(iter(tables["priorities"].values()), None)
+    return Settings(position=position, **values)
+
+
+def differences(desired: Desired, compiled: Compiled, file_sha256: str) -> list[tuple[str, Event]]:
+    """What has to be recorded, in this order, so that `desired` is in force: (stream, event).
+
+    Nothing when it is. Each commit expects `compiled.versions.get(stream, 0)`. Raises Invalid
+    where the settings would contradict themselves or give an id another meaning.
+    """
+    wanted = {
+        stream: value
+        for stream, value in compiled.things.items()
+        if stream.partition("/")[0] not in desired
+    }
+    for kind, values in desired.items():
+        wanted |= {f"{kind}/{id}": value for id, value in values.items()}
+    pending = compiled.pending.get(file_sha256, {})
+    changes = _changes(wanted, compiled.things, pending, file_sha256)
+    if not changes and not pending:
+        return []
+    problems = broken(settings_of(wanted, 0), compiled.former)
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise Invalid(f"the settings can't be put in force: {problems[0]}{more}", all=problems)
+    return [*changes, (ACTIVE, SettingsActivated(file_sha256=file_sha256))]
+
+
+def _changes(
+    wanted: Mapping[str, Value],
+    things: Mapping[str, Value],
+    pending: Mapping[str, SettingChanged],
+    file_sha256: str,
+) -> list[tuple[str, Event]]:
+    found: list[tuple[str, Event]] = []
+    streams = {*wanted, *things, *pending}
+    for kind in KINDS:
+        for stream in sorted(s for s in streams if s.startswith(f"{kind.name}/")):
+            old, new, change = things.get(stream), wanted.get(stream), pending.get(stream)
+            if change is None:
+                done = old == new
+            else:
+                done = (change.before(), change.after()) == (old, new)
+            if not done:
+                id = stream.partition("/")[2]
+                found.append((stream, kind.event.of(id, old, new, file_sha256)))
+    return found
