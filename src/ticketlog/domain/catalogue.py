@@ -10,13 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from ticketlog.domain import agent, organisation, person, ticket
+from ticketlog.domain import agent, organisation, person, settings_events, ticket
 from ticketlog.domain.base import Event
 
 Data: TypeAlias = dict[str, Any]
 
 EVENTS: dict[str, type[Event]] = {
-    cls.NAME: cls for cls in (*ticket.EVENTS, *person.EVENTS, *organisation.EVENTS, *agent.EVENTS)
+    cls.NAME: cls
+    for cls in (
+        *ticket.EVENTS,
+        *person.EVENTS,
+        *organisation.EVENTS,
+        *agent.EVENTS,
+        *settings_events.EVENTS,
+    )
 }
 
 
