@@ -106,9 +106,9 @@ def defaults() -> bytes:
     return resources.files("ticketlog").joinpath("defaults.toml").read_bytes()
 
 
-def digest(content: bytes) -> str:
+def digest(content: bytes | str) -> str:
     """The SHA-256 of a settings file, by which its events name it."""
-    return hashlib.sha256(content).hexdigest()
+    return hashlib.sha256(content if isinstance(content, bytes) else content.encode()).hexdigest()
 
 
 def parse(content: bytes | str) -> Desired:
