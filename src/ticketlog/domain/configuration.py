@@ -129,11 +129,8 @@ def _changes(
     for kind in KINDS:
         for stream in sorted(s for s in streams if s.startswith(f"{kind.name}/")):
             old, new, change = things.get(stream), wanted.get(stream), pending.get(stream)
-            if change is None:
-                done = old == new
-            else:
-                done = (change.before(), change.after()) == (old, new)
-            if not done:
+            planned = (change.before(), change.after()) if change else (new, old)
+            if planned != (old, new):
                 id = stream.partition("/")[2]
                 found.append((stream, kind.event.of(id, old, new, file_sha256)))
     return found

@@ -28,22 +28,11 @@ ROLES: tuple[str, ...] = (
 """The roles that every desk has; agents may have others, of the desk's own."""
 
 REQUIRABLE: tuple[str, ...] = (
-    "requester",
-    "organisation",
-    "team",
-    "assignee",
-    "category",
-    "product",
-    "asset",
-    "site",
-    "language",
-    "impact",
-    "urgency",
-    "due_at",
-    "hold_reason",
-    "resolution_code",
+    *("requester", "organisation", "team", "assignee", "due_at", "tags"),
+    *("category", "product", "asset", "site", "language", "impact", "urgency"),
+    *("reason", "until", "resolution", "resolution_code"),
 )
-"""What an arrow may require besides custom fields: attributes of the ticket's state."""
+"""What an arrow may require besides custom fields: what the ticket has, or the command says."""
 
 
 class Value(BaseModel):
