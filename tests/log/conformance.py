@@ -1,0 +1,479 @@
+"""What every log must do, whatever stores it.
+
+A backend joins with a class of its own in a test file:
+
+    class TestMine(Conformance):
+        backend = MyBackend
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import ClassVar
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.log.commits import a_commit, streams_in
+from tests.log.machine import LogMachine
+from tests.log.peers import Backend, peers
+from ticketlog.errors import CommandReused, Conflict, Usage
+from ticketlog.log.commit import MAX_BYTES, Head, Verdict, encode
+from ticketlog.log.partition import partition_of
+from ticketlog.log.port import Log, Placed, Record
+
+PARTITIONS = 3
+
+
+def ids(records: list[Record]) -> list[str]:
+    return [orjson.loads(record.data)["id"] for record in records]
+
+
+class Conformance:
+    backend: ClassVar[Backend]
+
+    @pytest.fixture
+    def log(self, tmp_path: Path) -> Iterator[Log]:
+        log = self.backend.create(tmp_path, PARTITIONS)
+        yield log
+        log.close()
+
+    @pytest.fixture
+    def reopened(self, log: Log, tmp_path: Path) -> Iterator[Callable[[], Log]]:
+        """Opens the log once more, beside the first."""
+        others: list[Log] = []
+
+        def reopen() -> Log:
+            others.append(self.backend.open(tmp_path))
+            return others[-1]
+
+        yield reopen
+        for other in others:
+            other.close()
+
+    # What stands in a new log
+
+    def test_a_new_log_holds_a_genesis_record_in_each_partition(self, log: Log) -> None:
+        assert log.partitions == PARTITIONS
+        assert log.ends() == (1,) * PARTITIONS
+        for partition in range(PARTITIONS):
+            (record,) = log.records(partition, 0, 10)
+            assert record[:2] == (partition, 0)
+            assert record.verdict is Verdict.GENESIS
+            genesis = orjson.loads(record.data)["genesis"]
+            assert genesis == {
+                "desk": log.desk,
+                "log": log.name,
+                "partition": partition,
+                "partitions": PARTITIONS,
+            }
+
+    def test_an_unknown_stream_is_at_version_nought(self, log: Log) -> None:
+        assert log.head("ticket/A") == Head(0, 0)
+        assert log.stream("ticket/A") == []
+        assert log.find("ticket/A", "command") is None
+
+    # Appending
+
+    def test_an_accepted_commit_is_found_where_it_was_placed(self, log: Log) -> None:
+        commit = a_commit("ticket/A", events=2, settings=4)
+        partition = partition_of("ticket/A", PARTITIONS)
+
+        placed = log.append(commit)
+
+        assert placed == Placed(partition, 1, 0, 2, False)
+        assert log.head("ticket/A") == Head(2, 4)
+        assert log.find("ticket/A", commit.id) == placed
+        record = Record(partition, 1, encode(commit), Verdict.ACCEPTED)
+        assert log.stream("ticket/A") == [record]
+        assert log.records(partition, 1, 10) == [record]
+        assert log.ends()[partition] == 2
+
+    def test_an_id_that_the_stream_has_is_not_written_again(self, log: Log) -> None:
+        commit = a_commit("ticket/A", events=2)
+        first = log.append(commit)
+        log.append(a_commit("ticket/A", 2))
+        ends = log.ends()
+
+        again = log.append(commit)
+        later = log.append(a_commit("ticket/A", 3, id=commit.id))
+
+        assert again == later == first._replace(again=True)
+        assert log.ends() == ends
+
+    def test_the_same_id_on_another_stream_is_another_command(self, log: Log) -> None:
+        log.append(a_commit("ticket/A", id="same"))
+
+        placed = log.append(a_commit("ticket/B", id="same"))
+
+        assert not placed.again
+        assert log.find("ticket/B", "same") == placed
+
+    @pytest.mark.parametrize("change", [{"content": "other"}, {"command": "thing.undo"}])
+    def test_an_id_that_was_used_for_something_else_is_refused(
+        self, log: Log, change: dict[str, str]
+    ) -> None:
+        first = a_commit("ticket/A")
+        log.append(first)
+        ends = log.ends()
+
+        with pytest.raises(CommandReused, match=f"{first.id}.*ticket/A.*new id"):
+            log.append(a_commit("ticket/A", 1, id=first.id, **change))
+        assert log.ends() == ends
+
+    @pytest.mark.parametrize("expects", [0, 1, 3])
+    def test_a_commit_that_expects_another_version_is_stale(self, log: Log, expects: int) -> None:
+        log.append(a_commit("ticket/A", 0, 2))
+        ends = log.ends()
+
+        with pytest.raises(Conflict, match="ticket/A"):
+            log.append(a_commit("ticket/A", expects))
+        assert log.ends() == ends
+        assert log.head("ticket/A").version == 2
+
+    def test_the_settings_of_a_stream_never_go_back(self, log: Log) -> None:
+        log.append(a_commit("ticket/A", settings=5))
+
+        with pytest.raises(Conflict, match="settings"):
+            log.append(a_commit("ticket/A", 1, settings=4))
+        log.append(a_commit("ticket/A", 1, settings=5))
+        log.append(a_commit("ticket/A", 2, settings=9))
+        log.append(a_commit("ticket/B", settings=0))
+
+        assert log.head("ticket/A") == Head(3, 9)
+
+    def test_a_refused_id_may_come_again(self, log: Log) -> None:
+        log.append(a_commit("ticket/A"))
+        with pytest.raises(Conflict):
+            log.append(a_commit("ticket/A", 0, id="mine"))
+
+        assert not log.append(a_commit("ticket/A", 1, id="mine")).again
+
+    def test_a_record_of_one_mebibyte_fits(self, log: Log) -> None:
+        commit = a_commit("ticket/A", reason="x")
+        commit.reason = "x" * (MAX_BYTES - len(encode(commit)) + 1)
+
+        log.append(commit)
+
+        (record,) = log.stream("ticket/A")
+        assert len(record.data) == MAX_BYTES
+        with pytest.raises(Usage, match="limit"):
+            log.append(a_commit("ticket/A", 1, reason="x" * MAX_BYTES))
+        assert log.head("ticket/A").version == 1
+
+    # Bulk
+
+    def test_a_bulk_says_of_each_commit_what_became_of_it(self, log: Log) -> None:
+        known = a_commit("ticket/A", id="known")
+        log.append(known)
+        first, second = a_commit("ticket/B", 0, 2), a_commit("ticket/B", 2)
+        third = a_commit("ticket/A", 1)
+
+        outcomes = log.append_all(
+            [
+                first,
+                known,
+                a_commit("ticket/A", 1, id="known", content="other"),
+                second,
+                first,
+                a_commit("ticket/B", 2),
+                third,
+                a_commit("ticket/A", 0),
+            ]
+        )
+
+        assert outcomes == [
+            log.find("ticket/B", first.id),
+            Verdict.DUPLICATE,
+            Verdict.DUPLICATE,
+            log.find("ticket/B", second.id),
+            Verdict.DUPLICATE,
+            Verdict.STALE,
+            log.find("ticket/A", third.id),
+            Verdict.STALE,
+        ]
+        assert log.head("ticket/A").version == 2
+        assert log.head("ticket/B").version == 3
+
+    def test_a_bulk_may_be_empty(self, log: Log) -> None:
+        assert log.append_all([]) == []
+
+    # Reading
+
+    @pytest.fixture
+    def long(self, log: Log) -> list[tuple[int, str]]:
+        """A stream whose commits have 1, 2, 3, 1, 2, 3, ... events: (version, id) of each."""
+        version, commits = 0, []
+        for number in range(150):
+            commit = a_commit("ticket/long", version, number % 3 + 1)
+            log.append(commit)
+            commits.append((version, commit.id))
+            version += number % 3 + 1
+        return commits
+
+    @pytest.mark.parametrize(
+        ("start", "stop"),
+        [(0, None), (0, 1), (0, 0), (1, 2), (2, 3), (4, 9), (5, None), (298, 300), (299, None)],
+    )
+    def test_a_slice_of_a_stream_holds_the_commits_that_touch_it(
+        self, log: Log, long: list[tuple[int, str]], start: int, stop: int | None
+    ) -> None:
+        ends = [version for version, _ in long[1:]] + [300]
+        expected = [
+            id
+            for (version, id), end in zip(long, ends, strict=True)
+            if end > start and (stop is None or version < stop)
+        ]
+
+        assert ids(log.stream("ticket/long", start, stop)) == expected
+
+    def test_every_id_of_a_long_stream_is_known(
+        self, log: Log, long: list[tuple[int, str]]
+    ) -> None:
+        for version, id in long:
+            found = log.find("ticket/long", id)
+            assert found is not None
+            assert found.version == version
+            assert log.append(a_commit("ticket/long", version, id=id)).again
+
+    def test_streams_come_in_the_order_of_their_names(self, log: Log) -> None:
+        names = [*streams_in(1, PARTITIONS, 30), "ticket/ä", "ticket/Z", "a"]
+        for name in reversed(names):
+            log.append(a_commit(name))
+            log.append(a_commit(name, 1))
+        here = sorted(name for name in names if partition_of(name, PARTITIONS) == 1)
+
+        found = list(log.streams(1))
+        assert [name for name, _ in found] == here
+        assert all(records == log.stream(name) for name, records in found)
+        assert [name for name, _ in log.streams(1, after=here[9])] == here[10:]
+
+    def test_streams_as_of_a_cut_hold_only_what_was_before_it(self, log: Log) -> None:
+        first, second = streams_in(0, PARTITIONS, 2)
+        log.append(a_commit(first, id="1"))
+        ends = log.ends()
+        log.append(a_commit(first, 1, id="2"))
+        log.append(a_commit(second, id="3"))
+
+        before = {name: ids(records) for name, records in log.streams(0, ends)}
+        assert before == {first: ["1"]}
+
+    def test_records_come_in_log_order_in_pages(self, log: Log) -> None:
+        (stream,) = streams_in(2, PARTITIONS, 1)
+        commits = [a_commit(stream, version) for version in range(7)]
+        for commit in commits:
+            log.append(commit)
+
+        pages = [log.records(2, start, 3) for start in (1, 4, 7)]
+
+        assert [len(page) for page in pages] == [3, 3, 1]
+        assert [record.offset for page in pages for record in page] == [*range(1, 8)]
+        assert ids([record for page in pages for record in page]) == [c.id for c in commits]
+        assert log.records(2, 8, 3) == []
+
+    @given(times=st.lists(st.integers(0, 20), max_size=12), moments=st.data())
+    def test_a_time_is_the_longest_prefix_that_was_never_after_it(
+        self, tmp_path_factory: pytest.TempPathFactory, times: list[int], moments: st.DataObject
+    ) -> None:
+        log = self.backend.create(tmp_path_factory.mktemp("log"), 1)
+        later = 4_000_000_000_000_000  # after the genesis records
+        for version, time in enumerate(times):
+            log.append(a_commit("ticket/A", version, recorded_at=later + time))
+        moment = moments.draw(st.integers(-1, 21))
+
+        running = [later + max(times[: n + 1]) for n in range(len(times))]
+        expected = 1 + sum(time <= later + moment for time in running)
+        assert log.offset_at(0, later + moment) == expected
+        assert log.offset_at(0, 0) == 0
+        log.close()
+
+    # Waiting
+
+    def test_waiting_ends_at_once_where_there_is_more(self, log: Log) -> None:
+        ends = log.ends()
+        assert not log.wait(ends, 0)
+
+        log.append(a_commit("ticket/A"))
+
+        assert log.wait(ends, 0)
+        assert not log.wait(log.ends(), 0)
+
+    def test_a_waiting_thread_is_woken_by_an_append(self, log: Log) -> None:
+        ends = log.ends()
+        with ThreadPoolExecutor(1) as threads:
+            waiting = threads.submit(log.wait, ends, 60)
+            log.append(a_commit("ticket/A"))
+            assert waiting.result()
+
+    def test_a_waiting_process_is_woken_by_another(self, log: Log, tmp_path: Path) -> None:
+        ends = log.ends()
+        with peers(self.backend, tmp_path, 1) as (peer,):
+            peer.start("wait", ends, 60)
+            log.append(a_commit("ticket/A"))
+            assert peer.answer()
+
+    # Opening again
+
+    def test_an_opened_log_is_the_log_that_was_closed(
+        self, log: Log, reopened: Callable[[], Log]
+    ) -> None:
+        for version in range(5):
+            log.append(a_commit("ticket/A", version))
+        content = [log.records(partition, 0, 100) for partition in range(PARTITIONS)]
+
+        other = reopened()
+
+        assert (other.name, other.desk, other.partitions) == (log.name, log.desk, PARTITIONS)
+        assert other.ends() == log.ends()
+        assert [other.records(partition, 0, 100) for partition in range(PARTITIONS)] == content
+        assert other.head("ticket/A") == Head(5, 0)
+        other.append(a_commit("ticket/A", 5))
+        assert log.head("ticket/A") == Head(6, 0)
+
+    def test_what_is_a_cache_comes_back(self, log: Log, tmp_path: Path) -> None:
+        for version in range(100):
+            log.append(a_commit("ticket/A", version, id=f"id-{version}", settings=version // 9))
+            log.append(a_commit(f"ticket/{version}", events=2))
+        expected = snapshot(log)
+        log.close()
+
+        self.backend.forget(tmp_path)
+        log = self.backend.open(tmp_path)
+
+        assert snapshot(log) == expected
+        assert log.append(a_commit("ticket/A", 3, id="id-3")).again
+        with pytest.raises(Conflict):
+            log.append(a_commit("ticket/A", 99))
+        log.append(a_commit("ticket/A", 100, settings=99))
+        log.close()
+
+    def test_whatever_is_done_to_it_a_log_is_what_the_rule_says(self) -> None:
+        run_state_machine_as_test(lambda: LogMachine(self.backend))
+
+    # Many writers
+
+    def test_threads_that_append_together_each_get_their_place(self, log: Log) -> None:
+        def work(number: int) -> list[Placed]:
+            return [
+                log.append(a_commit(f"ticket/{number}", version, id=f"{number}-{version}"))
+                for version in range(20)
+            ]
+
+        with ThreadPoolExecutor(8) as threads:
+            placed = list(threads.map(work, range(8)))
+
+        for number, places in enumerate(placed):
+            assert [place.version for place in places] == [*range(20)]
+            stream = log.stream(f"ticket/{number}")
+            assert ids(stream) == [f"{number}-{version}" for version in range(20)]
+            assert [record.offset for record in stream] == [place.offset for place in places]
+        assert sum(log.ends()) == PARTITIONS + 160
+
+    def test_threads_that_race_leave_one_commit_per_version(self, log: Log) -> None:
+        start = threading.Barrier(4)
+
+        def work(number: int) -> list[str]:
+            start.wait()
+            accepted = []
+            for version in range(50):
+                try:
+                    log.append(a_commit("ticket/A", version, id=f"{number}-{version}"))
+                except Conflict:
+                    continue
+                accepted.append(f"{number}-{version}")
+            return accepted
+
+        with ThreadPoolExecutor(4) as threads:
+            accepted = [id for won in threads.map(work, range(4)) for id in won]
+
+        stream = ids(log.stream("ticket/A"))
+        assert [id.split("-")[1] for id in stream] == [str(v) for v in range(len(stream))]
+        assert sorted(stream) == sorted(accepted)
+
+    def test_threads_that_send_the_same_command_get_the_same_answer(self, log: Log) -> None:
+        start = threading.Barrier(8)
+        commit = a_commit("ticket/A")
+
+        def work(_: int) -> Placed:
+            start.wait()
+            return log.append(commit)
+
+        with ThreadPoolExecutor(8) as threads:
+            answers = list(threads.map(work, range(8)))
+
+        assert {answer[:4] for answer in answers} == {answers[0][:4]}
+        assert sum(not answer.again for answer in answers) == 1
+        assert ids(log.stream("ticket/A")) == [commit.id]
+
+    def test_a_process_whose_memory_lags_is_told_so(self, log: Log, tmp_path: Path) -> None:
+        """The other process has the stream's head in memory; then we move on."""
+        mine = a_commit("ticket/A", 1, id="mine", settings=3)
+        with peers(self.backend, tmp_path, 1) as (peer,):
+            peer.call("append", a_commit("ticket/A", 0))
+            assert peer.call("head", "ticket/A") == Head(1, 0)
+            placed = log.append(mine)
+
+            with pytest.raises(Conflict, match="ticket/A"):
+                peer.call("append", a_commit("ticket/A", 1))
+            assert peer.call("append", mine) == placed._replace(again=True)
+            with pytest.raises(CommandReused):
+                peer.call("append", a_commit("ticket/A", 2, id="mine", content="other"))
+            with pytest.raises(Conflict, match="settings"):
+                peer.call("append", a_commit("ticket/A", 2, settings=2))
+            theirs = peer.call("append", a_commit("ticket/A", 2, settings=3))
+
+        assert theirs.version == 2
+        assert log.append(a_commit("ticket/A", 3, settings=3)).version == 3
+
+    def test_processes_that_race_leave_one_commit_per_version(
+        self, log: Log, tmp_path: Path
+    ) -> None:
+        versions = 60
+        with peers(self.backend, tmp_path, 3) as others:
+            for number, peer in enumerate(others):
+                commits = [a_commit("ticket/A", v, id=f"{number}-{v}") for v in range(versions)]
+                peer.start("contend", commits)
+            accepted = [id for peer in others for id in peer.answer()]
+
+        stream = ids(log.stream("ticket/A"))
+        assert [id.split("-")[1] for id in stream] == [str(v) for v in range(len(stream))]
+        assert sorted(stream) == sorted(accepted)
+        assert len(log.records(partition_of("ticket/A", PARTITIONS), 1, 1000)) == len(stream)
+
+    @pytest.mark.parametrize("expects", [0, 1], ids=["create", "change"])
+    def test_processes_that_send_the_same_command_get_the_same_answer(
+        self, log: Log, tmp_path: Path, expects: int
+    ) -> None:
+        for version in range(expects):
+            log.append(a_commit("ticket/A", version))
+        with peers(self.backend, tmp_path, 3) as others:
+            for number in range(10):
+                commit = (
+                    a_commit(f"ticket/{number}", 0)
+                    if not expects
+                    else a_commit("ticket/A", expects + number)
+                )
+                for peer in others:
+                    peer.start("append", commit)
+                answers = [peer.answer() for peer in others]
+
+                assert {answer[:4] for answer in answers} == {answers[0][:4]}
+                assert sum(not answer.again for answer in answers) == 1
+                assert ids(log.stream(commit.stream)).count(commit.id) == 1
+
+
+def snapshot(log: Log) -> list[object]:
+    """Everything that can be read of a log."""
+    streams = [
+        (name, log.head(name), log.find(name, ids(records)[-1]), records)
+        for partition in range(log.partitions)
+        for name, records in log.streams(partition)
+    ]
+    records = [log.records(partition, 0, 10_000) for partition in range(log.partitions)]
+    return [streams, records, log.ends()]
