@@ -154,6 +154,8 @@ class CustomField(Value):
 
 
 class Team(Value):
+    """Agents who work on the same tickets."""
+
     id: Key
     name: Line | None = None
 
@@ -188,6 +190,8 @@ class Category(Value):
 
 
 class Product(Value):
+    """What tickets are about: a product or service of the desk."""
+
     id: Key
     label: Line | None = None
 
