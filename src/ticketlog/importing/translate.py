@@ -1,0 +1,182 @@
+"""From the cells of a row to what it says, in our words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from hashlib import blake2b
+
+from pydantic import ValidationError
+
+from ticketlog.domain.ticket.activity import RecordActivity
+from ticketlog.importing.cells import NO_VALUE, NOTHING, Arguments, Cell, Says, Words, flag
+from ticketlog.importing.mapping import Comment, Mapping
+from ticketlog.importing.rows import Problem, Raw, Row
+from ticketlog.importing.times import instants
+
+_TARGETS = {"agent": "assignee"}
+_NEVER_EMPTY = frozenset({"activity", "actor", "priority", "subject", "type"})
+
+
+class Translator:
+    """Reads rows as a mapping says; `names` are those of the rows' cells."""
+
+    def __init__(self, mapping: Mapping, names: Sequence[str]) -> None:
+        self._source = mapping.source
+        self._seed = mapping.source.encode() + b"\0"
+        self._state = mapping.rows == "state"
+        self._case = Cell(mapping.columns.case, names)
+        self._targets = [
+            (_TARGETS.get(field, field), Cell(column, names))
+            for field, column in mapping.columns
+            if column is not None and field != "case"
+        ]
+        self._fields = [(id, Cell(column, names)) for id, column in mapping.fields.items()]
+        self._words = Words(mapping.status, names) if mapping.status else None
+        self._status_column = mapping.status.column if mapping.status else None
+        self._comment = _comment(mapping.comment, names) if mapping.comment else None
+        self._comment_column = mapping.comment.column if mapping.comment else None
+        self._time_at = names.index(mapping.time.column)
+        self._time_column = mapping.time.column
+        self._instant = instants(mapping.time)
+
+    def __call__(self, raw: Raw) -> Iterator[Row | Problem]:
+        """The row, and before it what is wrong with it; a row without case or time is lost."""
+        cells = raw.cells
+        case = self._case.read(cells)
+        if case.__class__ is not str:
+            why = case.problem or "the row names no case"
+            yield Problem(raw.line, "missing-case", why, self._case.label, lost=True)
+            return
+        try:
+            at = self._instant(cells[self._time_at].strip())
+        except (ValueError, OverflowError) as error:
+            yield Problem(raw.line, "bad-time", str(error), self._time_column, lost=True)
+            return
+        wrong: list[Problem] = []
+        arguments = self._arguments(raw, case, wrong)
+        command = self._command(raw, arguments, wrong)
+        yield from wrong
+        if command is not None:
+            seed = b"%b%b\0%b" % (self._seed, case.encode(), raw.content)
+            yield Row(raw.line, at, blake2b(seed, digest_size=16).digest(), command)
+
+    def _arguments(self, raw: Raw, case: str, wrong: list[Problem]) -> Arguments:
+        said: Arguments = {"source": self._source, "case": case, "row": raw.number}
+        cleared = self._read_targets(raw, said, wrong)
+        if self._words:
+            self._read_status(raw, self._words, said, cleared, wrong)
+        if cleared:
+            said["cleared"] = tuple(cleared)
+        if self._fields:
+            said["fields"] = self._read_fields(raw, wrong)
+        if self._comment:
+            said.update(self._comment(raw.cells))
+        return said
+
+    def _read_targets(self, raw: Raw, said: Arguments, wrong: list[Problem]) -> dict[str, None]:
+        """Fills in the values; gives the targets that have none now."""
+        cleared: dict[str, None] = {}
+        for target, cell in self._targets:
+            value = cell.read(raw.cells)
+            if value.__class__ is str:
+                said[target] = value
+            elif value is NO_VALUE:
+                if self._state and target not in _NEVER_EMPTY:
+                    cleared[target] = None
+            elif value is not NOTHING:
+                wrong.append(Problem(raw.line, "unknown-word", value.problem, cell.label))
+        return cleared
+
+    def _read_status(
+        self,
+        raw: Raw,
+        words: Words,
+        said: Arguments,
+        cleared: dict[str, None],
+        wrong: list[Problem],
+    ) -> None:
+        given, meaning = words.read(raw.cells)
+        said.update(given)
+        if isinstance(meaning, str):
+            wrong.append(Problem(raw.line, "unknown-status", meaning, self._status_column))
+        elif meaning is not None and meaning.agent is not None:
+            said.pop("assignee", None)
+            cleared.pop("assignee", None)
+            if meaning.agent == "none":
+                cleared["assignee"] = None
+
+    def _read_fields(self, raw: Raw, wrong: list[Problem]) -> Arguments:
+        found: Arguments = {}
+        for id, cell in self._fields:
+            value = cell.read(raw.cells)
+            if value.__class__ is not Says:
+                found[id] = value
+            elif value is NO_VALUE:
+                if self._state:
+                    found[id] = None
+            elif value is not NOTHING:
+                wrong.append(Problem(raw.line, "bad-value", value.problem, cell.label))
+        return found
+
+    def _command(self, raw: Raw, said: Arguments, wrong: list[Problem]) -> RecordActivity | None:
+        """The command; values that are not valid are cut or left out, and reported."""
+        while True:
+            try:
+                return _validate(said)
+            except ValidationError as error:
+                lost = False
+                for fault in error.errors(include_url=False):
+                    lost = _mend(said, fault["loc"], fault["type"]) or lost
+                    column = self._column_of(*fault["loc"][:2])
+                    why = f"{fault['msg']}: {str(fault['input'])[:60]!r}"
+                    kind = "missing-case" if lost else "bad-value"
+                    wrong.append(Problem(raw.line, kind, why, column, lost))
+                if lost:
+                    return None
+
+    def _column_of(self, target: object, id: object = None) -> str | None:
+        cells = {"case": self._case, **dict(self._targets)}
+        cells.update({f"fields.{id}": cell for id, cell in self._fields})
+        cell = cells.get(f"fields.{id}" if target == "fields" else str(target))
+        if cell is None:
+            return self._comment_column if target == "comment" else self._status_column
+        return cell.label
+
+
+_validate: Callable[[Arguments], RecordActivity] = (
+    RecordActivity.__pydantic_validator__.validate_python
+)
+_CUT = {"activity": 500, "subject": 500, "comment": 200_000}
+_CUT |= {"original_status": 500, "original_substatus": 500}
+
+
+def _mend(said: Arguments, path: tuple[int | str, ...], fault: str) -> bool:
+    """Cuts or takes out a value; True where nothing is left to record."""
+    target = str(path[0])
+    if target == "case":
+        return True
+    if fault == "string_too_long" and target in _CUT:
+        said[target] = said[target][: _CUT[target]]
+    elif target == "fields" and len(path) > 1:
+        said["fields"] = {id: value for id, value in said["fields"].items() if id != path[1]}
+    else:
+        said.pop(target, None)
+    return False
+
+
+def _comment(comment: Comment, names: Sequence[str]) -> Callable[[Sequence[str]], Arguments]:
+    at = names.index(comment.column)
+    public = flag(comment.public, names)
+    by_requester = flag(comment.by_requester, names)
+
+    def read(cells: Sequence[str]) -> Arguments:
+        text = cells[at].strip()
+        if not text:
+            return {}
+        return {
+            "comment": text,
+            "comment_public": public(cells),
+            "comment_by_requester": by_requester(cells),
+        }
+
+    return read
