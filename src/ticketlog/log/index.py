@@ -45,9 +45,10 @@ CREATE INDEX entry_hash ON entry (part, stream, hash) WHERE version >= {SHORT};
 """
 SELECT_FOUND = (
     f"SELECT offset FROM entry WHERE part = ?1 AND stream = ?2 AND version < {SHORT} AND hash = ?3 "
-    f"UNION ALL SELECT offset FROM entry WHERE part = ?1 AND stream = ?2 AND version >= {SHORT} "
-    "AND hash = ?3"
+    f"UNION ALL SELECT offset FROM entry INDEXED BY entry_hash WHERE part = ?1 AND stream = ?2 "
+    f"AND hash = ?3 AND version >= {SHORT}"
 )
+"""Without INDEXED BY, SQLite prefers the primary key and scans the whole stream."""
 SELECT_HEAD = (
     "SELECT version + events, settings FROM entry WHERE part = ? AND stream = ? "
     "ORDER BY version DESC LIMIT 1"

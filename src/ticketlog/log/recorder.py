@@ -141,7 +141,7 @@ class LogApplicationRecorder(LogAggregateRecorder, ApplicationRecorder):
         *,
         inclusive_of_start: bool = True,
     ) -> Sequence[Notification]:
-        first = (start or 1) + (0 if inclusive_of_start or start is None else 1)
+        first = 1 if start is None else max(1, start + (not inclusive_of_start))
         found: list[Notification] = []
         assert self.partition is not None
         while len(found) < limit and (stop is None or first <= stop):
