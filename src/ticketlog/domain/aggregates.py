@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import reduce
 from typing import Any, NamedTuple
 
-from ticketlog.domain import agent, organisation, person
+from ticketlog.domain import agent, organisation, person, ticket
 from ticketlog.domain.base import Command, Context, Event, Recorded
 
 
@@ -16,8 +17,14 @@ class Aggregate(NamedTuple):
     initial: Callable[[str], Any]
     decide: Callable[[Any, Any, Context], list[Event]]
     evolve: Callable[[Any, Recorded], Any]
+    fold: Callable[[Any, Iterable[Recorded]], Any]
+    """The same as to evolve by one event after the other."""
     commands: tuple[type[Command], ...]
     reads: Callable[[Any, Any], tuple[str, ...]]
+
+
+def _folding(evolve: Callable[[Any, Recorded], Any]) -> Callable[[Any, Iterable[Recorded]], Any]:
+    return lambda state, history: reduce(evolve, history, state)
 
 
 def _aggregate(module: Any) -> Aggregate:
@@ -26,13 +33,14 @@ def _aggregate(module: Any) -> Aggregate:
         module.initial,
         module.decide,
         module.evolve,
+        getattr(module, "fold", None) or _folding(module.evolve),
         module.COMMANDS,
         module.reads,
     )
 
 
 AGGREGATES: dict[str, Aggregate] = {
-    each.kind: each for each in map(_aggregate, (person, organisation, agent))
+    each.kind: each for each in map(_aggregate, (ticket, person, organisation, agent))
 }
 _BY_COMMAND = {command: each for each in AGGREGATES.values() for command in each.commands}
 

@@ -45,6 +45,9 @@ UPCASTERS: dict[str, tuple[str, Callable[[Data], Data]]] = {
 
 def find(type: str, data: Data) -> tuple[type[Event], Data]:
     """The class and data of the latest version. Raises KeyError for an unknown type."""
+    cls = EVENTS.get(type)
+    if cls is not None:
+        return cls, data
     while type in UPCASTERS:
         type, upcast = UPCASTERS[type]
         data = upcast(data)

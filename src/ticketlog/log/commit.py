@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import orjson
 
-from ticketlog.domain.base import Actor, ActorKind, Event, Meta, Recorded, iso
+from ticketlog.domain.base import Actor, Event, Meta, Recorded, iso
 from ticketlog.domain.base import instant as _instant
 from ticketlog.errors import Damaged, NewerFormat, Unreadable, Usage
 from ticketlog.log.partition import partition_of
@@ -257,7 +257,7 @@ def meta_of(envelope: Json, partition: int, offset: int) -> Meta:
             envelope["id"],
             occurred_at,
             occurred_at if recorded == occurred else _instant(recorded),
-            _actor_in(**envelope["actor"]),
+            _actor(envelope["actor"]),
             via["channel"],
             via.get("source"),
             get("reason"),
@@ -274,16 +274,14 @@ _new = tuple.__new__
 """A named tuple made without its argument handling: reading a log makes three per event."""
 
 
-@lru_cache(maxsize=10_000)
-def _actor_in(
-    id: str,
-    kind: ActorKind,
-    role: str | None = None,
-    on_behalf_of: str | None = None,
-    authenticated: str | None = None,
-    **unknown: Any,
-) -> Actor:
-    return Actor(id, kind, role, on_behalf_of, authenticated)
+def _actor(values: Json) -> Actor:
+    get = values.get
+    return _actor_in(
+        values["id"], values["kind"], get("role"), get("on_behalf_of"), get("authenticated")
+    )
+
+
+_actor_in = lru_cache(maxsize=10_000)(Actor)
 
 
 def read(
@@ -314,7 +312,7 @@ def read(
 
 def event_in(event: Json, find: Find) -> Event:
     """The typed event of a record's entry: upcast, personal values unwrapped, validated."""
-    cls, data = find(event["type"], event.get("data") or {})
+    cls, data = find(event["type"], event["data"])
     for name in cls.PERSONAL:
         wrapped = data.get(name)
         if wrapped is not None:

@@ -4,6 +4,7 @@ cache that is brought forward, and snapshots of long streams."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -149,15 +150,15 @@ class Repository:
             self._recorder.close()
 
     def _projector(self, aggregate: Aggregate, id: str) -> Any:
-        evolve = aggregate.evolve
-
         def project(state: Any, events: Iterable[Any]) -> Any:
-            for event in events:
-                if type(event) is Snapshot:
-                    state = event.value
-                else:
-                    state = evolve(aggregate.initial(id) if state is None else state, event)
-            return state
+            history = iter(events)
+            first = next(history, None)
+            if first is None:
+                return state
+            if isinstance(first, Snapshot):
+                return aggregate.fold(first.value, history)
+            start = aggregate.initial(id) if state is None else state
+            return aggregate.fold(start, chain((first,), history))
 
         return project
 
