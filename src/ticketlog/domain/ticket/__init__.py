@@ -1,57 +1,60 @@
-"""The ticket: `initial`, `decide`, `evolve` over its facets."""
+"""The ticket: `initial`, `decide`, `evolve` over its facets.
+
+A facet's events, commands and their `evolve` stand in one file. What is decided stands in the same
+file where it needs no other facet, and otherwise in a file of its own:
+
+    creation        -> opening      lifecycle      -> moves, transitions
+    conversation    -> replies      assignment     -> handover
+    classification  -> triage, priorities, fieldvalues
+    relations, feedback             activity       -> rows
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from ticketlog.domain.base import Event, Recorded
+from ticketlog.domain.base import Command, Context, Event
 from ticketlog.domain.ticket import (
-    activity,
-    assignment,
-    classification,
-    conversation,
-    creation,
     feedback,
-    lifecycle,
+    fieldvalues,
+    handover,
+    opening,
+    priorities,
     relations,
+    replies,
+    rows,
+    transitions,
+    triage,
 )
+from ticketlog.domain.ticket.evolution import EVENTS, evolve, fold, initial
+from ticketlog.domain.ticket.gate import admit
+from ticketlog.domain.ticket.reading import reads
 from ticketlog.domain.ticket.state import Ticket
 
-_FACETS = (
-    creation,
-    lifecycle,
-    conversation,
-    assignment,
-    classification,
-    relations,
-    feedback,
-    activity,
-)
-_EVOLVE: dict[type[Event], Callable[[Ticket, Recorded], dict[str, Any]]] = {
-    cls: change for facet in _FACETS for cls, change in facet.EVOLVE.items()
+__all__ = ["COMMANDS", "EVENTS", "KIND", "decide", "evolve", "fold", "initial", "reads"]
+
+KIND = "ticket"
+_DECIDE: dict[type[Command], Callable[[Any, Ticket, Context], list[Event]]] = {
+    **opening.DECIDE,
+    **replies.DECIDE,
+    **transitions.DECIDE,
+    **handover.DECIDE,
+    **triage.DECIDE,
+    **priorities.DECIDE,
+    **fieldvalues.DECIDE,
+    **relations.DECIDE,
+    **feedback.DECIDE,
+    **rows.DECIDE,
 }
-EVENTS: tuple[type[Event], ...] = tuple(_EVOLVE)
+COMMANDS: tuple[type[Command], ...] = tuple(_DECIDE)
 
 
-def initial(id: str) -> Ticket:
-    """A ticket that doesn't exist yet; `id` is the part after 'ticket/'."""
-    return Ticket(id=id)
+def decide(command: Command, ticket: Ticket, context: Context) -> list[Event]:
+    """The events that the command makes of the ticket; none where it would change nothing.
 
-
-def evolve(ticket: Ticket, recorded: Recorded) -> Ticket:
-    """The ticket after one more event. Never fails; events of other aggregates change nothing."""
-    event = recorded.event
-    change = _EVOLVE.get(type(event))
-    changes = change(ticket, recorded) if change else {}
-    meta = recorded.meta
-    version = recorded.originator_version
-    changes["version"] = version
-    if meta.occurred_at > ticket.clock:
-        changes["clock"] = meta.occurred_at
-    changes["changed"] = {**ticket.changed, event.ASPECT: version}
-    if meta.commit != ticket.last_commit:
-        changes["last_commit"] = meta.commit
-        if meta.actor.kind == "agent":
-            changes["touches"] = ticket.touches + 1
-    return ticket.but(changes)
+    Raises a Refused: NotFound, Forbidden, Stale, Closed, IllegalTransition, MissingFields,
+    Invalid. KeyError for a command that is no ticket's.
+    """
+    decision = _DECIDE[type(command)]
+    return decision(command, ticket, context) if admit(command, ticket, context) else []

@@ -9,8 +9,7 @@ from pydantic import Field
 
 from ticketlog.domain.base import Command, Event, Key, Line, Recorded, Text
 from ticketlog.domain.settings import TicketType
-from ticketlog.domain.ticket.creation import FieldValue
-from ticketlog.domain.ticket.state import Ticket
+from ticketlog.domain.ticket.state import FieldValue, Ticket
 
 Clearable = Literal[
     "team", "assignee", "impact", "urgency", "category", "product", "requester", "organisation"

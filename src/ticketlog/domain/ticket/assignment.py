@@ -58,6 +58,8 @@ class Escalated(Event):
 
 
 class WorkStarted(Event):
+    """An agent began to work on it."""
+
     NAME: ClassVar[str] = "ticket.work-started.v1"
     ASPECT: ClassVar[str] = "work"
     agent: Key
@@ -81,7 +83,7 @@ class Assign(Command):
     assignee: Key | None = None
     method: Literal["manual", "rule"] = "manual"
     rule: Key | None = None
-    candidates: tuple[Candidate, ...] = ()
+    candidates: Annotated[tuple[Candidate, ...], Field(max_length=1000)] = ()
 
 
 class Claim(Command):

@@ -9,13 +9,16 @@ from pydantic import Field
 
 from ticketlog.domain.base import Command, Event, Instant, Key, Line, Personal, Recorded
 from ticketlog.domain.settings import TicketType
-from ticketlog.domain.ticket.creation import FieldValue
-from ticketlog.domain.ticket.state import PrioritySource, Ticket
+from ticketlog.domain.ticket.state import FieldValue, PrioritySource, Ticket
 
+MOST_TAGS = 100
 Attribute = Literal["product", "asset", "site", "language"]
+ATTRIBUTES: tuple[Attribute, ...] = ("product", "asset", "site", "language")
 
 
 class TypeChanged(Event):
+    """It is of another type now."""
+
     NAME: ClassVar[str] = "ticket.type-changed.v1"
     ASPECT: ClassVar[str] = "type"
     old: TicketType
@@ -32,6 +35,8 @@ class CategoryChanged(Event):
 
 
 class ImpactChanged(Event):
+    """Its impact is another now."""
+
     NAME: ClassVar[str] = "ticket.impact-changed.v1"
     ASPECT: ClassVar[str] = "priority"
     old: Key | None = None
@@ -39,6 +44,8 @@ class ImpactChanged(Event):
 
 
 class UrgencyChanged(Event):
+    """Its urgency is another now."""
+
     NAME: ClassVar[str] = "ticket.urgency-changed.v1"
     ASPECT: ClassVar[str] = "priority"
     old: Key | None = None
@@ -68,6 +75,8 @@ class AttributeChanged(Event):
 
 
 class SubjectChanged(Event):
+    """It has another subject now."""
+
     NAME: ClassVar[str] = "ticket.subject-changed.v1"
     ASPECT: ClassVar[str] = "subject"
     data_subject: Key
@@ -76,6 +85,8 @@ class SubjectChanged(Event):
 
 
 class RequesterChanged(Event):
+    """It concerns another person now."""
+
     NAME: ClassVar[str] = "ticket.requester-changed.v1"
     ASPECT: ClassVar[str] = "requester"
     old: Key | None = None
@@ -96,6 +107,8 @@ class OrganisationChanged(Event):
 
 
 class DueChanged(Event):
+    """It is due at another time now; None: at none."""
+
     NAME: ClassVar[str] = "ticket.due-changed.v1"
     ASPECT: ClassVar[str] = "due"
     old: Instant | None = None
@@ -103,6 +116,8 @@ class DueChanged(Event):
 
 
 class TagsChanged(Event):
+    """Its tags are others now."""
+
     NAME: ClassVar[str] = "ticket.tags-changed.v1"
     ASPECT: ClassVar[str] = "tags"
     old: tuple[Key, ...] = ()
@@ -175,8 +190,8 @@ class SetDue(Command):
 
 class Tag(Command):
     NAME: ClassVar[str] = "ticket.tag"
-    add: tuple[Key, ...] = ()
-    remove: tuple[Key, ...] = ()
+    add: Annotated[tuple[Key, ...], Field(max_length=MOST_TAGS)] = ()
+    remove: Annotated[tuple[Key, ...], Field(max_length=MOST_TAGS)] = ()
 
 
 class SetFields(Command):
@@ -184,7 +199,7 @@ class SetFields(Command):
 
     NAME: ClassVar[str] = "ticket.set-fields"
     TOUCHES: ClassVar[frozenset[str]] = frozenset({"fields"})
-    fields: Mapping[Key, FieldValue]
+    fields: Annotated[Mapping[Key, FieldValue], Field(max_length=500)]
 
 
 def _to(field: str) -> Any:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field
 
 from ticketlog.domain.base import Command, Event, Key, Line, Personal, Recorded, Text
-from ticketlog.domain.ticket.creation import FieldValue
-from ticketlog.domain.ticket.state import AttachmentRef, AuthorKind, CommentRef, Ticket
+from ticketlog.domain.ticket.state import (
+    AttachmentRef,
+    AuthorKind,
+    CommentRef,
+    FieldValue,
+    Ticket,
+    paged,
+)
 
-COMMENTS = frozenset({"conversation"})
+RedactedKind = Literal["comment", "attachment", "description"]
 
 
 class CommentEvent(Event):
@@ -67,7 +73,7 @@ class Redacted(Event):
     ASPECT: ClassVar[str] = "conversation"
     target: Key
     """The event id of the comment or attachment."""
-    kind: Literal["comment", "attachment", "description"]
+    kind: RedactedKind
     reason: Line
 
 
@@ -87,14 +93,14 @@ class Reply(Command):
     status: Key | None = None
     team: Key | None = None
     assignee: Key | None = None
-    fields: Mapping[Key, FieldValue] = Field(default_factory=dict)
+    fields: Annotated[Mapping[Key, FieldValue], Field(max_length=500)] = Field(default_factory=dict)
     resolution_code: Key | None = None
 
 
 class Note(Command):
     NAME: ClassVar[str] = "ticket.note"
     body: Text
-    mentions: tuple[Key, ...] = ()
+    mentions: Annotated[tuple[Key, ...], Field(max_length=100)] = ()
     automated: bool = False
     macro: Key | None = None
     template: Key | None = None
@@ -116,44 +122,38 @@ class Redact(Command):
     reason: Line
 
 
-def _and(values: tuple[Any, ...], value: Any) -> tuple[Any, ...]:
-    # Twice as fast as unpacking, and a long conversation is made of it.
-    return values + (value,)  # noqa: RUF005
-
-
 def _replied(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     event = recorded.event
     assert isinstance(event, CommentEvent)
-    at = recorded.meta.occurred_at
-    ref = CommentRef(recorded.id, event.author, event.author_kind, True)
-    changes: dict[str, Any] = {"comments": _and(ticket.comments, ref)}
-    if event.message_id:
-        changes["message_ids"] = _and(ticket.message_ids, event.message_id)
+    kind = event.author_kind
+    ref = CommentRef(recorded.id, event.author, kind, True, event.message_id)
+    changes: dict[str, Any] = {"comment_pages": paged(ticket.comment_pages, ref)}
     if event.automated:
         return changes
-    if event.author_kind == "agent":
+    if kind == "agent":
         changes["agent_replies"] = ticket.agent_replies + 1
         changes["waiting_since"] = None
         if ticket.first_reply_at is None:
-            changes["first_reply_at"] = at
-    elif event.author_kind in ("requester", "end-user"):
+            changes["first_reply_at"] = recorded.meta.occurred_at
+    elif kind == "requester" or kind == "end-user":
         changes["requester_replies"] = ticket.requester_replies + 1
         if ticket.waiting_since is None:
-            changes["waiting_since"] = at
+            changes["waiting_since"] = recorded.meta.occurred_at
     return changes
 
 
 def _noted(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     event = recorded.event
     assert isinstance(event, CommentEvent)
-    ref = CommentRef(recorded.id, event.author, event.author_kind, False)
-    return {"comments": _and(ticket.comments, ref)}
+    ref = CommentRef(recorded.id, event.author, event.author_kind, False, event.message_id)
+    return {"comment_pages": paged(ticket.comment_pages, ref)}
 
 
 def _attachment_added(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     event = recorded.event
     assert isinstance(event, AttachmentAdded)
-    return {"attachments": _and(ticket.attachments, AttachmentRef(recorded.id, event.sha256))}
+    ref = AttachmentRef(recorded.id, event.sha256, event.comment)
+    return {"attachments": (*ticket.attachments, ref)}
 
 
 def _redacted(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
@@ -161,12 +161,16 @@ def _redacted(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     assert isinstance(event, Redacted)
     if event.kind == "description":
         return {"description": ticket.description and ticket.description._replace(redacted=True)}
-    kept = ticket.attachments if event.kind == "attachment" else ticket.comments
-    return {
-        f"{event.kind}s": tuple(
-            ref._replace(redacted=True) if ref.id == event.target else ref for ref in kept
-        )
-    }
+    if event.kind == "attachment":
+        return {"attachments": _hidden(ticket.attachments, event.target)}
+    return {"comment_pages": tuple(_hidden(page, event.target) for page in ticket.comment_pages)}
+
+
+R = TypeVar("R", CommentRef, AttachmentRef)
+
+
+def _hidden(refs: tuple[R, ...], target: str) -> tuple[R, ...]:
+    return tuple(ref._replace(redacted=True) if ref.id == target else ref for ref in refs)
 
 
 EVOLVE = {

@@ -5,27 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from ticketlog.domain.base import Command, Event, Instant, Key, Line, Personal, Recorded, Text
 from ticketlog.domain.settings import CategoryOfStatus, TicketType
 from ticketlog.domain.ticket.state import (
     AuthorKind,
     CommentRef,
+    FieldValue,
     Link,
     LinkKind,
     PrioritySource,
     Ticket,
 )
 
-FieldValue = (
-    Annotated[str, StringConstraints(max_length=10_000)]
-    | Annotated[int, Field(ge=-(2**53), le=2**53)]
-    | bool
-    | Annotated[tuple[Key, ...], Field(max_length=100)]
-    | None
-)
-"""A custom field's value; whole numbers in the range that every reader of JSON keeps exact."""
+MOST_CCS = 48
+"""How many people may be in copy (Zendesk)."""
 
 
 class TicketCreated(Event):
@@ -90,20 +85,20 @@ class CreateTicket(Command):
     asset: Key | None = None
     site: Key | None = None
     language: Key | None = None
-    external: tuple[Key, ...] = ()
+    external: Annotated[tuple[Key, ...], Field(max_length=100)] = ()
     impact: Key | None = None
     urgency: Key | None = None
     priority: Key | None = None
     priority_reason: Line | None = None
     team: Key | None = None
     assignee: Key | None = None
-    tags: tuple[Key, ...] = ()
-    fields: Mapping[Key, FieldValue] = Field(default_factory=dict)
+    tags: Annotated[tuple[Key, ...], Field(max_length=100)] = ()
+    fields: Annotated[Mapping[Key, FieldValue], Field(max_length=500)] = Field(default_factory=dict)
     due_at: Instant | None = None
     message_id: Line | None = None
     source_address: Line | None = None
-    system: Mapping[Key, Line] | None = None
-    ccs: tuple[Key, ...] = ()
+    system: Annotated[Mapping[Key, Line], Field(max_length=100)] | None = None
+    ccs: Annotated[tuple[Key, ...], Field(max_length=MOST_CCS)] = ()
     follow_up_of: Key | None = None
 
 
@@ -149,7 +144,7 @@ def _created(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
             if event.description
             else None
         ),
-        "message_ids": (event.message_id,) if event.message_id else (),
+        "first_message": event.message_id,
         "ccs": event.ccs,
         "waiting_since": at if asked else None,
         "links": (Link(follow_up, event.follow_up_of),) if event.follow_up_of else (),

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from ticketlog.domain.base import Command, Event, Key, Personal, Recorded, Text
+from ticketlog.domain.base import (
+    Command,
+    Context,
+    Event,
+    Forbidden,
+    IllegalTransition,
+    Key,
+    Personal,
+    Recorded,
+    Text,
+)
+from ticketlog.domain.ticket.rules import data_subject
 from ticketlog.domain.ticket.state import Ticket
 
 
@@ -76,3 +88,64 @@ def _reviewed(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
 
 
 EVOLVE = {SurveyOffered: _survey_offered, Rated: _rated, Reviewed: _reviewed}
+
+
+def _offer(command: OfferSurvey, ticket: Ticket, context: Context) -> list[Event]:
+    if ticket.survey_offered:
+        return []
+    if ticket.status_category not in ("solved", "closed"):
+        raise _too_early(ticket, "a survey is offered when it is solved")
+    return [SurveyOffered(survey=command.survey)]
+
+
+def _rate(command: Rate, ticket: Ticket, context: Context) -> list[Event]:
+    """Only the requester, or a service in their name; only what was solved once (Zendesk)."""
+    actor = context.actor
+    rater = actor.on_behalf_of if actor.kind == "service" else actor.id
+    if ticket.requester is None or rater != ticket.requester:
+        raise Forbidden(
+            f"{actor.id} can't rate ticket {ticket.id}; only its requester can", ticket=ticket.id
+        )
+    if ticket.status_category not in ("solved", "closed") and not ticket.solves:
+        raise _too_early(ticket, "it is rated when it is solved")
+    if command.score == ticket.rating and command.comment is None:
+        return []
+    return [
+        Rated(
+            data_subject=data_subject(ticket),
+            score=command.score,
+            old=ticket.rating,
+            comment=command.comment,
+            team=ticket.team,
+            assignee=ticket.assignee,
+        )
+    ]
+
+
+def _review(command: Review, ticket: Ticket, context: Context) -> list[Event]:
+    if ticket.status_category != "closed":
+        raise _too_early(ticket, "it is reviewed when it is closed")
+    reviewer = context.actor.id
+    if command.text is None and ticket.reviews.get(reviewer) == command.verdict:
+        return []
+    return [
+        Reviewed(
+            data_subject=data_subject(ticket),
+            reviewer=reviewer,
+            verdict=command.verdict,
+            text=command.text,
+        )
+    ]
+
+
+def _too_early(ticket: Ticket, rule: str) -> IllegalTransition:
+    return IllegalTransition(
+        f"ticket {ticket.id} is {ticket.status}; {rule}", ticket=ticket.id, status=ticket.status
+    )
+
+
+DECIDE: dict[type[Command], Callable[[Any, Ticket, Context], list[Event]]] = {
+    OfferSurvey: _offer,
+    Rate: _rate,
+    Review: _review,
+}

@@ -79,6 +79,8 @@ class Verified(Event):
 
 
 class MarkedSpam(Event):
+    """It was recognised as spam: nobody works on it."""
+
     NAME: ClassVar[str] = "ticket.marked-spam.v1"
     ASPECT: ClassVar[str] = "spam"
     reason: Line | None = None

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
-from ticketlog.domain.base import Command, Event, Key, Line, Recorded
+from ticketlog.domain.base import Command, Context, Event, Invalid, Key, Line, Recorded
+from ticketlog.domain.ticket.creation import MOST_CCS
+from ticketlog.domain.ticket.rules import (
+    person,
+    require_agent,
+    require_known,
+    require_role,
+    settings_of,
+)
 from ticketlog.domain.ticket.state import Link, LinkKind, Ticket
 
 
@@ -17,6 +26,8 @@ class Followed(Event):
 
 
 class Unfollowed(Event):
+    """An agent follows it no more."""
+
     NAME: ClassVar[str] = "ticket.unfollowed.v1"
     ASPECT: ClassVar[str] = "followers"
     agent: Key
@@ -31,6 +42,8 @@ class CcAdded(Event):
 
 
 class CcRemoved(Event):
+    """A person gets no copies any more."""
+
     NAME: ClassVar[str] = "ticket.cc-removed.v1"
     ASPECT: ClassVar[str] = "ccs"
     person: Key
@@ -46,6 +59,8 @@ class Linked(Event):
 
 
 class Unlinked(Event):
+    """This ticket isn't `kind` of `target` any more."""
+
     NAME: ClassVar[str] = "ticket.unlinked.v1"
     ASPECT: ClassVar[str] = "links"
     kind: LinkKind
@@ -62,6 +77,8 @@ class LegalHoldPlaced(Event):
 
 
 class LegalHoldReleased(Event):
+    """A legal hold of it ended."""
+
     NAME: ClassVar[str] = "ticket.legal-hold-released.v1"
     ASPECT: ClassVar[str] = "legal-hold"
     matter: Key
@@ -153,3 +170,90 @@ EVOLVE = dict.fromkeys(
     ),
     _evolve,
 )
+
+
+def ticket_stream(id: str) -> str:
+    """'ticket/ID' for 'ID' too. Raises Invalid for a stream of another kind."""
+    kind, slash, key = id.rpartition("/")
+    if (slash and kind != "ticket") or not key:
+        raise Invalid(f"{id!r} is no ticket; write it as ticket/4F7K2M9QABCD", name=id)
+    return f"ticket/{key}"
+
+
+def ticket_read(stream: str, context: Context) -> Ticket:
+    """Another ticket's state. Raises Invalid for a ticket that nobody created."""
+    other = context.others.get(stream)
+    if not isinstance(other, Ticket) or not other.exists:
+        raise Invalid(f"{stream} doesn't exist; check the id", name=stream)
+    return other
+
+
+def _follow(command: Follow, ticket: Ticket, context: Context) -> list[Event]:
+    agent = command.agent or require_agent(ticket, context)
+    require_known("agent", agent, settings_of(context).agents)
+    return [] if agent in ticket.followers else [Followed(agent=agent)]
+
+
+def _unfollow(command: Unfollow, ticket: Ticket, context: Context) -> list[Event]:
+    agent = command.agent or context.actor.id
+    return [Unfollowed(agent=agent)] if agent in ticket.followers else []
+
+
+def _add_cc(command: AddCc, ticket: Ticket, context: Context) -> list[Event]:
+    id = person(command.person, context).id
+    if id in ticket.ccs:
+        return []
+    if len(ticket.ccs) >= MOST_CCS:
+        raise Invalid(
+            f"ticket {ticket.id} has {len(ticket.ccs)} people in copy, the most there can be; "
+            "remove one first"
+        )
+    return [CcAdded(person=id)]
+
+
+def _remove_cc(command: RemoveCc, ticket: Ticket, context: Context) -> list[Event]:
+    return [CcRemoved(person=command.person)] if command.person in ticket.ccs else []
+
+
+def _link(command: LinkTo, ticket: Ticket, context: Context) -> list[Event]:
+    target = ticket_stream(command.target)
+    if target == f"ticket/{ticket.id}":
+        raise Invalid(f"ticket {ticket.id} can't be linked to itself; name another one")
+    if Link(command.kind, target) in ticket.links:
+        return []
+    ticket_read(target, context)
+    original = next((link.target for link in ticket.links if link.kind == "duplicate-of"), None)
+    if command.kind == "duplicate-of" and original is not None:
+        raise Invalid(f"ticket {ticket.id} is a duplicate of {original} already; unlink it first")
+    return [Linked(kind=command.kind, target=target)]
+
+
+def _unlink(command: Unlink, ticket: Ticket, context: Context) -> list[Event]:
+    link = Link(command.kind, ticket_stream(command.target))
+    return [Unlinked(kind=link.kind, target=link.target)] if link in ticket.links else []
+
+
+def _place(command: PlaceLegalHold, ticket: Ticket, context: Context) -> list[Event]:
+    require_role(ticket, context, "supervisor", "admin")
+    if command.matter in ticket.legal_holds:
+        return []
+    return [LegalHoldPlaced(matter=command.matter, reason=command.reason)]
+
+
+def _release(command: ReleaseLegalHold, ticket: Ticket, context: Context) -> list[Event]:
+    require_role(ticket, context, "supervisor", "admin")
+    if command.matter not in ticket.legal_holds:
+        return []
+    return [LegalHoldReleased(matter=command.matter, reason=command.reason)]
+
+
+DECIDE: dict[type[Command], Callable[[Any, Ticket, Context], list[Event]]] = {
+    Follow: _follow,
+    Unfollow: _unfollow,
+    AddCc: _add_cc,
+    RemoveCc: _remove_cc,
+    LinkTo: _link,
+    Unlink: _unlink,
+    PlaceLegalHold: _place,
+    ReleaseLegalHold: _release,
+}

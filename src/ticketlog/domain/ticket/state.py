@@ -5,15 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Annotated, Literal, NamedTuple, TypeAlias, TypeVar
 
-from ticketlog.domain.base import State
+from pydantic import Field, StringConstraints
+
+from ticketlog.domain.base import Key, State
+from ticketlog.domain.settings import CategoryOfStatus, TicketType
 
 AuthorKind = Literal["requester", "end-user", "agent", "rule", "service", "import"]
 LinkKind = Literal["duplicate-of", "problem", "parent", "blocks", "follow-up-of", "change"]
 PrioritySource = Literal["default", "matrix", "contract", "manual", "import"]
 
 
+FieldValue = (
+    Annotated[str, StringConstraints(max_length=10_000)]
+    | Annotated[int, Field(ge=-(2**53), le=2**53)]
+    | bool
+    | Annotated[tuple[Key, ...], Field(max_length=100)]
+    | None
+)
+"""A custom field's value; whole numbers in the range that every reader of JSON keeps exact."""
 T = TypeVar("T")
 Pages: TypeAlias = tuple[tuple[T, ...], ...]
 """A long sequence in pages of 32. One more entry copies a page and the list of pages, not all of
@@ -64,7 +75,7 @@ class Ticket(State):
     created_at: int = 0
     created_by: str = ""
     channel: str = ""
-    type: str = "question"
+    type: TicketType = "question"
     subject: str = ""
     requester: str | None = None
     organisation: str | None = None
@@ -81,11 +92,11 @@ class Ticket(State):
     priority: str = ""
     priority_source: PrioritySource = "default"
     tags: tuple[str, ...] = ()
-    fields: Mapping[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, FieldValue] = field(default_factory=dict)
     due_at: int | None = None
 
     status: str = ""
-    status_category: str = "new"
+    status_category: CategoryOfStatus = "new"
     hold_reason: str | None = None
     hold_until: int | None = None
     resolution_code: str | None = None

@@ -1,0 +1,141 @@
+"""What is decided about custom fields: each value as the settings define its field."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any, NamedTuple
+
+from ticketlog.domain.base import Command, Context, Event, Invalid, instant, iso
+from ticketlog.domain.settings import CustomField
+from ticketlog.domain.ticket.classification import FieldsChanged, SetFields
+from ticketlog.domain.ticket.rules import data_subject, listed, require_known, settings_of
+from ticketlog.domain.ticket.state import FieldValue, Ticket
+
+
+class Sorted(NamedTuple):
+    """Field values apart: what stands in the record as it is, and what is wrapped per person."""
+
+    plain: dict[str, FieldValue]
+    personal: dict[str, FieldValue]
+
+
+def checked(fields: Mapping[str, FieldValue], context: Context) -> dict[str, FieldValue]:
+    """The values in their one form. Raises Invalid for an unknown field or a value that the
+    field doesn't take."""
+    known = settings_of(context).fields
+    values: dict[str, FieldValue] = {}
+    for name, value in fields.items():
+        require_known("field", name, known)
+        values[name] = None if value is None else _CHECKS[known[name].kind](known[name], value)
+    return values
+
+
+def sorted_out(values: Mapping[str, FieldValue], context: Context) -> Sorted:
+    """The values of fields that the settings mark as personal, and the others."""
+    known = settings_of(context).fields
+    out = Sorted({}, {})
+    for name, value in values.items():
+        field = known.get(name)
+        (out.personal if field and field.personal else out.plain)[name] = value
+    return out
+
+
+def changed(values: Mapping[str, FieldValue], ticket: Ticket, context: Context) -> list[Event]:
+    """The event of the values that differ from the ticket's."""
+    new = {name: value for name, value in values.items() if value != ticket.fields.get(name)}
+    if not new:
+        return []
+    after = sorted_out(new, context)
+    before = sorted_out({name: ticket.fields.get(name) for name in new}, context)
+    return [
+        FieldsChanged(
+            data_subject=data_subject(ticket),
+            old=before.plain,
+            new=after.plain,
+            personal_old=before.personal or None,
+            personal_new=after.personal or None,
+        )
+    ]
+
+
+def fields_changed(
+    fields: Mapping[str, FieldValue], ticket: Ticket, context: Context
+) -> list[Event]:
+    return changed(checked(fields, context), ticket, context) if fields else []
+
+
+def _set_fields(command: SetFields, ticket: Ticket, context: Context) -> list[Event]:
+    return fields_changed(command.fields, ticket, context)
+
+
+def _text(field: CustomField, value: FieldValue) -> FieldValue:
+    if not isinstance(value, str) or not value:
+        raise _wrong(field, value, "a text")
+    return value
+
+
+def _integer(field: CustomField, value: FieldValue) -> FieldValue:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise _wrong(field, value, "a whole number")
+    if field.minimum is not None and value < field.minimum:
+        raise _wrong(field, value, f"a whole number from {field.minimum}")
+    if field.maximum is not None and value > field.maximum:
+        raise _wrong(field, value, f"a whole number up to {field.maximum}")
+    return value
+
+
+def _boolean(field: CustomField, value: FieldValue) -> FieldValue:
+    if not isinstance(value, bool):
+        raise _wrong(field, value, "true or false")
+    return value
+
+
+def _date(field: CustomField, value: FieldValue) -> FieldValue:
+    try:
+        return date.fromisoformat(value if isinstance(value, str) else "").isoformat()
+    except ValueError:
+        raise _wrong(field, value, "a date like 2026-01-31") from None
+
+
+def _datetime(field: CustomField, value: FieldValue) -> FieldValue:
+    try:
+        return iso(instant(value if isinstance(value, str) else ""))
+    except (ValueError, OverflowError):
+        raise _wrong(field, value, "a time like 2026-01-31T09:00:00Z") from None
+
+
+def _choice(field: CustomField, value: FieldValue) -> FieldValue:
+    if not isinstance(value, str) or value not in _options(field):
+        raise _wrong(field, value, f"one of: {listed(_options(field))}")
+    return value
+
+
+def _choices(field: CustomField, value: FieldValue) -> FieldValue:
+    if not isinstance(value, tuple) or not set(value) <= set(_options(field)):
+        raise _wrong(field, value, f"a list of some of: {listed(_options(field))}")
+    return tuple(option for option in _options(field) if option in value)
+
+
+def _options(field: CustomField) -> list[str]:
+    return [option.id for option in field.options if not option.retired]
+
+
+def _wrong(field: CustomField, value: FieldValue, wanted: str) -> Invalid:
+    return Invalid(
+        f"field {field.id} takes {wanted}, not {value!r}", what="field", name=field.id, value=value
+    )
+
+
+_CHECKS: dict[str, Callable[[CustomField, FieldValue], FieldValue]] = {
+    "text": _text,
+    "integer": _integer,
+    "boolean": _boolean,
+    "date": _date,
+    "datetime": _datetime,
+    "choice": _choice,
+    "choices": _choices,
+}
+DECIDE: dict[type[Command], Callable[[Any, Ticket, Context], list[Event]]] = {
+    SetFields: _set_fields
+}

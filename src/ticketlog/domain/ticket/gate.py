@@ -1,0 +1,109 @@
+"""What holds for every command before its own rules: existence, roles, stale screens, closed."""
+
+from __future__ import annotations
+
+from ticketlog.domain.base import Closed, Command, Context, Forbidden, NotFound, Refused, Stale
+from ticketlog.domain.ticket.activity import RecordActivity
+from ticketlog.domain.ticket.conversation import Attach, Note, Redact, Reply
+from ticketlog.domain.ticket.creation import CreateTicket
+from ticketlog.domain.ticket.feedback import OfferSurvey, Rate, Review
+from ticketlog.domain.ticket.lifecycle import (
+    Cancel,
+    Close,
+    MarkSpam,
+    Reopen,
+    Restore,
+    SetStatus,
+    Verify,
+)
+from ticketlog.domain.ticket.relations import (
+    AddCc,
+    LinkTo,
+    PlaceLegalHold,
+    ReleaseLegalHold,
+    Unlink,
+)
+from ticketlog.domain.ticket.rules import roles_of
+from ticketlog.domain.ticket.state import Ticket
+
+PERSONS_MAY: frozenset[type[Command]] = frozenset({Reply, Attach})
+"""What any end user may do: Zendesk's public comment."""
+REQUESTERS_MAY: frozenset[type[Command]] = frozenset({Reopen, Verify, Rate, Cancel, AddCc})
+"""What the requester may do besides; who is in copy may add others in copy."""
+ON_CLOSED: frozenset[type[Command]] = frozenset(
+    {LinkTo, Unlink, Redact, PlaceLegalHold, ReleaseLegalHold, Rate, OfferSurvey, Review}
+)
+ON_SPAM: frozenset[type[Command]] = frozenset(
+    {MarkSpam, Restore, Redact, PlaceLegalHold, ReleaseLegalHold, LinkTo, Unlink, Note}
+)
+
+
+def admit(command: Command, ticket: Ticket, context: Context) -> bool:
+    """Whether the command's own rules come next; False: it is a repetition and changes nothing.
+
+    Raises NotFound, Forbidden, Stale, Refused (spam), Closed.
+    """
+    if isinstance(command, CreateTicket | RecordActivity):
+        return True
+    if not ticket.exists:
+        raise NotFound(
+            f"ticket {ticket.id} doesn't exist; check the id, or create a ticket", ticket=ticket.id
+        )
+    _check_person(command, ticket, context)
+    _check_seen(command, ticket, context.seen)
+    if ticket.spam and type(command) not in ON_SPAM:
+        raise Refused(f"ticket {ticket.id} is marked as spam; restore it first", ticket=ticket.id)
+    if ticket.status_category != "closed" or type(command) in ON_CLOSED:
+        return True
+    if _repeats(command, ticket):
+        return False
+    raise Closed(
+        f"ticket {ticket.id} is closed and takes no {command.NAME.removeprefix('ticket.')} "
+        "any more; a follow-up ticket takes it",
+        ticket=ticket.id,
+    )
+
+
+def _check_person(command: Command, ticket: Ticket, context: Context) -> None:
+    roles = roles_of(ticket, context)
+    if context.actor.kind != "person" or type(command) in PERSONS_MAY:
+        return
+    if type(command) in REQUESTERS_MAY and (
+        "requester" in roles or (isinstance(command, AddCc) and context.actor.id in ticket.ccs)
+    ):
+        return
+    raise Forbidden(
+        f"{context.actor.id} may not send {command.NAME} to ticket {ticket.id}: a person may "
+        "reply and attach, and reopen, verify, rate, cancel and copy others on their own ticket",
+        ticket=ticket.id,
+    )
+
+
+def _check_seen(command: Command, ticket: Ticket, seen: int | None) -> None:
+    """`seen`: the version of the ticket that the sender saw."""
+    if seen is None:
+        return
+    late = [aspect for aspect in command.TOUCHES if ticket.changed.get(aspect, -1) > seen]
+    if late:
+        raise Stale(
+            f"{', '.join(sorted(late))} of ticket {ticket.id} changed after version {seen} that "
+            f"you saw (it is at {ticket.version}); look at it again, then repeat the command",
+            ticket=ticket.id,
+            aspects=tuple(sorted(late)),
+            version=ticket.version,
+        )
+
+
+def _repeats(command: Command, ticket: Ticket) -> bool:
+    """Whether a closed ticket is already as the command wants it."""
+    match command:
+        case Close():
+            return True
+        case Cancel():
+            return ticket.cancelled
+        case SetStatus(status=status):
+            return status == ticket.status
+        case Reply(message_id=str(id)):
+            return ticket.has_message(id)
+        case _:
+            return False

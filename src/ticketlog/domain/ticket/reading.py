@@ -1,0 +1,62 @@
+"""The other streams that a decision about a ticket reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ticketlog.domain.base import Command, Context
+from ticketlog.domain.person import Person
+from ticketlog.domain.ticket.classification import SetOrganisation, SetRequester
+from ticketlog.domain.ticket.conversation import Reply
+from ticketlog.domain.ticket.creation import CreateTicket
+from ticketlog.domain.ticket.relations import AddCc, LinkTo, ticket_stream
+from ticketlog.domain.ticket.state import Ticket
+
+
+def reads(command: Command, ticket: Ticket, context: Context | None = None) -> tuple[str, ...]:
+    """The streams whose states `decide` wants in `context.others`.
+
+    With a context also those that only it leads to: the person who acts, who stands for a merged
+    person, a person's organisation. To be asked again until it names nothing new.
+    """
+    streams = list(_named(command))
+    if context is not None:
+        if _creates_for_actor(command, context):
+            streams.append(f"person/{context.actor.id}")
+        for stream in streams:
+            streams.extend(new for new in _behind(stream, context) if new not in streams)
+    return tuple(streams)
+
+
+def _named(command: Command) -> Iterator[str]:
+    match command:
+        case CreateTicket():
+            persons = (command.requester, *command.ccs)
+            yield from (f"person/{id}" for id in dict.fromkeys(persons) if id)
+            if command.organisation:
+                yield f"organisation/{command.organisation}"
+            if command.follow_up_of:
+                yield ticket_stream(command.follow_up_of)
+        case SetRequester(requester=id) | AddCc(person=id) | Reply(author=str(id)):
+            yield f"person/{id}"
+        case SetOrganisation(organisation=str(id)):
+            yield f"organisation/{id}"
+        case LinkTo(target=target):
+            yield ticket_stream(target)
+
+
+def _creates_for_actor(command: Command, context: Context) -> bool:
+    return (
+        isinstance(command, CreateTicket)
+        and command.requester is None
+        and context.actor.kind == "person"
+    )
+
+
+def _behind(stream: str, context: Context) -> Iterator[str]:
+    state = context.others.get(stream)
+    if isinstance(state, Person):
+        if state.merged_into:
+            yield f"person/{state.merged_into}"
+        if state.organisation:
+            yield f"organisation/{state.organisation}"

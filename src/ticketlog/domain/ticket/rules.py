@@ -1,0 +1,185 @@
+"""What several decisions ask: who acts in which role, whom and what the desk knows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+from ticketlog.domain.base import Actor, Context, Forbidden, Invalid
+from ticketlog.domain.organisation import Organisation
+from ticketlog.domain.person import Person
+from ticketlog.domain.settings import Priorities, Settings, Workflow
+from ticketlog.domain.ticket.state import AuthorKind, Ticket
+
+_SHOWN = 20
+
+
+def settings_of(context: Context) -> Settings:
+    settings: Settings = context.settings
+    return settings
+
+
+def listed(names: Collection[str]) -> str:
+    """Names for a message, at most 20 of them."""
+    shown = ", ".join(sorted(names)[:_SHOWN])
+    more = len(names) - _SHOWN
+    return f"{shown} and {more} more" if more > 0 else shown or "none"
+
+
+def require_known(what: str, name: str, known: Collection[str]) -> None:
+    """Raises Invalid, with the names that are known, for one that isn't."""
+    if name not in known:
+        raise Invalid(
+            f"{what} {name!r} is not known; known are: {listed(known)}",
+            what=what,
+            name=name,
+            known=tuple(known),
+        )
+
+
+def workflow_for(type: str, context: Context) -> Workflow:
+    """The workflow in force for tickets of a type. Raises Invalid where there is none."""
+    try:
+        return settings_of(context).workflow_of(type)
+    except KeyError:
+        raise Invalid(
+            f"the settings have no workflow for tickets of type {type}; "
+            "add one and apply the settings"
+        ) from None
+
+
+def priorities_in(context: Context) -> Priorities:
+    """The priorities in force. Raises Invalid where the settings have none."""
+    priorities = settings_of(context).priorities
+    if priorities is None:
+        raise Invalid("the settings have no priorities; add them and apply the settings")
+    return priorities
+
+
+def roles_of(ticket: Ticket, context: Context) -> frozenset[str]:
+    """The roles that the actor has on this ticket. Raises Forbidden for one they don't hold.
+
+    A person is its requester or another end user. An agent has the role they act in, or, without
+    one, all that the settings grant them; an agent whom the settings don't know has what they say.
+    """
+    actor = context.actor
+    if actor.kind == "person":
+        if actor.role not in (None, "requester", "end-user"):
+            raise Forbidden(f"{actor.id} is a person and can't act as {actor.role}")
+        return frozenset({"requester" if actor.id == ticket.requester else "end-user"})
+    if actor.kind == "agent":
+        return _roles_of_agent(actor, settings_of(context))
+    return frozenset({actor.role or actor.kind})
+
+
+def _roles_of_agent(actor: Actor, settings: Settings) -> frozenset[str]:
+    agent = settings.agents.get(actor.id)
+    if agent is None:
+        return frozenset({actor.role or "agent"})
+    if not agent.active:
+        raise Forbidden(f"agent {actor.id} is retired; the settings must let them work again first")
+    if actor.role is None:
+        return frozenset(agent.roles)
+    if actor.role not in agent.roles:
+        raise Forbidden(
+            f"agent {actor.id} can't act as {actor.role}; "
+            f"the settings grant them: {listed(agent.roles)}",
+            roles=agent.roles,
+        )
+    return frozenset({actor.role})
+
+
+def require_role(ticket: Ticket, context: Context, *may: str) -> None:
+    """Raises Forbidden where the actor has none of the roles."""
+    if not roles_of(ticket, context) & set(may):
+        raise Forbidden(
+            f"{context.actor.id} may not do this to ticket {ticket.id}; "
+            f"these roles may: {listed(may)}",
+            ticket=ticket.id,
+            roles=may,
+        )
+
+
+def require_agent(ticket: Ticket, context: Context) -> str:
+    """The acting agent's id. Raises Forbidden for anybody else, Invalid for an unknown agent."""
+    if context.actor.kind != "agent":
+        raise Forbidden(
+            f"only an agent can do this to ticket {ticket.id}; "
+            f"{context.actor.id} acts as {context.actor.kind}",
+            ticket=ticket.id,
+        )
+    require_known("agent", context.actor.id, settings_of(context).agents)
+    return context.actor.id
+
+
+def data_subject(ticket: Ticket) -> str:
+    """Whose data a text on the ticket is: the requester's; the ticket's own where there is none."""
+    return ticket.requester or f"ticket/{ticket.id}"
+
+
+class Known(NamedTuple):
+    """A person by the id that stands after merges; `state` None where it wasn't read."""
+
+    id: str
+    state: Person | None
+
+
+def person(id: str, context: Context, *, named: bool = True) -> Known:
+    """The person, or who stands for them after a merge.
+
+    Raises Invalid where nobody registered the person that the command named.
+    """
+    found: Person | None = None
+    seen: set[str] = set()
+    while id not in seen:
+        seen.add(id)
+        state = context.others.get(f"person/{id}")
+        if not isinstance(state, Person) or not state.exists:
+            break
+        found = state
+        id = state.merged_into or id
+    if found is None and named:
+        raise Invalid(f"person {id} is not known; register them first", what="person", name=id)
+    return Known(id, found)
+
+
+def organisation(id: str, context: Context, *, named: bool = True) -> Organisation | None:
+    """The organisation's state. Raises Invalid where nobody registered the one that was named."""
+    state = context.others.get(f"organisation/{id}")
+    if isinstance(state, Organisation) and state.exists:
+        return state
+    if named:
+        raise Invalid(
+            f"organisation {id} is not known; register it first", what="organisation", name=id
+        )
+    return None
+
+
+class Author(NamedTuple):
+    id: str
+    kind: AuthorKind
+
+    @property
+    def asks(self) -> bool:
+        """Whether they are an end user: what they say publicly waits for an answer."""
+        return self.kind in ("requester", "end-user")
+
+
+def author_of(id: str | None, ticket: Ticket, context: Context) -> Author:
+    """Who says it: the actor, or the person or agent for whom the actor sends it.
+
+    Raises Forbidden where a person or an agent speaks for somebody who isn't a person they may
+    speak for, and Invalid for an unknown person.
+    """
+    actor = context.actor
+    if id is None or id == actor.id:
+        kind: AuthorKind = "end-user" if actor.kind == "person" else actor.kind
+        return Author(actor.id, "requester" if actor.id == ticket.requester else kind)
+    if actor.kind == "person":
+        raise Forbidden(f"{actor.id} is a person and can't speak for {id}", ticket=ticket.id)
+    if id in settings_of(context).agents:
+        if actor.kind == "agent":
+            raise Forbidden(f"agent {actor.id} can't speak for agent {id}", ticket=ticket.id)
+        return Author(id, "agent")
+    known = person(id, context)
+    return Author(known.id, "requester" if known.id == ticket.requester else "end-user")
