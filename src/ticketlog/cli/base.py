@@ -68,9 +68,10 @@ class Command(click.Command):
 
 
 class Entry(NamedTuple):
-    """Where a command of a group is: 'module:attribute', and its help in one line."""
+    """Where a command of a group is, and its help in one line. No module: a form makes it."""
 
-    target: str
+    module: str
+    attribute: str
     help: str
 
 
@@ -94,8 +95,7 @@ class Group(click.Group):
         return None
 
     def load(self, name: str, entry: Entry) -> click.Command:
-        module, _, attribute = entry.target.partition(":")
-        command: click.Command = getattr(import_module(module), attribute)
+        command: click.Command = getattr(import_module(entry.module), entry.attribute)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -128,13 +128,13 @@ class FormGroup(Group):
     def __init__(
         self, kind: str, *, forms: Mapping[str, Form], others: Mapping[str, Entry], help: str
     ) -> None:
-        made = {name: Entry("", form.help) for name, form in forms.items()}
+        made = {name: Entry("", name, form.help) for name, form in forms.items()}
         super().__init__(kind, sections={"Reads": others, "Commands": made}, help=help)
         self.kind = kind
         self.forms = forms
 
     def load(self, name: str, entry: Entry) -> click.Command:
-        if entry.target:
+        if entry.module:
             return super().load(name, entry)
         from ticketlog.cli.forms import built
 

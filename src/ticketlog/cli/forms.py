@@ -32,9 +32,7 @@ _TRUE, _FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no",
 def built(kind: str, name: str, form: Form) -> Command:
     """The shell's command for a command of the domain."""
     model = _model(kind, form.command or f"{kind}.{name}")
-    fields = {
-        field: info for field, info in model.model_fields.items() if field not in form.hidden
-    }
+    fields = {field: info for field, info in model.model_fields.items() if field not in form.hidden}
     parameters: list[click.Parameter] = []
     if not form.creates:
         parameters.append(click.Argument(["on"], metavar=kind.upper()))
@@ -102,7 +100,7 @@ def send(app: App, command: base.Command, on: str | None, by: Sender, as_json: b
 
 def _more(form: Form, model: type[base.Command]) -> str:
     """What the model's docstring adds to the one-line help."""
-    documented = "__doc__" in vars(model) and model.__doc__ or ""
+    documented = ("__doc__" in vars(model) and model.__doc__) or ""
     text = " ".join(documented.replace("`", "").split())
     return "" if text.rstrip(".") == form.help.rstrip(".") else text
 
@@ -137,7 +135,7 @@ def _option(name: str, field: str, info: FieldInfo) -> click.Option:
 class _Kind(NamedTuple):
     """How a field is written in a shell."""
 
-    type: click.ParamType
+    type: click.ParamType[Any]
     metavar: str | None = None
     multiple: bool = False
     flag: bool = False
@@ -181,7 +179,7 @@ def _nullable(annotation: Any) -> bool:
 
 def _filled(name: str, model: type[base.Command], values: dict[str, Any], app: App) -> base.Command:
     """The command's model from a shell's values. Raises Usage."""
-    given = {}
+    given: dict[str, Any] = {}
     for field, value in values.items():
         info = model.model_fields[field]
         if value is None or value == ():

@@ -10,19 +10,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_args
 import click
 
 if TYPE_CHECKING:
+    from ticketlog.cli.base import App
+    from ticketlog.desk import Desk
     from ticketlog.domain.base import Actor
+    from ticketlog.past import Past
 
 F = TypeVar("F", bound=Callable[..., Any])
 ACTOR_VARIABLE = "TICKETLOG_ACTOR"
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-
-
-class Moment(NamedTuple):
-    """What `--as-of` and `--occurred-as-of` say: the present where both are None."""
-
-    as_of: str | None
-    occurred: str | None
 
 
 def at_moment(function: F) -> F:
@@ -42,6 +38,18 @@ def at_moment(function: F) -> F:
     ):
         function = option(function)
     return function
+
+
+def reader(app: App, as_of: str | None, occurred_as_of: str | None) -> Desk | Past:
+    """What `--as-of` and `--occurred-as-of` ask about: the desk now, or at a moment."""
+    if as_of and occurred_as_of:
+        raise click.UsageError("name one moment: --as-of or --occurred-as-of")
+    if occurred_as_of:
+        return app.desk.at(occurred=occurred_as_of)
+    if as_of:
+        is_time = "-" in as_of
+        return app.desk.at(recorded=as_of) if is_time else app.desk.at(position=as_of)
+    return app.desk
 
 
 class Sender(NamedTuple):

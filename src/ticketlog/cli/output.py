@@ -71,7 +71,7 @@ def _console(target: io.StringIO) -> Any:
     )
 
 
-def show(*renderables: Any) -> None:
+def show_all(*renderables: Any) -> None:
     """Prints rich things: coloured on a terminal, plain elsewhere."""
     target = io.StringIO()
     console = _console(target)

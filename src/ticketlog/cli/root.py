@@ -6,34 +6,44 @@ import click
 
 from ticketlog.cli.base import Entry, Group
 
-_HERE = "ticketlog.cli"
-
 SECTIONS = {
     "A desk": {
-        "init": Entry(f"{_HERE}.desks:init", "Make a desk: a folder with a log and views."),
-        "status": Entry(f"{_HERE}.desks:status", "Show what a desk holds and how far its views are."),
-        "tour": Entry(f"{_HERE}.tour:tour", "Histories in, views up, rebuilt and compared: try it."),
-        "demo": Entry(f"{_HERE}.desks:demo", "Simulate a help desk with real commands."),
-        "import": Entry(f"{_HERE}.imports:import_", "Import histories from CSV or XES."),
-        "export": Entry(f"{_HERE}.reads:export", "Write all tickets as CSV or JSON lines."),
+        "init": Entry("ticketlog.cli.desks", "init", "Make a desk: a folder with a log and views."),
+        "status": Entry(
+            "ticketlog.cli.desks", "status", "Show what a desk holds and how far its views are."
+        ),
+        "tour": Entry(
+            "ticketlog.cli.tour", "tour", "Histories in, views up, rebuilt and compared: try it."
+        ),
+        "demo": Entry("ticketlog.cli.desks", "demo", "Simulate a help desk with real commands."),
+        "import": Entry("ticketlog.cli.imports", "import_", "Import histories from CSV or XES."),
+        "export": Entry("ticketlog.cli.reads", "export", "Write all tickets as CSV or JSON lines."),
     },
     "Work": {
-        "ticket": Entry(f"{_HERE}.ticket:ticket", "Create, show and work tickets."),
-        "person": Entry(f"{_HERE}.parties:person", "Who asks and is answered."),
-        "organisation": Entry(f"{_HERE}.parties:organisation", "Whom persons belong to."),
-        "agent": Entry(f"{_HERE}.parties:agent", "Availability and shifts of those who work."),
-        "settings": Entry(f"{_HERE}.settings:settings", "Workflows, priorities, fields, teams, agents."),
+        "ticket": Entry("ticketlog.cli.ticket", "ticket", "Create, show and work tickets."),
+        "person": Entry("ticketlog.cli.parties", "person", "Who asks and is answered."),
+        "organisation": Entry("ticketlog.cli.parties", "organisation", "Whom persons belong to."),
+        "agent": Entry(
+            "ticketlog.cli.parties", "agent", "Availability and shifts of those who work."
+        ),
+        "settings": Entry(
+            "ticketlog.cli.settings", "settings", "Workflows, priorities, fields, teams, agents."
+        ),
     },
     "Reads": {
-        "queue": Entry(f"{_HERE}.reads:queue", "What waits, most urgent and oldest first."),
-        "inbox": Entry(f"{_HERE}.reads:inbox", "What waits for one agent."),
-        "search": Entry(f"{_HERE}.reads:search", "Find words in subjects and comments."),
-        "report": Entry(f"{_HERE}.reads:report", "Counts and times by day, week or month."),
+        "queue": Entry("ticketlog.cli.reads", "queue", "What waits, most urgent and oldest first."),
+        "inbox": Entry("ticketlog.cli.reads", "inbox", "What waits for one agent."),
+        "search": Entry("ticketlog.cli.reads", "search", "Find words in subjects and comments."),
+        "report": Entry("ticketlog.cli.reads", "report", "Counts and times by day, week or month."),
     },
     "Log and replay": {
-        "log": Entry(f"{_HERE}.log:log", "Follow and check the log."),
-        "views": Entry(f"{_HERE}.views:views", "How far each view is; retry what is parked."),
-        "replay": Entry(f"{_HERE}.replay:replay", "Rebuild, verify and compare views; read the past."),
+        "log": Entry("ticketlog.cli.log", "log", "Follow and check the log."),
+        "views": Entry(
+            "ticketlog.cli.views", "views", "How far each view is; retry what is parked."
+        ),
+        "replay": Entry(
+            "ticketlog.cli.replay", "replay", "Rebuild, verify and compare views; read the past."
+        ),
     },
 }
 
@@ -62,7 +72,11 @@ root = Group(
     epilog=EPILOG,
     params=[
         click.Option(
-            ["--version"], is_flag=True, expose_value=False, is_eager=True, callback=_version,
+            ["--version"],
+            is_flag=True,
+            expose_value=False,
+            is_eager=True,
+            callback=_version,
             help="Show the version and exit.",
         )
     ],

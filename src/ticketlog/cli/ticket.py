@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from ticketlog.cli.base import Entry, Form, FormGroup
 
-_READS = "ticketlog.cli.ticket_reads"
 _T = "4F7K2M9QABCD"
+_COMMENT = "019a0000-0000-7000-8000-000000000000.0"
 
 OTHERS = {
-    "show": Entry(f"{_READS}:show", "Show a ticket as it is, or was."),
-    "history": Entry(f"{_READS}:history", "Show everything that happened to a ticket."),
-    "list": Entry(f"{_READS}:list_", "List tickets by what they are."),
-    "attach": Entry(f"{_READS}:attach", "Attach a file."),
-    "fetch": Entry(f"{_READS}:fetch", "Write an attachment's bytes to a file."),
+    "show": Entry("ticketlog.cli.ticket_reads", "show", "Show a ticket as it is, or was."),
+    "history": Entry(
+        "ticketlog.cli.ticket_reads", "history", "Show everything that happened to a ticket."
+    ),
+    "list": Entry("ticketlog.cli.ticket_reads", "list_", "List tickets by what they are."),
+    "attach": Entry("ticketlog.cli.ticket_reads", "attach", "Attach a file."),
+    "fetch": Entry("ticketlog.cli.ticket_reads", "fetch", "Write an attachment's bytes to a file."),
 }
 
 FORMS = {
     "create": Form(
         "Open a ticket; what you leave out is decided by the settings.",
         (
-            'ticketlog ticket create "VPN drops every hour" --description "Since Monday" '
-            "--type incident --impact high --urgency high",
-            'ticketlog ticket create "Printer is out of toner" --team office --as person:ANNA '
-            "--channel web",
+            'ticketlog ticket create "VPN drops" --type incident --impact high --urgency high',
+            'ticketlog ticket create "No toner" --description "3rd floor" --as person:ANNA',
         ),
         positional=("subject",),
         creates=True,
@@ -70,8 +70,7 @@ FORMS = {
     "hold": Form(
         "Put it on hold: it waits for somebody else.",
         (
-            f'ticketlog ticket hold {_T} --reason "New part ordered" '
-            "--until 2026-02-15T09:00:00+01:00",
+            f'ticketlog ticket hold {_T} --reason "Part ordered" --until 2026-02-15T09:00:00Z',
         ),
     ),
     "solve": Form(
@@ -85,7 +84,9 @@ FORMS = {
         "Work on a solved ticket again; on a closed one, open a follow-up.",
         (f'ticketlog ticket reopen {_T} --reason "It is back"',),
     ),
-    "close": Form("Close it for good.", (f"ticketlog ticket close {_T} --as agent:ann/supervisor",)),
+    "close": Form(
+        "Close it for good.", (f"ticketlog ticket close {_T} --as agent:ann/supervisor",)
+    ),
     "cancel": Form(
         "End it without a solution.",
         (f'ticketlog ticket cancel {_T} --reason "Withdrawn by the requester"',),
@@ -172,8 +173,7 @@ FORMS = {
     "redact": Form(
         "Hide a comment, an attachment or the description from every reader.",
         (
-            f"ticketlog ticket redact {_T} 019a0000-0000-7000-8000-000000000000.0 "
-            '--reason "Holds a password"',
+            f'ticketlog ticket redact {_T} {_COMMENT} --reason "Holds a password"',
         ),
         positional=("target",),
     ),

@@ -1,0 +1,283 @@
+"""The desk: log, settings, views and attachments of one folder, behind a handful of verbs.
+
+    with open_desk("my-desk") as desk:
+        made = desk.execute(CreateTicket(subject="VPN drops"), actor=Actor("ann", "agent"))
+        for event in desk.history(made.stream): ...
+
+This is the composition root: nothing is created when it is imported, and the views' library is
+loaded when a view is first asked.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import version
+from importlib.resources import files
+from mimetypes import guess_type
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
+
+from ticketlog import config as configuration
+from ticketlog import reading
+from ticketlog.attachments import Attachments
+from ticketlog.config import LOG_URL, VIEWS_URL, Config
+from ticketlog.domain import catalogue
+from ticketlog.domain.aggregates import AGGREGATES
+from ticketlog.domain.base import Actor, Command, NotFound, Recorded, instant
+from ticketlog.domain.settings import Settings
+from ticketlog.domain.ticket.conversation import Attach, AttachmentAdded
+from ticketlog.errors import Unreachable, Usage
+from ticketlog.execution import Executor, Outcome, Request, new_id, stream_name, stream_of
+from ticketlog.log.commit import digest
+from ticketlog.log.repository import Repository
+from ticketlog.opening import Logs, make_logs, open_logs
+from ticketlog.settings_log import Applied, SettingsLog
+
+if TYPE_CHECKING:
+    from ticketlog.past import Past
+    from ticketlog.projections.moment import Cut, Moment
+
+__all__ = ["Desk", "Outcome", "init_desk", "open_desk"]
+
+SERVICE = Actor("ticketlog", "service", authenticated="local")
+"""Who makes a desk."""
+
+
+def init_desk(
+    path: str | os.PathLike[str], *, log_url: str | None = None, views_url: str | None = None
+) -> Desk:
+    """Makes a desk in a folder and opens it, with the default settings in force.
+
+    Raises Usage where the folder is a desk already, Unreachable where it can't be written.
+    """
+    folder = Path(path)
+    made = Config(folder, log_url or LOG_URL, views_url or VIEWS_URL)
+    if (folder / configuration.FILE).exists():
+        raise Usage(f"{folder} is a desk already: choose another folder, or use it as it is")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        desk = Desk(made, make_logs(made))
+        if desk.settings.position == 0:
+            defaults = files("ticketlog").joinpath("defaults.toml").read_bytes()
+            desk.settings_apply(defaults, reason="the defaults of a new desk", actor=SERVICE)
+        configuration.write(made)
+    except OSError as error:
+        raise Unreachable(f"{folder} can't be written: {error.strerror}") from error
+    return desk
+
+
+def open_desk(path: str | os.PathLike[str] | None = None) -> Desk:
+    """The desk in a folder; without one, the desk that TICKETLOG_DESK names, or the nearest one
+    at or above the working folder. Raises Usage, Unreachable, Damaged."""
+    found = configuration.read(configuration.find(path))
+    return Desk(found, open_logs(found))
+
+
+class Desk:
+    """A ticketing desk. Thread-safe; use it as a context manager or `close()` it."""
+
+    def __init__(self, config: Config, logs: Logs, clock: Callable[[], int] | None = None) -> None:
+        self.config = config
+        self.folder = config.folder
+        self.log = logs.tickets
+        self._logs = logs
+        self._clock = clock or _now
+        writer = f"pid {os.getpid()}, ticketlog {version('ticketlog')}"
+        self._settings = SettingsLog(logs.settings, self._clock, writer)
+        self._repository = Repository(
+            self.log, AGGREGATES, catalogue.find, self.folder / "snapshots.db"
+        )
+        self._executor = Executor(self.log, self._repository, self._settings.in_force, writer)
+        self._attachments = Attachments(self.folder / "attachments")
+        self._stopped = threading.Event()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._stopped.set()
+        self._repository.close()
+        self._logs.close()
+
+    def execute(
+        self,
+        command: Command,
+        *,
+        on: str | None = None,
+        actor: Actor,
+        id: str | None = None,
+        channel: str = "api",
+        source: str | None = None,
+        reason: str | None = None,
+        seen: int | None = None,
+        cause: str | None = None,
+        correlation: str | None = None,
+        occurred_at: int | None = None,
+    ) -> Outcome:
+        """Carries a command out, durably: what is returned stands in the log.
+
+        `on` names the stream ('ticket/ID', or the ID alone), None for a command that creates.
+        `id` makes the command safe to send again: it is done once and has one answer. `seen` is
+        the version that the sender saw: where what the command touches has changed since, it is
+        refused. `occurred_at` is for adapters of channels that know when it happened.
+
+        A reply to a closed ticket, or its reopening, opens a follow-up ticket instead.
+
+        Raises Refused (and its kinds) where a rule says no, CommandReused where the id stands for
+        something else, Conflict where others were faster again and again, Usage, Unreachable,
+        Damaged.
+        """
+        now = self._clock()
+        id = id or new_id()
+        aggregate, stream = stream_of(type(command), on, id)
+        arguments = command.model_dump(mode="json", exclude_defaults=True)
+        return self._executor.execute(
+            Request(
+                command=command,
+                aggregate=aggregate,
+                stream=stream,
+                id=id,
+                digest=digest(command.NAME, arguments),
+                received_at=now,
+                occurred_at=now if occurred_at is None else occurred_at,
+                actor=actor,
+                channel=channel,
+                source=source,
+                reason=reason,
+                seen=seen,
+                cause=cause,
+                correlation=correlation,
+            )
+        )
+
+    def load(self, stream: str) -> Any:
+        """The state of a stream ('ticket/ID', 'person/ID', ...); `exists` says whether it is
+        there. Raises Usage for a kind of stream that no desk has."""
+        return self._repository.load(stream_name(stream))
+
+    def history(self, ticket: str) -> list[Recorded]:
+        """Everything that happened to a ticket ('ID'), or to another stream ('KIND/ID'), in
+        order. What was redacted is hidden."""
+        return reading.history(self.log, stream_name(ticket))
+
+    def subscribe(
+        self, start: Sequence[int] | None = None, follow: bool = True
+    ) -> Iterator[Recorded]:
+        """Accepted events in the log's order per partition, from the offsets in `start`, or from
+        the beginning. With `follow` it waits for more until the desk is closed."""
+        return reading.follow(self.log, start, live=follow, stopped=self._stopped.is_set)
+
+    def at(
+        self,
+        *,
+        recorded: int | str | None = None,
+        position: Cut | str | None = None,
+        occurred: int | str | None = None,
+    ) -> Past:
+        """The desk at a moment: by time of recording, by position (a record 'P:OFFSET', or a cut
+        as reports print it), or by business time. Times are instants or ISO texts.
+
+        Raises Usage for a moment that can't be read or that the log hasn't come to.
+        """
+        from ticketlog.past import Cuts, Past, Sources
+        from ticketlog.projections.moment import Occurred
+
+        given = [each for each in (recorded, position, occurred) if each is not None]
+        if len(given) != 1:
+            raise Usage("name one moment: recorded, position or occurred")
+        cuts = Cuts(*self._logs)
+        moment: Moment
+        if occurred is not None:
+            moment = Occurred(_instant(occurred))
+        elif recorded is not None:
+            moment = cuts.at(_instant(recorded))
+        else:
+            moment = cuts.named(position or "")
+        return Past(moment, Sources(self.history, self._settings, self._query_at))
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self._settings.in_force()
+
+    def settings_apply(
+        self, file: bytes | str, *, actor: Actor, reason: str | None = None, id: str | None = None
+    ) -> Applied:
+        """Puts the content of a settings file in force; only differences are recorded.
+
+        Raises Usage, Invalid, CommandReused, Conflict, Unreachable, Damaged.
+        """
+        return self._settings.apply(file, id=id or new_id(), actor=actor, reason=reason)
+
+    def settings_history(self) -> list[Recorded]:
+        """Who changed what of the settings, in order."""
+        return self._settings.history()
+
+    def attach_file(
+        self,
+        ticket: str,
+        content: bytes | Path,
+        *,
+        actor: Actor,
+        name: str | None = None,
+        media_type: str | None = None,
+        comment: str | None = None,
+        **sending: Any,
+    ) -> Outcome:
+        """Keeps a file and attaches it to a ticket; `comment` is the id of the comment that it
+        came with. Further arguments are those of `execute`.
+
+        Raises Usage for a file that can't be read, and what `execute` raises.
+        """
+        stream = stream_name(ticket)
+        if not self.load(stream).exists:
+            raise NotFound(f"{stream} doesn't exist: nothing was attached")
+        name = name or (content.name if isinstance(content, Path) else "attachment")
+        stored = self._attachments.add(content)
+        command = Attach(
+            name=name,
+            media_type=media_type or guess_type(name)[0] or "application/octet-stream",
+            size=stored.size,
+            sha256=stored.sha256,
+            comment=comment,
+        )
+        return self.execute(command, on=stream, actor=actor, **sending)
+
+    def attachment(self, ticket: str, id: str) -> tuple[AttachmentAdded, BinaryIO]:
+        """An attachment's facts and its bytes, checked against their hash; the caller closes them.
+
+        Raises NotFound where there is none of that id or where it was redacted, Damaged.
+        """
+        for recorded in self.history(ticket):
+            if recorded.id == id and isinstance(recorded.event, AttachmentAdded):
+                if recorded.event.sha256 == reading.NO_HASH:
+                    raise NotFound(f"attachment {id} of {stream_name(ticket)} was redacted")
+                return recorded.event, self._attachments.open(recorded.event.sha256)
+        raise NotFound(
+            f"{stream_name(ticket)} has no attachment {id}; `ticketlog ticket show` lists them"
+        )
+
+
+def _instant(moment: int | str) -> int:
+    if isinstance(moment, int):
+        return moment
+    try:
+        return instant(moment)
+    except ValueError as error:
+        raise Usage(f"{moment!r} is no time: {error}") from error
+
+
+def _now() -> int:
+    return time.time_ns() // 1000

@@ -1,0 +1,333 @@
+"""From a command to a commit: load, decide, append; again where somebody else was first.
+
+A command's id makes it safe to send again: whatever became of it the first time is its answer.
+`now` is fixed when the command is received, so that every attempt decides about the same moment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import orjson
+from eventsourcing.persistence import PersistenceError
+from uuid_utils import uuid7
+
+from ticketlog.domain import catalogue
+from ticketlog.domain.aggregates import AGGREGATES, Aggregate, aggregate_of
+from ticketlog.domain.base import (
+    Actor,
+    Closed,
+    Command,
+    Context,
+    Event,
+    Meta,
+    Recorded,
+    Refused,
+    stream_key,
+)
+from ticketlog.domain.organisation import RegisterOrganisation
+from ticketlog.domain.person import RegisterPerson
+from ticketlog.domain.settings import Settings
+from ticketlog.domain.ticket.conversation import Reply
+from ticketlog.domain.ticket.creation import CreateTicket
+from ticketlog.domain.ticket.lifecycle import Reopen
+from ticketlog.domain.ticket.state import Ticket
+from ticketlog.errors import CommandReused, Conflict, TicketlogError, Usage
+from ticketlog.log.commit import Commit, digest, read
+from ticketlog.log.partition import partition_of
+from ticketlog.log.port import Log, Placed
+from ticketlog.log.repository import SNAPSHOT_EVERY, Repository
+
+ATTEMPTS = 50
+"""Conflicts in a row after which a command gives up; each means that another one got through."""
+CREATES: frozenset[type[Command]] = frozenset({CreateTicket, RegisterPerson, RegisterOrganisation})
+
+
+class Outcome(NamedTuple):
+    """What a command did.
+
+    `version` is the stream's version after it: what a later command may name as `seen`. `events`
+    is empty where there was nothing to do, and `offset` None. `repeated`: the id was known, and
+    this is its first answer. `follow_up_of` names the closed ticket that the command was sent to,
+    where `stream` is the follow-up ticket that was opened instead.
+    """
+
+    stream: str
+    version: int
+    events: tuple[Recorded, ...]
+    partition: int
+    offset: int | None
+    repeated: bool = False
+    follow_up_of: str | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """A command with everything that was fixed when it was received."""
+
+    command: Command
+    aggregate: Aggregate
+    stream: str
+    id: str
+    digest: str
+    received_at: int
+    occurred_at: int
+    actor: Actor
+    channel: str
+    source: str | None
+    reason: str | None
+    seen: int | None
+    cause: str | None
+    correlation: str | None
+
+
+def new_id() -> str:
+    return str(uuid7())
+
+
+def derived_id(*parts: str) -> str:
+    """The id of a command that another one causes: the same whenever it is derived."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+
+def stream_name(stream: str) -> str:
+    """'KIND/ID' of a stream that is named so, or by a ticket's ID alone. Raises Usage."""
+    kind, slash, id = stream.rpartition("/")
+    if (slash and kind not in AGGREGATES) or not id:
+        kinds = ", ".join(sorted(AGGREGATES))
+        raise Usage(f"{stream!r} names no stream: write KIND/ID, KIND one of {kinds}")
+    return stream if slash else f"ticket/{id}"
+
+
+def stream_of(command: type[Command], on: str | None, id: str) -> tuple[Aggregate, str]:
+    """Where a command goes: `on` is 'KIND/ID' or the ID alone; None for one that creates.
+
+    Raises Usage.
+    """
+    try:
+        aggregate = aggregate_of(command)
+    except KeyError:
+        raise Usage(f"{command.__name__} is no command that a desk takes") from None
+    if on is None:
+        if command not in CREATES:
+            raise Usage(f"{command.NAME} needs the {aggregate.kind} that it is for: on='ID'")
+        return aggregate, f"{aggregate.kind}/{stream_key(id)}"
+    kind, slash, key = on.rpartition("/")
+    if slash and kind != aggregate.kind:
+        raise Usage(f"{command.NAME} is for a {aggregate.kind}, and {on} is none")
+    if not key:
+        raise Usage(f"{on!r} names no {aggregate.kind}")
+    return aggregate, f"{aggregate.kind}/{key}"
+
+
+class Executor:
+    """Executes commands on one log. Thread-safe; keeps nothing between two commands."""
+
+    def __init__(
+        self,
+        log: Log,
+        repository: Repository,
+        settings: Callable[[], Settings],
+        writer: str,
+    ) -> None:
+        self.log = log
+        self.repository = repository
+        self.settings = settings
+        self.writer = writer
+
+    def execute(self, request: Request) -> Outcome:
+        """Raises Refused, CommandReused, Conflict, Unreadable, Unreachable, Damaged."""
+        for _ in range(ATTEMPTS):
+            state = self.repository.load(request.stream)
+            try:
+                commit = self._decided(request, state)
+            except Refused as refusal:
+                return self._refused(request, state, refusal)
+            if commit is None:
+                return self._first_answer(request) or self._unchanged(request, state)
+            try:
+                placed = self.log.append(commit)
+            except Conflict:
+                continue
+            if placed.again:
+                return self._answer(request, placed)
+            self._snapshot(request, state, placed)
+            return _outcome(commit, placed)
+        raise Conflict(
+            f"{request.stream} changed {ATTEMPTS} times while {request.command.NAME} was decided: "
+            f"send it again with the same id ({request.id})"
+        )
+
+    def _decided(self, request: Request, state: Any) -> Commit | None:
+        """The commit that the command makes of the state, None where it changes nothing."""
+        settings = self.settings()
+        command, aggregate = request.command, request.aggregate
+        others = {s: self.repository.load(s) for s in aggregate.reads(command, state)}
+        now = max(request.occurred_at, state.clock)
+        context = Context(
+            settings=settings,
+            now=now,
+            actor=request.actor,
+            stream=request.stream,
+            channel=request.channel,
+            command_id=request.id,
+            seen=request.seen,
+            others=others,
+        )
+        events = aggregate.decide(command, state, context)
+        if not events:
+            return None
+        return self._commit(request, state, events, now, settings, others)
+
+    def _commit(
+        self,
+        request: Request,
+        state: Any,
+        events: list[Event],
+        now: int,
+        settings: Settings,
+        others: Mapping[str, Any],
+    ) -> Commit:
+        return Commit(
+            id=request.id,
+            command=request.command.NAME,
+            digest=request.digest,
+            stream=request.stream,
+            expects=state.version + 1,
+            events=events,
+            occurred_at=now,
+            recorded_at=request.received_at,
+            actor=request.actor,
+            channel=request.channel,
+            source=request.source,
+            seen=request.seen,
+            reason=request.reason,
+            cause=request.cause,
+            correlation=request.correlation,
+            settings=settings.position,
+            reads={stream: each.version for stream, each in others.items()} or None,
+            writer=self.writer,
+        )
+
+    def _refused(self, request: Request, state: Any, refusal: Refused) -> Outcome:
+        """A refusal is only an answer where an earlier attempt hasn't got through."""
+        answer = self._first_answer(request)
+        if answer is not None:
+            return answer
+        if isinstance(refusal, Closed) and isinstance(request.command, Reply | Reopen):
+            follow_up = _follow_up(request, request.command, state, self.settings())
+            return self.execute(follow_up)._replace(follow_up_of=request.stream)
+        raise refusal
+
+    def _first_answer(self, request: Request) -> Outcome | None:
+        placed = self.log.find(request.stream, request.id)
+        return None if placed is None else self._answer(request, placed)
+
+    def _answer(self, request: Request, placed: Placed) -> Outcome:
+        """What the first attempt did, from its record. Raises CommandReused."""
+        record = self.log.records(placed.partition, placed.offset, 1)[0]
+        command = orjson.loads(record.data)["command"]
+        if command != {"name": request.command.NAME, "digest": request.digest}:
+            raise CommandReused(
+                f"the command id {request.id} was used on {request.stream} for another command "
+                f"({command['name']}) or with other arguments: send a new command under a new id"
+            )
+        events = read(record.data, placed.partition, placed.offset, catalogue.find)
+        return Outcome(
+            request.stream,
+            events[-1].originator_version,
+            tuple(events),
+            placed.partition,
+            placed.offset,
+            repeated=True,
+        )
+
+    def _unchanged(self, request: Request, state: Any) -> Outcome:
+        partition = partition_of(request.stream, self.log.partitions)
+        return Outcome(request.stream, state.version, (), partition, None)
+
+    def _snapshot(self, request: Request, state: Any, placed: Placed) -> None:
+        """A snapshot is a cache: where it can't be kept, the command is done all the same."""
+        before, after = max(state.version, 0), placed.version + placed.events - 1
+        if before // SNAPSHOT_EVERY != after // SNAPSHOT_EVERY:
+            with suppress(TicketlogError, PersistenceError):
+                now = self.repository.load(request.stream)
+                self.repository.snapshot(request.stream, before, now)
+
+
+def _outcome(commit: Commit, placed: Placed) -> Outcome:
+    meta = Meta(
+        commit.id,
+        commit.occurred_at,
+        commit.recorded_at,
+        commit.actor,
+        commit.channel,
+        commit.source,
+        commit.reason,
+        commit.cause,
+        commit.correlation,
+        commit.settings,
+        placed.partition,
+        placed.offset,
+    )
+    stream, first = commit.stream, placed.version
+    events = tuple(
+        Recorded(stream, first + i, event, meta, i)  # type: ignore[arg-type]
+        for i, event in enumerate(commit.events)
+    )
+    return Outcome(stream, first + len(events) - 1, events, placed.partition, placed.offset)
+
+
+def _follow_up(
+    request: Request, command: Reply | Reopen, ticket: Ticket, settings: Settings
+) -> Request:
+    """The request that opens a follow-up of a closed ticket (Zendesk: follow-up tickets).
+
+    Its id and digest come from the command that was refused, so that the same command sent
+    again meets the same follow-up, whatever the settings say by then.
+    """
+    id = derived_id(request.id, "follow-up")
+    create = _creation(command, ticket, settings)
+    return replace(
+        request,
+        command=create,
+        stream=f"{request.aggregate.kind}/{stream_key(id)}",
+        id=id,
+        digest=digest(create.NAME, {"follow_up_of": request.stream, "of": request.digest}),
+        seen=None,
+    )
+
+
+def _creation(command: Reply | Reopen, ticket: Ticket, settings: Settings) -> CreateTicket:
+    """What the closed ticket hands on: what the settings still know of it."""
+    fields = {name: value for name, value in ticket.fields.items() if name in settings.fields}
+    if isinstance(command, Reply):
+        said: str | None = command.body
+        message_id = command.message_id
+        fields |= command.fields
+    else:
+        said, message_id = command.reason, None
+    return CreateTicket(
+        subject=ticket.subject,
+        description=said,
+        type=ticket.type,  # type: ignore[arg-type]
+        requester=ticket.requester,
+        organisation=ticket.organisation,
+        category=ticket.category if ticket.category in settings.categories else None,
+        product=ticket.product if ticket.product in settings.products else None,
+        asset=ticket.asset,
+        site=ticket.site,
+        language=ticket.language,
+        impact=ticket.impact,
+        urgency=ticket.urgency,
+        team=ticket.team if ticket.team in settings.teams else None,
+        fields=fields,
+        message_id=message_id,
+        ccs=ticket.ccs,
+        tags=ticket.tags,
+        follow_up_of=ticket.id,
+    )
