@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
 from collections.abc import Mapping
-from datetime import timedelta
 from importlib import resources
 from typing import Annotated, Any, TypeAlias
 
@@ -57,21 +57,30 @@ class _Arrows(Value):
         ]
 
 
+_UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+
+
+def _seconds(text: object) -> int:
+    found = re.fullmatch(r"([1-9][0-9]*)([dhms])", text) if isinstance(text, str) else None
+    if found is None:
+        raise ValueError("should be a duration: '28d', '12h', '90m' or '30s'")
+    return int(found[1]) * _UNITS[found[2]]
+
+
 class _Workflow(Value):
     id: Key
     types: tuple[TicketType, ...] = ()
     statuses: tuple[Status, ...]
     transitions: tuple[_Arrows, ...]
-    reopen_within: timedelta | None = None
+    reopen_within: Annotated[int, BeforeValidator(_seconds)] | None = None
 
     def workflow(self) -> Workflow:
-        within = self.reopen_within
         return Workflow(
             id=self.id,
             types=self.types,
             statuses=self.statuses,
             transitions=tuple(each for arrows in self.transitions for each in arrows.transitions()),
-            reopen_within=None if within is None else int(within.total_seconds()),
+            reopen_within=self.reopen_within,
         )
 
 
@@ -164,9 +173,10 @@ def _with_id(table: str, id: str, entry: object) -> object:
 
 
 def _explained(error: ValidationError) -> str:
-    """The first thing that is wrong, in the words of the file."""
+    """The first thing that is wrong, in the words of the file; a misspelt key goes before the
+    right one that is missing for it."""
     problems = error.errors(include_url=False)
-    first = problems[0]
+    first = min(problems, key=lambda problem: problem["type"] != "extra_forbidden")
     where = tuple(step for step in first["loc"] if step != "[key]")
     given = first["input"]
     match first["type"]:
@@ -175,7 +185,7 @@ def _explained(error: ValidationError) -> str:
         case "missing":
             message = "is missing"
         case _:
-            message = first["msg"].replace("Input should", "should")
+            message = first["msg"].removeprefix("Value error, ").replace("Input should", "should")
             message = message.replace("an object", "a table").replace("valid array", "list")
             if isinstance(given, str | int | float | bool):
                 message += f", not {given!r}"
