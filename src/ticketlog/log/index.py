@@ -98,19 +98,18 @@ class Index:
         self.path = path
         self.partitions = partitions
         self._local = threading.local()
-        self._open: list[sqlite.Connection] = []
-        self._opening = threading.Lock()
+        self._closed = False
 
     @property
     def reader(self) -> sqlite.Connection:
         try:
             connection: sqlite.Connection = self._local.connection
         except AttributeError:
+            if self._closed:
+                raise Unreachable(f"{self.path} was closed: open it again") from None
             connection = connect(self.path)
             connection.execute("PRAGMA query_only = ON")
             self._local.connection = connection
-            with self._opening:
-                self._open.append(connection)
         return connection
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
@@ -187,6 +186,21 @@ class Index:
     def offset_at(self, partition: int, recorded_at: int) -> int:
         return self._first(partition, "clock", recorded_at + 1)
 
+    def voids(self) -> dict[Verdict, int]:
+        """How many void records there are of each verdict. Few logs have any, so that they are
+        only looked for where the accepted ones don't add up."""
+        ((accepted,),) = self.rows("SELECT count(*) FROM entry")
+        if sum(self.ends()) == accepted + self.partitions:
+            return {}
+        found: dict[Verdict, int] = {}
+        for partition in range(self.partitions):
+            for verdict, n in self.rows(
+                f"SELECT verdict, count(*) FROM record_{partition} GROUP BY verdict"
+            ):
+                if verdict not in (Verdict.ACCEPTED, Verdict.GENESIS):
+                    found[Verdict(verdict)] = found.get(Verdict(verdict), 0) + n
+        return found
+
     def ordinals(self, partition: int) -> int:
         """How many events were accepted in a partition."""
         return tail(self.reader, partition)[2]
@@ -222,10 +236,9 @@ class Index:
         return low
 
     def close(self) -> None:
-        with self._opening:
-            for connection in self._open:
-                connection.close()
-            self._open.clear()
+        """Lets go of every thread's connection, which closes it once that thread is done with it:
+        SQLite crashes where a connection is closed under another thread's hands."""
+        self._closed = True
         self._local = threading.local()
 
 

@@ -64,6 +64,9 @@ class Log(Protocol):
     def records(self, partition: int, start: int, limit: int) -> list[Record]:
         """Records in log order, void ones too, from offset `start`."""
 
+    def voids(self) -> dict[Verdict, int]:
+        """How many void records there are of each verdict."""
+
     def ends(self) -> tuple[int, ...]:
         """Per partition the offset that its next record will take."""
 
