@@ -17,7 +17,7 @@ from eventsourcing.persistence import PersistenceError
 from uuid_utils import uuid7
 
 from ticketlog.domain import catalogue
-from ticketlog.domain.aggregates import AGGREGATES, Aggregate, aggregate_of
+from ticketlog.domain.aggregates import AGGREGATES, Aggregate, aggregate_of, informed
 from ticketlog.domain.base import (
     Actor,
     Closed,
@@ -166,7 +166,6 @@ class Executor:
         """The commit that the command makes of the state, None where it changes nothing."""
         settings = self.settings()
         command, aggregate = request.command, request.aggregate
-        others = {s: self.repository.load(s) for s in aggregate.reads(command, state)}
         now = max(request.occurred_at, state.clock)
         context = Context(
             settings=settings,
@@ -176,12 +175,12 @@ class Executor:
             channel=request.channel,
             command_id=request.id,
             seen=request.seen,
-            others=others,
         )
+        context = informed(aggregate, command, state, context, self.repository.load)
         events = aggregate.decide(command, state, context)
         if not events:
             return None
-        return self._commit(request, state, events, now, settings, others)
+        return self._commit(request, state, events, now, settings, context.others)
 
     def _commit(
         self,

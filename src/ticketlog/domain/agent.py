@@ -136,7 +136,7 @@ class SetShifts(Command):
 COMMANDS: tuple[type[Command], ...] = (SetAvailability, SetShifts)
 
 
-def reads(command: Command, agent: AgentAtWork) -> tuple[str, ...]:
+def reads(command: Command, agent: AgentAtWork, context: Context | None = None) -> tuple[str, ...]:
     """The streams whose states `decide` wants in `context.others`: none."""
     return ()
 

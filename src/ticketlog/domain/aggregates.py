@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import reduce
 from typing import Any, NamedTuple
 
@@ -20,7 +21,8 @@ class Aggregate(NamedTuple):
     fold: Callable[[Any, Iterable[Recorded]], Any]
     """The same as to evolve by one event after the other."""
     commands: tuple[type[Command], ...]
-    reads: Callable[[Any, Any], tuple[str, ...]]
+    reads: Callable[..., tuple[str, ...]]
+    """(command, state, context): the streams whose states `decide` wants in `context.others`."""
 
 
 def _folding(evolve: Callable[[Any, Recorded], Any]) -> Callable[[Any, Iterable[Recorded]], Any]:
@@ -43,6 +45,25 @@ AGGREGATES: dict[str, Aggregate] = {
     each.kind: each for each in map(_aggregate, (ticket, person, organisation, agent))
 }
 _BY_COMMAND = {command: each for each in AGGREGATES.values() for command in each.commands}
+
+
+def informed(
+    aggregate: Aggregate,
+    command: Command,
+    state: Any,
+    context: Context,
+    load: Callable[[str], Any],
+) -> Context:
+    """The context with the states of all other streams that the decision reads.
+
+    A state that was read may lead to others, as a merged person leads to the one who stays: the
+    aggregate is asked again until it names nothing new.
+    """
+    others: dict[str, Any] = {}
+    while new := set(aggregate.reads(command, state, context)) - others.keys():
+        others |= {stream: load(stream) for stream in sorted(new)}
+        context = replace(context, others=others)
+    return context
 
 
 def aggregate_of(command: type[Command]) -> Aggregate:

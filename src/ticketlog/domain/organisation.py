@@ -207,7 +207,9 @@ COMMANDS: tuple[type[Command], ...] = (
 )
 
 
-def reads(command: Command, organisation: Organisation) -> tuple[str, ...]:
+def reads(
+    command: Command, organisation: Organisation, context: Context | None = None
+) -> tuple[str, ...]:
     """The streams whose states `decide` wants in `context.others`: none."""
     return ()
 

@@ -196,7 +196,7 @@ COMMANDS: tuple[type[Command], ...] = (
 )
 
 
-def reads(command: Command, person: Person) -> tuple[str, ...]:
+def reads(command: Command, person: Person, context: Context | None = None) -> tuple[str, ...]:
     """The streams whose states `decide` wants in `context.others`."""
     match command:
         case RegisterPerson(organisation=str(id)) | SetPersonOrganisation(organisation=str(id)):
