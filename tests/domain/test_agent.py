@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tests.domain.story import NOON, Story
+from tests.given import NOON, Story
 from ticketlog.domain.agent import (
     AgentAtWork,
     AvailabilityChanged,

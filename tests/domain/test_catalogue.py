@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from tests.domain.story import ANN, NOON
+from tests.given import ANN, NOON
 from ticketlog import domain
 from ticketlog.domain.agent import AvailabilityChanged
 from ticketlog.domain.aggregates import AGGREGATES, aggregate_of

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.domain.story import recorded
+from tests.given import recorded
 from ticketlog import settings_file
 from ticketlog.domain.base import Event, Invalid, Recorded
 from ticketlog.domain.configuration import (

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tests.domain.story import Story
+from tests.given import Story
 from ticketlog.domain.aggregates import AGGREGATES
 from ticketlog.domain.base import Command, NotFound, Refused, Stale
 from ticketlog.domain.organisation import (

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tests.domain.story import Story
+from tests.given import Story
 from ticketlog.domain import organisation, person
 from ticketlog.domain.address import (
     AddAddress,
