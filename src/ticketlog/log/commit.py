@@ -244,19 +244,30 @@ def _is_time(text: str) -> bool:
         return False
 
 
-def meta_of(envelope: Json, partition: int, offset: int) -> Meta:
-    """What readers of the events need of the envelope."""
-    via = envelope["via"]
-    get = envelope.get
-    occurred = envelope["occurred_at"]
-    recorded = envelope["recorded_at"]
-    occurred_at = _instant(occurred)
-    return _new(
-        Meta,
-        (
+_new = tuple.__new__
+"""A named tuple made without its argument handling: reading a log makes two per event."""
+
+
+def read(
+    record: bytes, partition: int, offset: int, find: Find, kind: type[Recorded] = Recorded
+) -> list[Recorded]:
+    """The typed events of an accepted record, as instances of `kind`: upcast, with their personal
+    values unwrapped.
+
+    One function without helpers, since all of replay goes through it. Raises Unreadable where
+    this release doesn't know an event's type or can't read its data.
+    """
+    envelope = orjson.loads(record)
+    stream = envelope["stream"]
+    try:
+        get = envelope.get
+        via = envelope["via"]
+        version = envelope["expects"]
+        occurred_at = _instant(envelope["occurred_at"])
+        envelope_values = (
             envelope["id"],
             occurred_at,
-            occurred_at if recorded == occurred else _instant(recorded),
+            _recorded_at(envelope, occurred_at),
             _actor(envelope["actor"]),
             via["channel"],
             via.get("source"),
@@ -266,12 +277,27 @@ def meta_of(envelope: Json, partition: int, offset: int) -> Meta:
             envelope["settings"],
             partition,
             offset,
-        ),
-    )
+        )
+        meta = _new(Meta, envelope_values)
+        found = []
+        for index, event in enumerate(envelope["events"]):
+            cls, data = find(event["type"], event["data"])
+            for name in cls.PERSONAL:
+                if name in data:
+                    data[name] = _unwrapped(name, data[name])
+            value = cls.__pydantic_validator__.validate_python(data, strict=False)
+            found.append(_new(kind, (stream, version + index, value, meta, index)))
+    except (KeyError, ValueError, TypeError) as error:
+        raise Unreadable(
+            f"{stream} can't be read at {partition}:{offset}: {_why(error)}. "
+            "Its other readers go on; upgrade this one, or see `ticketlog log verify`."
+        ) from error
+    return found
 
 
-_new = tuple.__new__
-"""A named tuple made without its argument handling: reading a log makes three per event."""
+def _recorded_at(envelope: Json, occurred_at: int) -> int:
+    recorded: str = envelope["recorded_at"]
+    return occurred_at if recorded == envelope["occurred_at"] else _instant(recorded)
 
 
 def _actor(values: Json) -> Actor:
@@ -284,43 +310,10 @@ def _actor(values: Json) -> Actor:
 _actor_in = lru_cache(maxsize=10_000)(Actor)
 
 
-def read(
-    record: bytes, partition: int, offset: int, find: Find, kind: type[Recorded] = Recorded
-) -> list[Recorded]:
-    """The typed events of an accepted record, as instances of `kind`.
-
-    Raises Unreadable where this release doesn't know an event's type or can't read its data.
-    """
-    envelope = orjson.loads(record)
-    stream = envelope["stream"]
-    try:
-        meta = meta_of(envelope, partition, offset)
-        version = envelope["expects"]
-        events = envelope["events"]
-        if len(events) == 1:
-            return [_new(kind, (stream, version, event_in(events[0], find), meta, 0))]
-        return [
-            _new(kind, (stream, version + i, event_in(event, find), meta, i))
-            for i, event in enumerate(events)
-        ]
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise Unreadable(
-            f"{stream} can't be read at {partition}:{offset}: {_why(error)}. "
-            "Its other readers go on; upgrade this one, or see `ticketlog log verify`."
-        ) from error
-
-
-def event_in(event: Json, find: Find) -> Event:
-    """The typed event of a record's entry: upcast, personal values unwrapped, validated."""
-    cls, data = find(event["type"], event["data"])
-    for name in cls.PERSONAL:
-        wrapped = data.get(name)
-        if wrapped is not None:
-            if wrapped["alg"] != "none":
-                raise ValueError(f"no key for {name}")
-            data[name] = wrapped["value"]
-    value: Event = cls.__pydantic_validator__.validate_python(data, strict=False)
-    return value
+def _unwrapped(name: str, wrapped: Json) -> Any:
+    if wrapped["alg"] != "none":
+        raise ValueError(f"no key for {name}")
+    return wrapped["value"]
 
 
 def event_data(event: Event, commit_id: str, index: int) -> Json:

@@ -84,9 +84,11 @@ class LogAggregateRecorder(AggregateRecorder):
     ) -> Sequence[StoredEvent]:
         start = 0 if gt is None else gt + 1
         stop = None if lte is None else lte + 1
-        events: list[Any] = []
-        for record in self.log.stream(str(originator_id), start, stop):
-            events += self._events(record)
+        events = [
+            event
+            for record in self.log.stream(str(originator_id), start, stop)
+            for event in self._events(record)
+        ]
         if start or stop is not None:
             last = events[-1].originator_version if stop is None and events else lte
             events = [e for e in events if start <= e.originator_version <= (last or 0)]
@@ -96,7 +98,7 @@ class LogAggregateRecorder(AggregateRecorder):
 
     def _events(self, record: Record) -> Sequence[Any]:
         if self.find is not None:
-            return read(record.data, record.partition, record.offset, self.find, LoggedEvent)
+            return read(record[2], record[0], record[1], self.find, LoggedEvent)
         envelope = orjson.loads(record.data)
         return [
             StoredEvent(
