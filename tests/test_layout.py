@@ -212,8 +212,8 @@ def test_nothing_is_left_for_later(file: Path) -> None:
 
 
 def test_every_module_is_used() -> None:
-    used = {"ticketlog", "ticketlog.cli", "ticketlog.__main__", "ticketlog.policies"}
-    used |= {"ticketlog.docs"}
+    used = {"ticketlog", "ticketlog.policies"}
+    used |= {"ticketlog.cli", "ticketlog.__main__", "ticketlog.docs"}
     for file in FILES:
         used |= {found for found in imports(file) | strings(file) if found != module_of(file)}
     for module in list(used):
