@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import orjson
 from eventsourcing.persistence import PersistenceError
@@ -217,7 +217,7 @@ class Executor:
         answer = self._first_answer(request)
         if answer is not None:
             return answer
-        if isinstance(refusal, Closed) and isinstance(request.command, Reply | Reopen):
+        if isinstance(refusal, Closed) and _asks_on(request.command):
             follow_up = _follow_up(request, request.command, state, self.settings())
             return self.execute(follow_up)._replace(follow_up_of=request.stream)
         raise refusal
@@ -256,6 +256,11 @@ class Executor:
             with suppress(TicketlogError, PersistenceError):
                 now = self.repository.load(request.stream)
                 self.repository.snapshot(request.stream, before, now)
+
+
+def _asks_on(command: Command) -> TypeGuard[Reply | Reopen]:
+    """An out-of-office mail to a closed ticket opens no other one."""
+    return isinstance(command, Reopen) or (isinstance(command, Reply) and not command.automated)
 
 
 def _outcome(commit: Commit, placed: Placed) -> Outcome:
@@ -313,7 +318,7 @@ def _creation(command: Reply | Reopen, ticket: Ticket, settings: Settings) -> Cr
     return CreateTicket(
         subject=ticket.subject,
         description=said,
-        type=ticket.type,  # type: ignore[arg-type]
+        type=ticket.type,
         requester=ticket.requester,
         organisation=ticket.organisation,
         category=ticket.category if ticket.category in settings.categories else None,
