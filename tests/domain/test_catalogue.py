@@ -16,8 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from tests.given import ANN, NOON
+from tests.given import ANN, MINUTE, NOON, recorded
 from ticketlog import domain
+from ticketlog.domain import configuration
 from ticketlog.domain.agent import AvailabilityChanged
 from ticketlog.domain.aggregates import AGGREGATES, aggregate_of
 from ticketlog.domain.base import Event, Instant, Line
@@ -198,3 +199,27 @@ def test_every_command_goes_to_one_aggregate() -> None:
     assert aggregate_of(RegisterPerson).kind == "person"
     with pytest.raises(KeyError):
         aggregate_of(Line)  # type: ignore[arg-type]
+
+
+ANYTHING = st.one_of(*map(models, CLASSES))
+FOLDS = {kind: (each.initial("X"), each.evolve) for kind, each in AGGREGATES.items()}
+FOLDS["settings"] = (configuration.initial(), configuration.evolve)
+
+
+@pytest.mark.parametrize("kind", FOLDS)
+def test_no_history_is_too_strange_to_be_folded(kind: str) -> None:
+    state, evolve = FOLDS[kind]
+    own = st.one_of(*(models(cls) for cls in CLASSES if cls.NAME.startswith(f"{kind}.")))
+
+    @given(st.lists(st.tuples(st.one_of(own, ANYTHING), st.integers(-9, 9)), max_size=9))
+    def check(history: list[tuple[Event, int]]) -> None:
+        now, clocks = state, [0]
+        for version, (event, minutes) in enumerate(history):
+            at = NOON + minutes * MINUTE
+            now = evolve(now, recorded(f"{kind}/X", version, event, at, offset=version + 1))
+            if kind != "settings":
+                assert now.version == version
+                clocks.append(now.clock)
+        assert clocks == sorted(clocks)
+
+    check()
