@@ -21,6 +21,7 @@ from ticketlog.domain.configuration import (
     initial,
 )
 from ticketlog.domain.settings import (
+    REQUIRABLE,
     Agent,
     Category,
     CustomField,
@@ -34,6 +35,7 @@ from ticketlog.domain.settings import (
     Workflow,
 )
 from ticketlog.domain.settings_events import KINDS, AgentSet, SettingsActivated, TeamSet
+from ticketlog.domain.ticket import moves
 
 DEFAULTS = settings_file.parse(settings_file.defaults())
 
@@ -323,6 +325,10 @@ def test_a_role_of_an_agent_may_take_arrows() -> None:
     log = with_defaults()
     log.apply({"agent": {"ann": boss}, "workflow": {"default": workflow}})
     assert log.in_force.workflows["default"] == workflow
+
+
+def test_what_may_be_required_is_what_tickets_and_commands_know() -> None:
+    assert {*REQUIRABLE} == {*moves.REQUIRABLE, *moves.Say._fields}
 
 
 def test_a_field_may_be_required_by_the_workflow_of_the_same_file() -> None:
