@@ -7,6 +7,7 @@
     |- Unreachable    3  the log or a view's database does not answer, or is full
     |- Damaged        3  what is stored is not what was written
     |  `- Unreadable  3  an event that this release doesn't know or can't read
+    |- Poison         3  an event that a view can't take stopped its rebuild
     `- NewerFormat    3  written by a newer release: upgrade
 Refusals by a rule (exit code 1) are `ticketlog.domain.base.Refused`.
 """
@@ -46,6 +47,10 @@ class Damaged(TicketlogError):
 
 class Unreadable(Damaged):
     pass
+
+
+class Poison(TicketlogError):
+    """A view's fold fails at an event: its stream is parked, or a rebuild stops."""
 
 
 class NewerFormat(TicketlogError):

@@ -1,0 +1,26 @@
+"""The one list of views. A new view is a file here, a line in the list, and a test."""
+
+from __future__ import annotations
+
+from ticketlog.projections import agents, inbox, queue, reports, search, tickets
+from ticketlog.projections.base import Projection, Query
+
+PROJECTIONS: tuple[Projection, ...] = (
+    tickets.VIEW,
+    queue.VIEW,
+    agents.VIEW,
+    reports.VIEW,
+    inbox.VIEW,
+    search.VIEW,
+)
+_BY_QUERY = {query: view for view in PROJECTIONS for query in view.queries}
+
+
+def named(name: str) -> Projection:
+    """The view of that name. Raises KeyError."""
+    return {view.name: view for view in PROJECTIONS}[name]
+
+
+def view_of(query: Query) -> Projection:
+    """The view that a query function reads. Raises KeyError for a function that is none."""
+    return _BY_QUERY[query]

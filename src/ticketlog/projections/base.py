@@ -1,0 +1,98 @@
+"""What a view is made of: its tables, and the fold that says which rows one stream has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from sqlalchemy import BigInteger, Boolean, Connection, Table, Text
+from sqlalchemy.types import TypeEngine
+
+from ticketlog.domain.base import Recorded
+
+TEXT = Text()
+INT = BigInteger()
+BOOL = Boolean()
+
+Row: TypeAlias = tuple[Any, ...]
+Columns: TypeAlias = Mapping[str, TypeEngine[Any]]
+Tables: TypeAlias = Mapping[str, Table]
+"""A view's tables by the names that it gives them itself."""
+Query: TypeAlias = Callable[..., Any]
+"""(connection, tables, *, parameters) -> plain values. One that takes `moment` answers from the
+live rows for a past moment as well."""
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """A table whose rows belong to one stream each: the first key column holds its id."""
+
+    name: str
+    key: Columns
+    values: Columns = field(default_factory=dict)
+    indexes: tuple[tuple[str, ...], ...] = ()
+    numbered: bool = False
+    """With an integer `row` of its own, for what refers to rows by number."""
+
+    @property
+    def columns(self) -> Columns:
+        return {**self.key, **self.values}
+
+
+@dataclass(frozen=True, eq=False)
+class Sum(Rows):
+    """A table of counts: a stream's rows, (*key, *values, number), are what it adds to them.
+
+    The values follow from the key. Key columns hold no nulls; '' stands for nobody. A count of 0
+    has no row.
+    """
+
+    @property
+    def columns(self) -> Columns:
+        return {**self.key, **self.values, "n": INT}
+
+
+class Fold:
+    """What a view keeps of one stream while its events pass by; one instance per stream.
+
+    It reads no clock, no settings and no other view, so that its rows follow from the stream's
+    events alone.
+    """
+
+    __slots__ = ("id",)
+
+    def __init__(self, id: str) -> None:
+        self.id = id
+
+    def step(self, recorded: Recorded, before: Any, after: Any) -> None:
+        """One more event, with the aggregate's state before and after it. A fold that needs only
+        the last state leaves this as it is."""
+
+    def rows(self, state: Any) -> tuple[list[Row], ...]:
+        """The stream's rows now: one list per table of the view, in their order."""
+        raise NotImplementedError
+
+
+def nothing(connection: Connection, tables: Tables) -> None:
+    """What most views have to do besides their tables."""
+
+
+@dataclass(frozen=True, eq=False)
+class Projection:
+    """A view. Whatever changes its rows or its tables raises its `version`."""
+
+    name: str
+    version: int
+    tables: tuple[Rows, ...]
+    folds: Mapping[str, type[Fold]]
+    """Kind of stream -> its fold."""
+    queries: tuple[Query, ...]
+    apart: bool = False
+    """Followed by itself, because it is slower than the others and must not hold them up."""
+    finish: Callable[[Connection, Tables], None] = nothing
+    """Run once the tables are filled and indexed: what SQLAlchemy's tables can't say."""
+    discard: Callable[[Connection, Tables], None] = nothing
+    """Run before the tables are dropped."""
+    check: Callable[[Connection, Tables], None] = nothing
+    """Raises a database error where what `finish` made doesn't fit the rows."""

@@ -1,0 +1,88 @@
+"""One stream on its way through several views: each event is read and evolved once for all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+from ticketlog.domain import catalogue
+from ticketlog.domain.aggregates import AGGREGATES
+from ticketlog.domain.base import Recorded
+from ticketlog.log.commit import read
+from ticketlog.log.port import Record
+from ticketlog.projections.base import Fold, Projection, Row
+
+Commit: TypeAlias = list[Recorded]
+ViewRows: TypeAlias = Sequence[list[Row]]
+"""A stream's rows in one view: a list per table."""
+
+
+def typed(record: Record) -> Commit:
+    """The events of an accepted record. Raises Unreadable."""
+    return read(record.data, record.partition, record.offset, catalogue.find)
+
+
+def kind_of(stream: str) -> str:
+    return stream.partition("/")[0]
+
+
+class Stream:
+    """The state of a stream and what the views keep of it."""
+
+    __slots__ = ("_evolve", "_steps", "folds", "state", "version")
+
+    def __init__(self, name: str, views: Sequence[Projection]) -> None:
+        kind, _, id = name.partition("/")
+        aggregate = AGGREGATES[kind]
+        self._evolve = aggregate.evolve
+        self.state: Any = aggregate.initial(id)
+        self.folds = [view.folds[kind](id) for view in views]
+        self._steps = [fold.step for fold in self.folds if type(fold).step is not Fold.step]
+        self.version = -1
+
+    def apply(self, commits: Iterable[Commit]) -> None:
+        """Takes the events in. What a fold raises goes through; the stream is then of no use."""
+        evolve, steps, before = self._evolve, self._steps, self.state
+        recorded = None
+        for commit in commits:
+            for recorded in commit:
+                after = evolve(before, recorded)
+                for step in steps:
+                    step(recorded, before, after)
+                before = after
+        self.state = before
+        if recorded is not None:
+            self.version = recorded.originator_version
+
+    def rows(self) -> list[ViewRows]:
+        """Per view the stream's rows now."""
+        return [fold.rows(self.state) for fold in self.folds]
+
+
+class Failure(NamedTuple):
+    """The record that a view couldn't take, and why."""
+
+    record: Record
+    error: Exception
+
+    def __str__(self) -> str:
+        return f"{type(self.error).__name__}: {self.error}".replace("\n", " ")[:500]
+
+
+def carefully(
+    view: Projection, stream: str, records: Iterable[Record]
+) -> tuple[ViewRows, Failure | None]:
+    """A stream's rows in one view up to the first commit that can't be read or folded.
+
+    Slower than `Stream`, because it looks at the rows after each commit: for the streams that
+    have failed.
+    """
+    good: ViewRows = [[] for _ in view.tables]
+    one = Stream(stream, [view])
+    for record in records:
+        try:
+            one.apply([typed(record)])
+            (good,) = one.rows()
+        except Exception as error:
+            return good, Failure(record, error)
+    return good, None

@@ -1,0 +1,71 @@
+"""Days, weeks and months on the clocks of a time zone."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Literal, NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+PeriodKind = Literal["day", "week", "month"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Period(NamedTuple):
+    """From `start` up to, not including, `end`: microseconds since 1970 UTC.
+
+    `label`: 2026-03-29, 2026-W13 (ISO), 2026-03.
+    """
+
+    label: str
+    start: int
+    end: int
+
+
+def periods(kind: PeriodKind, zone: str, start: int, end: int) -> list[Period]:
+    """The whole periods that cover the instants from `start` up to `end`.
+
+    Days begin at midnight on the zone's clocks, so one has 23 or 25 hours where they change; weeks
+    begin on Mondays. Raises ValueError for an unknown zone or kind.
+    """
+    try:
+        clocks = ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"there is no time zone {zone!r}; write one as Europe/Berlin") from error
+    if kind not in ("day", "week", "month"):
+        raise ValueError(f"there is no period {kind!r}; choose day, week or month")
+    found: list[Period] = []
+    day = _first(kind, (_EPOCH + start * _MICROSECOND).astimezone(clocks).date())
+    begin = _midnight(day, clocks)
+    while begin < end:
+        after = _next(kind, day)
+        stop = _midnight(after, clocks)
+        found.append(Period(_label(kind, day), begin, stop))
+        day, begin = after, stop
+    return found
+
+
+def _midnight(day: date, clocks: ZoneInfo) -> int:
+    return (datetime.combine(day, time(), clocks) - _EPOCH) // _MICROSECOND
+
+
+def _first(kind: PeriodKind, day: date) -> date:
+    if kind == "week":
+        return day - timedelta(days=day.weekday())
+    return day.replace(day=1) if kind == "month" else day
+
+
+def _next(kind: PeriodKind, day: date) -> date:
+    if kind == "month":
+        return (day.replace(day=28) + timedelta(days=4)).replace(day=1)
+    return day + timedelta(days=7 if kind == "week" else 1)
+
+
+def _label(kind: PeriodKind, day: date) -> str:
+    if kind == "day":
+        return day.isoformat()
+    if kind == "month":
+        return day.strftime("%Y-%m")
+    year, week, _ = day.isocalendar()
+    return f"{year}-W{week:02d}"

@@ -1,0 +1,207 @@
+"""Keeps the views up with the log: rows and position move in one transaction, so each event counts
+once in each view, however often it is delivered and however many runners compete."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Engine
+
+from ticketlog.log.port import Log
+from ticketlog.projections import PROJECTIONS, database
+from ticketlog.projections.base import Projection
+from ticketlog.projections.changes import Changes
+from ticketlog.projections.database import Build, Overtaken, Parked, Position
+from ticketlog.projections.folding import carefully
+from ticketlog.projections.lane import Lane
+from ticketlog.projections.rebuild import rebuild
+
+LARGE = 5_000
+"""Records behind from which building anew, stream by stream, can be quicker than following."""
+_PATIENCE = 0.5
+"""Seconds to wait for the log before looking whether to stop."""
+_POLL = 0.05
+"""Seconds between looks at a build that another process makes."""
+
+
+class Status(NamedTuple):
+    """Where a view stands. `behind`: records of the log that it hasn't applied."""
+
+    view: str
+    version: int
+    build: int | None
+    positions: tuple[int, ...]
+    behind: int
+    parked: tuple[Parked, ...]
+
+
+class Runner:
+    """Follows the log for views. May be used from several threads, and by several processes."""
+
+    def __init__(
+        self, log: Log, engine: Engine, projections: Sequence[Projection] = PROJECTIONS
+    ) -> None:
+        self._log = log
+        self._engine = engine
+        self._projections = tuple(projections)
+        self._tracks = [
+            _Track(log, engine, views)
+            for apart in (False, True)
+            if (views := [view for view in projections if view.apart is apart])
+        ]
+
+    def catch_up(self, views: Collection[str] | None = None) -> None:
+        """Applies all that the log holds now; returns once it is visible in the views (in all, or
+        at least in the ones named). A view that doesn't exist yet is built.
+
+        Raises Damaged where the log isn't the one that the views were made from.
+        """
+        for track in self._tracks:
+            if views is None or not track.names.isdisjoint(views):
+                track.catch_up()
+
+    def run(self, stop: threading.Event) -> None:
+        """Follows the log until `stop` is set. The slow views have a thread of their own.
+
+        What fails in any of them sets `stop` and is raised here.
+        """
+        failures: list[BaseException] = []
+
+        def follow(track: _Track) -> None:
+            try:
+                while not stop.is_set():
+                    self._log.wait(track.catch_up(), _PATIENCE)
+            except BaseException as error:
+                failures.append(error)
+                stop.set()
+
+        threads = [threading.Thread(target=follow, args=(track,)) for track in self._tracks[1:]]
+        for thread in threads:
+            thread.start()
+        for track in self._tracks[:1]:
+            follow(track)
+        for thread in threads:
+            thread.join()
+        if failures:
+            raise failures[0]
+
+    def status(self) -> list[Status]:
+        """Where each view stands."""
+        ends = self._log.ends()
+        with database.reading(self._engine) as connection:
+            found = []
+            for view in self._projections:
+                build = database.live(connection, view)
+                at = database.positions(connection, build) if build else ()
+                parked = database.parked(connection, build) if build else []
+                next = tuple(position.next for position in at)
+                number = build.number if build else None
+                behind = sum(ends) - sum(next)
+                found.append(Status(view.name, view.version, number, next, behind, tuple(parked)))
+        return found
+
+    def retry(self, view: str) -> list[Parked]:
+        """Tries the parked streams of a view again; returns those that still can't be taken."""
+        for track in self._tracks:
+            if view in track.names:
+                return track.retry(view)
+        raise KeyError(view)
+
+
+class _Track:
+    """Views that are followed by one thread."""
+
+    def __init__(self, log: Log, engine: Engine, views: Sequence[Projection]) -> None:
+        self.names = frozenset(view.name for view in views)
+        self._log = log
+        self._engine = engine
+        self._views = tuple(views)
+        self._lock = threading.Lock()
+        self._lanes: list[Lane] = []
+
+    def catch_up(self) -> tuple[int, ...]:
+        """Applies what the log holds at the call; returns how far that is."""
+        with self._lock:
+            ends = self._log.ends()
+            while True:
+                self._ready(ends)
+                for lane in self._lanes:
+                    while lane.advance(ends):
+                        pass
+                if any(lane.overtaken for lane in self._lanes):
+                    self._lanes = []
+                if self._lanes:
+                    break
+            if len({lane.at for lane in self._lanes}) < len(self._lanes):
+                self._lanes = []
+            return ends
+
+    def _ready(self, ends: Sequence[int]) -> None:
+        """Makes lanes where there are none; builds what is missing or far behind."""
+        if self._lanes and self._behind(self._lanes[0].at, ends) <= LARGE:
+            return
+        standing: dict[tuple[Position, ...], list[Build]] = {}
+        missing: list[Projection] = []
+        with database.reading(self._engine) as connection:
+            for view in self._views:
+                build = database.live(connection, view)
+                at = database.positions(connection, build) if build else ()
+                behind = self._behind(at, ends)
+                if build is None or (behind > LARGE and behind * 2 > sum(ends)):
+                    missing.append(view)
+                else:
+                    standing.setdefault(at, []).append(build)
+        if missing:
+            self._lanes = []
+            try:
+                rebuild(self._log, self._engine, missing, polite=True)
+            except Overtaken:
+                time.sleep(_POLL)
+        elif not self._lanes:
+            self._lanes = [
+                Lane(self._log, self._engine, builds, "live") for builds in standing.values()
+            ]
+
+    def _behind(self, at: Sequence[Position], ends: Sequence[int]) -> int:
+        return sum(ends) - sum(position.next for position in at)
+
+    def retry(self, name: str) -> list[Parked]:
+        with self._lock:
+            self._lanes = []
+            with database.reading(self._engine) as connection:
+                view = next(view for view in self._views if view.name == name)
+                build = database.live(connection, view)
+                if build is None:
+                    return []
+                at = database.positions(connection, build)
+                rows = database.parked(connection, build)
+            return self._retried(build, at, rows)
+
+    def _retried(
+        self, build: Build, at: tuple[Position, ...], rows: Sequence[Parked]
+    ) -> list[Parked]:
+        changes = Changes(build)
+        still: list[Parked] = []
+        for row in rows:
+            history = [
+                record
+                for record in self._log.stream(row.stream)
+                if record.offset < at[record.partition].next
+            ]
+            before = [record for record in history if record.offset < row.offset]
+            old, _ = carefully(build.view, row.stream, before)
+            new, failure = carefully(build.view, row.stream, history)
+            changes.replace(old, new)
+            if failure is not None:
+                still.append(row._replace(offset=failure.record.offset, error=str(failure)))
+        with database.writing(self._engine) as connection:
+            if database.positions(connection, build) != at:
+                raise Overtaken
+            changes.write(connection)
+            for row in rows:
+                database.unpark(connection, build, row.stream)
+            database.park(connection, still)
+        return still

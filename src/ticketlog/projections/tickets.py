@@ -1,0 +1,248 @@
+"""Every ticket as it is, and one interval per change of what tickets are counted by.
+
+An interval holds from a commit to the next one that changes status, team, assignee, priority or
+category (or marks it as spam), so that any count by any of them at any instant is one query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+import orjson
+from sqlalchemy import Connection, func, select, tuple_
+
+from ticketlog.domain.base import Recorded
+from ticketlog.domain.ticket.activity import ActivityRecorded
+from ticketlog.domain.ticket.state import Ticket
+from ticketlog.projections.base import BOOL, INT, TEXT, Fold, Projection, Row, Rows, Tables
+from ticketlog.projections.groups import group, groups
+from ticketlog.projections.intervals import during
+from ticketlog.projections.moment import Moment
+
+NAME = "tickets"
+VERSION = 1
+
+COUNTED = ("status", "status_category", "team", "assignee", "priority", "category", "spam")
+"""What an interval holds; any of them can be counted by."""
+_counted = attrgetter(*COUNTED)
+
+_TEXTS = (
+    *("subject", "type", "status", "status_category", "priority", "team", "assignee"),
+    *("requester", "organisation", "tier", "product", "category", "channel", "language"),
+    "resolution_code",
+)
+_INTS = (
+    *("created_at", "clock", "solved_at", "closed_at", "due_at", "first_reply_at"),
+    *("waiting_since", "hold_until", "reopens", "touches", "rating", "version"),
+)
+_current = attrgetter(*_TEXTS, *_INTS)
+
+TABLES = (
+    Rows(
+        "current",
+        key={"ticket": TEXT},
+        values={
+            **dict.fromkeys(_TEXTS, TEXT),
+            **{("updated_at" if name == "clock" else name): INT for name in _INTS},
+            "comments": INT,
+            "spam": BOOL,
+            "cancelled": BOOL,
+            "tags": TEXT,
+            "original_status": TEXT,
+            "original_substatus": TEXT,
+        },
+        indexes=(
+            ("created_at", "ticket"),
+            ("requester", "created_at", "ticket"),
+            ("organisation", "created_at", "ticket"),
+            ("assignee", "created_at", "ticket"),
+        ),
+    ),
+    Rows(
+        "intervals",
+        key={"ticket": TEXT, "version": INT},
+        values=dict.fromkeys(
+            ("group", "from_at", "partition", "from_offset", "to_at", "to_offset"), INT
+        ),
+    ),
+    groups({**dict.fromkeys(COUNTED[:-1], TEXT), "spam": BOOL}),
+    Rows("links", key={"ticket": TEXT, "kind": TEXT, "target": TEXT}, indexes=(("target",),)),
+    Rows("tags", key={"ticket": TEXT, "tag": TEXT}, indexes=(("tag", "ticket"),)),
+)
+
+
+class _Fold(Fold):
+    __slots__ = ("closed", "groups", "original", "since", "substatus", "values", "version")
+
+    def __init__(self, id: str) -> None:
+        super().__init__(id)
+        self.closed: list[Row] = []
+        self.groups: list[Row] = []
+        """Those of the closed intervals and of the open one."""
+        self.values: Row = ()
+        self.version = -1
+        """That of the event from which the open interval holds; -1: there is none."""
+        self.since: Row = ()
+        self.original: str | None = None
+        self.substatus: str | None = None
+
+    def step(self, recorded: Recorded, before: Ticket, after: Ticket) -> None:
+        if type(recorded.event) is ActivityRecorded:
+            self.original = recorded.event.status
+            self.substatus = recorded.event.substatus
+        values = _counted(after)
+        if values != self.values and after.status:
+            self.values = values
+            self._turn(recorded, after.clock)
+
+    def _turn(self, recorded: Recorded, clock: int) -> None:
+        """Ends the open interval and begins the next; what one commit does is one change."""
+        meta = recorded.meta
+        if self.groups and self.since[2] == meta.offset:
+            self.groups[-1] = group(self.values)
+            return
+        if self.groups:
+            self.closed.append(self._interval(clock, meta.offset))
+        self.groups.append(group(self.values))
+        self.version = recorded.originator_version
+        self.since = (clock, meta.partition, meta.offset)
+
+    def _interval(self, to_at: int | None, to_offset: int | None) -> Row:
+        return (self.id, self.version, self.groups[-1][0], *self.since, to_at, to_offset)
+
+    def rows(self, state: Ticket) -> tuple[list[Row], ...]:
+        if not self.groups:
+            return [], [], [], [], []
+        id, tags = self.id, state.tags
+        comments = sum([not each.redacted for each in state.comments])
+        current = (
+            *(id, *_current(state), comments, state.spam, state.cancelled),
+            *(orjson.dumps(tags).decode(), self.original, self.substatus),
+        )
+        return (
+            [current],
+            [*self.closed, self._interval(None, None)],
+            list(self.groups),
+            [(id, *link) for link in dict.fromkeys(state.links)],
+            [(id, tag) for tag in dict.fromkeys(tags)],
+        )
+
+
+class Page(NamedTuple):
+    """A page of a list; `next` is the `after` that gives the one behind it."""
+
+    rows: list[dict[str, Any]]
+    next: str | None
+
+
+FILTERS = (
+    *("status", "status_category", "team", "assignee", "priority", "category", "type"),
+    *("requester", "organisation", "product", "channel"),
+)
+
+
+def page(
+    connection: Connection,
+    tables: Tables,
+    *,
+    tag: str | None = None,
+    after: str | None = None,
+    limit: int = 50,
+    **filters: str,
+) -> Page:
+    """Tickets, the newest first, that have all the given values (names: see FILTERS).
+
+    `after` is the `next` of the page before. Raises ValueError for an unknown filter.
+    """
+    current = tables["current"]
+    query = select(current).order_by(current.c.created_at.desc(), current.c.ticket.desc())
+    for name, value in filters.items():
+        if name not in FILTERS:
+            raise ValueError(f"tickets can't be listed by {name!r}; by {', '.join(FILTERS)}, tag")
+        query = query.where(current.c[name] == value)
+    if tag is not None:
+        tags = tables["tags"]
+        query = query.where(current.c.ticket.in_(select(tags.c.ticket).where(tags.c.tag == tag)))
+    if after is not None:
+        created_at, _, ticket = after.partition(":")
+        place = tuple_(current.c.created_at, current.c.ticket)
+        query = query.where(place < tuple_(int(created_at), ticket))
+    rows = [_shown(row) for row in connection.execute(query.limit(limit + 1)).mappings()]
+    if len(rows) <= limit:
+        return Page(rows, None)
+    last = rows[limit - 1]
+    return Page(rows[:limit], f"{last['created_at']}:{last['ticket']}")
+
+
+def ticket(connection: Connection, tables: Tables, *, ticket: str) -> dict[str, Any] | None:
+    """One ticket with its links and with what links to it; None where there is none."""
+    current = tables["current"]
+    row = connection.execute(select(current).where(current.c.ticket == ticket)).mappings().first()
+    if row is None:
+        return None
+    links = tables["links"]
+    outward = select(links.c.kind, links.c.target).where(links.c.ticket == ticket)
+    inward = select(links.c.kind, links.c.ticket).where(links.c.target == ticket)
+    return {
+        **_shown(row),
+        "links": _listed(connection, outward.order_by(links.c.kind, links.c.target)),
+        "linked_by": _listed(connection, inward.order_by(links.c.kind, links.c.ticket)),
+    }
+
+
+def intervals(connection: Connection, tables: Tables, *, ticket: str) -> list[dict[str, Any]]:
+    """What one ticket was counted by, from when to when, in order."""
+    table, names = tables["intervals"], tables["groups"]
+    query = select(
+        *(column for column in table.c if column.name != "group"),
+        *(names.c[name] for name in COUNTED),
+    ).join(names, names.c.id == table.c.group)
+    query = query.where(table.c.ticket == ticket)
+    return _listed(connection, query.order_by(table.c.from_at, table.c.from_offset))
+
+
+def count_at(
+    connection: Connection,
+    tables: Tables,
+    *,
+    by: str | Sequence[str] = "status",
+    moment: Moment | None = None,
+    **filters: str,
+) -> list[dict[str, Any]]:
+    """How many tickets (spam aside) there were by one or several of COUNTED; now, or at a moment.
+
+    Raises ValueError for a name that tickets aren't counted by.
+    """
+    wanted = (by,) if isinstance(by, str) else tuple(by)
+    unknown = [name for name in (*wanted, *filters) if name not in COUNTED]
+    if unknown:
+        raise ValueError(f"tickets aren't counted by {unknown[0]!r}; by {', '.join(COUNTED)}")
+    table, names = tables["intervals"], tables["groups"]
+    counted = (
+        select(table.c.group, func.count().label("tickets"))
+        .where(during(table, moment))
+        .group_by(table.c.group)
+        .subquery()
+    )
+    columns = [names.c[name] for name in wanted]
+    query = (
+        select(*columns, func.sum(counted.c.tickets).label("tickets"))
+        .join(counted, counted.c.group == names.c.id)
+        .where(*(names.c[name] == value for name, value in filters.items()))
+        .group_by(*columns)
+        .order_by(*columns)
+    )
+    return _listed(connection, query if "spam" in wanted else query.where(names.c.spam.is_(False)))
+
+
+def _listed(connection: Connection, query: Any) -> list[dict[str, Any]]:
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _shown(row: Any) -> dict[str, Any]:
+    return {**row, "tags": orjson.loads(row["tags"])}
+
+
+VIEW = Projection(NAME, VERSION, TABLES, {"ticket": _Fold}, (page, ticket, intervals, count_at))
