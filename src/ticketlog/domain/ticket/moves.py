@@ -56,7 +56,6 @@ def change_status(
 ) -> list[Event]:
     """The move to a status, where the workflow lets the actor make it.
 
-    What closes without having been solved is cancelled, where the workflow knows solved tickets.
     Raises IllegalTransition, Forbidden, MissingFields, and Closed where the time is over in which
     a solved ticket may be reopened.
     """
@@ -80,8 +79,14 @@ def change_status(
         )
     if target.category in ("solved", "closed"):
         events += stopped(then, context.now, then.working)
-    cancelled = ticket.status_category != "solved" and workflow.first_of("solved") is not None
+    cancelled = ends_unsolved(ticket, workflow)
     return [*events, *moved(then, target, because, say, cancelled=cancelled)]
+
+
+def ends_unsolved(ticket: Ticket, workflow: Workflow) -> bool:
+    """Whether to close the ticket now is to cancel it. Where a workflow has no solved tickets,
+    to be closed is all there is."""
+    return ticket.status_category != "solved" and workflow.first_of("solved") is not None
 
 
 def moved(

@@ -22,7 +22,14 @@ from ticketlog.domain.ticket.lifecycle import (
     Verified,
     Verify,
 )
-from ticketlog.domain.ticket.moves import Say, arrow_to, change_status, may_take, moved
+from ticketlog.domain.ticket.moves import (
+    Say,
+    arrow_to,
+    change_status,
+    ends_unsolved,
+    may_take,
+    moved,
+)
 from ticketlog.domain.ticket.rules import listed, require_known, roles_of, workflow_for
 from ticketlog.domain.ticket.state import Ticket
 
@@ -121,6 +128,8 @@ def _reopen(command: Reopen, ticket: Ticket, context: Context) -> list[Event]:
 
 
 def _close(command: Close, ticket: Ticket, context: Context) -> list[Event]:
+    if ends_unsolved(ticket, workflow_for(ticket.type, context)):
+        raise _not_from(ticket, f"{ticket.status}; only a solved ticket is closed, or cancel it")
     return change_status(ticket, status_in("closed", None, ticket, context), context, "command")
 
 
