@@ -8,6 +8,7 @@ A backend joins with a class of its own in a test file:
 
 from __future__ import annotations
 
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +24,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.log.commits import a_commit, streams_in
 from tests.log.machine import LogMachine
 from tests.log.peers import Backend, peers
-from ticketlog.errors import CommandReused, Conflict, Usage
+from ticketlog.errors import CommandReused, Conflict, Unreachable, Usage
 from ticketlog.log.commit import MAX_BYTES, Head, Verdict, encode
 from ticketlog.log.partition import partition_of
 from ticketlog.log.port import Log, Placed, Record
@@ -355,6 +356,33 @@ class Conformance:
 
     def test_whatever_is_done_to_it_a_log_is_what_the_rule_says(self) -> None:
         run_state_machine_as_test(lambda: LogMachine(self.backend))
+
+    def test_a_closed_log_says_so(self, tmp_path: Path) -> None:
+        log = self.backend.create(tmp_path, PARTITIONS)
+        log.append(a_commit("ticket/A"))
+        log.close()
+
+        with pytest.raises(Unreachable, match="closed"):
+            log.append(a_commit("ticket/A", 1))
+        with pytest.raises(Unreachable, match="closed"):
+            log.head("ticket/A")
+
+    def test_a_log_may_be_closed_while_other_threads_read(self, tmp_path: Path) -> None:
+        for _ in range(10):
+            log = self.backend.create(Path(tempfile.mkdtemp(dir=tmp_path)), PARTITIONS)
+            log.append_all([a_commit(f"ticket/{number}") for number in range(50)])
+            begun = threading.Barrier(4)
+
+            def read(log: Log = log, begun: threading.Barrier = begun) -> None:
+                begun.wait()
+                while True:
+                    snapshot(log)
+
+            with ThreadPoolExecutor(3) as threads:
+                readers = [threads.submit(read) for _ in range(3)]
+                begun.wait()
+                log.close()
+            assert all(isinstance(reader.exception(), Unreachable) for reader in readers)
 
     # Many writers
 

@@ -63,6 +63,16 @@ class Model:
         self.partitions[partition_of(commit.stream, PARTITIONS)].append(commit)
         return self.place(commit)
 
+    def append_in_bulk(self, commit: Commit, stale: set[str]) -> Placed | Verdict:
+        """`stale`: the streams of which an earlier commit of the bulk was."""
+        if any(first.id == commit.id for first in self.stream(commit.stream)):
+            return Verdict.DUPLICATE
+        outcome = Conflict if commit.stream in stale else self.append(commit)
+        if isinstance(outcome, Placed):
+            return outcome
+        stale.add(commit.stream)
+        return Verdict.STALE
+
 
 class LogMachine(RuleBasedStateMachine):
     def __init__(self, backend: Backend) -> None:
@@ -99,12 +109,10 @@ class LogMachine(RuleBasedStateMachine):
     @rule(commits=st.lists(st.tuples(commits, misses, misses), max_size=6))
     def append_all(self, commits: list[tuple[Commit, int, int]]) -> None:
         batch, expected = [], []
+        stale: set[str] = set()
         for commit, miss, settings in commits:
             batch.append(self.aimed(commit, miss, settings))
-            outcome = self.model.append(commit)
-            known = outcome is CommandReused or (isinstance(outcome, Placed) and outcome.again)
-            void = Verdict.DUPLICATE if known else Verdict.STALE
-            expected.append(outcome if isinstance(outcome, Placed) and not known else void)
+            expected.append(self.model.append_in_bulk(commit, stale))
         assert self.log.append_all(batch) == expected
 
     @rule()

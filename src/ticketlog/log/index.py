@@ -102,14 +102,15 @@ class Index:
 
     @property
     def reader(self) -> sqlite.Connection:
+        local = self._local
         try:
-            connection: sqlite.Connection = self._local.connection
+            connection: sqlite.Connection = local.connection
         except AttributeError:
             if self._closed:
                 raise Unreachable(f"{self.path} was closed: open it again") from None
             connection = connect(self.path)
             connection.execute("PRAGMA query_only = ON")
-            self._local.connection = connection
+            local.connection = connection
         return connection
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:

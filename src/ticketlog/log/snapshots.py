@@ -69,4 +69,5 @@ class SnapshotRecorder(AggregateRecorder):
         return [StoredEvent(*row) for row in rows]
 
     def close(self) -> None:
-        self._connection.close()
+        with self._lock:
+            self._connection.close()

@@ -1,0 +1,1 @@
+"""pysqlite3 is the standard library's sqlite3, built with a newer SQLite."""
