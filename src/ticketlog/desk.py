@@ -15,14 +15,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
-from importlib.resources import files
 from mimetypes import guess_type
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from ticketlog import config as configuration
-from ticketlog import reading
+from ticketlog import reading, settings_file
 from ticketlog.attachments import Attachments
 from ticketlog.config import LOG_URL, VIEWS_URL, Config
 from ticketlog.domain import catalogue
@@ -38,8 +37,11 @@ from ticketlog.opening import Logs, make_logs, open_logs
 from ticketlog.settings_log import Applied, SettingsLog
 
 if TYPE_CHECKING:
+    from ticketlog.importing import ImportReport
     from ticketlog.past import Past
     from ticketlog.projections.moment import Cut, Moment
+    from ticketlog.simulating import Simulated
+    from ticketlog.views import Views
 
 __all__ = ["Desk", "Outcome", "init_desk", "open_desk"]
 
@@ -62,8 +64,9 @@ def init_desk(
         folder.mkdir(parents=True, exist_ok=True)
         desk = Desk(made, make_logs(made))
         if desk.settings.position == 0:
-            defaults = files("ticketlog").joinpath("defaults.toml").read_bytes()
-            desk.settings_apply(defaults, reason="the defaults of a new desk", actor=SERVICE)
+            desk.settings_apply(
+                settings_file.defaults(), reason="the defaults of a new desk", actor=SERVICE
+            )
         configuration.write(made)
     except OSError as error:
         raise Unreachable(f"{folder} can't be written: {error.strerror}") from error
@@ -86,13 +89,16 @@ class Desk:
         self.log = logs.tickets
         self._logs = logs
         self._clock = clock or _now
-        writer = f"pid {os.getpid()}, ticketlog {version('ticketlog')}"
-        self._settings = SettingsLog(logs.settings, self._clock, writer)
+        self._writer = f"pid {os.getpid()}, ticketlog {version('ticketlog')}"
+        self._settings = SettingsLog(logs.settings, self._clock, self._writer)
         self._repository = Repository(
             self.log, AGGREGATES, catalogue.find, self.folder / "snapshots.db"
         )
-        self._executor = Executor(self.log, self._repository, self._settings.in_force, writer)
+        self._executor = Executor(self.log, self._repository, self._settings.in_force, self._writer)
         self._attachments = Attachments(self.folder / "attachments")
+        self._views: Views | None = None
+        self._follower: threading.Thread | None = None
+        self._opening = threading.Lock()
         self._stopped = threading.Event()
 
     def __enter__(self) -> Self:
@@ -108,6 +114,10 @@ class Desk:
 
     def close(self) -> None:
         self._stopped.set()
+        if self._follower is not None:
+            self._follower.join()
+        if self._views is not None:
+            self._views.close()
         self._repository.close()
         self._logs.close()
 
@@ -162,6 +172,51 @@ class Desk:
             )
         )
 
+    @property
+    def views(self) -> Views:
+        """The views, opened when they are first asked for. Raises Unreachable, Damaged."""
+        with self._opening:
+            if self._views is None:
+                from ticketlog.views import Views
+
+                self._views = Views(self._logs, self.config)
+            return self._views
+
+    def query(self, function: Callable[..., Any], **parameters: Any) -> Any:
+        """What a view's query function says of everything that was recorded until now.
+
+            desk.query(queue.page, team="network", limit=20)
+
+        Raises Usage for a function that is no query and for wrong parameters, Unreachable,
+        Damaged.
+        """
+        return self.views.query(function, parameters)
+
+    def report(self, name: str, **given: Any) -> dict[str, Any]:
+        """A report (`reporting.REPORTS`) as a document: rows, what they were made from, and the
+        SHA-256 of all that. `given`: period, zone, by, start, end, where (docs of
+        `projections.reports.report`). The same report `at` its cut is the same document.
+        """
+        from ticketlog import reporting
+        from ticketlog.projections import reports
+        from ticketlog.projections.moment import Cut
+
+        settings = self._logs.settings.ends()[0]
+        parameters = reporting.parameters(name, given)
+        rows, ends = self.views.answer(reports.report, parameters)
+        return reporting.document(name, given, rows, Cut(ends, settings), None)
+
+    def refresh(self) -> None:
+        """Returns once everything that was recorded until now is in every view."""
+        self.views.refresh()
+
+    def start(self) -> None:
+        """Keeps the views up from now on, in a thread of its own, until the desk is closed.
+        Queries bring the views up in any case; this saves them the wait."""
+        if self._follower is None:
+            self._follower = threading.Thread(target=self.views.follow, args=(self._stopped,))
+            self._follower.start()
+
     def load(self, stream: str) -> Any:
         """The state of a stream ('ticket/ID', 'person/ID', ...); `exists` says whether it is
         there. Raises Usage for a kind of stream that no desk has."""
@@ -205,7 +260,51 @@ class Desk:
             moment = cuts.at(_instant(recorded))
         else:
             moment = cuts.named(position or "")
-        return Past(moment, Sources(self.history, self._settings, self._query_at))
+        return Past(moment, Sources(self.history, self._settings, self.views, self._logs))
+
+    def cut(self) -> Cut:
+        """How far both logs have come: what `at(position=...)` takes to see it so again."""
+        from ticketlog.past import Cuts
+
+        return Cuts(*self._logs).now()
+
+    def position(self, start: str | None) -> tuple[int, ...] | None:
+        """The offsets from which `subscribe` begins at a record 'P:OFFSET' (in the other
+        partitions: behind what was recorded by then), or behind a cut. Raises Usage."""
+        from ticketlog.past import Cuts
+
+        return None if start is None else Cuts(*self._logs).start(start)
+
+    def status(self) -> dict[str, Any]:
+        """How much the desk holds, how far its views are, what is missing; keys are stable."""
+        ends = self.log.ends()
+        return {
+            "desk": self.log.desk,
+            "folder": str(self.folder),
+            "log": {
+                "url": self.config.log_url,
+                "ends": list(ends),
+                "records": sum(ends),
+                "void": {verdict.name.lower(): n for verdict, n in self.log.voids().items()},
+            },
+            "settings": {"position": self.settings.position},
+            "cut": str(self.cut()),
+            "views": self.views.status(),
+            "keyring": "none: personal values are not encrypted, and no person can be erased",
+        }
+
+    def log_stat(self) -> dict[str, Any]:
+        """How much each partition of both logs holds; keys are stable."""
+        from ticketlog.inspection import stat
+
+        return {**stat(self._logs), "cut": str(self.cut())}
+
+    def log_problems(self) -> list[str]:
+        """What is wrong with the logs: every record is read and judged again, and each place
+        where a view stands is compared with the record that is there."""
+        from ticketlog.inspection import log_problems
+
+        return [*log_problems(self._logs), *self.views.problems()]
 
     @property
     def settings(self) -> Settings:
@@ -224,6 +323,45 @@ class Desk:
     def settings_history(self) -> list[Recorded]:
         """Who changed what of the settings, in order."""
         return self._settings.history()
+
+    def import_file(
+        self,
+        file: str | os.PathLike[str],
+        mapping: str | os.PathLike[str],
+        *,
+        progress: Callable[[Any], None] | None = None,
+    ) -> ImportReport:
+        """Records the histories in a CSV or XES file as the mapping says (docs/IMPORT.md). The
+        same file imported again adds nothing. `progress` gets `importing.Progress` now and then.
+
+        Raises Usage, Conflict, Unreachable, Damaged.
+        """
+        from ticketlog.importing import import_file, load_mapping
+
+        return import_file(
+            self.log,
+            self.settings,
+            Path(file),
+            load_mapping(Path(mapping)),
+            progress=progress,
+            writer=self._writer,
+        )
+
+    def simulate(
+        self, *, tickets: int, seed: int, progress: Callable[[Simulated], None] | None = None
+    ) -> Simulated:
+        """Records the work of a simulated help desk, under settings of its own, which it applies.
+        The same simulation adds nothing twice.
+
+        Raises Conflict in a desk with a history of the same agents, Unreachable, Damaged.
+        """
+        from ticketlog.demo.simulation import settings_text, simulate
+        from ticketlog.simulating import record
+
+        why = "the settings of the simulated help desk"
+        self.settings_apply(settings_text(), actor=SERVICE, reason=why)
+        steps = simulate(seed, tickets, settings=self.settings)
+        return record(self.log, self.settings, steps, self._writer, progress)
 
     def attach_file(
         self,

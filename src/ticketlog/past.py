@@ -8,15 +8,19 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from ticketlog import reporting
 from ticketlog.domain.aggregates import AGGREGATES
 from ticketlog.domain.base import Recorded, instant
 from ticketlog.domain.settings import Settings
 from ticketlog.errors import Usage
 from ticketlog.execution import stream_name
 from ticketlog.log.port import Log
+from ticketlog.opening import Logs
+from ticketlog.projections import reports
 from ticketlog.projections.moment import Cut, Moment
 from ticketlog.reading import until
 from ticketlog.settings_log import SettingsLog
+from ticketlog.views import Views
 
 _POSITION = re.compile(r"(\d{1,9}):(\d{1,18})")
 
@@ -51,6 +55,14 @@ class Cuts:
             raise Usage(f"the log has no cut {cut}; it has come to {now}")
         return cut
 
+    def start(self, position: str) -> tuple[int, ...]:
+        """Where reading begins: at the record 'P:OFFSET', or behind a cut. Raises Usage."""
+        cut = self.named(position)
+        found = _POSITION.fullmatch(position)
+        if found is None:
+            return cut.ends
+        return tuple(int(found[2]) if p == int(found[1]) else e for p, e in enumerate(cut.ends))
+
     def _behind(self, position: str) -> Cut:
         """The record's partition up to it, the others as they were when it was recorded."""
         found = _POSITION.fullmatch(position)
@@ -74,8 +86,8 @@ class Sources(NamedTuple):
 
     history: Callable[[str], list[Recorded]]
     settings: SettingsLog
-    query: Callable[..., Any]
-    """(function, moment, parameters) -> what the view's query function says."""
+    views: Views
+    logs: Logs
 
 
 class Past:
@@ -84,10 +96,18 @@ class Past:
     def __init__(self, moment: Moment, sources: Sources) -> None:
         self.moment = moment
         self._sources = sources
+        self._views = sources.views.at(moment)
 
     def query(self, function: Callable[..., Any], **parameters: Any) -> Any:
         """What a view's query function says of the moment."""
-        return self._sources.query(function, self.moment, parameters)
+        return self._views.query(function, parameters)
+
+    def report(self, name: str, **given: Any) -> dict[str, Any]:
+        """A report as of the moment; see `Desk.report`."""
+        rows = self._views.query(reports.report, reporting.parameters(name, given))
+        moment = self.moment
+        cut = moment if isinstance(moment, Cut) else Cuts(*self._sources.logs).now()
+        return reporting.document(name, given, rows, cut, moment)
 
     def load(self, stream: str) -> Any:
         """The state of a stream at the moment."""

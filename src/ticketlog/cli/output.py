@@ -97,10 +97,9 @@ def table(
     from rich.text import Text
 
     made = Table(
-        title=Text(title, style="bold") if title else None,
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
+        box=box.SIMPLE_HEAD if sys.stdout.isatty() else None,
         pad_edge=False,
+        padding=(0, 2, 0, 0),
         header_style="dim",
     )
     for name in columns:
@@ -113,7 +112,15 @@ def table(
         )
     for row in rows:
         made.add_row(*[Text(cell(value)) for value in row])
-    return made
+    return titled(made, title)
+
+
+def titled(made: Any, title: str | None) -> Any:
+    """A thing under its title, which may be wider than the thing."""
+    from rich.console import Group
+    from rich.text import Text
+
+    return Group(Text(clean(title), style="bold"), made) if title else made
 
 
 def facts(pairs: Iterable[tuple[str, Any]], *, title: str | None = None) -> Any:
@@ -121,20 +128,14 @@ def facts(pairs: Iterable[tuple[str, Any]], *, title: str | None = None) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(
-        box=None,
-        show_header=False,
-        pad_edge=False,
-        title=Text(title, style="bold") if title else None,
-        title_justify="left",
-    )
+    made = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     made.add_column(style="dim", no_wrap=True)
     made.add_column(overflow="fold")
     for name, value in pairs:
         text = cell(value)
         if text:
             made.add_row(name, Text(text))
-    return made
+    return titled(made, title)
 
 
 def note(text: str) -> None:

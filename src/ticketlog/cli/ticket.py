@@ -12,7 +12,7 @@ OTHERS = {
     "history": Entry(
         "ticketlog.cli.ticket_reads", "history", "Show everything that happened to a ticket."
     ),
-    "list": Entry("ticketlog.cli.ticket_reads", "list_", "List tickets by what they are."),
+    "list": Entry("ticketlog.cli.reads", "list_", "List tickets by what they are."),
     "attach": Entry("ticketlog.cli.ticket_reads", "attach", "Attach a file."),
     "fetch": Entry("ticketlog.cli.ticket_reads", "fetch", "Write an attachment's bytes to a file."),
 }
@@ -69,9 +69,7 @@ FORMS = {
     ),
     "hold": Form(
         "Put it on hold: it waits for somebody else.",
-        (
-            f'ticketlog ticket hold {_T} --reason "Part ordered" --until 2026-02-15T09:00:00Z',
-        ),
+        (f'ticketlog ticket hold {_T} --reason "Part ordered" --until 2026-02-15T09:00:00Z',),
     ),
     "solve": Form(
         "Solve it; without an assignee, the solver becomes it.",
@@ -172,9 +170,7 @@ FORMS = {
     ),
     "redact": Form(
         "Hide a comment, an attachment or the description from every reader.",
-        (
-            f'ticketlog ticket redact {_T} {_COMMENT} --reason "Holds a password"',
-        ),
+        (f'ticketlog ticket redact {_T} {_COMMENT} --reason "Holds a password"',),
         positional=("target",),
     ),
     "offer-survey": Form(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -165,7 +166,7 @@ def history(
 @click.option("--comment", metavar="ID", help="The comment that it came with.")
 @as_json
 @pass_app
-def attach(app: App, ticket: str, file: Path, as_json: bool, **values: Any) -> None:
+def attach(app: App, /, ticket: str, file: Path, as_json: bool, **values: Any) -> None:
     """Attach a file."""
     by = sender(values)
     outcome = app.desk.attach_file(
@@ -198,7 +199,7 @@ def fetch(app: App, ticket: str, attachment: str, target: Path | None) -> None:
     _, content = app.desk.attachment(stream_of("ticket", ticket), attachment)
     with content:
         if target is None:
-            shutil.copyfileobj(content, click.get_binary_stream("stdout"))
+            shutil.copyfileobj(content, sys.stdout.buffer)
             return
         try:
             with open(target, "xb") as out:

@@ -1,0 +1,102 @@
+"""`ticketlog log ...`: the log itself."""
+
+from __future__ import annotations
+
+import click
+
+from ticketlog.cli.base import App, Command, Entry, Group, pass_app
+from ticketlog.cli.histories import event_document
+from ticketlog.cli.options import as_json
+from ticketlog.cli.output import clean, print_json, print_json_line, show_all, table
+from ticketlog.cli.phrases import phrase, when, who
+from ticketlog.cli.progress import Meter
+
+_HERE = "ticketlog.cli.log"
+
+
+@click.command(cls=Command, examples=("ticketlog log stat", "ticketlog log stat --json"))
+@as_json
+@pass_app
+def stat(app: App, as_json: bool) -> None:
+    """Show how much each partition holds."""
+    document = app.desk.log_stat()
+    if as_json:
+        print_json(document)
+        return
+    columns = ("log", "partition", "end", "events", "last recorded")
+    rows = [
+        [name, part["partition"], part["end"], part["events"], part["last_recorded_at"]]
+        for name in ("tickets", "settings")
+        for part in document[name]["partitions"]
+    ]
+    title = f"desk {document['desk']}, cut {document['cut']}"
+    show_all(table(columns, rows, title=title, right=("partition", "end", "events")))
+
+
+@click.command(
+    cls=Command,
+    examples=(
+        "ticketlog log tail",
+        "ticketlog log tail --json --from 3:120 --follow",
+        "ticketlog log tail --json --from 12,40,7,9,3,2,8,1,5,4,11,6/5",
+    ),
+)
+@click.option(
+    "--from",
+    "start",
+    metavar="POSITION",
+    help="Begin at a record P:OFFSET, in the other partitions at its time; or behind a cut. "
+    "Default: at the beginning.",
+)
+@click.option("--follow", is_flag=True, help="Wait for more until Ctrl-C.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document a line.")
+@pass_app
+def tail(app: App, start: str | None, follow: bool, as_json: bool) -> None:
+    """Print the accepted events in order, the oldest first.
+
+    Events are in the log's order per partition, and by the time of recording between partitions.
+    A program that reads on later keeps, for each partition, the offset of the last event it read
+    plus one, and begins from that cut.
+    """
+    for recorded in app.desk.subscribe(app.desk.position(start), follow=follow):
+        if as_json:
+            print_json_line(event_document(recorded))
+        else:
+            meta = recorded.meta
+            line = f"{when(recorded)}  {who(meta.actor)}  {recorded.originator_id}"
+            click.echo(clean(f"{meta.partition}:{meta.offset}  {line}  {phrase(recorded.event)}"))
+
+
+@click.command(cls=Command, examples=("ticketlog log verify", "ticketlog log verify --json"))
+@as_json
+@pass_app
+@click.pass_context
+def verify(context: click.Context, app: App, as_json: bool) -> None:
+    """Read every record again and check it: exit code 3 where something is wrong.
+
+    The acceptance rule must give what the index says, bytes must be canonical, offsets complete,
+    streams whole, and every view must stand at a record that is still the same.
+    """
+    with Meter() as meter:
+        meter.show("verifying ...")
+        found = app.desk.log_problems()
+    if as_json:
+        print_json({"ok": not found, "problems": found, "cut": str(app.desk.cut())})
+    else:
+        for problem in found:
+            click.echo(clean(problem))
+        click.echo(f"{len(found)} problems" if found else f"all is well up to {app.desk.cut()}")
+    context.exit(3 if found else 0)
+
+
+log = Group(
+    "log",
+    help="Follow and check the log.",
+    sections={
+        "Commands": {
+            "stat": Entry(_HERE, "stat", "Show how much each partition holds."),
+            "tail": Entry(_HERE, "tail", "Print the accepted events in order."),
+            "verify": Entry(_HERE, "verify", "Read every record again and check it."),
+        }
+    },
+)

@@ -1,0 +1,384 @@
+"""What one asks of all tickets: queue, inbox, search, reports, lists, export."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ticketlog.cli.base import App, Command, pass_app
+from ticketlog.cli.options import as_json, at_moment, reader
+from ticketlog.cli.output import (
+    moment,
+    note,
+    print_json,
+    print_json_line,
+    show_all,
+    table,
+)
+from ticketlog.domain.base import instant, iso
+from ticketlog.errors import Usage
+from ticketlog.projections import inbox as inbox_view
+from ticketlog.projections import queue as queue_view
+from ticketlog.projections import search as search_view
+from ticketlog.projections import tickets
+from ticketlog.projections.facts import DIMENSIONS
+from ticketlog.reporting import REPORTS
+
+if TYPE_CHECKING:
+    from ticketlog.desk import Desk
+    from ticketlog.past import Past
+
+_TIMES = frozenset({"at", "since", "hold_until"})
+_EVERYTHING = 1_000
+"""Tickets read at once for an export."""
+
+limit = click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Rows at most."
+)
+after = click.option("--after", metavar="NEXT", help="The page behind: the `next` of this one.")
+
+
+def timed(row: dict[str, Any]) -> dict[str, Any]:
+    """A view's row with its times as ISO texts."""
+    return {
+        name: iso(value) if value is not None and _is_time(name) else value
+        for name, value in row.items()
+    }
+
+
+def _is_time(name: str) -> bool:
+    return name in _TIMES or name.endswith("_at")
+
+
+def rows_table(rows: Sequence[dict[str, Any]], columns: Sequence[str], **how: Any) -> Any:
+    shown = [[moment(row[c]) if _is_time(c) else row[c] for c in columns] for row in rows]
+    return table([name.replace("_", " ") for name in columns], shown, **how)
+
+
+def _priorities(source: Desk | Past) -> Sequence[str]:
+    known = source.settings.priorities
+    return known.names if known else queue_view.PRIORITIES
+
+
+@click.command(
+    cls=Command,
+    examples=(
+        "ticketlog queue --team network",
+        "ticketlog queue --unassigned --limit 10 --json",
+        "ticketlog queue --count-by team --count-by priority",
+        "ticketlog queue --as-of 2026-01-31T09:00:00Z",
+    ),
+)
+@click.option("--team", help="Only this team's.")
+@click.option("--agent", help="Only this agent's.")
+@click.option("--unassigned", is_flag=True, help="Only those that no agent has.")
+@click.option("--requester", metavar="PERSON", help="Only this person's.")
+@click.option("--organisation", help="Only this organisation's.")
+@click.option("--status", help="Only of this category of status: new, open, pending, on-hold.")
+@click.option(
+    "--count-by",
+    type=click.Choice(queue_view.COUNTED),
+    multiple=True,
+    help="Counts instead of tickets. May be repeated.",
+)
+@limit
+@after
+@at_moment
+@as_json
+@pass_app
+def queue(
+    app: App,
+    /,
+    as_of: str | None,
+    occurred_as_of: str | None,
+    as_json: bool,
+    count_by: tuple[str, ...],
+    agent: str | None,
+    status: str | None,
+    **filters: Any,
+) -> None:
+    """Show what waits: the most urgent first, then the oldest."""
+    source = reader(app, as_of, occurred_as_of)
+    if count_by:
+        _print_rows("counts", source.query(queue_view.counts, by=count_by), as_json)
+        return
+    page = source.query(
+        queue_view.page,
+        assignee=agent,
+        status_category=status,
+        priorities=_priorities(source),
+        **filters,
+    )
+    if as_json:
+        print_json({"tickets": [timed(row) for row in page.rows], "next": page.next})
+        return
+    columns = (
+        *("ticket", "priority", "status", "created_at", "team", "assignee", "requester"),
+        "subject",
+    )
+    show_all(rows_table(page.rows, columns, flexible=("subject", "requester")))
+    _more(page.next)
+
+
+def _more(next: str | None) -> None:
+    if next is not None:
+        note(f"more: --after {next}")
+
+
+def _print_rows(name: str, rows: Sequence[dict[str, Any]], as_json: bool) -> None:
+    """Rows of whatever columns they have; numbers to the right."""
+    if as_json:
+        print_json({name: [timed(row) for row in rows]})
+    elif rows:
+        columns = list(rows[0])
+        right = [
+            c.replace("_", " ") for c in columns if all(isinstance(r[c], int | None) for r in rows)
+        ]
+        show_all(rows_table(rows, columns, right=right))
+    else:
+        note("nothing")
+
+
+@click.command(
+    cls=Command,
+    examples=("ticketlog inbox bob", "ticketlog inbox bob --json"),
+)
+@click.argument("agent")
+@limit
+@at_moment
+@as_json
+@pass_app
+def inbox(
+    app: App, agent: str, limit: int, as_of: str | None, occurred_as_of: str | None, as_json: bool
+) -> None:
+    """Show what waits for one agent, the longest wait first.
+
+    Below it what no agent has yet in the agent's teams.
+    """
+    source = reader(app, as_of, occurred_as_of)
+    known = source.settings.agents.get(agent)
+    teams = known.teams if known else ()
+    now = _instant_of(occurred_as_of or as_of)
+    mine = source.query(inbox_view.inbox, agent=agent, now=now, limit=limit)
+    free = source.query(inbox_view.unassigned, teams=teams, limit=limit) if teams else []
+    if as_json:
+        print_json(
+            {
+                "agent": agent,
+                "waiting": [timed(row) for row in mine],
+                "unassigned": [timed(row) for row in free],
+            }
+        )
+        return
+    columns = ("ticket", "why", "since", "priority", "status", "team", "subject")
+    show_all(rows_table(mine, columns, flexible=("subject",), title=f"for {agent}"))
+    if free:
+        fewer = ("ticket", "since", "priority", "status", "team", "subject")
+        title = f"unassigned in {', '.join(teams)}"
+        show_all("", rows_table(free, fewer, flexible=("subject",), title=title))
+
+
+def _instant_of(text: str | None) -> int:
+    """A held ticket waits once its time has come: that of the moment asked about, if it is one."""
+    return instant(text) if text and "-" in text else time.time_ns() // 1000
+
+
+@click.command(
+    cls=Command,
+    examples=(
+        "ticketlog search vpn drops",
+        "ticketlog search '\"blue screen\"' 'print*' --public --json",
+    ),
+)
+@click.argument("words", nargs=-1, required=True)
+@click.option("--public", "public_only", is_flag=True, help="Nothing internal.")
+@click.option("--ticket", help="Only in this ticket.")
+@click.option("--skip", type=click.IntRange(0), default=0, help="Leave out the first ones.")
+@limit
+@at_moment
+@as_json
+@pass_app
+def search(
+    app: App,
+    /,
+    words: tuple[str, ...],
+    as_of: str | None,
+    occurred_as_of: str | None,
+    as_json: bool,
+    **how: Any,
+) -> None:
+    """Find words in subjects, descriptions and comments, the best match first.
+
+    All words must occur; "two words" in quotes stand side by side; wor* is any that begin so.
+    """
+    source = reader(app, as_of, occurred_as_of)
+    rows = source.query(search_view.search, words=" ".join(words), **how)
+    if as_json:
+        print_json({"found": [timed(row) for row in rows]})
+        return
+    columns = ("ticket", "kind", "at", "author_kind", "public", "snippet")
+    show_all(rows_table(rows, columns, flexible=("snippet",)))
+
+
+@click.command(
+    cls=Command,
+    examples=(
+        "ticketlog report flow",
+        "ticketlog report times --by team --period week --zone Europe/Berlin",
+        "ticketlog report flow --where channel=mail --from 2026-01-01 --to 2026-04-01 --json",
+    ),
+)
+@click.argument("name", type=click.Choice(list(REPORTS)))
+@click.option("--by", type=click.Choice(DIMENSIONS), multiple=True, help="May be repeated.")
+@click.option("--period", type=click.Choice(("day", "week", "month")), default="month")
+@click.option("--zone", default="UTC", show_default=True, help="Whose days, weeks and months.")
+@click.option("--from", "start", metavar="TIME", help="Default: the first fact.")
+@click.option("--to", "end", metavar="TIME", help="Default: behind the last fact.")
+@click.option("--where", metavar="DIMENSION=VALUE", multiple=True, help="May be repeated.")
+@at_moment
+@as_json
+@pass_app
+def report(
+    app: App,
+    /,
+    name: str,
+    as_of: str | None,
+    occurred_as_of: str | None,
+    as_json: bool,
+    start: str | None,
+    end: str | None,
+    where: tuple[str, ...],
+    **how: Any,
+) -> None:
+    """Counts and times by day, week or month, on business time.
+
+    flow: created, solved, reopened, backlog. times: first reply and resolution, median and 90th
+    percentile in seconds. quality: solved at first contact, reopened, hand-overs, touches.
+    endings: solved, closed, cancelled. The JSON document carries a SHA-256 of its own canonical
+    bytes; asked again --as-of its cut, it is the same, byte for byte.
+    """
+    source = reader(app, as_of, occurred_as_of)
+    document = source.report(
+        name,
+        start=_time(start, how["zone"]),
+        end=_time(end, how["zone"]),
+        where=dict(_pair(text) for text in where),
+        **how,
+    )
+    if as_json:
+        print_json(document)
+        return
+    rows = document["rows"]
+    if rows:
+        numbers = [c for c in rows[0] if c not in ("period", *how["by"])]
+        right = [c.replace("_", " ") for c in numbers]
+        show_all(rows_table(rows, list(rows[0]), right=right))
+    note(f"{name} v{document['version']} at {document['cut']}  sha256 {document['sha256'][:16]}")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise Usage(f"--where {text!r} is no DIMENSION=VALUE")
+    return name, value
+
+
+def _time(text: str | None, zone: str) -> int | None:
+    """An ISO time; a bare date is its midnight in the report's zone. Raises Usage."""
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+        at = at if at.tzinfo else at.replace(tzinfo=ZoneInfo(zone))
+        return instant(at.isoformat())
+    except (ValueError, KeyError, OSError) as error:
+        raise Usage(f"{text!r} is no time: {error}") from error
+
+
+@click.command(
+    "list",
+    cls=Command,
+    examples=(
+        "ticketlog ticket list --status open --team network",
+        "ticketlog ticket list --tag vpn --limit 10 --json",
+    ),
+)
+@click.option("--status", help="Of this status.")
+@click.option("--status-category", help="Of this category of status.")
+@click.option("--team")
+@click.option("--assignee", metavar="AGENT")
+@click.option("--priority")
+@click.option("--category")
+@click.option("--type")
+@click.option("--requester", metavar="PERSON")
+@click.option("--organisation")
+@click.option("--product")
+@click.option("--channel")
+@click.option("--tag")
+@limit
+@after
+@at_moment
+@as_json
+@pass_app
+def list_(
+    app: App, /, as_of: str | None, occurred_as_of: str | None, as_json: bool, **how: Any
+) -> None:
+    """List tickets by what they are, the newest first."""
+    page = reader(app, as_of, occurred_as_of).query(tickets.page, **_given(how))
+    if as_json:
+        print_json({"tickets": [timed(row) for row in page.rows], "next": page.next})
+        return
+    columns = ("ticket", "created_at", "status", "priority", "team", "assignee", "subject")
+    show_all(rows_table(page.rows, columns, flexible=("subject",)))
+    _more(page.next)
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+@click.command(
+    cls=Command,
+    examples=(
+        "ticketlog export > tickets.csv",
+        "ticketlog export --format jsonl --as-of 2026-01-31T09:00:00Z > tickets.jsonl",
+    ),
+)
+@click.option("--format", "form", type=click.Choice(("csv", "jsonl")), default="csv")
+@at_moment
+@pass_app
+def export(app: App, form: str, as_of: str | None, occurred_as_of: str | None) -> None:
+    """Write all tickets as CSV or JSON lines, the newest first."""
+    source = reader(app, as_of, occurred_as_of)
+    if form == "jsonl":
+        for row in _every(source):
+            print_json_line(row)
+        return
+    out: csv.DictWriter[str] | None = None
+    buffer = io.StringIO()
+    for row in _every(source):
+        if out is None:
+            out = csv.DictWriter(buffer, fieldnames=list(row), lineterminator="\n")
+            out.writeheader()
+        out.writerow(row | {"tags": " ".join(row["tags"])})
+        click.echo(buffer.getvalue(), nl=False)
+        buffer.seek(0)
+        buffer.truncate()
+
+
+def _every(source: Desk | Past) -> Iterator[dict[str, Any]]:
+    next: str | None = None
+    while True:
+        page = source.query(tickets.page, limit=_EVERYTHING, **_given({"after": next}))
+        yield from map(timed, page.rows)
+        next = page.next
+        if next is None:
+            return
