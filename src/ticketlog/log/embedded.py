@@ -37,9 +37,11 @@ _POLL = 0.01
 class _Job:
     """A commit on its way: its bytes, and what became of it."""
 
-    __slots__ = ("commit", "data", "leads", "outcome", "partition", "woken")
+    __slots__ = ("behind", "commit", "data", "leads", "outcome", "partition", "woken")
 
-    def __init__(self, commit: Commit, partitions: int) -> None:
+    def __init__(self, commit: Commit, partitions: int, behind: set[str] | None = None) -> None:
+        self.behind = set() if behind is None else behind
+        """Streams of which an earlier commit of the same bulk was stale."""
         self.commit = commit
         self.data = encode(commit)
         self.partition = partition_of(commit.stream, partitions)
@@ -65,6 +67,8 @@ class EmbeddedLog(Index):
         self._writer = index.connect(path)
         self._version = -1
         self._heads: dict[str, Head] = {}
+        self._begun: dict[str, set[int]] = {}
+        """The id hashes of streams that began while nobody else wrote: no need to look them up."""
         self._tails: list[tuple[int, int, int]] = []
 
     @classmethod
@@ -156,7 +160,8 @@ class EmbeddedLog(Index):
             self._notify()
 
     def append_all(self, commits: Sequence[Commit]) -> list[Placed | Verdict]:
-        jobs = [_Job(commit, self.partitions) for commit in commits]
+        behind: set[str] = set()
+        jobs = [_Job(commit, self.partitions, behind) for commit in commits]
         with self._writing:
             self._write(jobs)
         self._notify()
@@ -237,11 +242,15 @@ class EmbeddedLog(Index):
         """Forgets what it remembers where another process has written since."""
         version = self._writer.execute("PRAGMA data_version").fetchone()[0]
         if version != self._version:
-            self._heads.clear()
+            self._forget()
             self._tails = [index.tail(self._writer, p) for p in range(self.partitions)]
             self._version = version
         elif len(self._heads) > _FORGET:
-            self._heads.clear()
+            self._forget()
+
+    def _forget(self) -> None:
+        self._heads.clear()
+        self._begun.clear()
 
     def _insert(self, jobs: list[_Job]) -> None:
         records: dict[int, list[tuple[Any, ...]]] = {}
@@ -264,6 +273,8 @@ class EmbeddedLog(Index):
             entries.append(
                 (part, commit.stream, commit.expects, events, commit.settings, offset, hash)
             )
+            if commit.stream in self._begun:
+                self._begun[commit.stream].add(hash)
             job.outcome = Placed(part, offset, commit.expects, events)
             placed[commit.stream, commit.id] = job
         for part, rows in records.items():
@@ -279,24 +290,29 @@ class EmbeddedLog(Index):
         if twin is not None:
             assert isinstance(twin.outcome, Placed)
             return _again(commit, twin.outcome, twin.commit.command, twin.commit.digest)
-        head = self._heads.get(commit.stream)
-        if head is None:
-            row = self._writer.execute(index.SELECT_HEAD, (job.partition, commit.stream)).fetchone()
-            head = self._heads[commit.stream] = Head(*row) if row else Head(0, 0)
-        if head.version:
-            key = (job.partition, commit.stream, hash)
-            if self._writer.execute(index.SELECT_FOUND, key).fetchone():
-                first = index.found(self._writer, job.partition, commit.stream, commit.id)
-                if first is not None:
-                    envelope = index.envelope_at(self._writer, first.partition, first.offset)
-                    command = envelope["command"]
-                    return _again(commit, first, command["name"], command["digest"])
-        if judge(commit.expects, commit.settings, head, known=False) is Verdict.ACCEPTED:
+        head = self._heads.get(commit.stream) or self._looked_up(job)
+        if head.version and hash in self._begun.get(commit.stream, (hash,)):
+            first = index.found(self._writer, job.partition, commit.stream, commit.id)
+            if first is not None:
+                envelope = index.envelope_at(self._writer, first.partition, first.offset)
+                command = envelope["command"]
+                return _again(commit, first, command["name"], command["digest"])
+        verdict = judge(commit.expects, commit.settings, head, known=False)
+        if verdict is Verdict.ACCEPTED and commit.stream not in job.behind:
             return None
+        job.behind.add(commit.stream)
         return Conflict(
             f"{commit.stream} is at version {head.version} under settings {head.settings}; "
             f"the commit expects {commit.expects} under {commit.settings}: load and try again"
         )
+
+    def _looked_up(self, job: _Job) -> Head:
+        stream = job.commit.stream
+        row = self._writer.execute(index.SELECT_HEAD, (job.partition, stream)).fetchone()
+        head = self._heads[stream] = Head(*row) if row else Head(0, 0)
+        if row is None:
+            self._begun[stream] = set()
+        return head
 
 
 def _wake(job: _Job) -> None:

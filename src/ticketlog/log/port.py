@@ -44,7 +44,10 @@ class Log(Protocol):
         CommandReused where the id was used with another digest."""
 
     def append_all(self, commits: Sequence[Commit]) -> list[Placed | Verdict]:
-        """Bulk: all in one transaction; for each its place, or DUPLICATE or STALE, unwritten."""
+        """Bulk: all in one transaction; for each its place, or DUPLICATE or STALE, unwritten.
+
+        After a stale one the later ones of its stream are stale too: they were decided after it,
+        and one whose version fits by chance would be written without it."""
 
     def head(self, stream: str) -> Head:
         """Version 0 and settings 0 for a stream that has no commits."""

@@ -79,7 +79,7 @@ class _CurrentSnapshots(EventStore[str]):
         super().__init__(mapper, recorder)
         self.topics = topics
 
-    def get(self, originator_id: str, **bounds: Any) -> Any:  # type: ignore[override]
+    def get(self, originator_id: str, **bounds: Any) -> Any:
         return (
             self.mapper.to_domain_event(stored)
             for stored in self.recorder.select_events(originator_id, **bounds)
