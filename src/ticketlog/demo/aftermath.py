@@ -1,0 +1,90 @@
+"""What happens to a ticket once it is solved: surveys, closing, reviews, and the law."""
+
+from __future__ import annotations
+
+from ticketlog.demo.case import Case
+from ticketlog.demo.requesters import PRIVACY, Requesters
+from ticketlog.demo.staff import Staff
+from ticketlog.demo.world import DAY, HOUR, MINUTE, World
+from ticketlog.domain.base import Actor
+from ticketlog.domain.ticket.conversation import Redact
+from ticketlog.domain.ticket.feedback import OfferSurvey, Review
+from ticketlog.domain.ticket.lifecycle import Close, Verify
+from ticketlog.domain.ticket.relations import (
+    PlaceLegalHold,
+    ReleaseLegalHold,
+)
+
+SURVEYOR = Actor("offer-survey", "rule", "rule")
+CLOSER = Actor("close-after-4-days", "rule", "rule")
+CLOSE_AFTER = 4 * DAY
+"""Zendesk's default."""
+
+
+class Aftermath:
+    def __init__(self, world: World, staff: Staff, requesters: Requesters) -> None:
+        self.world = world
+        self.dice = world.dice
+        self.staff = staff
+        self.requesters = requesters
+
+    def solved(self, case: Case) -> None:
+        """To be called after every solving."""
+        dice, world = self.dice, self.world
+        world.after(CLOSE_AFTER, self.close, case, case.state.solves)
+        if case.requester is not None and not case.state.survey_offered and dice.chance(0.6):
+            world.after(dice.whole(HOUR, 3 * HOUR), self.survey, case)
+        self.requesters.react(case)
+        for then in case.solved:
+            then()
+        case.solved.clear()
+
+    def survey(self, case: Case) -> None:
+        if case.state.status_category != "solved" or case.state.survey_offered:
+            return
+        case.do(OfferSurvey(survey="after-solving@1"), SURVEYOR, "rule")
+        if self.dice.chance(0.4):
+            self.world.after(self.dice.skewed(10 * MINUTE, 3 * DAY), self.requesters.rate, case)
+
+    def close(self, case: Case, times: int) -> None:
+        """Four days later, unless it came back."""
+        state = case.state
+        if state.status_category != "solved" or state.solves != times:
+            return
+        if state.verified_by is None and self.dice.chance(0.3):
+            case.do(Verify(), CLOSER, "rule", source="automation/close-after-4-days")
+        case.do(Close(), CLOSER, "rule", source="automation/close-after-4-days")
+        if self.dice.chance(0.03):
+            self.world.after(self.dice.whole(DAY, 6 * DAY), self.review, case)
+        if self.dice.chance(0.004):
+            self.world.after(self.dice.whole(DAY, 9 * DAY), self.hold, case)
+        elif self.dice.chance(0.004):
+            self.world.after(self.dice.whole(DAY, 9 * DAY), self.redact, case)
+
+    def review(self, case: Case) -> None:
+        """A lead looks at how it was handled."""
+        lead = self.staff.leads.get(case.state.team or "")
+        if lead is None:
+            return
+        good = case.state.reopens == 0
+        verdict = "good" if good else self.dice.pick(("good", "slow", "unclear"))
+        text = None if good else "Asked back late, and the first answer did not hold."
+        case.do(Review(verdict=verdict, text=text), lead)
+
+    def hold(self, case: Case) -> None:
+        """A matter at law: nothing of it may be erased until it is over."""
+        matter = f"matter-{self.dice.whole(100, 999)}"
+        case.do(PlaceLegalHold(matter=matter, reason="requested by counsel"), PRIVACY)
+        if self.dice.chance(0.5):
+            self.world.after(self.dice.whole(5 * DAY, 20 * DAY), self.release, case, matter)
+
+    def release(self, case: Case, matter: str) -> None:
+        case.do(ReleaseLegalHold(matter=matter, reason="matter settled"), PRIVACY)
+
+    def redact(self, case: Case) -> None:
+        """Somebody asks that a file be hidden that shows more than it should."""
+        for attachment in case.state.attachments:
+            if not attachment.redacted:
+                reason = "shows another person's data"
+                case.do(Redact(target=attachment.id, reason=reason), PRIVACY)
+                return

@@ -1,0 +1,97 @@
+"""A ticket as the simulation sees it: its state, what it is about, and what is planned for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ticketlog.demo.library import Topic
+from ticketlog.demo.world import World
+from ticketlog.domain.base import Actor, Command
+from ticketlog.domain.settings import CategoryOfStatus
+from ticketlog.domain.ticket.creation import CreateTicket
+from ticketlog.domain.ticket.state import Ticket
+
+
+@dataclass(slots=True, weakref_slot=True, eq=False)
+class Case:
+    world: World
+    topic: Topic
+    channel: str
+    slots: dict[str, Any]
+    """What the texts' {slots} are filled with."""
+    state: Ticket = field(default_factory=Ticket)
+    requester: Actor | None = None
+    copied: Actor | None = None
+    """Somebody in CC."""
+    fate: str = "solved"
+    """How it is meant to end: solved, spam, duplicate, withdrawn, silent."""
+    questions: int = 0
+    """How often an agent will have to ask back."""
+    holds: int = 0
+    misrouted: bool = False
+    escalates: bool = False
+    sorted_out: bool = False
+    """Somebody has classified it."""
+    split: bool = False
+    """A part of it has become a task of its own."""
+    thanked: bool = False
+    """They only came back to say thanks."""
+    busy: bool = False
+    """An agent sits on it right now."""
+    twin: Case | None = None
+    """The earlier one of which it is a duplicate."""
+    message: str | None = None
+    """The last message-id of its mails."""
+    solved: list[Callable[[], None]] = field(default_factory=list)
+    """What happens elsewhere once it is solved."""
+
+    @property
+    def language(self) -> str:
+        return self.topic.language
+
+    def begin(self, command: CreateTicket, actor: Actor) -> None:
+        self._become(self.world.begin(command, actor, self.channel))
+        self.world.cases[f"ticket/{self.state.id}"] = self
+
+    def do(self, command: Command, actor: Actor, channel: str = "web", **how: Any) -> None:
+        self._become(self.world.act(self.state, command, actor, channel, **how))
+
+    def _become(self, new: Ticket) -> None:
+        """The new state, and what it changes of the agents' loads."""
+        old, self.state = self.state, new
+        before = old.assignee if old.active else None
+        after = new.assignee if new.active else None
+        if before != after:
+            loads = self.world.loads
+            if before is not None:
+                loads[before] -= 1
+            if after is not None:
+                loads[after] += 1
+
+    def text(self, templates: list[str]) -> str:
+        return self.world.dice.pick(templates).format_map(self.slots)
+
+    def status(self, category: CategoryOfStatus) -> str:
+        """The status of that category in the ticket's workflow."""
+        status = self.world.settings.workflow_of(self.state.type).first_of(category)
+        assert status is not None, f"the demo's workflows lack a status of category {category}"
+        return status.id
+
+    @property
+    def over(self) -> bool:
+        return self.state.status_category == "closed" or self.state.spam
+
+    @property
+    def last_comment(self) -> str | None:
+        """The id of the last comment."""
+        pages = self.state.comment_pages
+        return pages[-1][-1].id if pages else None
+
+    def next_message(self) -> str | None:
+        """A new message-id where the ticket goes by mail."""
+        if self.channel != "email":
+            return None
+        self.message = f"<{self.state.id}.{self.state.version + 1}@mail.example>"
+        return self.message

@@ -1,0 +1,119 @@
+"""The small things that an agent does while sitting on a ticket: sorting out, notes, tags."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ticketlog.demo.case import Case
+from ticketlog.demo.library import phrases
+from ticketlog.demo.staff import Staff, Worker
+from ticketlog.demo.world import DAY, SECOND
+from ticketlog.domain.ticket.classification import (
+    Classify,
+    Prioritise,
+    SetDue,
+    SetFields,
+    SetOrganisation,
+    SetRequester,
+    SetSubject,
+    Tag,
+)
+from ticketlog.domain.ticket.conversation import Note
+from ticketlog.domain.ticket.relations import AddCc, Follow, RemoveCc, Unfollow
+
+TAGS = ("remote", "vip", "first-day", "known-error", "training", "on-site")
+CAUSES = ("user", "configuration", "defect", "hardware", "third-party")
+
+
+def sort_out(worker: Worker, case: Case) -> None:
+    """The first look at it: what it is about, and how bad it is."""
+    dice, topic, state = case.world.dice, case.topic, case.state
+    case.sorted_out = True
+    category: str | None = topic.category
+    if dice.chance(0.04):
+        category = "general/how-to"
+    case.do(
+        Classify(category=category, product=topic.product, language=topic.language), worker.actor
+    )
+    if state.impact is None or dice.chance(0.1):
+        impact, urgency = dice.weighted(topic.impact), dice.weighted(topic.urgency)
+        case.do(Prioritise(impact=impact, urgency=urgency), worker.actor)
+    if dice.chance(0.05):
+        subject = f"{topic.product.upper()}: {state.subject}"
+        case.do(SetSubject(subject=subject[:500]), worker.actor)
+    if dice.chance(0.02):
+        case.do(Classify(type="question" if state.type == "incident" else "incident"), worker.actor)
+    if state.type in ("service-request", "change", "task"):
+        due = case.world.now + dice.whole(3, 14) * DAY * SECOND
+        case.do(SetDue(due_at=due), worker.actor)
+
+
+def look_again(worker: Worker, case: Case) -> None:
+    """Later corrections: category, priority by hand and back, requester, organisation, tags."""
+    dice, state = case.world.dice, case.state
+    if state.category != case.topic.category:
+        case.do(Classify(category=case.topic.category), worker.actor)
+    luck = dice.random()
+    if luck < 0.02:
+        reason = dice.pick(("the director waits", "trade fair tomorrow", "third time this week"))
+        case.do(Prioritise(priority="high", reason=reason), worker.actor)
+    elif luck < 0.04 and state.priority_source == "manual":
+        case.do(Prioritise(automatic=True), worker.actor)
+    elif luck < 0.10:
+        case.do(Tag(add=(dice.pick(TAGS),)), worker.actor)
+    elif luck < 0.12 and state.tags:
+        case.do(Tag(remove=state.tags[:1]), worker.actor)
+    elif luck < 0.13:
+        case.do(Classify(asset=f"NB-{dice.whole(1000, 9999)}"), worker.actor)
+
+
+def right_the_caller(worker: Worker, case: Case) -> None:
+    """The call was written down under the name of another one."""
+    if case.requester is not None and case.state.requester != case.requester.id:
+        case.do(SetRequester(requester=case.requester.id), worker.actor)
+        if case.world.dice.chance(0.3):
+            case.do(SetOrganisation(organisation=None), worker.actor)
+
+
+def fill_in(worker: Worker, case: Case) -> None:
+    """The fields that the desk wants to know."""
+    dice, state = case.world.dice, case.state
+    fields: dict[str, Any] = {}
+    if state.impact in ("team", "company"):
+        fields["affected-users"] = dice.whole(2, 60)
+    if state.type == "service-request":
+        fields["cost-centre"] = f"{dice.whole(1, 9)}{dice.whole(0, 9)}00"
+    if state.type == "incident" and dice.chance(0.3):
+        fields["root-cause"] = dice.pick(CAUSES)
+    if fields:
+        case.do(SetFields(fields=fields), worker.actor)
+
+
+def note(worker: Worker, case: Case, staff: Staff) -> None:
+    """A word among colleagues; one who is called follows it for a while."""
+    dice = case.world.dice
+    others = [w for w in staff.teams[case.topic.team] if w is not worker]
+    mentioned = dice.pick(others) if others and dice.chance(0.35) else None
+    body = case.text(case.topic.notes)
+    if mentioned is not None:
+        body = f"@{mentioned.id} {body}"
+    mentions = (mentioned.id,) if mentioned else ()
+    macro = "diagnosis@4" if dice.chance(0.15) else None
+    case.do(Note(body=body, mentions=mentions, macro=macro), worker.actor)
+    if mentioned is not None and dice.chance(0.3):
+        case.do(Follow(), mentioned.actor)
+    elif case.state.followers and dice.chance(0.3):
+        case.do(Unfollow(agent=case.state.followers[0]), worker.actor)
+
+
+def copy(worker: Worker, case: Case) -> None:
+    """Somebody joins the conversation, or leaves it."""
+    state = case.state
+    if case.copied is not None and case.copied.id not in state.ccs:
+        case.do(AddCc(person=case.copied.id), worker.actor)
+    elif state.ccs and case.world.dice.chance(0.5):
+        case.do(RemoveCc(person=state.ccs[0]), worker.actor)
+
+
+def said(case: Case, occasion: str) -> str:
+    return case.text(phrases()[case.language][occasion])

@@ -1,0 +1,94 @@
+"""What people say and who they are: the TOML files of this folder, as values to choose from."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from ticketlog.demo.dice import Weighted
+
+Phrases = Mapping[str, Mapping[str, list[str]]]
+"""language or kind -> occasion -> texts"""
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A matter that comes up again and again: which team solves it, and what is said."""
+
+    id: str
+    team: str
+    skill: str
+    category: str
+    product: str
+    weight: int
+    types: Weighted
+    impact: Weighted
+    urgency: Weighted
+    minutes: tuple[int, int]
+    subjects: list[str]
+    openings: list[str]
+    questions: list[str]
+    answers: list[str]
+    notes: list[str]
+    fixes: list[str]
+    codes: list[str]
+    holds: list[str]
+    language: str
+    channel: str | None
+
+
+@dataclass(frozen=True)
+class Country:
+    """Where people of a language live, and what they are called."""
+
+    country: str
+    zone: str
+    sites: list[str]
+    floors: list[str]
+    first: list[str]
+    last: list[str]
+
+
+@dataclass(frozen=True)
+class People:
+    countries: Mapping[str, Country]
+    """By language."""
+    tiers: Mapping[str, int]
+    """Tier -> how many people of such an organisation write to the desk."""
+    organisations: Mapping[str, Mapping[str, str]]
+
+
+def _read(name: str) -> dict[str, Any]:
+    return tomllib.loads(files(__package__).joinpath(name).read_text("utf-8"))
+
+
+@cache
+def topics() -> Mapping[str, Topic]:
+    return {entry["id"]: _topic(entry) for entry in _read("topics.toml")["topic"]}
+
+
+@cache
+def phrases() -> Phrases:
+    return _read("phrases.toml")
+
+
+@cache
+def people() -> People:
+    file = _read("people.toml")
+    countries = {
+        language: Country(**{**each, "first": each["first"].split(), "last": each["last"].split()})
+        for language, each in file["languages"].items()
+    }
+    return People(countries, file["tiers"], file["organisations"])
+
+
+def _topic(entry: dict[str, Any]) -> Topic:
+    values = {"holds": [], "language": "en", "channel": None, **entry}
+    for name in ("types", "impact", "urgency"):
+        values[name] = Weighted(values[name])
+    values["minutes"] = tuple(values["minutes"])
+    return Topic(**values)

@@ -1,0 +1,237 @@
+"""How tickets begin: by mail, portal, chat, phone and monitoring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ticketlog.demo.case import Case
+from ticketlog.demo.cast import Caller, Cast
+from ticketlog.demo.dice import Weighted
+from ticketlog.demo.files import attach
+from ticketlog.demo.library import Topic, phrases, topics
+from ticketlog.demo.opening import case_of, classified, form, mail, open_ticket, straight
+from ticketlog.demo.staff import Staff, Worker
+from ticketlog.demo.world import DAY, HOUR, MONDAY, SECOND, WEEK, World
+from ticketlog.domain.base import Actor
+from ticketlog.domain.settings import TicketType
+from ticketlog.domain.ticket.assignment import Assign, Candidate
+from ticketlog.domain.ticket.conversation import Reply
+
+WEEKLY = 900
+"""Tickets in a week at most: what the staff can cope with."""
+WEEKS = 8
+"""How long the history is at least."""
+HOURS = (2, 1, 1, 1, 2, 4, 15, 50, 110, 130, 110, 90, 60, 90, 95, 80, 60, 30, 15, 10, 8, 6, 4, 3)
+DAYS = (135, 110, 100, 95, 80, 12, 8)
+CHANNELS = Weighted({"email": 42, "portal": 26, "phone": 16, "chat": 12, "api": 4})
+
+ROUTER = Actor("route-by-category", "rule", "rule")
+GREETER = Actor("acknowledge-mail", "rule", "rule")
+SPREADER = Actor("spread-by-load", "rule", "rule")
+MONITORING = Actor("monitoring", "service", "service")
+
+
+def weekly(tickets: int) -> float:
+    """How many tickets arrive in a week, so that the history has some length."""
+    return min(WEEKLY, tickets / WEEKS)
+
+
+class Reception:
+    def __init__(
+        self, world: World, cast: Cast, staff: Staff, opened: Callable[[Case], None]
+    ) -> None:
+        self.world = world
+        self.dice = world.dice
+        self.cast = cast
+        self.staff = staff
+        self.opened = opened
+        """Is told of every ticket that a person wrote."""
+        self.topics = Weighted({topic.id: topic.weight for topic in topics().values()})
+        self.latest: dict[str, Case] = {}
+        """The last ordinary case of each topic."""
+
+    def hour(self) -> None:
+        """The arrivals of the hour that begins, and the next hour's turn."""
+        world, dice = self.world, self.dice
+        world.after(HOUR, self.hour)
+        seconds = world.now // SECOND - MONDAY
+        share = DAYS[seconds // DAY % 7] * HOURS[seconds // HOUR % 24]
+        expected = weekly(world.tickets) * share / (sum(DAYS) * sum(HOURS))
+        for _ in range(int(expected * (0.5 + dice.random()) + dice.random())):
+            world.after(dice.whole(0, HOUR - 1), self.arrive)
+        if seconds % WEEK // HOUR in (10, 34, 58):
+            self.cast.change()
+
+    def arrive(self) -> None:
+        """Somebody, or something, asks for help."""
+        if self.world.full:
+            return
+        topic = topics()[self.dice.weighted(self.topics)]
+        if topic.channel is not None:
+            self._monitored(topic)
+            return
+        caller = self.cast.caller(topic.language)
+        channel = self.dice.weighted(CHANNELS)
+        agents = self.staff.at_work("service-desk")
+        if channel != "phone":
+            self.written(topic, caller, channel)
+        elif agents:
+            self._called(topic, caller, self.dice.pick(agents))
+        else:
+            self.written(topic, caller, "email")
+
+    def written(self, topic: Topic, caller: Caller, channel: str) -> Case:
+        """A mail, a form, a chat or another program's call."""
+        case = case_of(self.world, self.cast, topic, caller, channel)
+        assert case.requester is not None
+        words = {"subjects": topic.subjects, "openings": topic.openings}
+        if case.fate == "spam":
+            words, case.channel = dict(phrases()["spam"]), "email"
+        elif case.fate == "duplicate":
+            self._pair(case)
+        more: dict[str, Any] = {"language": topic.language}
+        if case.channel in ("portal", "api"):
+            more = form(case)
+        elif case.channel == "email":
+            more |= mail(case)
+        open_ticket(
+            case,
+            case.requester,
+            subject=case.text(words["subjects"]),
+            description=case.text(words["openings"]),
+            requester=case.requester.id,
+            **more,
+        )
+        self._received(case)
+        return case
+
+    def _pair(self, case: Case) -> None:
+        """The same person has written about the same thing already."""
+        case.twin = self.latest.get(case.topic.id)
+        if case.twin is None or case.twin.over:
+            case.fate = "solved"
+        else:
+            case.requester, case.slots = case.twin.requester, dict(case.twin.slots)
+            case.copied = None
+
+    def _received(self, case: Case) -> None:
+        dice = self.dice
+        if case.requester is not None and dice.chance(0.12):
+            attach(case, case.requester, case.channel)
+        if case.channel == "email" and case.fate != "spam" and dice.chance(0.6):
+            self.world.after(dice.whole(1, 20), self._greet, case)
+        self.world.after(dice.whole(2, 60), self._route, case)
+        if case.fate == "solved":
+            self.latest[case.topic.id] = case
+        self.opened(case)
+
+    def like(self, first: Case) -> Case | None:
+        """Another one has the same trouble; None where no more tickets were asked for."""
+        if self.world.full:
+            return None
+        caller = self.cast.caller(first.language)
+        channel = self.dice.pick(("email", "portal", "chat"))
+        case = self.written(first.topic, caller, channel)
+        case.fate, case.misrouted = "solved", False
+        return case
+
+    def _called(self, topic: Topic, caller: Caller, worker: Worker) -> None:
+        """A phone call: the agent writes the ticket, and keeps it where it is theirs to solve."""
+        case = straight(case_of(self.world, self.cast, topic, caller, "phone"))
+        mine = topic.team in worker.agent.teams and not worker.busy
+        wrong = self.cast.colleague(caller) if self.dice.chance(0.03) else None
+        case.slots["agent"] = worker.first
+        open_ticket(
+            case,
+            worker.actor,
+            subject=case.text(topic.subjects),
+            description=case.text(topic.openings),
+            requester=(wrong or caller).id,
+            team=topic.team,
+            assignee=worker.id if mine else None,
+            **classified(case),
+        )
+        if mine:
+            case.questions = 0
+            self.staff.sit(worker, case)
+        else:
+            self.staff.offer(case)
+
+    def _monitored(self, topic: Topic) -> None:
+        """A program reports what it measured."""
+        case = straight(case_of(self.world, self.cast, topic, None, "monitoring"))
+        open_ticket(
+            case,
+            MONITORING,
+            subject=case.text(topic.subjects),
+            description=case.text(topic.openings),
+            asset=case.slots["asset"],
+            team=topic.team,
+            external=(f"mon:{self.world.created:07}",),
+            tags=("monitoring",),
+            **classified(case),
+        )
+        self.staff.offer(case)
+
+    def raised(
+        self, topic: Topic, type: TicketType, subject: str, text: str, by: Actor, **more: Any
+    ) -> Case | None:
+        """A ticket that an agent opens for the desk itself: a problem, a change, a task."""
+        if self.world.full:
+            return None
+        case = straight(case_of(self.world, self.cast, topic, None, "web"))
+        values = {"category": topic.category, "product": topic.product, **more}
+        open_ticket(case, by, type=type, subject=subject, description=text, **values)
+        return case
+
+    def follow_up(self, earlier: Case, text: str) -> None:
+        """An answer to a closed ticket becomes a new one that names it."""
+        if self.world.full or earlier.requester is None:
+            return
+        case = straight(case_of(self.world, self.cast, earlier.topic, None, earlier.channel))
+        case.slots, case.requester = dict(earlier.slots), earlier.requester
+        open_ticket(
+            case,
+            case.requester,
+            subject=earlier.state.subject,
+            description=text,
+            requester=case.requester.id,
+            organisation=earlier.state.organisation,
+            category=earlier.state.category,
+            team=earlier.state.team,
+            follow_up_of=earlier.state.id,
+        )
+        self.staff.offer(case)
+
+    def _greet(self, case: Case) -> None:
+        if case.state.status_category == "new":
+            body = case.text(phrases()[case.language]["received"])
+            reply = Reply(body=body, automated=True, template="received@2")
+            case.do(reply, GREETER, "rule", source="trigger/acknowledge-mail")
+
+    def _route(self, case: Case) -> None:
+        """The rule that gives a team its tickets, and the one that spreads them over agents."""
+        if case.over or case.state.team is not None:
+            return
+        team = case.topic.team
+        if case.misrouted:
+            team = self.dice.pick([other for other in self.staff.teams if other != team])
+        command = Assign(team=team, method="rule", rule="route-by-category@3")
+        case.do(command, ROUTER, "rule", source="trigger/route-by-category")
+        agents = self.staff.at_work(team)
+        if team == "network" and agents and not case.misrouted:
+            self._spread(case, agents)
+        else:
+            self.staff.offer(case)
+
+    def _spread(self, case: Case, agents: list[Worker]) -> None:
+        able = [w for w in agents if case.topic.skill in w.agent.skills] or agents
+        loads = self.world.loads
+        chosen = min(able, key=lambda worker: loads[worker.id])
+        candidates = tuple(Candidate(agent=w.id, load=loads[w.id]) for w in able)
+        command = Assign(
+            assignee=chosen.id, method="rule", rule="spread-by-load@2", candidates=candidates
+        )
+        case.do(command, SPREADER, "rule", source="trigger/spread-by-load")
+        self.staff.hand_back(case)

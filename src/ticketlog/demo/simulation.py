@@ -1,0 +1,84 @@
+"""The whole help desk, hour by hour: `simulate` yields what it did as commands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.resources import files
+
+from ticketlog import settings_file
+from ticketlog.demo.aftermath import Aftermath
+from ticketlog.demo.case import Case
+from ticketlog.demo.cast import Cast
+from ticketlog.demo.reception import Reception, weekly
+from ticketlog.demo.requesters import Requesters
+from ticketlog.demo.staff import Staff, Worker
+from ticketlog.demo.trouble import Trouble
+from ticketlog.demo.work import Work
+from ticketlog.demo.world import HOUR, SECOND, WEEK, Step, World
+from ticketlog.domain.base import instant
+from ticketlog.domain.configuration import settings_of
+from ticketlog.domain.settings import Settings
+
+END = instant("2026-06-29T00:00:00Z")
+"""The Monday before which the simulated history ends."""
+AFTERWARDS = 18 * HOUR
+"""How long the desk works on after the last ticket came in."""
+
+
+def settings_text() -> str:
+    """The settings file of the simulated help desk."""
+    return files(__package__).joinpath("settings.toml").read_text("utf-8")
+
+
+def settings_at(position: int) -> Settings:
+    """The same as settings in force at a position of the settings log."""
+    desired = settings_file.parse(settings_text())
+    things = {f"{kind}/{id}": each for kind, all in desired.items() for id, each in all.items()}
+    return settings_of(things, position)
+
+
+def start_of(tickets: int) -> int:
+    """The Monday on which a history of so many tickets begins, to end in the summer of 2026."""
+    weeks = int(tickets / weekly(tickets)) + 2
+    return END - weeks * WEEK * SECOND
+
+
+def simulate(
+    seed: int, tickets: int, start: int | None = None, settings: Settings | None = None
+) -> Iterator[Step]:
+    """What a help desk does with so many tickets, as commands with the events they decided.
+
+    The same seed, number and start give the same steps, on every machine. `start` is an instant
+    (a Monday midnight, UTC, suits); None: so that it ends in the summer of 2026. `settings` are
+    those of `settings_text`, in force at some position.
+    """
+    play = _Play(settings or settings_at(0), seed, tickets, start or start_of(tickets))
+    world = play.world
+    yield from world.taken()
+    end = None
+    while world.advance(end):
+        yield from world.taken()
+        if end is None and world.full:
+            end = world.now + AFTERWARDS * SECOND
+
+
+class _Play:
+    """Everybody, made known to each other."""
+
+    def __init__(self, settings: Settings, seed: int, tickets: int, start: int) -> None:
+        self.world = World(settings, seed, tickets, start)
+        self.staff = Staff(self.world, self._sit)
+        cast = Cast(self.world)
+        self.reception = Reception(self.world, cast, self.staff, self._opened)
+        self.requesters = Requesters(self.world, self.staff, self.reception)
+        self.aftermath = Aftermath(self.world, self.staff, self.requesters)
+        self.work = Work(self.world, self.staff, self.reception, self.requesters, self.aftermath)
+        self.trouble = Trouble(self.world, self.staff, self.reception, self.aftermath)
+        self.world.after(HOUR, self.reception.hour)
+
+    def _sit(self, worker: Worker, case: Case) -> None:
+        self.work.sit(worker, case)
+
+    def _opened(self, case: Case) -> None:
+        self.requesters.wait(case)
+        self.trouble.perhaps(case)

@@ -1,0 +1,159 @@
+"""The agents: their shifts, what waits for each and for each team, and who takes what next."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from itertools import count
+
+from ticketlog.demo.case import Case
+from ticketlog.demo.world import DAY, HOUR, MINUTE, MONDAY, SECOND, World
+from ticketlog.domain.agent import SetAvailability, SetShifts, Shift, Weekday
+from ticketlog.domain.base import Actor
+from ticketlog.domain.settings import Agent
+
+SHIFTS = ((7, 15), (8, 16), (9, 17), (8, 16), (10, 18), (11, 19))
+"""From hour to hour, UTC; a team's agents take them in turn."""
+DAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri")
+
+
+@dataclass(slots=True)
+class Worker:
+    """An agent on the job."""
+
+    agent: Agent
+    actor: Actor
+    shift: tuple[int, int]
+    on: bool = False
+    busy: bool = False
+    todo: deque[Case] = field(default_factory=deque)
+    """Tickets of theirs that want them again."""
+
+    @property
+    def id(self) -> str:
+        return self.agent.id
+
+    @property
+    def first(self) -> str:
+        return (self.agent.name or self.agent.id).partition(" ")[0]
+
+
+Sit = Callable[[Worker, Case], None]
+"""A worker sits down to a ticket; whoever is passed it calls `Staff.release` at the end."""
+
+
+class Staff:
+    def __init__(self, world: World, sit: Sit) -> None:
+        self.world = world
+        self.sit = sit
+        self.workers: dict[str, Worker] = {}
+        self.leads: dict[str, Actor] = {}
+        """Team -> its supervisor."""
+        self.teams: dict[str, list[Worker]] = {team: [] for team in world.settings.teams}
+        self.queues: dict[str, list[tuple[int, int, Case]]] = {team: [] for team in self.teams}
+        self._arrivals = count()
+        for agent in world.settings.agents.values():
+            self._employ(agent)
+
+    def _employ(self, agent: Agent) -> None:
+        if "agent" not in agent.roles:
+            role = agent.roles[0]
+            self.leads.update(dict.fromkeys(agent.teams, Actor(agent.id, "agent", role)))
+            return
+        team = self.teams[agent.teams[0]]
+        shift = SHIFTS[len(team) % len(SHIFTS)]
+        worker = Worker(agent, Actor(agent.id, "agent", "agent"), shift)
+        self.workers[agent.id] = worker
+        for each in agent.teams:
+            self.teams[each].append(worker)
+        start, end = (f"{hour:02}:00" for hour in shift)
+        hours = SetShifts(
+            shifts=tuple(Shift(day=day, start=start, end=end) for day in DAYS), zone="UTC"
+        )
+        self.world.act(self.world.state_of(f"agent/{agent.id}"), hours, worker.actor, "web")
+        midnight = self.world.now - self.world.now % (DAY * SECOND)
+        self.world.at(midnight + shift[0] * HOUR * SECOND, self._arrive, worker)
+
+    def _arrive(self, worker: Worker) -> None:
+        """Comes to work, except at weekends and when ill or away, and plans for tomorrow."""
+        self.world.after(DAY, self._arrive, worker)
+        weekday = (self.world.now // SECOND - MONDAY) // DAY % 7
+        if weekday >= len(DAYS) or self.world.dice.chance(0.04):
+            return
+        worker.on = True
+        self._appear(worker, SetAvailability(availability="online"))
+        start, end = worker.shift
+        self.world.after((end - start) * HOUR, self._leave, worker)
+        if self.world.dice.chance(0.1):
+            self.world.after(self.world.dice.whole(2, 5) * HOUR, self._step_out, worker)
+        self.next(worker)
+
+    def _leave(self, worker: Worker) -> None:
+        worker.on = False
+        self._appear(worker, SetAvailability(availability="offline"))
+
+    def _step_out(self, worker: Worker) -> None:
+        """Away for training or at the doctor's; the rest of the day's work waits."""
+        if worker.on:
+            worker.on = False
+            why = self.world.dice.pick(("training", "at the dentist", "meeting of all"))
+            self._appear(worker, SetAvailability(availability="away", reason=why))
+
+    def _appear(self, worker: Worker, command: SetAvailability) -> None:
+        state = self.world.state_of(f"agent/{worker.id}")
+        self.world.act(state, command, worker.actor, "web")
+
+    def offer(self, case: Case) -> None:
+        """The ticket waits in its team's queue: most urgent first, then oldest."""
+        team = case.state.team
+        if team is None or case.over:
+            return
+        priorities = self.world.settings.priorities
+        rank = priorities.rank(case.state.priority) if priorities else 0
+        heappush(self.queues[team], (rank, next(self._arrivals), case))
+        for worker in self.teams[team]:
+            if worker.on and not worker.busy:
+                self.next(worker)
+                return
+
+    def hand_back(self, case: Case) -> None:
+        """The ticket wants its assignee again; without one it goes to the team's queue."""
+        worker = self.workers.get(case.state.assignee or "")
+        if worker is None:
+            self.offer(case)
+            return
+        worker.todo.append(case)
+        if worker.on and not worker.busy:
+            self.next(worker)
+
+    def next(self, worker: Worker) -> None:
+        """Sits down to what waits longest among their own, else to the first of a team's queue."""
+        if worker.busy or not worker.on:
+            return
+        while worker.todo:
+            case = worker.todo.popleft()
+            if not case.over and not case.busy and case.state.assignee == worker.id:
+                self.sit(worker, case)
+                return
+        for team in worker.agent.teams:
+            queue = self.queues[team]
+            while queue:
+                _, _, case = heappop(queue)
+                if self._is_free(case, team):
+                    self.sit(worker, case)
+                    return
+
+    def _is_free(self, case: Case, team: str) -> bool:
+        state = case.state
+        return state.active and not case.busy and state.team == team and state.assignee is None
+
+    def release(self, worker: Worker) -> None:
+        """The sitting is over; a short breath, then the next."""
+        worker.busy = False
+        if worker.on:
+            self.world.after(self.world.dice.whole(1, 4) * MINUTE, self.next, worker)
+
+    def at_work(self, team: str) -> list[Worker]:
+        return [worker for worker in self.teams[team] if worker.on]

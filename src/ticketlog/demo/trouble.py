@@ -1,0 +1,139 @@
+"""Storms: many tickets with one cause become a problem, and the problem a change."""
+
+from __future__ import annotations
+
+from ticketlog.demo.aftermath import Aftermath
+from ticketlog.demo.case import Case
+from ticketlog.demo.chores import said
+from ticketlog.demo.library import phrases
+from ticketlog.demo.reception import Reception
+from ticketlog.demo.staff import Staff
+from ticketlog.demo.world import DAY, HOUR, MINUTE, SECOND, World
+from ticketlog.domain.base import Actor
+from ticketlog.domain.ticket.assignment import Assign
+from ticketlog.domain.ticket.classification import Classify, SetDue, SetFields
+from ticketlog.domain.ticket.conversation import Note, Reply
+from ticketlog.domain.ticket.lifecycle import Hold, Solve
+from ticketlog.domain.ticket.relations import LinkTo
+
+STORMS = ("vpn", "wifi", "erp-posting", "mailbox", "intranet")
+ODDS = 0.03
+"""How likely a ticket about one of these is the first of a storm."""
+
+
+class Trouble:
+    def __init__(
+        self, world: World, staff: Staff, reception: Reception, aftermath: Aftermath
+    ) -> None:
+        self.world = world
+        self.dice = world.dice
+        self.staff = staff
+        self.reception = reception
+        self.aftermath = aftermath
+        self.quiet_until = world.now
+        """When the next storm may begin."""
+
+    def perhaps(self, case: Case) -> None:
+        """Now and then a ticket is the first of many."""
+        may = case.topic.id in STORMS and case.fate == "solved"
+        if may and self.world.now >= self.quiet_until and self.dice.chance(ODDS):
+            self.quiet_until = self.world.now + DAY * SECOND
+            self._storm(case)
+
+    def _storm(self, first: Case) -> None:
+        """Others meet the same within the hour; at some point a lead sees it."""
+        cases = [first]
+        for _ in range(self.dice.whole(3, 11)):
+            self.world.after(self.dice.skewed(2 * MINUTE, 90 * MINUTE), self._another, cases)
+        self.world.after(self.dice.whole(40, 120) * MINUTE, self._see, cases)
+
+    def _another(self, cases: list[Case]) -> None:
+        case = self.reception.like(cases[0])
+        if case is not None:
+            cases.append(case)
+
+    def _see(self, cases: list[Case]) -> None:
+        topic = cases[0].topic
+        lead = self.staff.leads[topic.team]
+        words = phrases()["problem"]
+        problem = self.reception.raised(
+            topic,
+            "problem",
+            cases[0].text(words["subjects"]),
+            cases[0].text(words["openings"]),
+            lead,
+            team=topic.team,
+            assignee=lead.id,
+            impact="company",
+            urgency="high",
+            site=cases[0].slots["site"],
+        )
+        if problem is None:
+            return
+        problem.slots["site"] = cases[0].slots["site"]
+        for case in cases:
+            self._gather(problem, case, lead)
+        hours = self.dice.skewed(1, 30)
+        self.world.after(hours * HOUR // 2, self._investigate, problem, lead)
+        self.world.after(hours * HOUR, self._remove, problem, cases, lead)
+
+    def _gather(self, problem: Case, case: Case, lead: Actor) -> None:
+        """An incident waits for its problem."""
+        if case.state.status_category == "closed":
+            return
+        case.do(LinkTo(kind="problem", target=problem.state.id), lead)
+        if not case.state.active or case.busy:
+            return
+        if case.state.team not in (None, case.topic.team):
+            case.do(Assign(team=case.topic.team), lead)
+        case.fate, case.questions, case.holds, case.sorted_out = "solved", 0, 0, True
+        if case.state.category is None:
+            case.do(Classify(category=case.topic.category, product=case.topic.product), lead)
+        case.do(
+            Reply(body=said(case, "outage"), macro="outage@1", message_id=case.next_message()),
+            lead,
+        )
+        case.do(Hold(reason=f"waits for problem {problem.state.id}"), lead)
+
+    def _investigate(self, problem: Case, lead: Actor) -> None:
+        problem.do(Note(body=problem.text(phrases()["problem"]["notes"])), lead)
+        problem.do(SetFields(fields={"root-cause": "defect"}), lead)
+
+    def _remove(self, problem: Case, cases: list[Case], lead: Actor) -> None:
+        """The cause is found: the incidents are answered, the problem is solved, a change asked."""
+        fix = problem.text(phrases()["problem"]["fixes"])
+        self._ask_for_change(problem, lead)
+        problem.do(Solve(code="fixed", resolution=fix), lead)
+        self.aftermath.solved(problem)
+        for case in cases:
+            if case.state.status_category == "on-hold":
+                case.do(
+                    Reply(
+                        body=said(case, "restored"),
+                        macro="restored@1",
+                        status=case.status("solved"),
+                        resolution_code="fixed",
+                        message_id=case.next_message(),
+                    ),
+                    lead,
+                )
+                self.aftermath.solved(case)
+
+    def _ask_for_change(self, problem: Case, lead: Actor) -> None:
+        words = phrases()["change"]
+        change = self.reception.raised(
+            problem.topic,
+            "change",
+            problem.text(words["subjects"]),
+            problem.text(words["openings"]),
+            lead,
+            impact="team",
+            urgency="low",
+        )
+        if change is None:
+            return
+        problem.do(LinkTo(kind="change", target=change.state.id), lead)
+        due = self.world.now + 7 * DAY * SECOND
+        change.do(SetDue(due_at=due), lead)
+        change.do(Assign(team=problem.topic.team), lead)
+        self.staff.offer(change)

@@ -1,0 +1,278 @@
+"""What an agent does in one sitting: takes a ticket, works on it, and passes it one step on."""
+
+from __future__ import annotations
+
+from ticketlog.demo import chores
+from ticketlog.demo.aftermath import Aftermath
+from ticketlog.demo.case import Case
+from ticketlog.demo.chores import said
+from ticketlog.demo.files import attach
+from ticketlog.demo.library import topics
+from ticketlog.demo.reception import Reception
+from ticketlog.demo.requesters import Requesters
+from ticketlog.demo.staff import Staff, Worker
+from ticketlog.demo.world import DAY, HOUR, MINUTE, SECOND, World
+from ticketlog.domain.base import Actor
+from ticketlog.domain.ticket.assignment import (
+    Assign,
+    Claim,
+    Escalate,
+    StartWork,
+    StopWork,
+    Unassign,
+)
+from ticketlog.domain.ticket.conversation import Reply
+from ticketlog.domain.ticket.lifecycle import Hold, MarkSpam, Restore, SetStatus, Solve
+from ticketlog.domain.ticket.relations import LinkTo, Unlink
+
+SILENCE = Actor("solve-after-silence", "rule", "rule")
+WAKER = Actor("hold-is-over", "rule", "rule")
+VENDOR = "waiting-for-vendor"
+"""The desk's own status for what lies with a supplier."""
+
+
+class Work:
+    def __init__(
+        self,
+        world: World,
+        staff: Staff,
+        reception: Reception,
+        requesters: Requesters,
+        aftermath: Aftermath,
+    ) -> None:
+        self.world = world
+        self.dice = world.dice
+        self.staff = staff
+        self.reception = reception
+        self.requesters = requesters
+        self.aftermath = aftermath
+
+    def sit(self, worker: Worker, case: Case) -> None:
+        """Takes the ticket, and gets up again after some minutes."""
+        worker.busy = case.busy = True
+        if case.state.assignee != worker.id:
+            case.do(Claim(), worker.actor)
+        case.slots["agent"] = worker.first
+        if self.dice.chance(0.4):
+            case.do(StartWork(), worker.actor)
+        low, high = case.topic.minutes
+        minutes = self.dice.skewed(low, high * 2)
+        if case.topic.skill not in worker.agent.skills:
+            minutes += minutes // 2
+        self.world.after(minutes * MINUTE, self.rise, worker, case)
+
+    def rise(self, worker: Worker, case: Case) -> None:
+        """The end of a sitting: one step on."""
+        case.busy = False
+        if worker.id in case.state.working:
+            seconds = self.dice.whole(3, 30) * MINUTE if self.dice.chance(0.1) else None
+            case.do(StopWork(seconds=seconds), worker.actor)
+        if case.state.active and case.state.assignee == worker.id:
+            self._step(worker, case)
+        self.staff.release(worker)
+
+    def _step(self, worker: Worker, case: Case) -> None:
+        dice = self.dice
+        if case.fate == "spam":
+            self._spam(worker, case)
+            return
+        if not case.sorted_out:
+            chores.sort_out(worker, case)
+        if case.misrouted:
+            self._hand_over(worker, case)
+            return
+        self._chores(worker, case)
+        if case.fate == "duplicate" and self._duplicate(worker, case):
+            return
+        if case.topic.id == "new-starter" and not case.split and dice.chance(0.4):
+            self._split(worker, case)
+        else:
+            self._advance(worker, case)
+
+    def _advance(self, worker: Worker, case: Case) -> None:
+        """What the plan of the case says is next."""
+        if case.thanked:
+            self._solve(worker, case)
+        elif case.questions > 0 and case.requester is not None:
+            self._ask(worker, case)
+        elif case.escalates:
+            self._escalate(worker, case)
+        elif case.holds > 0:
+            self._hold(worker, case)
+        elif self.dice.chance(0.02):
+            case.do(Unassign(), worker.actor)
+            self.staff.offer(case)
+        else:
+            self._solve(worker, case)
+
+    def _chores(self, worker: Worker, case: Case) -> None:
+        dice = self.dice
+        chores.right_the_caller(worker, case)
+        chores.look_again(worker, case)
+        if dice.chance(0.25):
+            chores.fill_in(worker, case)
+        if dice.chance(0.3):
+            chores.note(worker, case, self.staff)
+        if dice.chance(0.06):
+            chores.copy(worker, case)
+
+    def _spam(self, worker: Worker, case: Case) -> None:
+        case.do(MarkSpam(reason="advertising"), worker.actor)
+        if self.dice.chance(0.15):
+            self.world.after(self.dice.whole(HOUR, 8 * HOUR), self._restore, case)
+
+    def _restore(self, case: Case) -> None:
+        """A lead goes through the spam, and finds one that isn't."""
+        lead = self.staff.leads.get(case.state.team or "")
+        if lead is not None:
+            case.fate = "solved"
+            case.do(Restore(reason="a real question in odd words"), lead)
+            self.staff.hand_back(case)
+
+    def _hand_over(self, worker: Worker, case: Case) -> None:
+        """It landed with the wrong team."""
+        case.misrouted = False
+        chores.note(worker, case, self.staff)
+        reason = f"belongs to {case.topic.team}"
+        case.do(Assign(team=case.topic.team), worker.actor, reason=reason)
+        self.staff.offer(case)
+
+    def _duplicate(self, worker: Worker, case: Case) -> bool:
+        twin = case.twin
+        case.fate = "solved"
+        if twin is None:
+            return False
+        case.do(LinkTo(kind="duplicate-of", target=twin.state.id), worker.actor)
+        if self.dice.chance(0.15):
+            case.do(Unlink(kind="duplicate-of", target=twin.state.id), worker.actor)
+            return False
+        case.do(
+            Reply(
+                body=said(case, "duplicate"),
+                template="duplicate@1",
+                status=case.status("solved"),
+                resolution_code="duplicate",
+                message_id=case.next_message(),
+            ),
+            worker.actor,
+        )
+        self.aftermath.solved(case)
+        return True
+
+    def _split(self, worker: Worker, case: Case) -> None:
+        """A part of it is another team's: a task that the ticket waits for."""
+        case.split = True
+        colleague = case.slots["colleague"]
+        task = self.reception.raised(
+            topics()["workplace"],
+            "task",
+            f"Laptop and dock for {colleague}",
+            f"Please prepare the workplace of {colleague} at {case.slots['site']}.",
+            worker.actor,
+            team="hardware",
+        )
+        if task is None:
+            self._solve(worker, case)
+            return
+        for kind in ("parent", "blocks"):
+            task.do(LinkTo(kind=kind, target=case.state.id), worker.actor)
+        self.staff.offer(task)
+        case.do(Hold(reason="waits for the workplace"), worker.actor)
+        task.solved.append(lambda: self.resume(case))
+
+    def _ask(self, worker: Worker, case: Case) -> None:
+        case.questions -= 1
+        earlier = case.message
+        case.do(
+            Reply(
+                body=case.text(case.topic.questions),
+                status=case.status("pending"),
+                message_id=case.next_message(),
+                in_reply_to=earlier,
+                macro="ask-back@2" if self.dice.chance(0.2) else None,
+            ),
+            worker.actor,
+        )
+        if case.fate == "silent":
+            self.world.after(5 * DAY, self._give_up, case)
+        elif case.fate == "withdrawn":
+            self.world.after(self.dice.skewed(5 * MINUTE, DAY), self.requesters.withdraw, case)
+        else:
+            wait = self.dice.skewed(5 * MINUTE, 3 * DAY)
+            self.world.after(wait, self.requesters.answer, case)
+
+    def _give_up(self, case: Case) -> None:
+        """Nobody answered for five days: a rule solves it."""
+        if case.state.status_category != "pending":
+            return
+        case.do(
+            Reply(
+                body=said(case, "silence"),
+                automated=True,
+                template="silence@1",
+                status=case.status("solved"),
+                resolution_code="no-answer",
+                message_id=case.next_message(),
+            ),
+            SILENCE,
+            "rule",
+            source="automation/solve-after-silence",
+        )
+        self.aftermath.solved(case)
+
+    def _escalate(self, worker: Worker, case: Case) -> None:
+        """It goes up a tier, to somebody who knows more."""
+        case.escalates = False
+        tier = case.state.tier_level + 1
+        reason = self.dice.pick(("needs rights that we lack", "beyond first line", "vip waits"))
+        case.do(Escalate(tier=tier, reason=reason), worker.actor)
+        able = [
+            other
+            for other in self.staff.teams[case.state.team or case.topic.team]
+            if other is not worker and case.topic.skill in other.agent.skills
+        ]
+        if able:
+            case.do(Assign(assignee=self.dice.pick(able).id), worker.actor)
+        self.staff.hand_back(case)
+
+    def _hold(self, worker: Worker, case: Case) -> None:
+        case.holds -= 1
+        if case.requester is not None and self.dice.chance(0.6):
+            body = said(case, "patience")
+            case.do(Reply(body=body, message_id=case.next_message()), worker.actor)
+        reason = self.dice.pick(case.topic.holds)
+        seconds = self.dice.skewed(4 * HOUR, 9 * DAY)
+        status = VENDOR if "vendor" in reason or "provider" in reason else None
+        until = self.world.now + seconds * SECOND
+        case.do(Hold(reason=reason, until=until, status=status), worker.actor)
+        self.world.after(seconds, self.resume, case)
+
+    def resume(self, case: Case) -> None:
+        """What it waited for is there."""
+        if case.state.status_category == "on-hold":
+            source = "automation/hold-is-over"
+            case.do(SetStatus(status=case.status("open")), WAKER, "rule", source=source)
+            self.staff.hand_back(case)
+
+    def _solve(self, worker: Worker, case: Case) -> None:
+        dice, topic = self.dice, case.topic
+        code = dice.pick(topic.codes)
+        if case.requester is None or dice.chance(0.25):
+            case.do(Solve(code=code, resolution=case.text(topic.fixes)), worker.actor)
+        else:
+            known = dice.random()
+            case.do(
+                Reply(
+                    body=case.text(topic.fixes),
+                    status=case.status("solved"),
+                    resolution_code=code,
+                    message_id=case.next_message(),
+                    in_reply_to=case.message,
+                    macro="solved@5" if known < 0.2 else None,
+                    article=f"{topic.id}@{case.slots['number']}" if known > 0.8 else None,
+                ),
+                worker.actor,
+            )
+            if dice.chance(0.05):
+                attach(case, worker.actor, "web")
+        self.aftermath.solved(case)

@@ -1,0 +1,169 @@
+"""The simulated world: a virtual clock, an agenda, the states, and real commands that move them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from heapq import heappop, heappush
+from itertools import count
+from typing import Any, NamedTuple, Protocol
+from weakref import WeakValueDictionary
+
+from ticketlog.demo.dice import Dice
+from ticketlog.domain.aggregates import AGGREGATES, Aggregate, aggregate_of, informed
+from ticketlog.domain.base import (
+    Actor,
+    Command,
+    Context,
+    Event,
+    Meta,
+    Recorded,
+    Refused,
+    stream_key,
+)
+from ticketlog.domain.settings import Settings
+
+SECOND = 1_000_000
+MINUTE = 60
+HOUR = 3600
+DAY = 86_400
+WEEK = 7 * DAY
+MONDAY = 4 * DAY
+"""1970-01-05, in seconds: the first Monday."""
+
+Action = Callable[..., None]
+
+
+class HasState(Protocol):
+    state: Any
+
+
+class Step(NamedTuple):
+    """A command that was carried out, with what it decided. `at` in microseconds since 1970."""
+
+    stream: str
+    command: Command
+    actor: Actor
+    channel: str
+    at: int
+    id: str
+    expects: int
+    events: tuple[Event, ...]
+    source: str | None = None
+    reason: str | None = None
+    cause: str | None = None
+    reads: Mapping[str, int] | None = None
+
+
+class Mistake(Exception):
+    """The simulation asked for something that the rules refuse: a fault of the simulation."""
+
+
+class World:
+    def __init__(self, settings: Settings, seed: int, tickets: int, start: int) -> None:
+        self.settings = settings
+        self.dice = Dice(seed)
+        self.now = start
+        self.tickets = tickets
+        self.created = 0
+        self._steps: list[Step] = []
+        self.states: dict[str, Any] = {}
+        """Persons, organisations and agents by stream; a ticket's state is in its case."""
+        self.cases: WeakValueDictionary[str, HasState] = WeakValueDictionary()
+        """The cases that something may still happen to, by their tickets' stream."""
+        self.loads: Counter[str] = Counter()
+        """How many unsolved tickets each agent has."""
+        self._key = stream_key(f"demo\0{seed}\0{tickets}\0{start}")
+        self._commands = count(1)
+        self._agenda: list[tuple[int, int, Action, tuple[Any, ...]]] = []
+        self._turns = count()
+
+    def at(self, moment: int, action: Action, *arguments: Any) -> None:
+        heappush(self._agenda, (moment, next(self._turns), action, arguments))
+
+    def after(self, seconds: int, action: Action, *arguments: Any) -> None:
+        self.at(self.now + seconds * SECOND, action, *arguments)
+
+    def advance(self, end: int | None) -> bool:
+        """Does what is next on the agenda; False where nothing is left until `end`."""
+        if not self._agenda or (end is not None and self._agenda[0][0] > end):
+            return False
+        self.now, _, action, arguments = heappop(self._agenda)
+        action(*arguments)
+        return True
+
+    def taken(self) -> list[Step]:
+        """The steps since the last call."""
+        steps, self._steps = self._steps, []
+        return steps
+
+    @property
+    def full(self) -> bool:
+        """All the tickets that were asked for have been opened."""
+        return self.created >= self.tickets
+
+    def begin(self, command: Command, actor: Actor, channel: str, **how: Any) -> Any:
+        """Carries out a command that opens a stream under a derived id; its new state."""
+        id = self._next_id()
+        aggregate = aggregate_of(type(command))
+        state = aggregate.initial(stream_key(id))
+        return self._carry_out(aggregate, state, command, actor, channel, id, how)
+
+    def act(self, state: Any, command: Command, actor: Actor, channel: str, **how: Any) -> Any:
+        """The state after a command. Raises Mistake where it is refused."""
+        aggregate = aggregate_of(type(command))
+        return self._carry_out(aggregate, state, command, actor, channel, self._next_id(), how)
+
+    def state_of(self, stream: str) -> Any:
+        """The state of a stream, which may not exist yet."""
+        case = self.cases.get(stream)
+        if case is not None:
+            return case.state
+        known = self.states.get(stream)
+        if known is None:
+            kind, _, id = stream.partition("/")
+            known = AGGREGATES[kind].initial(id)
+        return known
+
+    def _next_id(self) -> str:
+        return f"{self._key}-{next(self._commands)}"
+
+    def _carry_out(
+        self,
+        aggregate: Aggregate,
+        state: Any,
+        command: Command,
+        actor: Actor,
+        channel: str,
+        id: str,
+        how: dict[str, Any],
+    ) -> Any:
+        stream = f"{aggregate.kind}/{state.id}"
+        context = Context(
+            settings=self.settings,
+            now=self.now,
+            actor=actor,
+            stream=stream,
+            channel=channel,
+            command_id=id,
+        )
+        context = informed(aggregate, command, state, context, self.state_of)
+        try:
+            events = tuple(aggregate.decide(command, state, context))
+        except Refused as no:
+            raise Mistake(f"{command.NAME} on {stream} by {actor.id}: {no}") from no
+        if not events:
+            return state
+        expects = state.version + 1
+        reads = {other: party.version for other, party in context.others.items()} or None
+        self._steps.append(
+            Step(stream, command, actor, channel, self.now, id, expects, events, reads=reads, **how)
+        )
+        meta = Meta(id, self.now, self.now, actor, channel, settings=self.settings.position)
+        state = aggregate.fold(
+            state,
+            [Recorded(stream, expects + i, event, meta, i) for i, event in enumerate(events)],
+        )
+        if aggregate.kind != "ticket":
+            self.states[stream] = state
+        return state
