@@ -55,6 +55,7 @@ _ARROWS: tuple[tuple[str, str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("*", "open", ("*",), ()),
     ("*", "pending", ("*",), ()),
     ("*", "on-hold", ("*",), ()),
+    ("*", "waiting-for-parts", ("*",), ()),
     ("*", "solved", ("agent", "supervisor", "admin", "rule"), ()),
     ("solved", "closed", _CLOSERS, ()),
     *(

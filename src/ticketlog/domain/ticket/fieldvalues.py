@@ -43,7 +43,7 @@ def sorted_out(values: Mapping[str, FieldValue], context: Context) -> Sorted:
 
 def changed(values: Mapping[str, FieldValue], ticket: Ticket, context: Context) -> list[Event]:
     """The event of the values that differ from the ticket's."""
-    new = {name: value for name, value in values.items() if value != ticket.fields.get(name)}
+    new = {n: value for n, value in values.items() if not _same(value, ticket.fields.get(n))}
     if not new:
         return []
     after = sorted_out(new, context)
@@ -57,6 +57,11 @@ def changed(values: Mapping[str, FieldValue], ticket: Ticket, context: Context) 
             personal_new=after.personal or None,
         )
     ]
+
+
+def _same(one: FieldValue, other: FieldValue) -> bool:
+    # To Python True is 1, to a reader of reports it isn't.
+    return one == other and type(one) is type(other)
 
 
 def fields_changed(

@@ -177,6 +177,8 @@ def _solved(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     assert isinstance(event, Solved)
     return _moved(ticket, event) | {
         "solved_at": recorded.meta.occurred_at,
+        "closed_at": None,
+        "cancelled": False,
         "solves": ticket.solves + 1,
         "resolution_code": event.code,
         "verified_by": None,
@@ -197,7 +199,8 @@ def _reopened(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
 
 def _closed(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     assert isinstance(recorded.event, StatusEvent)
-    return _moved(ticket, recorded.event) | {"closed_at": recorded.meta.occurred_at}
+    closed = {"closed_at": recorded.meta.occurred_at, "cancelled": False}
+    return _moved(ticket, recorded.event) | closed
 
 
 def _cancelled(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:

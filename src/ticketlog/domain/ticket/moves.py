@@ -108,7 +108,7 @@ def moved(
     }
     if becomes == "closed" and cancelled:
         return [Cancelled(**how, reason=say.reason)]
-    if becomes == "closed" and was != "closed":
+    if becomes == "closed" and (was != "closed" or ticket.cancelled):
         return [TicketClosed(**how)]
     if becomes == "solved" and was != "solved":
         return [_solved(ticket, how, say)]
@@ -239,7 +239,9 @@ def _no_arrow(
     allowed = [
         status.id
         for status in workflow.statuses
-        if (arrow := arrow_to(workflow, ticket, status)) and may_take(arrow, ticket, status, roles)
+        if status.id != ticket.status
+        and (arrow := arrow_to(workflow, ticket, status))
+        and may_take(arrow, ticket, status, roles)
     ]
     return IllegalTransition(
         f"ticket {ticket.id} is {ticket.status} and can't become {target.id}; "

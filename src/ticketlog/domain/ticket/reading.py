@@ -35,14 +35,19 @@ def _named(command: Command) -> Iterator[str]:
             yield from (f"person/{id}" for id in dict.fromkeys(persons) if id)
             if command.organisation:
                 yield f"organisation/{command.organisation}"
-            if command.follow_up_of:
-                yield ticket_stream(command.follow_up_of)
+            yield from _ticket(command.follow_up_of)
         case SetRequester(requester=id) | AddCc(person=id) | Reply(author=str(id)):
             yield f"person/{id}"
         case SetOrganisation(organisation=str(id)):
             yield f"organisation/{id}"
         case LinkTo(target=target):
-            yield ticket_stream(target)
+            yield from _ticket(target)
+
+
+def _ticket(id: str | None) -> Iterator[str]:
+    """Nothing for what is no ticket: the decision says so."""
+    if id is not None and ticket_stream(id).startswith("ticket/"):
+        yield ticket_stream(id)
 
 
 def _creates_for_actor(command: Command, context: Context) -> bool:
