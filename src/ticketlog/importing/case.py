@@ -8,13 +8,13 @@ from hashlib import blake2b
 from ticketlog.domain import catalogue, ticket
 from ticketlog.domain.base import stream_key
 from ticketlog.domain.ticket.state import Ticket
-from ticketlog.errors import Unreadable
+from ticketlog.errors import Damaged
 from ticketlog.log.commit import parse, read
 from ticketlog.log.port import Log, Record
 
 
 class Case:
-    """`known` are the ids of the commits that its stream has."""
+    """`known`: of the commits that its stream has, the command's digest by id."""
 
     __slots__ = ("_records", "_seen", "_ticket", "key", "known", "stream")
 
@@ -30,7 +30,7 @@ class Case:
         """Forgets what it holds and takes what the log has."""
         self._ticket: Ticket | None = None
         self._records: list[Record] = log.stream(self.stream)
-        self.known = frozenset(_id(record) for record in self._records)
+        self.known = dict(map(_command, self._records))
 
     @property
     def ticket(self) -> Ticket:
@@ -45,11 +45,12 @@ class Case:
         self._ticket = value
 
     def _folded(self) -> Ticket:
-        state = ticket.initial(self.key)
-        for record in self._records:
-            for each in read(record.data, record.partition, record.offset, catalogue.find):
-                state = ticket.evolve(state, each)
-        return state
+        history = (
+            each
+            for record in self._records
+            for each in read(record.data, record.partition, record.offset, catalogue.find)
+        )
+        return ticket.fold(ticket.initial(self.key), history)
 
     def ordinal(self, key: bytes) -> int:
         """How many equal rows the file had before this one."""
@@ -75,8 +76,8 @@ def command_id(key: bytes, ordinal: int) -> str:
     return key.hex()
 
 
-def _id(record: Record) -> str:
+def _command(record: Record) -> tuple[str, str]:
     envelope = parse(record.data)
     if envelope is None:
-        raise Unreadable(f"the record at {record.partition}:{record.offset} is no commit")
-    return str(envelope["id"])
+        raise Damaged(f"the record at {record.partition}:{record.offset} is no commit")
+    return envelope["id"], envelope["command"]["digest"]

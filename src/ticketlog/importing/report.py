@@ -37,6 +37,9 @@ class Findings:
 class ImportReport:
     """`rows` were read and understood: `commits` of them are new, `known` were there already.
 
+    `remapped` of the known ones would be recorded otherwise today, as the mapping has changed
+    since; what is recorded stays as it is.
+
     `equal` rows say the same as an earlier one of their case, time included; all are kept.
     `skewed` rows are older than what their ticket's history held when they came.
     `problems` by kind, `broke` by rule of the workflow that imported facts have broken.
@@ -47,6 +50,7 @@ class ImportReport:
     rows: int = 0
     commits: int = 0
     known: int = 0
+    remapped: int = 0
     events: int = 0
     tickets: int = 0
     tickets_new: int = 0
@@ -79,6 +83,7 @@ class ImportReport:
             "rows": self.rows,
             "commits": self.commits,
             "known": self.known,
+            "remapped": self.remapped,
             "events": self.events,
             "tickets": {
                 "total": self.tickets,

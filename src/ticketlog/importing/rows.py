@@ -30,12 +30,14 @@ class Raw(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A row to record. `key` is the same for equal rows of a case, whatever the mapping says."""
+    """A row to record. `key` is the same for equal rows of a case, whatever the mapping says;
+    `digest` is that of the command, which follows from the mapping, but for the row's number."""
 
     line: int
     at: int
     key: bytes
     command: RecordActivity
+    digest: str
 
 
 Found = Iterator[Raw | Problem]

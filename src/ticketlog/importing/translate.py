@@ -4,17 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
 from ticketlog.domain.ticket.activity import RecordActivity
 from ticketlog.importing.cells import NO_VALUE, NOTHING, Arguments, Cell, Says, Words, flag
-from ticketlog.importing.mapping import Comment, Mapping
+from ticketlog.importing.mapping import Column, Comment, Mapping
 from ticketlog.importing.rows import Problem, Raw, Row
 from ticketlog.importing.times import instants
+from ticketlog.log.commit import digest
 
 _TARGETS = {"agent": "assignee"}
 _NEVER_EMPTY = frozenset({"activity", "actor", "priority", "subject", "type"})
+
+
+class _Target(NamedTuple):
+    """Where a value goes, and the parts of its cell that are at work for each row."""
+
+    id: str
+    pick: Callable[[Sequence[str]], Any]
+    known: dict[Any, Any]
+    cell: Cell
+
+
+def _target(id: str, column: Column, names: Sequence[str]) -> _Target:
+    cell = Cell(column, names)
+    return _Target(id, cell.pick, cell.known, cell)
 
 
 class Translator:
@@ -26,11 +42,11 @@ class Translator:
         self._state = mapping.rows == "state"
         self._case = Cell(mapping.columns.case, names)
         self._targets = [
-            (_TARGETS.get(field, field), Cell(column, names))
+            _target(_TARGETS.get(field, field), column, names)
             for field, column in mapping.columns
             if column is not None and field != "case"
         ]
-        self._fields = [(id, Cell(column, names)) for id, column in mapping.fields.items()]
+        self._fields = [_target(id, column, names) for id, column in mapping.fields.items()]
         self._words = Words(mapping.status, names) if mapping.status else None
         self._status_column = mapping.status.column if mapping.status else None
         self._comment = _comment(mapping.comment, names) if mapping.comment else None
@@ -58,7 +74,9 @@ class Translator:
         yield from wrong
         if command is not None:
             seed = b"%b%b\0%b" % (self._seed, case.encode(), raw.content)
-            yield Row(raw.line, at, blake2b(seed, digest_size=16).digest(), command)
+            key = blake2b(seed, digest_size=16).digest()
+            del arguments["row"]
+            yield Row(raw.line, at, key, command, digest(command.NAME, arguments))
 
     def _arguments(self, raw: Raw, case: str, wrong: list[Problem]) -> Arguments:
         said: Arguments = {"source": self._source, "case": case, "row": raw.number}
@@ -76,8 +94,11 @@ class Translator:
     def _read_targets(self, raw: Raw, said: Arguments, wrong: list[Problem]) -> dict[str, None]:
         """Fills in the values; gives the targets that have none now."""
         cleared: dict[str, None] = {}
-        for target, cell in self._targets:
-            value = cell.read(raw.cells)
+        cells = raw.cells
+        for target, pick, known, cell in self._targets:
+            value = known.get(pick(cells))
+            if value is None:
+                value = cell.learn(cells)
             if value.__class__ is str:
                 said[target] = value
             elif value is NO_VALUE:
@@ -107,8 +128,11 @@ class Translator:
 
     def _read_fields(self, raw: Raw, wrong: list[Problem]) -> Arguments:
         found: Arguments = {}
-        for id, cell in self._fields:
-            value = cell.read(raw.cells)
+        cells = raw.cells
+        for id, pick, known, cell in self._fields:
+            value = known.get(pick(cells))
+            if value is None:
+                value = cell.learn(cells)
             if value.__class__ is not Says:
                 found[id] = value
             elif value is NO_VALUE:
@@ -135,8 +159,8 @@ class Translator:
                     return None
 
     def _column_of(self, target: object, id: object = None) -> str | None:
-        cells = {"case": self._case, **dict(self._targets)}
-        cells.update({f"fields.{id}": cell for id, cell in self._fields})
+        cells = {"case": self._case} | {each.id: each.cell for each in self._targets}
+        cells |= {f"fields.{each.id}": each.cell for each in self._fields}
         cell = cells.get(f"fields.{id}" if target == "fields" else str(target))
         if cell is None:
             return self._comment_column if target == "comment" else self._status_column
