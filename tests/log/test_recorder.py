@@ -47,7 +47,7 @@ class WithLog(TestCase):
 
     def setUp(self) -> None:
         self.folder = Path(tempfile.mkdtemp())
-        self.addCleanup(shutil.rmtree, self.folder)
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
         self.log = EmbeddedLog.create(self.folder / "log.db", name="t", desk="d", partitions=1)
         self.addCleanup(self.log.close)
 

@@ -11,11 +11,13 @@ itself would go on after a failed fsync and might acknowledge what is not on dis
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pysqlite3.dbapi2 as sqlite
@@ -75,40 +77,33 @@ class EmbeddedLog(Index):
     def create(
         cls, path: Path, *, name: str, desk: str, partitions: int = DEFAULT_PARTITIONS
     ) -> EmbeddedLog:
-        """A new log with a genesis record in each partition. Raises Usage where one exists."""
+        """A new log with a genesis record in each partition; it appears whole or not at all.
+        Raises Usage where one exists, Unreachable."""
+        exists = f"{path} exists already: open it, or choose another folder"
         if path.exists():
-            raise Usage(f"{path} exists already: open it, or choose another folder")
-        connection = index.connect(path)
-        now = time.time_ns() // 1000
+            raise Usage(exists)
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute(index.ABOUT)
-            about = {"name": name, "desk": desk, "partitions": partitions, "format": FORMAT}
-            connection.executemany("INSERT INTO about VALUES (?, ?)", about.items())
-            for statement in index.CACHES.split(";"):
-                connection.execute(statement)
-            for p in range(partitions):
-                connection.execute(index.RECORDS.format(partition=p))
-                first = genesis(desk, name, p, partitions, now)
-                connection.execute(
-                    f"INSERT INTO record_{p} VALUES (0, ?, ?, ?, 0)", (first, Verdict.GENESIS, now)
-                )
-            connection.execute("COMMIT")
+            with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as folder:
+                made = Path(folder) / path.name
+                _make(made, {"name": name, "desk": desk, "partitions": partitions})
+                os.link(made, path)
+        except FileExistsError:
+            raise Usage(exists) from None
+        except OSError as error:
+            raise Unreachable(f"{path} can't be made: {error.strerror}") from error
         except sqlite.Error as error:
             raise index.translated(error, path) from error
-        finally:
-            connection.close()
-        return cls(path, name, desk, partitions)
+        return cls.open(path)
 
     @classmethod
     def open(cls, path: Path) -> EmbeddedLog:
-        """Opens an existing log; what the WAL holds is made durable first."""
+        """Opens an existing log; what the WAL holds is made durable first. Where that can't be
+        done, on a full disk, the log can be read and accepts nothing."""
         if not path.exists():
             raise Unreachable(f"there is no log at {path}: make a desk with `ticketlog init`")
         connection = index.connect(path)
         try:
             about = dict(connection.execute("SELECT key, value FROM about").fetchall())
-            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
             tables = {
                 name for (name,) in connection.execute("SELECT name FROM sqlite_schema").fetchall()
             }
@@ -119,9 +114,29 @@ class EmbeddedLog(Index):
         finally:
             connection.close()
         log = cls(path, about["name"], about["desk"], int(about["partitions"]))
+        log._settle()
         if "entry" not in tables:
             log.reindex()
         return log
+
+    def _settle(self) -> None:
+        """What a writer left in the WAL when it failed may be readable and not on the disk."""
+        try:
+            self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        except sqlite.Error as error:
+            failure = index.translated(error, self.path)
+            if isinstance(failure, Damaged):
+                raise failure from error
+            self._broken = f"{error}; make room or mend the disk, then open the desk again"
+
+    def find(self, stream: str, id: str) -> Placed | None:
+        """Says nothing, as `append` doesn't, while what can be read may not be on the disk."""
+        if self._broken:
+            raise self._refused()
+        return super().find(stream, id)
+
+    def _refused(self) -> Unreachable:
+        return Unreachable(f"{self.path} accepts nothing: {self._broken}")
 
     def append(self, commit: Commit) -> Placed:
         job = _Job(commit, self.partitions)
@@ -209,7 +224,7 @@ class EmbeddedLog(Index):
     def _write(self, jobs: list[_Job]) -> None:
         """Decides and writes a batch in one transaction; every job has an outcome afterwards."""
         if self._broken:
-            self._fail(jobs, Unreachable(f"{self.path} accepts nothing: {self._broken}"))
+            self._fail(jobs, self._refused())
             return
         try:
             self._writer.execute("BEGIN IMMEDIATE")
@@ -313,6 +328,28 @@ class EmbeddedLog(Index):
         if row is None:
             self._begun[stream] = set()
         return head
+
+
+def _make(path: Path, about: dict[str, Any]) -> None:
+    connection = index.connect(path)
+    now = time.time_ns() // 1000
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(index.ABOUT)
+        connection.executemany(
+            "INSERT INTO about VALUES (?, ?)", {**about, "format": FORMAT}.items()
+        )
+        for statement in index.CACHES.split(";"):
+            connection.execute(statement)
+        for p in range(about["partitions"]):
+            connection.execute(index.RECORDS.format(partition=p))
+            first = genesis(about["desk"], about["name"], p, about["partitions"], now)
+            connection.execute(
+                f"INSERT INTO record_{p} VALUES (0, ?, ?, ?, 0)", (first, Verdict.GENESIS, now)
+            )
+        connection.execute("COMMIT")
+    finally:
+        connection.close()
 
 
 def _wake(job: _Job) -> None:

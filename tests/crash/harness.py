@@ -1,0 +1,80 @@
+"""Runs a victim, kills it at a random moment, and looks at what it left."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pysqlite3.dbapi2 as sqlite
+
+from tests.crash.victims import Acked
+from tests.log.peers import PROCESSES
+from ticketlog.log.commit import Verdict
+from ticketlog.log.port import Log
+from ticketlog.log.replay import problems
+
+PROCESSES.set_forkserver_preload(["ticketlog.log.embedded", "tests.crash.victims"])
+
+
+def run_until_killed(
+    victim: Callable[..., None], *arguments: Any, dice: random.Random
+) -> list[Any]:
+    """Kills the victim after a random number of reports and a random while; all that it said."""
+    line, theirs = PROCESSES.Pipe(duplex=False)
+    process = PROCESSES.Process(target=victim, args=(*arguments, theirs))
+    process.start()
+    theirs.close()
+    reports = []
+    try:
+        for _ in range(dice.choice([0, 1, 5, 20, 50])):
+            reports.append(line.recv())
+        time.sleep(dice.random() * dice.choice([0.001, 0.01, 0.05]))
+    except EOFError:
+        pass
+    process.kill()
+    process.join()
+    reports += rest(line)
+    process.close()
+    return reports
+
+
+def rest(line: Connection) -> list[Any]:
+    """What was still in the pipe; the last report may be cut off."""
+    reports = []
+    try:
+        while True:
+            reports.append(line.recv())
+    except (EOFError, OSError):
+        line.close()
+    return reports
+
+
+def check_log(log: Log, acked: list[Acked]) -> None:
+    """Every acknowledged commit is there exactly once, and nothing is half there."""
+    assert list(problems(log)) == []
+    versions: Counter[str] = Counter()
+    found: dict[tuple[str, str], tuple[int, int, int]] = {}
+    for partition in range(log.partitions):
+        for record in log.records(partition, 1, 1_000_000):
+            assert record.verdict is Verdict.ACCEPTED
+            envelope = orjson.loads(record.data)
+            stream, id = envelope["stream"], envelope["id"]
+            assert (stream, id) not in found
+            assert envelope["expects"] == versions[stream]
+            found[stream, id] = (partition, record.offset, envelope["expects"])
+            versions[stream] += len(envelope["events"])
+    for report in acked:
+        assert found[report.stream, report.id] == report.placed[:3]
+
+
+def check_file(path: Path) -> None:
+    """SQLite's own check of a database file."""
+    connection = sqlite.connect(str(path))
+    assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    connection.close()

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.crash.harness import check_file, check_log, run_until_killed
+from tests.crash.victims import STREAMS, Acked, append
+from tests.log.commits import a_commit
+from ticketlog.log.embedded import EmbeddedLog
+
+
+@pytest.mark.parametrize(
+    ("cycles", "logs"), [(20, 2), pytest.param(40, 10, marks=pytest.mark.soak)]
+)
+def test_what_was_acknowledged_survives_kill_9(tmp_path: Path, cycles: int, logs: int) -> None:
+    dice = random.Random(f"{cycles}")
+    for number in range(logs):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        EmbeddedLog.create(folder / "log.db", name="t", desk="d", partitions=3).close()
+        acked: list[Acked] = []
+        for cycle in range(cycles):
+            acked += run_until_killed(append, folder, f"run{cycle}", dice=dice)
+            log = EmbeddedLog.open(folder / "log.db")
+            check_log(log, acked)
+            for stream in STREAMS:
+                log.append(a_commit(stream, log.head(stream).version))
+            log.close()
+            check_file(folder / "log.db")
+        assert acked
