@@ -24,7 +24,7 @@ check: .venv/ready ## style, types, import directions, generated pages
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(PY) -m pytest tests/test_layout.py
-	@$(PY) -m replay.docs --check
+	@$(PY) -m ticketlog.docs --check
 
 soak: .venv/ready ## the full figures: 500 crashes and more, in minutes
 	@$(PY) -m pytest --run-service --run-soak -m soak
@@ -33,7 +33,7 @@ bench: .venv/ready ## the figures of docs/BENCHMARKS.md
 	@$(PY) -m benchmarks
 
 docs: .venv/ready ## writes the generated pages anew
-	@$(PY) -m replay.docs
+	@$(PY) -m ticketlog.docs
 
 lock: .venv/ready ## requirements.lock anew, from pyproject.toml
 	@# Hashes of public files only: local builds have others.

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from ticketlog.docs import PAGE, events_page, main
+from ticketlog.docs import PAGES, cli_page, events_page, main
 from ticketlog.domain.catalogue import EVENTS, UPCASTERS
 
 
@@ -22,9 +23,9 @@ def test_the_page_of_events_names_every_event_and_every_older_version() -> None:
     assert "`start` text" in rows["| `Shift`"]
 
 
-def test_a_row_has_as_many_cells_as_its_table(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["events"]) == 0
-    for table in capsys.readouterr().out.split("\n\n"):
+@pytest.mark.parametrize("page", [events_page, cli_page])
+def test_a_row_has_as_many_cells_as_its_table(page: Callable[[], str]) -> None:
+    for table in page().split("\n\n"):
         if table.startswith("|"):
             assert len({line.replace("\\|", "").count("|") for line in table.splitlines()}) == 1
 
@@ -35,9 +36,12 @@ def test_a_page_that_is_stale_is_said_to_be(
     monkeypatch.chdir(tmp_path)
     assert main(["--check"]) == 1
     assert "docs/EVENTS.md is stale" in capsys.readouterr().err
-    PAGE.parent.mkdir()
-    PAGE.write_text(events_page(), encoding="utf-8")
+    Path("docs").mkdir()
+    assert main([]) == 0
     assert main(["--check"]) == 0
-    PAGE.write_text(events_page() + "\n", encoding="utf-8")
-    assert main(["--check"]) == 1
-    assert main([]) == 2
+    for page in PAGES:
+        page.write_text(page.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+        assert main(["--check"]) == 1
+        assert f"{page} is stale" in capsys.readouterr().err
+        assert main([]) == 0
+    assert main(["events"]) == 2

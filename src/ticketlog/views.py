@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack
 from inspect import signature
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, select
 
 from ticketlog.config import Config
 from ticketlog.errors import Usage
 from ticketlog.log.commit import leaf
 from ticketlog.opening import Logs
 from ticketlog.projections import PROJECTIONS, database, named, view_of
-from ticketlog.projections.base import Projection
-from ticketlog.projections.bulk import Progress, fill
-from ticketlog.projections.database import Build
+from ticketlog.projections.as_of import past
+from ticketlog.projections.base import Projection, Tables
+from ticketlog.projections.filling import Progress
+from ticketlog.projections.comparing import Compared, Side, compare
 from ticketlog.projections.moment import Moment
 from ticketlog.projections.rebuild import rebuild
 from ticketlog.projections.runner import Runner
+from ticketlog.projections.verify import Verified, differences, verify
 
 _SCHEME = "sqlite:///"
 
@@ -31,8 +34,10 @@ class Views:
         self._logs = logs
         self._engine = database.open_views(_url(config))
         self._runner = Runner(logs.tickets, self._engine)
+        self._open = ExitStack()
 
     def close(self) -> None:
+        self._open.close()
         self._engine.dispose()
 
     def refresh(self, names: Collection[str] | None = None) -> None:
@@ -60,7 +65,7 @@ class Views:
             return _asked(function, connection, build.tables, parameters), ends
 
     def at(self, moment: Moment) -> PastViews:
-        return PastViews(self, self._logs, moment)
+        return PastViews(self, self._logs, moment, self._open)
 
     def rebuild(
         self, names: Collection[str] = (), progress: Callable[[Progress], None] | None = None
@@ -68,6 +73,18 @@ class Views:
         """Makes views anew from the log (all, or those named) and takes over; queries read the
         old ones meanwhile. Raises Usage for an unknown view, Poison, Conflict."""
         rebuild(self._logs.tickets, self._engine, _chosen(names), progress=progress)
+
+    def verify(
+        self, names: Collection[str] = (), progress: Callable[[Progress], None] | None = None
+    ) -> list[Verified]:
+        """Replays views (all, or those named) beside the live ones and compares every row.
+        Raises Usage for a view that is unknown or was never built."""
+        views = _chosen(names)
+        return verify(self._logs.tickets, self._engine, views, progress=progress)
+
+    def differences(self, name: str, first: Moment, second: Moment) -> list[Compared]:
+        """What of a view is different at the second moment. Raises Usage for an unknown view."""
+        return differences(self._logs.tickets, _named(name), first, second)
 
     def status(self) -> list[dict[str, Any]]:
         """Where each view stands; keys are stable."""
@@ -130,34 +147,44 @@ def _view_of(function: Callable[..., Any]) -> Projection:
 
 
 class PastViews:
-    """Views as of a moment. What the live rows can't answer is made from the log, once."""
+    """Views as of a moment, for one thread. What the live rows can't answer is made from the log,
+    once, and kept until the desk is closed."""
 
-    def __init__(self, views: Views, logs: Logs, moment: Moment) -> None:
+    def __init__(self, views: Views, logs: Logs, moment: Moment, open: ExitStack) -> None:
         self._views = views
         self._logs = logs
         self._moment = moment
-        self._made: dict[str, tuple[Engine, Build]] = {}
+        self._open = open
+        self._made: dict[str, tuple[Connection, Tables]] = {}
 
     def query(self, function: Callable[..., Any], parameters: Mapping[str, Any]) -> Any:
         """What a view's query function says of the moment."""
         if "moment" in signature(function).parameters:
             return self._views.query(function, {**parameters, "moment": self._moment})
-        view = _view_of(function)
-        if view.name not in self._made:
-            self._made[view.name] = self._make(view)
-        engine, build = self._made[view.name]
-        with database.reading(engine) as connection:
-            return _asked(function, connection, build.tables, parameters)
+        return _asked(function, *self.tables(_view_of(function)), parameters)
 
-    def _make(self, view: Projection) -> tuple[Engine, Build]:
-        log = self._logs.tickets
-        engine = database.scratch()
-        with database.writing(engine) as connection:
-            build = database.create(connection, view, log.partitions)
-        fill(log, engine, [build], self._moment, park=True)
-        with database.writing(engine) as connection:
-            database.finish(connection, build)
-        return engine, build
+    def tables(self, view: Projection) -> tuple[Connection, Tables]:
+        """The view's tables as they were."""
+        if view.name not in self._made:
+            made = past(self._logs.tickets, view, self._moment)
+            self._made[view.name] = self._open.enter_context(made)
+        return self._made[view.name]
+
+    def compared(self, name: str) -> list[Compared]:
+        """The view's tables with their digests. Raises Usage for an unknown view."""
+        view = _named(name)
+        side = Side(*self.tables(view))
+        return compare(view, side, side)
+
+    def rows(self, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The rows of all tables of a view, ordered by key, each with its table's name."""
+        view = _named(name)
+        connection, tables = self.tables(view)
+        for spec in view.tables:
+            columns = [tables[spec.name].c[column] for column in spec.columns]
+            query = select(*columns).order_by(*columns[: len(spec.key)])
+            for row in connection.execute(query):
+                yield spec.name, dict(zip(spec.columns, row, strict=True))
 
 
 def _chosen(names: Collection[str]) -> tuple[Projection, ...]:

@@ -52,12 +52,22 @@ def _common() -> list[click.Parameter]:
 
 
 class Command(click.Command):
-    """A command that knows `--desk` and `--debug`, and shows its examples last."""
+    """A command that knows `--desk` and `--debug`, and shows its examples last.
 
-    def __init__(self, *args: Any, examples: tuple[str, ...] = (), **kwargs: Any) -> None:
+    `keys`: those of the JSON document that it prints, with what they hold; for the manual.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        examples: tuple[str, ...] = (),
+        keys: Mapping[str, str] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.params.extend(_common())
         self.examples = examples
+        self.keys = keys or {}
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         if self.examples:
@@ -76,14 +86,28 @@ class Entry(NamedTuple):
 
 
 class Group(click.Group):
-    """A group whose commands are imported when they are called, in titled sections."""
+    """A group whose commands are imported when they are called, in titled sections.
+
+    `default`: the command that is meant where none is named.
+    """
 
     def __init__(
-        self, *args: Any, sections: Mapping[str, Mapping[str, Entry]], **kwargs: Any
+        self,
+        *args: Any,
+        sections: Mapping[str, Mapping[str, Entry]],
+        default: str | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.sections = sections
+        self.default = default
         self.params.extend(_common())
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        known, wanted = {*self.list_commands(ctx), *ctx.help_option_names}, set(args)
+        if self.default is not None and not known & wanted:
+            args = [self.default, *args]
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [name for section in self.sections.values() for name in section]
@@ -109,7 +133,7 @@ class Form(NamedTuple):
 
     `positional`: the fields that need no option name; `hidden`: those that only rules fill in;
     `options`: other option names; `readers`: how a text becomes a value that is no plain one;
-    `creates`: it begins a stream of its own; `command`: its name in the domain, if another.
+    `more`: what its help says further; `creates`: it begins a stream of its own; `command`: its name in the domain, if another.
     """
 
     help: str
@@ -120,6 +144,7 @@ class Form(NamedTuple):
     readers: Mapping[str, Callable[[str], Any]] = {}
     creates: bool = False
     command: str = ""
+    more: str = ""
 
 
 class FormGroup(Group):

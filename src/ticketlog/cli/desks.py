@@ -16,6 +16,7 @@ from ticketlog.cli.progress import Meter
 @click.command(
     cls=Command,
     examples=("ticketlog init my-desk", "ticketlog init . --log-url sqlite:///data/log.db"),
+    keys={"desk": "its id", "folder": "where it is", "partitions": "of its log"},
 )
 @click.argument("folder", type=click.Path(path_type=Path), default=".")
 @click.option("--log-url", metavar="URL", help="Where the log lives. Default: sqlite:///log.db")
@@ -34,7 +35,22 @@ def init(folder: Path, log_url: str | None, views_url: str | None, as_json: bool
     click.echo(f'  next: ticketlog --desk {folder} ticket create "VPN drops every hour"')
 
 
-@click.command(cls=Command, examples=("ticketlog status", "ticketlog status --json"))
+VIEWS = "each with view, version, build, positions, behind, parked (stream, position, error)"
+
+
+@click.command(
+    cls=Command,
+    examples=("ticketlog status", "ticketlog status --json"),
+    keys={
+        "desk": "its id",
+        "folder": "where it is",
+        "log": "url, ends (a partition each), records, void (verdict and number)",
+        "settings": "position",
+        "cut": "how far the logs have come",
+        "views": VIEWS,
+        "keyring": "whether persons can be erased",
+    },
+)
 @as_json
 @pass_app
 def status(app: App, as_json: bool) -> None:
@@ -66,8 +82,19 @@ def views_table(views: list[dict[str, Any]]) -> Any:
 @click.command(
     cls=Command,
     examples=("ticketlog demo", "ticketlog demo --tickets 5000 --seed 7"),
+    keys={
+        "tickets, commits, events": "that were recorded",
+        "known": "commits that were there already",
+        "seconds, commits_per_second": "how long it took",
+    },
 )
-@click.option("--tickets", type=click.IntRange(1, 10_000_000), default=1_000, show_default=True)
+@click.option(
+    "--tickets",
+    type=click.IntRange(1, 10_000_000),
+    default=1_000,
+    show_default=True,
+    help="How many are opened.",
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same events.")
 @as_json
 @pass_app

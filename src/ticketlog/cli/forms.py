@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 
 from ticketlog.cli.base import App, Command, Form, pass_app
 from ticketlog.cli.options import SENDING, as_json, sender
+from ticketlog.cli.outcomes import OUTCOME, print_outcome
 from ticketlog.domain import base
 from ticketlog.errors import Usage
 
@@ -55,9 +56,10 @@ def built(kind: str, name: str, form: Form) -> Command:
         name,
         callback=pass_app(callback),
         params=parameters,
-        help=f"{form.help}\n\n{_more(form, model)}".strip(),
+        help=f"{form.help}\n\n{form.more}".strip(),
         short_help=form.help,
         examples=form.examples,
+        keys=OUTCOME,
     )
     return as_json(command)
 
@@ -83,8 +85,6 @@ def _read(form: Form, field: str, value: Any) -> Any:
 
 def send(app: App, command: base.Command, on: str | None, by: Sender, as_json: bool) -> None:
     """Executes a command and prints what came of it."""
-    from ticketlog.cli.outcomes import print_outcome
-
     outcome = app.desk.execute(
         command,
         on=on,
@@ -96,13 +96,6 @@ def send(app: App, command: base.Command, on: str | None, by: Sender, as_json: b
         seen=by.seen,
     )
     print_outcome(outcome, as_json)
-
-
-def _more(form: Form, model: type[base.Command]) -> str:
-    """What the model's docstring adds to the one-line help."""
-    documented = ("__doc__" in vars(model) and model.__doc__) or ""
-    text = " ".join(documented.replace("`", "").split())
-    return "" if text.rstrip(".") == form.help.rstrip(".") else text
 
 
 def _argument(field: str, info: FieldInfo) -> click.Argument:
@@ -118,7 +111,7 @@ def _argument(field: str, info: FieldInfo) -> click.Argument:
 
 def _option(name: str, field: str, info: FieldInfo) -> click.Option:
     kind = _Kind.of(info)
-    text = info.description or kind.help
+    text = " ".join(part for part in (_HINTS.get(field), kind.help) if part) or None
     flag = f"--{name.replace('_', '-')}"
     if kind.flag:
         return click.Option([flag, field], is_flag=True, help=text)
@@ -130,6 +123,60 @@ def _option(name: str, field: str, info: FieldInfo) -> click.Option:
         required=info.is_required() and not kind.nullable,
         help=text,
     )
+
+
+_HINTS = {
+    "add": "A tag.",
+    "article": "The version of the article that was used: vpn-reset@3.",
+    "agent": "The id of an agent. Default: the actor.",
+    "asset": "What it is about: a device, a machine.",
+    "assignee": "The id of an agent.",
+    "author": "The person whose comment it is, if you send it for them.",
+    "automated": "No person wrote it.",
+    "automatic": "Give it back to the matrix.",
+    "category": "A path in the tree of categories: network/vpn.",
+    "ccs": "The id of a person who gets copies.",
+    "code": "How it was solved: one of your own words, such as fixed.",
+    "comment": "A few words with it.",
+    "contract": "The id of a contract.",
+    "country": "Two letters: DE.",
+    "description": "The first text; - reads standard input.",
+    "external": "Its id in another system.",
+    "fields": "A custom field of the settings; an empty value takes it away.",
+    "follow_up_of": "The closed ticket that it continues.",
+    "impact": "One of the settings' impacts.",
+    "in_reply_to": "The mail that it answers.",
+    "language": "A language tag: de, pt-BR.",
+    "macro": "The version of the macro that was used: greeting@2.",
+    "mentions": "The id of an agent whom the note calls.",
+    "message_id": "The mail's own id.",
+    "organisation": "The id of an organisation.",
+    "priority": "Set by hand; needs a reason.",
+    "priority_reason": "Why the priority is set by hand.",
+    "product": "The id of a product of the settings.",
+    "reason": "Why; it stands in the event.",
+    "remove": "A tag.",
+    "requester": "The id of the person who asks.",
+    "resolution": "What solved it; - reads standard input.",
+    "resolution_code": "How it was solved, with a status that solves it.",
+    "rule": "The rule that chose, with its version: route-network@4.",
+    "seconds": "The time spent, if not the time since the start.",
+    "site": "Where it is.",
+    "source_address": "The sender's address.",
+    "status": "A status of the workflow.",
+    "survey": "Which survey.",
+    "system": "Of the sender's system: browser=Firefox.",
+    "tags": "A tag.",
+    "team": "The id of a team.",
+    "template": "The version of the template that was used: closing@1.",
+    "text": "A few words with it; - reads standard input.",
+    "tier": "The id of a tier.",
+    "type": "What kind of ticket it is.",
+    "urgency": "One of the settings' urgencies.",
+    "verified": "They showed that it is theirs.",
+    "zone": "A time zone: Europe/Berlin.",
+}
+"""What an option of a field of that name says; a test asks for one for each."""
 
 
 class _Kind(NamedTuple):

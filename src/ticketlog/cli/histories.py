@@ -14,6 +14,13 @@ from ticketlog.domain.base import NotFound, Recorded, iso
 if TYPE_CHECKING:
     from ticketlog.cli.base import App
 
+EVENT = (
+    "id, stream, version, type, data, occurred_at, recorded_at, actor, channel, source, reason, "
+    "cause, correlation, settings, partition, offset"
+)
+"""The keys of an event's document."""
+HISTORY = {"stream": "whose it is", "events": f"in order, each with {EVENT}"}
+
 
 def print_history(
     app: App, stream: str, as_of: str | None, occurred_as_of: str | None, as_json: bool

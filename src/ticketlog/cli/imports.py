@@ -26,6 +26,15 @@ _SHOWN = 5
         "ticketlog import incidents.csv.gz --mapping examples/bpi2013-csv.toml",
         "ticketlog import incidents.csv.gz --mapping mapping.toml --check",
     ),
+    keys={
+        "file, source": "what was read",
+        "rows": "that were understood",
+        "commits, known, events": "new commits, commits that were there already, new events",
+        "tickets": "total, new, known",
+        "equal, skewed": "rows that repeat others, rows out of order: total, lost, listed",
+        "problems, broke": "the same by kind of problem and by broken rule",
+        "seconds, rows_per_second": "how long it took",
+    },
 )
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ticketlog.cli.base import App, Command, Entry, Group, pass_app
-from ticketlog.cli.histories import event_document
+from ticketlog.cli.histories import EVENT, event_document
 from ticketlog.cli.options import as_json
 from ticketlog.cli.output import clean, print_json, print_json_line, show_all, table
 from ticketlog.cli.phrases import phrase, when, who
@@ -14,7 +14,15 @@ from ticketlog.cli.progress import Meter
 _HERE = "ticketlog.cli.log"
 
 
-@click.command(cls=Command, examples=("ticketlog log stat", "ticketlog log stat --json"))
+@click.command(
+    cls=Command,
+    examples=("ticketlog log stat", "ticketlog log stat --json"),
+    keys={
+        "desk": "its id",
+        "tickets, settings": "void; partitions (partition, end, events, last_recorded_at)",
+        "cut": "how far they have come",
+    },
+)
 @as_json
 @pass_app
 def stat(app: App, as_json: bool) -> None:
@@ -40,6 +48,7 @@ def stat(app: App, as_json: bool) -> None:
         "ticketlog log tail --json --from 3:120 --follow",
         "ticketlog log tail --json --from 12,40,7,9,3,2,8,1,5,4,11,6/5",
     ),
+    keys={EVENT: "one document a line, each an event"},
 )
 @click.option(
     "--from",
@@ -67,7 +76,11 @@ def tail(app: App, start: str | None, follow: bool, as_json: bool) -> None:
             click.echo(clean(f"{meta.partition}:{meta.offset}  {line}  {phrase(recorded.event)}"))
 
 
-@click.command(cls=Command, examples=("ticketlog log verify", "ticketlog log verify --json"))
+@click.command(
+    cls=Command,
+    examples=("ticketlog log verify", "ticketlog log verify --json"),
+    keys={"ok": "whether all is well", "problems": "what isn't", "cut": "how far it was read"},
+)
 @as_json
 @pass_app
 @click.pass_context

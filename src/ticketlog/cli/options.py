@@ -46,10 +46,12 @@ def reader(app: App, as_of: str | None, occurred_as_of: str | None) -> Desk | Pa
         raise click.UsageError("name one moment: --as-of or --occurred-as-of")
     if occurred_as_of:
         return app.desk.at(occurred=occurred_as_of)
-    if as_of:
-        is_time = "-" in as_of
-        return app.desk.at(recorded=as_of) if is_time else app.desk.at(position=as_of)
-    return app.desk
+    return past(app, as_of) if as_of else app.desk
+
+
+def past(app: App, as_of: str) -> Past:
+    """The desk at an ISO time, a record P:OFFSET, or a cut: only times have a hyphen."""
+    return app.desk.at(recorded=as_of) if "-" in as_of else app.desk.at(position=as_of)
 
 
 class Sender(NamedTuple):

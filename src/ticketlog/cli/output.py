@@ -55,15 +55,17 @@ def cell(value: Any) -> str:
     return clean(str(value))
 
 
+def _width() -> int:
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDE
+
+
 def _console(target: io.StringIO) -> Any:
     from rich.console import Console
 
-    terminal = sys.stdout.isatty()
-    width = shutil.get_terminal_size().columns if terminal else _WIDE
     return Console(
         file=target,
-        width=width,
-        force_terminal=terminal,
+        width=_width(),
+        force_terminal=sys.stdout.isatty(),
         highlight=False,
         markup=False,
         emoji=False,
@@ -136,6 +138,14 @@ def facts(pairs: Iterable[tuple[str, Any]], *, title: str | None = None) -> Any:
         if text:
             made.add_row(name, Text(text))
     return titled(made, title)
+
+
+def cut_lines(lines: Sequence[str], most: int, width: int) -> None:
+    """Prints the first lines, each cut to a width, and how many are left out."""
+    for line in lines[:most]:
+        click.echo(line if len(line) <= width else line[: width - 1] + "\N{HORIZONTAL ELLIPSIS}")
+    if len(lines) > most:
+        click.echo(f"... and {len(lines) - most:,} lines more")
 
 
 def note(text: str) -> None:

@@ -8,12 +8,17 @@ import click
 from pydantic import BaseModel
 
 from ticketlog.cli.base import App, Command, pass_app
-from ticketlog.cli.histories import print_history
+from ticketlog.cli.histories import HISTORY, print_history
 from ticketlog.cli.options import as_json, at_moment, reader
 from ticketlog.cli.output import facts, moment, print_json, show_all, table
 from ticketlog.domain.base import NotFound, iso
 
 _ID = {"person": "7QK2M9ABCD4F", "organisation": "ABCD4F7QK2M9", "agent": "bob"}
+_KEYS = {
+    "person": "id, name, addresses, organisation, language, country, zone, merged_into",
+    "organisation": "id, name, tier, contract, language, country, zone, domains",
+    "agent": "id, availability, since, reason, shifts, zone, settings",
+}
 _HIDDEN = frozenset({"changed", "version", "clock"})
 
 
@@ -23,6 +28,7 @@ def _show(kind: str) -> Command:
         cls=Command,
         help=f"Show {_a(kind)}, now or then.",
         examples=(f"ticketlog {kind} show {_ID[kind]} --json",),
+        keys={_KEYS[kind]: "what is known", "version": "of the stream", "clock": "its last event"},
     )
     @click.argument("id", metavar=kind.upper())
     @at_moment
@@ -65,6 +71,7 @@ def _history(kind: str) -> Command:
         cls=Command,
         help=f"Show what happened to {_a(kind)}.",
         examples=(f"ticketlog {kind} history {_ID[kind]}",),
+        keys=HISTORY,
     )
     @click.argument("id", metavar=kind.upper())
     @at_moment
@@ -93,6 +100,7 @@ history_person, history_organisation, history_agent = map(
     "list",
     cls=Command,
     examples=("ticketlog agent list", "ticketlog agent list --as-of 2026-01-31T09:00:00Z"),
+    keys={"agents": "each with agent, availability, since, new, open, pending, on-hold, active"},
 )
 @at_moment
 @as_json

@@ -8,7 +8,13 @@ from typing import Any
 from ticketlog.cli.output import cell, moment
 from ticketlog.domain.base import Actor, Event, Recorded
 
-_UNSAID = frozenset({"data_subject", "old", "new", "old_category", "new_category"})
+_UNSAID = frozenset(
+    {
+        *("data_subject", "old", "new", "old_category", "new_category", "status_category"),
+        *("author_kind", "direction", "workflow", "description_public", "priority_source"),
+    }
+)
+"""What the rest of the line says already, or what only programs want; `--json` has it all."""
 _TEXTS = ("body", "description", "resolution", "comment", "text")
 _ISO = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")
 _ARROW = "\N{RIGHTWARDS ARROW}"
@@ -26,7 +32,7 @@ def phrase(event: Event) -> str:
         for field, value in data.items()
         if field not in _UNSAID and field != text
     ]
-    return f"{name}: {',  '.join(parts)}" if parts else name
+    return f"{name}: {', '.join(parts)}" if parts else name
 
 
 def text_field(event: Event) -> str | None:

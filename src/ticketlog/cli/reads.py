@@ -43,6 +43,10 @@ limit = click.option(
 after = click.option("--after", metavar="NEXT", help="The page behind: the `next` of this one.")
 
 
+def _columns(view: Any, table: int = 0) -> str:
+    return ", ".join(view.TABLES[table].columns)
+
+
 def timed(row: dict[str, Any]) -> dict[str, Any]:
     """A view's row with its times as ISO texts."""
     return {
@@ -73,6 +77,11 @@ def _priorities(source: Desk | Past) -> Sequence[str]:
         "ticketlog queue --count-by team --count-by priority",
         "ticketlog queue --as-of 2026-01-31T09:00:00Z",
     ),
+    keys={
+        "tickets": f"each with rank, {_columns(queue_view)}",
+        "next": "what `--after` takes for the page behind; null at the end",
+        "counts": "instead, with `--count-by`: these, and tickets",
+    },
 )
 @click.option("--team", help="Only this team's.")
 @click.option("--agent", help="Only this agent's.")
@@ -147,6 +156,11 @@ def _print_rows(name: str, rows: Sequence[dict[str, Any]], as_json: bool) -> Non
 @click.command(
     cls=Command,
     examples=("ticketlog inbox bob", "ticketlog inbox bob --json"),
+    keys={
+        "agent": "whose it is",
+        "waiting": f"each with {_columns(inbox_view)}",
+        "unassigned": f"each with {_columns(inbox_view, 1)}",
+    },
 )
 @click.argument("agent")
 @limit
@@ -194,6 +208,7 @@ def _instant_of(text: str | None) -> int:
         "ticketlog search vpn drops",
         "ticketlog search '\"blue screen\"' 'print*' --public --json",
     ),
+    keys={"found": "each with ticket, version, kind, public, author_kind, at, snippet"},
 )
 @click.argument("words", nargs=-1, required=True)
 @click.option("--public", "public_only", is_flag=True, help="Nothing internal.")
@@ -232,10 +247,24 @@ def search(
         "ticketlog report times --by team --period week --zone Europe/Berlin",
         "ticketlog report flow --where channel=mail --from 2026-01-01 --to 2026-04-01 --json",
     ),
+    keys={
+        "report, view, version": "what it is",
+        "cut, occurred_as_of": "what it was made from",
+        "settings": "whose rules: as was",
+        "parameters": "period, zone, by, start, end, where",
+        "rows": "each with period, the dimensions, the metrics",
+        "sha256": "of the canonical JSON of all the rest",
+    },
 )
 @click.argument("name", type=click.Choice(list(REPORTS)))
 @click.option("--by", type=click.Choice(DIMENSIONS), multiple=True, help="May be repeated.")
-@click.option("--period", type=click.Choice(("day", "week", "month")), default="month")
+@click.option(
+    "--period",
+    type=click.Choice(("day", "week", "month")),
+    default="month",
+    show_default=True,
+    help="What a row stands for.",
+)
 @click.option("--zone", default="UTC", show_default=True, help="Whose days, weeks and months.")
 @click.option("--from", "start", metavar="TIME", help="Default: the first fact.")
 @click.option("--to", "end", metavar="TIME", help="Default: behind the last fact.")
@@ -310,19 +339,20 @@ def _time(text: str | None, zone: str) -> int | None:
         "ticketlog ticket list --status open --team network",
         "ticketlog ticket list --tag vpn --limit 10 --json",
     ),
+    keys={"tickets": f"each with {_columns(tickets)}", "next": "as in queue"},
 )
 @click.option("--status", help="Of this status.")
 @click.option("--status-category", help="Of this category of status.")
-@click.option("--team")
-@click.option("--assignee", metavar="AGENT")
-@click.option("--priority")
-@click.option("--category")
-@click.option("--type")
-@click.option("--requester", metavar="PERSON")
-@click.option("--organisation")
-@click.option("--product")
-@click.option("--channel")
-@click.option("--tag")
+@click.option("--team", help="Of this team.")
+@click.option("--assignee", metavar="AGENT", help="Of this agent.")
+@click.option("--priority", help="Of this priority.")
+@click.option("--category", help="Of this category.")
+@click.option("--type", help="Of this type.")
+@click.option("--requester", metavar="PERSON", help="Of this person.")
+@click.option("--organisation", help="Of this organisation.")
+@click.option("--product", help="About this product.")
+@click.option("--channel", help="That came by this channel.")
+@click.option("--tag", help="With this tag.")
 @limit
 @after
 @at_moment
@@ -351,8 +381,16 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
         "ticketlog export > tickets.csv",
         "ticketlog export --format jsonl --as-of 2026-01-31T09:00:00Z > tickets.jsonl",
     ),
+    keys={_columns(tickets): "with --format jsonl, one document a line"},
 )
-@click.option("--format", "form", type=click.Choice(("csv", "jsonl")), default="csv")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("csv", "jsonl")),
+    default="csv",
+    show_default=True,
+    help="Comma-separated, or one JSON document a line.",
+)
 @at_moment
 @pass_app
 def export(app: App, form: str, as_of: str | None, occurred_as_of: str | None) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ticketlog.cli.base import App, Command, Entry, Group, pass_app
-from ticketlog.cli.histories import event_document
+from ticketlog.cli.histories import EVENT, event_document
 from ticketlog.cli.options import SENDING, as_json, at_moment, reader, sender
 from ticketlog.cli.output import cell, clean, print_json, show_all, table
 from ticketlog.cli.phrases import when, who
@@ -22,6 +22,11 @@ _TABLES = ("workflows", "priorities", "fields", "teams", "agents", "categories",
     cls=Command,
     params=[each for each in SENDING if each.name in ("command_id", "actor", "reason")],
     examples=('ticketlog settings apply settings.toml --reason "A team for Berlin"',),
+    keys={
+        "position": "of the settings in force now",
+        "streams": "what changed",
+        "repeated": "whether the id was known",
+    },
 )
 @click.argument("file", type=click.Path(path_type=Path))
 @as_json
@@ -50,6 +55,10 @@ def apply(app: App, /, file: Path, as_json: bool, **values: Any) -> None:
 @click.command(
     cls=Command,
     examples=("ticketlog settings show", "ticketlog settings show --as-of 2026-01-31T09:00:00Z"),
+    keys={
+        "position": "of the settings",
+        ", ".join(_TABLES): "as in a settings file, with nothing left unsaid",
+    },
 )
 @at_moment
 @as_json
@@ -92,7 +101,9 @@ def _brief(thing: dict[str, Any]) -> str:
 
 
 @click.command(
-    cls=Command, examples=("ticketlog settings history", "ticketlog settings history --json")
+    cls=Command,
+    examples=("ticketlog settings history", "ticketlog settings history --json"),
+    keys={"events": f"in order, each with {EVENT}"},
 )
 @as_json
 @pass_app

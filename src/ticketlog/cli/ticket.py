@@ -34,6 +34,8 @@ FORMS = {
             f"ticketlog ticket reply {_T} - < answer.txt",
         ),
         positional=("body",),
+        more="On a closed ticket it opens a follow-up ticket instead. A BODY of - reads standard "
+        "input.",
     ),
     "note": Form(
         "Write an internal note, seen by agents only.",
@@ -43,7 +45,7 @@ FORMS = {
     "assign": Form(
         "Give it to a team, an agent, or both.",
         (f"ticketlog ticket assign {_T} --team network --assignee bob",),
-        hidden=("candidates",),
+        hidden=("method", "rule", "candidates"),
     ),
     "claim": Form(
         "Take it: the acting agent works on it now.",

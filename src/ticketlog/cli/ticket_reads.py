@@ -11,9 +11,9 @@ import click
 
 from ticketlog.cli.base import App, Command, pass_app
 from ticketlog.cli.forms import stream_of
-from ticketlog.cli.histories import print_history
+from ticketlog.cli.histories import HISTORY, print_history
 from ticketlog.cli.options import SENDING, as_json, at_moment, reader, sender
-from ticketlog.cli.outcomes import print_outcome
+from ticketlog.cli.outcomes import OUTCOME, print_outcome
 from ticketlog.cli.output import clean, facts, print_json, show_all
 from ticketlog.domain.base import NotFound, Recorded, iso
 from ticketlog.domain.ticket.conversation import AttachmentAdded, CommentEvent
@@ -36,6 +36,15 @@ _TIMES = (
     *("created_at", "due_at", "hold_until", "waiting_since", "first_reply_at", "solved_at"),
     *("closed_at", "clock"),
 )
+KEYS = {
+    ", ".join(_PLAIN): "what it is",
+    ", ".join(_TIMES): "when; null: not yet, or no longer",
+    "links": "kind and target of its links to other tickets",
+    "working": "agent and since when, of those who work on it now",
+    "description": "the text that it was created with",
+    "comments": "id, at, author, author_kind, public, automated, body; the oldest first",
+    "attachments": "id, name, media_type, size, sha256",
+}
 
 
 @click.command(
@@ -44,6 +53,7 @@ _TIMES = (
         f"ticketlog ticket show {_T}",
         f"ticketlog ticket show {_T} --as-of 2026-01-31T09:00:00Z --json",
     ),
+    keys=KEYS,
 )
 @click.argument("ticket")
 @at_moment
@@ -139,6 +149,7 @@ def _indented(text: str) -> str:
         f"ticketlog ticket history {_T}",
         f"ticketlog ticket history {_T} --occurred-as-of 2026-01-31T09:00:00Z --json",
     ),
+    keys=HISTORY,
 )
 @click.argument("ticket")
 @at_moment
@@ -157,6 +168,7 @@ def history(
         f"ticketlog ticket attach {_T} screenshot.png",
         f"ticketlog ticket attach {_T} core.bin --name core-dump --media-type application/gzip",
     ),
+    keys=OUTCOME,
     params=[*SENDING],
 )
 @click.argument("ticket")
