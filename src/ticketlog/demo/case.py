@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ticketlog.demo.library import Topic
+from ticketlog.demo.library import Matter, Topic, phrases
 from ticketlog.demo.world import World
 from ticketlog.domain.base import Actor, Command
 from ticketlog.domain.settings import CategoryOfStatus
@@ -18,6 +18,7 @@ from ticketlog.domain.ticket.state import Ticket
 class Case:
     world: World
     topic: Topic
+    matter: Matter
     channel: str
     slots: dict[str, Any]
     """What the texts' {slots} are filled with."""
@@ -27,11 +28,15 @@ class Case:
     """Somebody in CC."""
     fate: str = "solved"
     """How it is meant to end: solved, spam, duplicate, withdrawn, silent."""
+    asked: int = 0
+    """How often an agent has asked back."""
     questions: int = 0
     """How often an agent will have to ask back."""
     holds: int = 0
     misrouted: bool = False
     escalates: bool = False
+    noted: bool = False
+    """An agent has written down what the matter is."""
     sorted_out: bool = False
     """Somebody has classified it."""
     split: bool = False
@@ -70,8 +75,13 @@ class Case:
             if after is not None:
                 loads[after] += 1
 
-    def text(self, templates: list[str]) -> str:
-        return self.world.dice.pick(templates).format_map(self.slots)
+    def text(self, template: str) -> str:
+        return template.format_map(self.slots)
+
+    def said(self, occasion: str, language: str | None = None) -> str:
+        """One of the things that are said on any ticket."""
+        choice = phrases()[language or self.language][occasion]
+        return self.text(self.world.dice.pick(choice))
 
     def status(self, category: CategoryOfStatus) -> str:
         """The status of that category in the ticket's workflow."""

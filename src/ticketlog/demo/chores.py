@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ticketlog.demo.case import Case
-from ticketlog.demo.library import phrases
 from ticketlog.demo.staff import Staff, Worker
 from ticketlog.demo.world import DAY, SECOND
+from ticketlog.domain.base import iso
 from ticketlog.domain.ticket.classification import (
     Classify,
     Prioritise,
@@ -41,7 +41,7 @@ def sort_out(worker: Worker, case: Case) -> None:
     if dice.chance(0.05):
         subject = f"{topic.product.upper()}: {state.subject}"
         case.do(SetSubject(subject=subject[:500]), worker.actor)
-    if dice.chance(0.02):
+    if state.type in ("incident", "question") and dice.chance(0.03):
         case.do(Classify(type="question" if state.type == "incident" else "incident"), worker.actor)
     if state.type in ("service-request", "change", "task"):
         due = case.world.now + dice.whole(3, 14) * DAY * SECOND
@@ -78,15 +78,17 @@ def right_the_caller(worker: Worker, case: Case) -> None:
 def fill_in(worker: Worker, case: Case) -> None:
     """The fields that the desk wants to know."""
     dice, state = case.world.dice, case.state
-    fields: dict[str, Any] = {}
+    wanted: dict[str, Any] = {}
     if state.impact in ("team", "company"):
-        fields["affected-users"] = dice.whole(2, 60)
+        wanted["affected-users"] = dice.whole(2, 60)
     if state.type == "service-request":
-        fields["cost-centre"] = f"{dice.whole(1, 9)}{dice.whole(0, 9)}00"
+        wanted["cost-centre"] = f"{dice.whole(1, 9)}{dice.whole(0, 9)}00"
+        wanted["wanted-on"] = iso(case.world.now + dice.whole(1, 30) * DAY * SECOND)[:10]
     if state.type == "incident" and dice.chance(0.3):
-        fields["root-cause"] = dice.pick(CAUSES)
-    if fields:
-        case.do(SetFields(fields=fields), worker.actor)
+        wanted["root-cause"] = dice.pick(CAUSES)
+    missing = {name: value for name, value in wanted.items() if name not in state.fields}
+    if missing:
+        case.do(SetFields(fields=missing), worker.actor)
 
 
 def note(worker: Worker, case: Case, staff: Staff) -> None:
@@ -94,7 +96,8 @@ def note(worker: Worker, case: Case, staff: Staff) -> None:
     dice = case.world.dice
     others = [w for w in staff.teams[case.topic.team] if w is not worker]
     mentioned = dice.pick(others) if others and dice.chance(0.35) else None
-    body = case.text(case.topic.notes)
+    body = case.said("notes", "desk") if case.noted else case.text(case.matter.note)
+    case.noted = True
     if mentioned is not None:
         body = f"@{mentioned.id} {body}"
     mentions = (mentioned.id,) if mentioned else ()
@@ -113,7 +116,3 @@ def copy(worker: Worker, case: Case) -> None:
         case.do(AddCc(person=case.copied.id), worker.actor)
     elif state.ccs and case.world.dice.chance(0.5):
         case.do(RemoveCc(person=state.ccs[0]), worker.actor)
-
-
-def said(case: Case, occasion: str) -> str:
-    return case.text(phrases()[case.language][occasion])

@@ -15,6 +15,10 @@ class File(NamedTuple):
     media_type: str
     content: bytes
 
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()
+
 
 FILES = (
     File("check.log", "text/plain", b"step 1 ok\nstep 2 ok\nstep 3 FAILED: timeout after 30 s\n"),
@@ -40,7 +44,7 @@ def attach(case: Case, actor: Actor, channel: str) -> None:
             name=file.name,
             media_type=file.media_type,
             size=len(file.content),
-            sha256=hashlib.sha256(file.content).hexdigest(),
+            sha256=file.sha256,
             comment=case.last_comment,
         ),
         actor,

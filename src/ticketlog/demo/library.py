@@ -16,8 +16,21 @@ Phrases = Mapping[str, Mapping[str, list[str]]]
 
 
 @dataclass(frozen=True)
+class Matter:
+    """One request: what is asked, asked back, answered, noted and done about it."""
+
+    subject: str
+    opening: str
+    note: str
+    fix: str
+    code: str
+    ask: str = ""
+    answer: str = ""
+
+
+@dataclass(frozen=True)
 class Topic:
-    """A matter that comes up again and again: which team solves it, and what is said."""
+    """What comes up again and again: whose it is to solve, how bad it is, and in which forms."""
 
     id: str
     team: str
@@ -29,13 +42,7 @@ class Topic:
     impact: Weighted
     urgency: Weighted
     minutes: tuple[int, int]
-    subjects: list[str]
-    openings: list[str]
-    questions: list[str]
-    answers: list[str]
-    notes: list[str]
-    fixes: list[str]
-    codes: list[str]
+    matters: tuple[Matter, ...]
     holds: list[str]
     language: str
     channel: str | None
@@ -77,6 +84,12 @@ def phrases() -> Phrases:
 
 
 @cache
+def own(kind: str) -> Matter:
+    """What the desk opens for itself: a task, a problem or a change."""
+    return Matter(**_read("phrases.toml")[kind])
+
+
+@cache
 def people() -> People:
     file = _read("people.toml")
     countries = {
@@ -90,5 +103,6 @@ def _topic(entry: dict[str, Any]) -> Topic:
     values = {"holds": [], "language": "en", "channel": None, **entry}
     for name in ("types", "impact", "urgency"):
         values[name] = Weighted(values[name])
+    values["matters"] = tuple(Matter(**each) for each in values.pop("matter"))
     values["minutes"] = tuple(values["minutes"])
     return Topic(**values)

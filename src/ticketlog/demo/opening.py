@@ -8,7 +8,7 @@ from typing import Any
 from ticketlog.demo.case import Case
 from ticketlog.demo.cast import Caller, Cast
 from ticketlog.demo.dice import Dice, Weighted
-from ticketlog.demo.library import Topic, people
+from ticketlog.demo.library import Matter, Topic, people
 from ticketlog.demo.world import World
 from ticketlog.domain.base import Actor
 from ticketlog.domain.ticket.creation import CreateTicket
@@ -18,10 +18,18 @@ QUESTIONS = Weighted({"0": 58, "1": 28, "2": 11, "3": 3})
 SYSTEMS = ("Windows 11", "Windows 10", "macOS 15", "Ubuntu 24.04")
 
 
-def case_of(world: World, cast: Cast, topic: Topic, caller: Caller | None, channel: str) -> Case:
+def case_of(
+    world: World,
+    cast: Cast,
+    topic: Topic,
+    caller: Caller | None,
+    channel: str,
+    matter: Matter | None = None,
+) -> Case:
     """A case that isn't a ticket yet."""
     colleague = cast.colleague(caller) if caller else None
-    case = Case(world, topic, channel, _slots(world.dice, topic, caller, colleague))
+    slots = _slots(world.dice, topic, caller, colleague)
+    case = Case(world, topic, matter or world.dice.pick(topic.matters), channel, slots)
     if caller is not None:
         case.requester = caller.actor(channel)
         if colleague is not None and world.dice.chance(0.1):
@@ -55,10 +63,9 @@ def _slots(
 
 def _plan(case: Case, dice: Dice) -> None:
     case.fate = dice.weighted(FATES)
-    if case.topic.questions:
-        case.questions = int(dice.weighted(QUESTIONS))
-        if case.fate in ("silent", "withdrawn"):
-            case.questions = max(1, case.questions)
+    case.questions = int(dice.weighted(QUESTIONS))
+    if case.fate in ("silent", "withdrawn"):
+        case.questions = max(1, case.questions)
     case.holds = int(bool(case.topic.holds) and dice.chance(0.2))
     case.misrouted = dice.chance(0.09)
     case.escalates = dice.chance(0.04)
@@ -68,6 +75,8 @@ def open_ticket(case: Case, actor: Actor, **values: Any) -> None:
     """The case becomes a ticket."""
     world = case.world
     values = {
+        "subject": case.text(case.matter.subject),
+        "description": case.text(case.matter.opening),
         "type": world.dice.weighted(case.topic.types),
         "site": case.slots["site"],
         "ccs": (case.copied.id,) if case.copied and world.dice.chance(0.7) else (),

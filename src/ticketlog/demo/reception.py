@@ -9,7 +9,7 @@ from ticketlog.demo.case import Case
 from ticketlog.demo.cast import Caller, Cast
 from ticketlog.demo.dice import Weighted
 from ticketlog.demo.files import attach
-from ticketlog.demo.library import Topic, phrases, topics
+from ticketlog.demo.library import Matter, Topic, own, topics
 from ticketlog.demo.opening import case_of, classified, form, mail, open_ticket, straight
 from ticketlog.demo.staff import Staff, Worker
 from ticketlog.demo.world import DAY, HOUR, MONDAY, SECOND, WEEK, World
@@ -81,28 +81,24 @@ class Reception:
         else:
             self.written(topic, caller, "email")
 
-    def written(self, topic: Topic, caller: Caller, channel: str) -> Case:
+    def written(
+        self, topic: Topic, caller: Caller, channel: str, matter: Matter | None = None
+    ) -> Case:
         """A mail, a form, a chat or another program's call."""
-        case = case_of(self.world, self.cast, topic, caller, channel)
+        case = case_of(self.world, self.cast, topic, caller, channel, matter)
         assert case.requester is not None
-        words = {"subjects": topic.subjects, "openings": topic.openings}
-        if case.fate == "spam":
-            words, case.channel = dict(phrases()["spam"]), "email"
-        elif case.fate == "duplicate":
-            self._pair(case)
         more: dict[str, Any] = {"language": topic.language}
+        if case.fate == "duplicate":
+            self._pair(case)
+        elif case.fate == "spam":
+            case.channel = "email"
+            for name, occasion in (("subject", "subjects"), ("description", "openings")):
+                more[name] = case.said(occasion, "spam")
         if case.channel in ("portal", "api"):
-            more = form(case)
+            more |= form(case)
         elif case.channel == "email":
             more |= mail(case)
-        open_ticket(
-            case,
-            case.requester,
-            subject=case.text(words["subjects"]),
-            description=case.text(words["openings"]),
-            requester=case.requester.id,
-            **more,
-        )
+        open_ticket(case, case.requester, requester=case.requester.id, **more)
         self._received(case)
         return case
 
@@ -113,6 +109,7 @@ class Reception:
             case.fate = "solved"
         else:
             case.requester, case.slots = case.twin.requester, dict(case.twin.slots)
+            case.matter = case.twin.matter
             case.copied = None
 
     def _received(self, case: Case) -> None:
@@ -132,7 +129,7 @@ class Reception:
             return None
         caller = self.cast.caller(first.language)
         channel = self.dice.pick(("email", "portal", "chat"))
-        case = self.written(first.topic, caller, channel)
+        case = self.written(first.topic, caller, channel, first.matter)
         case.fate, case.misrouted = "solved", False
         return case
 
@@ -145,8 +142,6 @@ class Reception:
         open_ticket(
             case,
             worker.actor,
-            subject=case.text(topic.subjects),
-            description=case.text(topic.openings),
             requester=(wrong or caller).id,
             team=topic.team,
             assignee=worker.id if mine else None,
@@ -164,8 +159,6 @@ class Reception:
         open_ticket(
             case,
             MONITORING,
-            subject=case.text(topic.subjects),
-            description=case.text(topic.openings),
             asset=case.slots["asset"],
             team=topic.team,
             external=(f"mon:{self.world.created:07}",),
@@ -175,21 +168,25 @@ class Reception:
         self.staff.offer(case)
 
     def raised(
-        self, topic: Topic, type: TicketType, subject: str, text: str, by: Actor, **more: Any
+        self, topic: Topic, type: TicketType, by: Actor, like: Case, **more: Any
     ) -> Case | None:
         """A ticket that an agent opens for the desk itself: a problem, a change, a task."""
         if self.world.full:
             return None
-        case = straight(case_of(self.world, self.cast, topic, None, "web"))
+        case = straight(case_of(self.world, self.cast, topic, None, "web", own(type)))
+        for slot in ("site", "colleague"):
+            case.slots[slot] = like.slots[slot]
         values = {"category": topic.category, "product": topic.product, **more}
-        open_ticket(case, by, type=type, subject=subject, description=text, **values)
+        open_ticket(case, by, type=type, **values)
         return case
 
     def follow_up(self, earlier: Case, text: str) -> None:
         """An answer to a closed ticket becomes a new one that names it."""
         if self.world.full or earlier.requester is None:
             return
-        case = straight(case_of(self.world, self.cast, earlier.topic, None, earlier.channel))
+        case = straight(
+            case_of(self.world, self.cast, earlier.topic, None, earlier.channel, earlier.matter)
+        )
         case.slots, case.requester = dict(earlier.slots), earlier.requester
         open_ticket(
             case,
@@ -206,8 +203,7 @@ class Reception:
 
     def _greet(self, case: Case) -> None:
         if case.state.status_category == "new":
-            body = case.text(phrases()[case.language]["received"])
-            reply = Reply(body=body, automated=True, template="received@2")
+            reply = Reply(body=case.said("received"), automated=True, template="received@2")
             case.do(reply, GREETER, "rule", source="trigger/acknowledge-mail")
 
     def _route(self, case: Case) -> None:

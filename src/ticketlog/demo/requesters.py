@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ticketlog.demo.case import Case
 from ticketlog.demo.files import attach
-from ticketlog.demo.library import phrases
 from ticketlog.demo.reception import Reception
 from ticketlog.demo.staff import Staff
 from ticketlog.demo.world import DAY, HOUR, MINUTE, World
@@ -48,25 +47,25 @@ class Requesters:
         case.fate = "solved"
         if case.requester is None or case.busy or not case.state.active:
             return
-        reason = case.text(phrases()[case.language]["withdrawn"])
+        reason = case.said("withdrawn")
         case.do(Cancel(reason=reason), case.requester, "portal")
 
     def nudge(self, case: Case) -> None:
         if case.state.active and case.state.status_category != "pending":
-            self.say(case, case.text(phrases()[case.language]["nudge"]))
+            self.say(case, case.said("nudge"))
             self._wake(case)
 
     def chime_in(self, case: Case) -> None:
         """Somebody in CC adds a word."""
         if case.state.active and case.copied is not None:
-            self.say(case, case.text(phrases()[case.language]["copied"]), case.copied)
+            self.say(case, case.said("copied"), case.copied)
             self._wake(case)
 
     def answer(self, case: Case) -> None:
         """They were asked back."""
         if not case.state.active or case.state.status_category != "pending":
             return
-        body = case.text(case.topic.answers)
+        body = case.text(case.matter.answer) if case.asked == 1 else case.said("since")
         careless = self.dice.chance(0.02)
         if careless:
             body += f" My password is Sunshine{case.slots['number']}, if that helps."
@@ -108,13 +107,13 @@ class Requesters:
         """A word of thanks opens it again, in every help desk of the world."""
         if self._still_solved(case, times):
             case.thanked = True
-            self.say(case, case.text(phrases()[case.language]["thanks"]))
+            self.say(case, case.said("thanks"))
             self._wake(case)
 
     def complain(self, case: Case, times: int) -> None:
         if not self._still_solved(case, times) or case.requester is None:
             return
-        text = case.text(phrases()[case.language]["reopen"])
+        text = case.said("reopen")
         if case.channel == "portal":
             case.do(Reopen(reason=text), case.requester, "portal")
         else:
@@ -127,7 +126,7 @@ class Requesters:
 
     def come_back(self, case: Case) -> None:
         """Days later: on a closed ticket that makes a new one."""
-        text = case.text(phrases()[case.language]["reopen"])
+        text = case.said("reopen")
         if case.state.status_category == "closed" and not case.state.spam:
             self.reception.follow_up(case, text)
 
@@ -141,5 +140,5 @@ class Requesters:
         score = 5.4 - days * 0.6 - state.reopens * 0.9 - state.team_stations * 0.2 + luck - 0.5
         stars = max(1, min(5, round(score)))
         kind = "praise" if stars >= 4 else "blame"
-        comment = case.text(phrases()[case.language][kind]) if self.dice.chance(0.4) else None
+        comment = case.said(kind) if self.dice.chance(0.4) else None
         case.do(Rate(score=stars, comment=comment), case.requester, "email")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from ticketlog.demo.aftermath import Aftermath
 from ticketlog.demo.case import Case
-from ticketlog.demo.chores import said
-from ticketlog.demo.library import phrases
 from ticketlog.demo.reception import Reception
 from ticketlog.demo.staff import Staff
 from ticketlog.demo.world import DAY, HOUR, MINUTE, SECOND, World
@@ -55,22 +53,18 @@ class Trouble:
     def _see(self, cases: list[Case]) -> None:
         topic = cases[0].topic
         lead = self.staff.leads[topic.team]
-        words = phrases()["problem"]
         problem = self.reception.raised(
             topic,
             "problem",
-            cases[0].text(words["subjects"]),
-            cases[0].text(words["openings"]),
             lead,
+            cases[0],
             team=topic.team,
             assignee=lead.id,
             impact="company",
             urgency="high",
-            site=cases[0].slots["site"],
         )
         if problem is None:
             return
-        problem.slots["site"] = cases[0].slots["site"]
         for case in cases:
             self._gather(problem, case, lead)
         hours = self.dice.skewed(1, 30)
@@ -90,26 +84,26 @@ class Trouble:
         if case.state.category is None:
             case.do(Classify(category=case.topic.category, product=case.topic.product), lead)
         case.do(
-            Reply(body=said(case, "outage"), macro="outage@1", message_id=case.next_message()),
+            Reply(body=case.said("outage"), macro="outage@1", message_id=case.next_message()),
             lead,
         )
         case.do(Hold(reason=f"waits for problem {problem.state.id}"), lead)
 
     def _investigate(self, problem: Case, lead: Actor) -> None:
-        problem.do(Note(body=problem.text(phrases()["problem"]["notes"])), lead)
+        problem.do(Note(body=problem.text(problem.matter.note)), lead)
         problem.do(SetFields(fields={"root-cause": "defect"}), lead)
 
     def _remove(self, problem: Case, cases: list[Case], lead: Actor) -> None:
         """The cause is found: the incidents are answered, the problem is solved, a change asked."""
-        fix = problem.text(phrases()["problem"]["fixes"])
+        matter = problem.matter
         self._ask_for_change(problem, lead)
-        problem.do(Solve(code="fixed", resolution=fix), lead)
+        problem.do(Solve(code=matter.code, resolution=problem.text(matter.fix)), lead)
         self.aftermath.solved(problem)
         for case in cases:
             if case.state.status_category == "on-hold":
                 case.do(
                     Reply(
-                        body=said(case, "restored"),
+                        body=case.said("restored"),
                         macro="restored@1",
                         status=case.status("solved"),
                         resolution_code="fixed",
@@ -120,13 +114,11 @@ class Trouble:
                 self.aftermath.solved(case)
 
     def _ask_for_change(self, problem: Case, lead: Actor) -> None:
-        words = phrases()["change"]
         change = self.reception.raised(
             problem.topic,
             "change",
-            problem.text(words["subjects"]),
-            problem.text(words["openings"]),
             lead,
+            problem,
             impact="team",
             urgency="low",
         )

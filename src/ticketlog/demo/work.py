@@ -5,7 +5,6 @@ from __future__ import annotations
 from ticketlog.demo import chores
 from ticketlog.demo.aftermath import Aftermath
 from ticketlog.demo.case import Case
-from ticketlog.demo.chores import said
 from ticketlog.demo.files import attach
 from ticketlog.demo.library import topics
 from ticketlog.demo.reception import Reception
@@ -148,7 +147,7 @@ class Work:
             return False
         case.do(
             Reply(
-                body=said(case, "duplicate"),
+                body=case.said("duplicate"),
                 template="duplicate@1",
                 status=case.status("solved"),
                 resolution_code="duplicate",
@@ -162,14 +161,8 @@ class Work:
     def _split(self, worker: Worker, case: Case) -> None:
         """A part of it is another team's: a task that the ticket waits for."""
         case.split = True
-        colleague = case.slots["colleague"]
         task = self.reception.raised(
-            topics()["workplace"],
-            "task",
-            f"Laptop and dock for {colleague}",
-            f"Please prepare the workplace of {colleague} at {case.slots['site']}.",
-            worker.actor,
-            team="hardware",
+            topics()["workplace"], "task", worker.actor, case, team="hardware"
         )
         if task is None:
             self._solve(worker, case)
@@ -182,10 +175,11 @@ class Work:
 
     def _ask(self, worker: Worker, case: Case) -> None:
         case.questions -= 1
+        case.asked += 1
         earlier = case.message
         case.do(
             Reply(
-                body=case.text(case.topic.questions),
+                body=case.text(case.matter.ask) if case.asked == 1 else case.said("more"),
                 status=case.status("pending"),
                 message_id=case.next_message(),
                 in_reply_to=earlier,
@@ -207,7 +201,7 @@ class Work:
             return
         case.do(
             Reply(
-                body=said(case, "silence"),
+                body=case.said("silence"),
                 automated=True,
                 template="silence@1",
                 status=case.status("solved"),
@@ -238,7 +232,7 @@ class Work:
     def _hold(self, worker: Worker, case: Case) -> None:
         case.holds -= 1
         if case.requester is not None and self.dice.chance(0.6):
-            body = said(case, "patience")
+            body = case.said("patience")
             case.do(Reply(body=body, message_id=case.next_message()), worker.actor)
         reason = self.dice.pick(case.topic.holds)
         seconds = self.dice.skewed(4 * HOUR, 9 * DAY)
@@ -255,21 +249,24 @@ class Work:
             self.staff.hand_back(case)
 
     def _solve(self, worker: Worker, case: Case) -> None:
-        dice, topic = self.dice, case.topic
-        code = dice.pick(topic.codes)
-        if case.requester is None or dice.chance(0.25):
-            case.do(Solve(code=code, resolution=case.text(topic.fixes)), worker.actor)
+        dice, matter = self.dice, case.matter
+        fix = case.said("again") if case.state.solves else case.text(matter.fix)
+        if case.thanked:
+            case.thanked = False
+            case.do(Solve(code=matter.code), worker.actor)
+        elif case.requester is None or dice.chance(0.25):
+            case.do(Solve(code=matter.code, resolution=fix), worker.actor)
         else:
-            known = dice.random()
+            known, earlier = dice.random(), case.message
             case.do(
                 Reply(
-                    body=case.text(topic.fixes),
+                    body=fix,
                     status=case.status("solved"),
-                    resolution_code=code,
+                    resolution_code=matter.code,
                     message_id=case.next_message(),
-                    in_reply_to=case.message,
+                    in_reply_to=earlier,
                     macro="solved@5" if known < 0.2 else None,
-                    article=f"{topic.id}@{case.slots['number']}" if known > 0.8 else None,
+                    article=f"{case.topic.id}@{case.slots['number']}" if known > 0.8 else None,
                 ),
                 worker.actor,
             )

@@ -1,0 +1,223 @@
+"""The simulated help desk: the same for the same seed, real commands only, a believable whole."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from functools import cache
+
+import pytest
+
+from ticketlog.demo import Step, simulate
+from ticketlog.demo.dice import Dice, Weighted
+from ticketlog.demo.files import FILES
+from ticketlog.demo.simulation import END, settings_at, start_of
+from ticketlog.domain import ticket
+from ticketlog.domain.aggregates import AGGREGATES, aggregate_of, informed
+from ticketlog.domain.base import Context, Meta, Recorded, iso
+from ticketlog.domain.ticket.activity import ActivityRecorded
+from ticketlog.domain.ticket.conversation import AttachmentAdded, Note, Reply
+from ticketlog.domain.ticket.creation import CreateTicket, TicketCreated
+from ticketlog.domain.ticket.feedback import Rated
+from ticketlog.domain.ticket.lifecycle import Cancelled, MarkedSpam, Reopened, Solved, StatusEvent
+from ticketlog.domain.ticket.relations import Linked
+
+TICKETS = 2_000
+
+
+@cache
+def steps(seed: int = 1, tickets: int = TICKETS) -> tuple[Step, ...]:
+    return tuple(simulate(seed, tickets))
+
+
+@cache
+def histories() -> dict[str, list[Step]]:
+    by_stream: dict[str, list[Step]] = {}
+    for step in steps():
+        by_stream.setdefault(step.stream, []).append(step)
+    return by_stream
+
+
+def tickets_with(*kinds: type) -> int:
+    """How many tickets have an event of the kinds."""
+    return sum(
+        any(isinstance(event, kinds) for step in history for event in step.events)
+        for stream, history in histories().items()
+        if stream.startswith("ticket/")
+    )
+
+
+def fingerprint(steps: Iterable[Step]) -> list[object]:
+    """What of a step is recorded, as plain data."""
+    return [
+        [s.stream, s.id, s.at, s.expects, s.actor, s.channel, s.source, s.reason, s.reads]
+        + [(each.NAME, each.model_dump_json()) for each in (s.command, *s.events)]
+        for s in steps
+    ]
+
+
+def test_the_same_seed_gives_the_same_steps() -> None:
+    assert fingerprint(simulate(7, 60)) == fingerprint(simulate(7, 60))
+
+
+def test_another_process_gives_the_same_steps() -> None:
+    """Strings hash differently there, so that no order may depend on it."""
+    program = (
+        "import hashlib, tests.test_demo as t;"
+        "print(hashlib.sha256(repr(t.fingerprint(t.simulate(7, 60))).encode()).hexdigest())"
+    )
+    runs = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": "."},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(runs) == 1
+
+
+def test_another_seed_gives_another_history() -> None:
+    one, other = ({step.id for step in simulate(seed, 20)} for seed in (1, 2))
+    assert not one & other
+
+
+def test_more_tickets_are_another_history_and_end_at_the_same_time() -> None:
+    assert {s.id for s in simulate(1, 20)}.isdisjoint(s.id for s in simulate(1, 40))
+    assert start_of(50_000) < start_of(2_000) < END
+    assert max(step.at for step in steps()) < END
+
+
+@pytest.mark.parametrize("tickets", [1, 2, 25])
+def test_as_many_tickets_as_asked_for_are_opened(tickets: int) -> None:
+    opened = [
+        s for s in simulate(3, tickets) if any(isinstance(e, TicketCreated) for e in s.events)
+    ]
+    assert len(opened) == tickets
+
+
+def test_it_begins_when_it_is_told_to() -> None:
+    start = start_of(10) + 7 * 86_400 * 1_000_000
+    assert min(step.at for step in simulate(1, 10, start)) == start
+
+
+def test_every_step_is_a_real_command_that_is_accepted_where_it_stands() -> None:
+    """Decided again, from the recorded events alone, each command gives the same events."""
+    settings = settings_at(0)
+    states: dict[str, object] = {}
+
+    def load(stream: str) -> object:
+        kind, _, id = stream.partition("/")
+        return states.get(stream) or AGGREGATES[kind].initial(id)
+
+    for step in steps(5, 300):
+        aggregate = aggregate_of(type(step.command))
+        state = load(step.stream)
+        assert step.expects == state.version + 1  # type: ignore[attr-defined]
+        context = Context(
+            settings=settings,
+            now=step.at,
+            actor=step.actor,
+            stream=step.stream,
+            channel=step.channel,
+            command_id=step.id,
+        )
+        context = informed(aggregate, step.command, state, context, load)
+        assert tuple(aggregate.decide(step.command, state, context)) == step.events
+        meta = Meta(step.id, step.at, step.at, step.actor, step.channel)
+        states[step.stream] = aggregate.fold(
+            state,
+            [
+                Recorded(step.stream, step.expects + i, event, meta, i)
+                for i, event in enumerate(step.events)
+            ],
+        )
+
+
+def test_time_never_goes_back_and_ids_never_repeat() -> None:
+    assert list(steps()) == sorted(steps(), key=lambda step: step.at)
+    assert len({step.id for step in steps()}) == len(steps())
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ticket.EVENTS if kind is not ActivityRecorded])
+def test_every_event_of_a_ticket_happens(kind: type) -> None:
+    assert tickets_with(kind)
+
+
+def test_every_status_of_every_workflow_is_reached() -> None:
+    events = [event for step in steps() for event in step.events]
+    reached = {event.new for event in events if isinstance(event, StatusEvent)}
+    reached |= {event.status for event in events if isinstance(event, TicketCreated)}
+    workflows = settings_at(0).workflows.values()
+    wanted = {status.id for workflow in workflows for status in workflow.statuses}
+    assert wanted <= reached
+
+
+def test_persons_organisations_and_agents_live_too() -> None:
+    names = {event.NAME for step in steps() for event in step.events}
+    for kind in ("person.registered", "person.merged", "person.renamed", "agent.shifts-changed"):
+        assert any(name.startswith(kind) for name in names)
+    assert {"organisation.registered.v1", "organisation.tier-changed.v1"} <= names
+
+
+@pytest.mark.parametrize(
+    ("kinds", "low", "high"),
+    [
+        ((Solved,), 0.80, 0.98),
+        ((Reopened,), 0.08, 0.22),
+        ((Cancelled,), 0.005, 0.05),
+        ((MarkedSpam,), 0.01, 0.04),
+        ((Linked,), 0.03, 0.25),
+        ((Rated,), 0.12, 0.35),
+    ],
+)
+def test_it_looks_like_a_help_desk(kinds: tuple[type, ...], low: float, high: float) -> None:
+    assert low * TICKETS <= tickets_with(*kinds) <= high * TICKETS
+
+
+def test_people_call_in_the_day_and_on_workdays() -> None:
+    created = [iso(h[0].at) for stream, h in histories().items() if stream.startswith("ticket/")]
+    hours = Counter(int(time[11:13]) for time in created)
+    assert sum(hours[hour] for hour in range(7, 18)) > 0.85 * TICKETS
+    channels = Counter(h[0].channel for s, h in histories().items() if s.startswith("ticket/"))
+    assert {"email", "portal", "phone", "chat", "api", "monitoring", "web"} == set(channels)
+
+
+def test_who_waits_longer_is_less_content() -> None:
+    scores: dict[bool, list[int]] = {True: [], False: []}
+    for history in histories().values():
+        for step in history:
+            for event in step.events:
+                if isinstance(event, Rated):
+                    slow = step.at - history[0].at > 3 * 86_400_000_000
+                    scores[slow].append(event.score)
+    mean = {slow: sum(values) / len(values) for slow, values in scores.items()}
+    assert mean[True] < mean[False] - 0.3
+
+
+def test_what_is_attached_is_what_it_says() -> None:
+    known = {(file.name, len(file.content), file.sha256) for file in FILES}
+    attached = [
+        event for step in steps() for event in step.events if isinstance(event, AttachmentAdded)
+    ]
+    assert {(event.name, event.size, event.sha256) for event in attached} == known
+
+
+def test_no_text_has_an_empty_place() -> None:
+    commands = [step.command for step in steps()]
+    texts = [c.body for c in commands if isinstance(c, Reply | Note)]
+    texts += [f"{c.subject}\n{c.description}" for c in commands if isinstance(c, CreateTicket)]
+    assert not [text for text in texts if re.search(r"[{}]|\b(Hello|Guten Tag|Bonjour) ,", text)]
+    assert len(set(texts)) > TICKETS
+
+
+def test_dice_are_fair_and_always_the_same() -> None:
+    dice = Dice(1)
+    assert [dice.whole(1, 6) for _ in range(8)] == [1, 6, 5, 2, 3, 3, 4, 5]
+    many = Counter(dice.weighted(Weighted({"often": 3, "seldom": 1})) for _ in range(4000))
+    assert 0.7 < many["often"] / 4000 < 0.8
+    assert {dice.skewed(2, 4) for _ in range(200)} == {2, 3, 4}
