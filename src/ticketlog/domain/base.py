@@ -25,6 +25,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     PlainSerializer,
     StringConstraints,
     WithJsonSchema,
@@ -59,6 +60,7 @@ def _to_instant(value: object) -> object:
 
 Instant = Annotated[
     int,
+    Field(ge=instant("1000-01-01T00:00:00Z"), le=instant("9999-12-31T23:59:59Z")),
     BeforeValidator(_to_instant),
     PlainSerializer(iso, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "format": "date-time"}),

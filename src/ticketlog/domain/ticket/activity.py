@@ -63,9 +63,9 @@ class RecordActivity(Command):
     product: Key | None = None
     requester: Key | None = None
     organisation: Key | None = None
-    cleared: tuple[Clearable, ...] = ()
+    cleared: Annotated[tuple[Clearable, ...], Field(max_length=8)] = ()
     """What the row says to have no value now: it takes away what an earlier row set."""
-    fields: Mapping[Key, FieldValue] = Field(default_factory=dict)
+    fields: Annotated[Mapping[Key, FieldValue], Field(max_length=500)] = Field(default_factory=dict)
     """Custom fields; None: no value now."""
     comment: Text | None = None
     comment_public: bool = True
