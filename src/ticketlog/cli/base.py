@@ -133,7 +133,8 @@ class Form(NamedTuple):
 
     `positional`: the fields that need no option name; `hidden`: those that only rules fill in;
     `options`: other option names; `readers`: how a text becomes a value that is no plain one;
-    `more`: what its help says further; `creates`: it begins a stream of its own; `command`: its name in the domain, if another.
+    `creates`: it begins a stream of its own; `command`: its name in the domain, if another;
+    `more`: what its help says besides.
     """
 
     help: str

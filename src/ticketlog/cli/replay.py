@@ -16,8 +16,8 @@ from ticketlog.errors import Usage
 
 if TYPE_CHECKING:
     from ticketlog.past import Past
-    from ticketlog.projections.filling import Progress
     from ticketlog.projections.comparing import Compared
+    from ticketlog.projections.filling import Progress
     from ticketlog.projections.verify import Verified
 
 TABLES = (
