@@ -11,7 +11,7 @@ from ticketlog.domain.base import Actor
 from ticketlog.domain.ticket.assignment import Assign
 from ticketlog.domain.ticket.classification import Classify, SetDue, SetFields
 from ticketlog.domain.ticket.conversation import Note, Reply
-from ticketlog.domain.ticket.lifecycle import Hold, Solve
+from ticketlog.domain.ticket.lifecycle import Cancel, Hold, Solve
 from ticketlog.domain.ticket.relations import LinkTo
 
 STORMS = ("vpn", "wifi", "erp-posting", "mailbox", "intranet")
@@ -127,5 +127,11 @@ class Trouble:
         problem.do(LinkTo(kind="change", target=change.state.id), lead)
         due = self.world.now + 7 * DAY * SECOND
         change.do(SetDue(due_at=due), lead)
-        change.do(Assign(team=problem.topic.team), lead)
-        self.staff.offer(change)
+        if self.dice.chance(0.25):
+            self.world.after(self.dice.whole(2 * HOUR, DAY), self._reject, change, lead)
+        else:
+            change.do(Assign(team=problem.topic.team), lead)
+            self.staff.offer(change)
+
+    def _reject(self, change: Case, lead: Actor) -> None:
+        change.do(Cancel(reason="too risky before the end of the quarter"), lead)
