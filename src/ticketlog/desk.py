@@ -353,11 +353,15 @@ class Desk:
         """Records the work of a simulated help desk, under settings of its own, which it applies.
         The same simulation adds nothing twice.
 
-        Raises Conflict in a desk with a history of the same agents, Unreachable, Damaged.
+        Raises Conflict in a desk with a history of its own, Unreachable, Damaged.
         """
+        from ticketlog.demo.files import FILES
         from ticketlog.demo.simulation import settings_text, simulate
-        from ticketlog.simulating import record
+        from ticketlog.simulating import check_room, record
 
+        check_room(self.log, next(simulate(seed, tickets)))
+        for file in FILES:
+            self._attachments.add(file.content)
         why = "the settings of the simulated help desk"
         self.settings_apply(settings_text(), actor=SERVICE, reason=why)
         steps = simulate(seed, tickets, settings=self.settings)

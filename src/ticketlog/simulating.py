@@ -33,6 +33,14 @@ class Simulated:
         return self.commits / self.seconds if self.seconds else 0.0
 
 
+def check_room(log: Log, first: Step) -> None:
+    """Raises Conflict, before anything is written, where the log holds something else than the
+    simulation that begins with `first`."""
+    empty = all(end <= 1 for end in log.ends())
+    if not empty and log.find(first.stream, first.id) is None:
+        raise Conflict("this desk has a history of its own: simulate in a new desk")
+
+
 def record(
     log: Log,
     settings: Settings,
@@ -43,7 +51,7 @@ def record(
     """Appends the steps, in batches that are each durable. The ids are those of the simulation,
     so that the same one adds nothing twice and an interrupted one goes on.
 
-    Raises Conflict where the log holds other things of the same agents, Unreachable, Damaged.
+    Raises Conflict where somebody else worked on the simulated tickets, Unreachable, Damaged.
     """
     done = Simulated()
     started = time.monotonic()
@@ -52,7 +60,7 @@ def record(
         for step, outcome in zip(batch, outcomes, strict=True):
             if outcome is Verdict.STALE:
                 raise Conflict(
-                    f"{step.stream} has a history of its own here: simulate in a new desk"
+                    f"{step.stream} has moved on since it was simulated: simulate in a new desk"
                 )
             done.tickets += isinstance(step.command, CreateTicket)
             if isinstance(outcome, Verdict):

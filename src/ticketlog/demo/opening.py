@@ -13,7 +13,7 @@ from ticketlog.demo.world import World
 from ticketlog.domain.base import Actor
 from ticketlog.domain.ticket.creation import CreateTicket
 
-FATES = Weighted({"solved": 893, "spam": 25, "duplicate": 22, "withdrawn": 25, "silent": 35})
+FATES = Weighted({"solved": 880, "spam": 25, "duplicate": 35, "withdrawn": 25, "silent": 35})
 QUESTIONS = Weighted({"0": 58, "1": 28, "2": 11, "3": 3})
 SYSTEMS = ("Windows 11", "Windows 10", "macOS 15", "Ubuntu 24.04")
 

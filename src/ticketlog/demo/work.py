@@ -142,7 +142,7 @@ class Work:
         if twin is None:
             return False
         case.do(LinkTo(kind="duplicate-of", target=twin.state.id), worker.actor)
-        if self.dice.chance(0.15):
+        if self.dice.chance(0.25):
             case.do(Unlink(kind="duplicate-of", target=twin.state.id), worker.actor)
             return False
         case.do(
