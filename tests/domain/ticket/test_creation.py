@@ -19,31 +19,33 @@ def test_a_person_who_asks_is_the_requester() -> None:
     a_ticket().when(ASKS, by=KIM).then(created())
 
 
+EVERYTHING = CreateTicket(
+    subject="Slow",
+    description="Very",
+    type="incident",
+    requester="GUS",
+    category="network/vpn",
+    product="router",
+    asset="R-17",
+    site="Basel",
+    external=("JIRA-1",),
+    impact="high",
+    urgency="high",
+    team="network",
+    assignee="ann",
+    tags=("vip", "vpn", "vip"),
+    fields={"floor": 3, "birthday": "1970-01-01", "cause": None},
+    due_at=1,
+    message_id="<1@gus>",
+    source_address="gus@example.com",
+    system={"browser": "lynx"},
+    ccs=("LEE", "KIM", "LEE"),
+    follow_up_of="OTHER",
+)
+
+
 def test_every_initial_value_stands_in_the_event() -> None:
-    command = CreateTicket(
-        subject="Slow",
-        description="Very",
-        type="incident",
-        requester="GUS",
-        category="network/vpn",
-        product="router",
-        asset="R-17",
-        site="Basel",
-        external=("JIRA-1",),
-        impact="high",
-        urgency="high",
-        team="network",
-        assignee="ann",
-        tags=("vip", "vpn", "vip"),
-        fields={"floor": 3, "birthday": "1970-01-01", "cause": None},
-        due_at=1,
-        message_id="<1@gus>",
-        source_address="gus@example.com",
-        system={"browser": "lynx"},
-        ccs=("LEE", "KIM", "LEE"),
-        follow_up_of="OTHER",
-    )
-    a_ticket().when(command).then(
+    a_ticket().when(EVERYTHING).then(
         TicketCreated(
             data_subject="GUS",
             subject="Slow",

@@ -50,26 +50,28 @@ def broke(story: Story) -> tuple[str, ...]:
     return fact.broke
 
 
+FIRST = row(
+    activity="Accepted",
+    actor="mueller",
+    original_status="Accepted",
+    original_substatus="In Progress",
+    status="open",
+    type="incident",
+    team="L2",
+    assignee="mueller",
+    priority="P2",
+    impact="Medium",
+    urgency="2",
+    category="SAP",
+    product="PROD582",
+    requester="C77",
+    organisation="Org line C",
+    fields={"country": "se", "birthday": "1970-01-01", "nothing": None},
+)
+
+
 def test_the_first_row_is_the_ticket_with_all_that_it_says() -> None:
-    command = row(
-        activity="Accepted",
-        actor="mueller",
-        original_status="Accepted",
-        original_substatus="In Progress",
-        status="open",
-        type="incident",
-        team="L2",
-        assignee="mueller",
-        priority="P2",
-        impact="Medium",
-        urgency="2",
-        category="SAP",
-        product="PROD582",
-        requester="C77",
-        organisation="Org line C",
-        fields={"country": "se", "birthday": "1970-01-01", "nothing": None},
-    )
-    story = a_ticket().when(command, by=IMPORT)
+    story = a_ticket().when(FIRST, by=IMPORT)
     story.then(
         ActivityRecorded(
             source="bpi",
