@@ -19,8 +19,6 @@ from ticketlog.log.commit import Verdict
 from ticketlog.log.port import Log
 from ticketlog.log.replay import problems
 
-PROCESSES.set_forkserver_preload(["ticketlog.log.embedded", "tests.crash.victims"])
-
 
 def run_until_killed(
     victim: Callable[..., None], *arguments: Any, dice: random.Random

@@ -12,7 +12,7 @@ from ticketlog.log.embedded import EmbeddedLog
 
 
 @pytest.mark.parametrize(
-    ("cycles", "logs"), [(20, 2), pytest.param(40, 10, marks=pytest.mark.soak)]
+    ("cycles", "logs"), [(24, 1), pytest.param(40, 10, marks=pytest.mark.soak)]
 )
 def test_what_was_acknowledged_survives_kill_9(tmp_path: Path, cycles: int, logs: int) -> None:
     dice = random.Random(f"{cycles}")

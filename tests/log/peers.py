@@ -1,10 +1,11 @@
-"""Other processes that have the same log open, driven by a test one call at a time."""
+"""Other processes that have the same log (or desk) open, driven by a test one call at a time."""
 
 from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,7 +15,14 @@ from ticketlog.log.commit import Commit
 from ticketlog.log.port import Log
 
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["ticketlog.log.embedded", "tests.log.commits"])
+PROCESSES.set_forkserver_preload(
+    ["pytest", "ticketlog.desk", "ticketlog.views", "ticketlog.importing"]
+)
+
+
+class Opener(Protocol):
+    def open(self, folder: Path) -> Any:
+        """What a peer has open."""
 
 
 class Backend(Protocol):
@@ -33,15 +41,15 @@ class Backend(Protocol):
 class Peer:
     """A process with the log open. `start` sends a call, `answer` waits for what came of it."""
 
-    def __init__(self, backend: Backend, folder: Path) -> None:
+    def __init__(self, opener: Opener, folder: Path) -> None:
         self._line, theirs = PROCESSES.Pipe()
-        self.process = PROCESSES.Process(target=_serve, args=(backend, folder, theirs), daemon=True)
+        self.process = PROCESSES.Process(target=_serve, args=(opener, folder, theirs), daemon=True)
         self.process.start()
         theirs.close()
         self.answer()
 
-    def start(self, method: str, *arguments: Any) -> None:
-        self._line.send((method, arguments))
+    def start(self, method: str, *arguments: Any, **named: Any) -> None:
+        self._line.send((method, arguments, named))
 
     def answer(self) -> Any:
         """What the call returned; raises what it raised."""
@@ -50,8 +58,8 @@ class Peer:
             raise result
         return result
 
-    def call(self, method: str, *arguments: Any) -> Any:
-        self.start(method, *arguments)
+    def call(self, method: str, *arguments: Any, **named: Any) -> Any:
+        self.start(method, *arguments, **named)
         return self.answer()
 
     def stop(self) -> None:
@@ -60,8 +68,8 @@ class Peer:
 
 
 @contextmanager
-def peers(backend: Backend, folder: Path, number: int) -> Iterator[list[Peer]]:
-    found = [Peer(backend, folder) for _ in range(number)]
+def peers(opener: Opener, folder: Path, number: int) -> Iterator[list[Peer]]:
+    found = [Peer(opener, folder) for _ in range(number)]
     try:
         yield found
     finally:
@@ -69,17 +77,17 @@ def peers(backend: Backend, folder: Path, number: int) -> Iterator[list[Peer]]:
             peer.stop()
 
 
-def _serve(backend: Backend, folder: Path, line: Connection) -> None:
-    log = backend.open(folder)
+def _serve(opener: Opener, folder: Path, line: Connection) -> None:
+    log = opener.open(folder)
     line.send(None)
     while True:
         try:
-            method, arguments = line.recv()
+            method, arguments, named = line.recv()
         except EOFError:
             break
         try:
-            call = EXTRA.get(method)
-            result = call(log, *arguments) if call else getattr(log, method)(*arguments)
+            call = partial(EXTRA[method], log) if method in EXTRA else getattr(log, method)
+            result = call(*arguments, **named)
         except Exception as error:
             result = error
         line.send(result)

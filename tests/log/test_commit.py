@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.log.commits import NOON, a_commit, an_envelope, streams_in
-from ticketlog.domain.base import Actor, Event, Instant, Personal, Recorded
+from ticketlog.domain.base import Actor, Event, Instant, Personal, Recorded, instant
 from ticketlog.domain.catalogue import EVENTS, find
 from ticketlog.domain.ticket.conversation import AttachmentAdded, Replied
 from ticketlog.errors import Damaged, NewerFormat, Unreadable, Usage
@@ -129,7 +129,7 @@ class Sample(Event):
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 numbers = st.integers(min_value=-(2**53) + 1, max_value=2**53 - 1)
-moments = st.integers(min_value=-62_135_596_800_000_000, max_value=253_402_300_799_999_999)
+moments = st.integers(instant("1000-01-01T00:00:00Z"), instant("9999-12-31T23:59:59Z"))
 samples = st.builds(
     Sample,
     data_subject=st.just("P1"),
