@@ -210,6 +210,8 @@ def test_solving_ends_the_work() -> None:
 def test_solved_can_be_verified_by_anybody_whom_it_concerns() -> None:
     for by, word in ((KIM, "requester"), (ANN, "agent"), (RULE, "automatic"), (MAIL, "automatic")):
         solved().when(Verify(), by=by).then(Verified(by=word))  # type: ignore[arg-type]
+    by_link = MAIL._replace(on_behalf_of="KIM")
+    solved().when(Verify(), by=by_link).then(Verified(by="requester"))
     solved().given(Verify()).when(Verify(), by=KIM).then()
     open_().when(Verify(), by=KIM).then_refused(IllegalTransition, "only a solved ticket")
 

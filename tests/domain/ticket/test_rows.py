@@ -22,7 +22,7 @@ from ticketlog.domain.ticket.classification import (
     UrgencyChanged,
 )
 from ticketlog.domain.ticket.conversation import Noted, Replied
-from ticketlog.domain.ticket.creation import TicketCreated
+from ticketlog.domain.ticket.creation import CreateTicket, TicketCreated
 from ticketlog.domain.ticket.lifecycle import (
     Cancelled,
     PutOnHold,
@@ -301,6 +301,14 @@ def test_comments_are_by_whom_the_row_says() -> None:
     imported({}).when(row(2, comment="?"), by=IMPORT).then_made(
         ActivityRecorded, Replied, author="old-desk", author_kind="import"
     )
+
+
+def test_what_a_row_moves_elsewhere_has_no_contract_any_more() -> None:
+    story = a_ticket().given(CreateTicket(subject="x", requester="GUS"))
+    story.when(row(9, organisation="O1"), by=IMPORT).then_made(
+        ActivityRecorded, OrganisationChanged, old="GOLD", old_tier="a", old_contract="gold"
+    )
+    assert (story.state.tier, story.state.contract) == (None, None)
 
 
 def test_a_comment_stands_before_the_solution_it_came_with() -> None:

@@ -11,9 +11,6 @@ file where it needs no other facet, and otherwise in a file of its own:
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from ticketlog.domain.base import Command, Context, Event
 from ticketlog.domain.ticket import (
     feedback,
@@ -30,12 +27,12 @@ from ticketlog.domain.ticket import (
 from ticketlog.domain.ticket.evolution import EVENTS, evolve, fold, initial
 from ticketlog.domain.ticket.gate import admit
 from ticketlog.domain.ticket.reading import reads
-from ticketlog.domain.ticket.state import Ticket
+from ticketlog.domain.ticket.state import Decisions, Ticket
 
 __all__ = ["COMMANDS", "EVENTS", "KIND", "decide", "evolve", "fold", "initial", "reads"]
 
 KIND = "ticket"
-_DECIDE: dict[type[Command], Callable[[Any, Ticket, Context], list[Event]]] = {
+_DECIDE: Decisions = {
     **opening.DECIDE,
     **replies.DECIDE,
     **transitions.DECIDE,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -19,7 +18,7 @@ from ticketlog.domain.base import (
     Text,
 )
 from ticketlog.domain.ticket.rules import data_subject
-from ticketlog.domain.ticket.state import Ticket
+from ticketlog.domain.ticket.state import Decisions, Ticket
 
 
 class SurveyOffered(Event):
@@ -144,7 +143,7 @@ def _too_early(ticket: Ticket, rule: str) -> IllegalTransition:
     )
 
 
-DECIDE: dict[type[Command], Callable[[Any, Ticket, Context], list[Event]]] = {
+DECIDE: Decisions = {
     OfferSurvey: _offer,
     Rate: _rate,
     Review: _review,

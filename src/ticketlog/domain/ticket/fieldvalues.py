@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from ticketlog.domain.base import Command, Context, Event, Invalid, instant, iso
+from ticketlog.domain.base import Context, Event, Invalid, instant, iso
 from ticketlog.domain.settings import CustomField
 from ticketlog.domain.ticket.classification import FieldsChanged, SetFields
 from ticketlog.domain.ticket.rules import data_subject, listed, require_known, settings_of
-from ticketlog.domain.ticket.state import FieldValue, Ticket
+from ticketlog.domain.ticket.state import Decisions, FieldValue, Ticket
 
 
 class Sorted(NamedTuple):
@@ -141,6 +141,4 @@ _CHECKS: dict[str, Callable[[CustomField, FieldValue], FieldValue]] = {
     "choice": _choice,
     "choices": _choices,
 }
-DECIDE: dict[type[Command], Callable[[Any, Ticket, Context], list[Event]]] = {
-    SetFields: _set_fields
-}
+DECIDE: Decisions = {SetFields: _set_fields}

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from ticketlog.domain.base import Command, Context, Event, Invalid, Refused
+from ticketlog.domain.base import Context, Event, Invalid, Refused
 from ticketlog.domain.ticket.assignment import (
     Assign,
     AssigneeChanged,
@@ -28,7 +25,7 @@ from ticketlog.domain.ticket.rules import (
     require_known,
     settings_of,
 )
-from ticketlog.domain.ticket.state import Ticket
+from ticketlog.domain.ticket.state import Decisions, Ticket
 
 
 def hand_over(
@@ -164,7 +161,7 @@ def _stop_work(command: StopWork, ticket: Ticket, context: Context) -> list[Even
     )
 
 
-DECIDE: dict[type[Command], Callable[[Any, Ticket, Context], list[Event]]] = {
+DECIDE: Decisions = {
     Assign: _assign,
     Claim: _claim,
     Unassign: _unassign,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from ticketlog.domain.base import Command, Context, Event, Forbidden, Refused
+from ticketlog.domain.base import Context, Event, Forbidden, Refused
 from ticketlog.domain.settings import Status, Workflow
 from ticketlog.domain.ticket.creation import CreateTicket, TicketCreated
 from ticketlog.domain.ticket.fieldvalues import checked, sorted_out
@@ -22,7 +21,7 @@ from ticketlog.domain.ticket.rules import (
     settings_of,
     workflow_for,
 )
-from ticketlog.domain.ticket.state import AuthorKind, Ticket
+from ticketlog.domain.ticket.state import AuthorKind, Decisions, Ticket
 from ticketlog.domain.ticket.triage import check_classes
 
 
@@ -186,6 +185,4 @@ _AS_ASKED = (
 )
 """What the event takes from the command as it is."""
 
-DECIDE: Mapping[type[Command], Callable[[Any, Ticket, Context], list[Event]]] = {
-    CreateTicket: _create
-}
+DECIDE: Decisions = {CreateTicket: _create}

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from ticketlog.domain.base import Command, Context, Event, Invalid, MissingFields
+from ticketlog.domain.base import Context, Event, Invalid, MissingFields
 from ticketlog.domain.settings import Priorities
 from ticketlog.domain.ticket.classification import (
     ImpactChanged,
@@ -14,7 +13,7 @@ from ticketlog.domain.ticket.classification import (
     UrgencyChanged,
 )
 from ticketlog.domain.ticket.rules import priorities_in, require_known
-from ticketlog.domain.ticket.state import PrioritySource, Ticket
+from ticketlog.domain.ticket.state import Decisions, PrioritySource, Ticket
 
 HELD: frozenset[PrioritySource] = frozenset({"manual", "import"})
 """Where a priority comes from that impact and urgency don't change any more."""
@@ -132,6 +131,4 @@ def _prioritise(command: Prioritise, ticket: Ticket, context: Context) -> list[E
     ]
 
 
-DECIDE: dict[type[Command], Callable[[Any, Ticket, Context], list[Event]]] = {
-    Prioritise: _prioritise
-}
+DECIDE: Decisions = {Prioritise: _prioritise}

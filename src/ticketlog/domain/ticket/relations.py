@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 from ticketlog.domain.base import Command, Context, Event, Invalid, Key, Line, Recorded
@@ -14,7 +13,7 @@ from ticketlog.domain.ticket.rules import (
     require_role,
     settings_of,
 )
-from ticketlog.domain.ticket.state import Link, LinkKind, Ticket
+from ticketlog.domain.ticket.state import Decisions, Link, LinkKind, Ticket
 
 
 class Followed(Event):
@@ -244,7 +243,7 @@ def _release(command: ReleaseLegalHold, ticket: Ticket, context: Context) -> lis
     return [LegalHoldReleased(matter=command.matter, reason=command.reason)]
 
 
-DECIDE: dict[type[Command], Callable[[Any, Ticket, Context], list[Event]]] = {
+DECIDE: Decisions = {
     Follow: _follow,
     Unfollow: _unfollow,
     AddCc: _add_cc,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
 
-from ticketlog.domain.base import Command, Context, Event, Forbidden, Invalid
+from ticketlog.domain.base import Context, Event, Forbidden, Invalid
 from ticketlog.domain.ticket.assignment import AssigneeChanged
 from ticketlog.domain.ticket.conversation import (
     Attach,
@@ -29,9 +28,10 @@ from ticketlog.domain.ticket.rules import (
     require_known,
     require_role,
     settings_of,
+    status_named,
+    workflow_for,
 )
-from ticketlog.domain.ticket.state import AttachmentRef, CommentRef, Ticket
-from ticketlog.domain.ticket.transitions import status_named
+from ticketlog.domain.ticket.state import AttachmentRef, CommentRef, Decisions, Ticket
 
 
 def _reply(command: Reply, ticket: Ticket, context: Context) -> list[Event]:
@@ -83,7 +83,7 @@ def _moves(
     """
     if command.status is not None:
         say = Say(resolution_code=command.resolution_code)
-        target = status_named(command.status, ticket, context)
+        target = status_named(command.status, workflow_for(ticket.type, context))
         if moves := change_status(ticket, target, context, "reply", say):
             return moves
     elif author.asks and not command.automated:
@@ -162,7 +162,7 @@ def _redactable(
     yield "attachment", ticket.attachments
 
 
-DECIDE: dict[type[Command], Callable[[Any, Ticket, Context], list[Event]]] = {
+DECIDE: Decisions = {
     Reply: _reply,
     Note: _note,
     Attach: _attach,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from ticketlog.domain.base import Command, Context, Event, Forbidden
+from ticketlog.domain.base import Context, Event, Forbidden
 from ticketlog.domain.settings import Status, Workflow
 from ticketlog.domain.ticket.activity import ActivityRecorded, RecordActivity
 from ticketlog.domain.ticket.assignment import AssigneeChanged, TeamChanged
@@ -39,10 +39,10 @@ from ticketlog.domain.ticket.priorities import (
 from ticketlog.domain.ticket.rules import (
     data_subject,
     priorities_in,
-    require_known,
+    status_named,
     workflow_for,
 )
-from ticketlog.domain.ticket.state import AuthorKind, Ticket
+from ticketlog.domain.ticket.state import AuthorKind, Decisions, Ticket
 
 AT_FIRST = frozenset({"new", "open", "pending", "on-hold"})
 """What a ticket may begin as. Solved or closed is something that happens to it, and is counted."""
@@ -56,7 +56,7 @@ def _record(command: RecordActivity, ticket: Ticket, context: Context) -> list[E
             "of a history"
         )
     workflow = workflow_for(command.type or ticket.type, context)
-    target = _target(command, workflow)
+    target = status_named(command.status, workflow) if command.status else None
     facts = (
         _changes(command, ticket, context)
         if ticket.exists
@@ -71,15 +71,6 @@ def _record(command: RecordActivity, ticket: Ticket, context: Context) -> list[E
     elif facts and ticket.status_category == "closed":
         broke = ("changed after it was closed",)
     return [_row(command, ticket, context, broke), *facts]
-
-
-def _target(command: RecordActivity, workflow: Workflow) -> Status | None:
-    if command.status is None:
-        return None
-    status = workflow.status(command.status)
-    if status is None:
-        require_known("status", command.status, [each.id for each in workflow.statuses])
-    return status
 
 
 def _moves(command: RecordActivity, ticket: Ticket, target: Status) -> bool:
@@ -152,7 +143,7 @@ def _changes(command: RecordActivity, ticket: Ticket, context: Context) -> list[
     for name in _OTHERS:
         old, new = getattr(ticket, name), _value(command, ticket, name)
         if new != old:
-            events.append(_CHANGED[name](old, new))
+            events.append(_CHANGED[name](ticket, new))
     events += _priority_changes(command, ticket, context)
     if command.fields:
         events += changed(command.fields, ticket, context)
@@ -173,11 +164,20 @@ def _value(command: RecordActivity, ticket: Ticket, name: str) -> Any:
     return getattr(ticket, name) if value is None else value
 
 
-_CHANGED: dict[str, Callable[[str | None, str | None], Event]] = {
-    "category": lambda old, new: CategoryChanged(old=old, new=new),
-    "product": lambda old, new: AttributeChanged(attribute="product", old=old, new=new),
-    "requester": lambda old, new: RequesterChanged(old=old, new=new),
-    "organisation": lambda old, new: OrganisationChanged(old=old, new=new),
+def _elsewhere(ticket: Ticket, new: str | None) -> OrganisationChanged:
+    # A row says nothing of an organisation's tier and contract.
+    return OrganisationChanged(
+        old=ticket.organisation, new=new, old_tier=ticket.tier, old_contract=ticket.contract
+    )
+
+
+_CHANGED: dict[str, Callable[[Ticket, str | None], Event]] = {
+    "category": lambda ticket, new: CategoryChanged(old=ticket.category, new=new),
+    "product": lambda ticket, new: AttributeChanged(
+        attribute="product", old=ticket.product, new=new
+    ),
+    "requester": lambda ticket, new: RequesterChanged(old=ticket.requester, new=new),
+    "organisation": _elsewhere,
 }
 
 
@@ -198,7 +198,7 @@ def _said(command: RecordActivity, ticket: Ticket, context: Context) -> list[Eve
     if command.comment is None:
         return []
     asks = command.comment_by_requester
-    author = command.actor or (ticket.requester if asks else ticket.assignee)
+    author = (ticket.requester or command.actor) if asks else (command.actor or ticket.assignee)
     kind: AuthorKind = "requester" if asks else "agent" if author else "import"
     said: dict[str, Any] = {
         "data_subject": data_subject(ticket),
@@ -227,6 +227,4 @@ def _broken(
     return tuple(broken)
 
 
-DECIDE: Mapping[type[Command], Callable[[Any, Ticket, Context], list[Event]]] = {
-    RecordActivity: _record
-}
+DECIDE: Decisions = {RecordActivity: _record}

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ticketlog.domain.base import Actor, Context, Forbidden, Invalid
 from ticketlog.domain.organisation import Organisation
 from ticketlog.domain.person import Person
-from ticketlog.domain.settings import Priorities, Settings, Workflow
+from ticketlog.domain.settings import Priorities, Settings, Status, Workflow
 from ticketlog.domain.ticket.state import AuthorKind, Ticket
 
 _SHOWN = 20
@@ -26,15 +26,28 @@ def listed(names: Collection[str]) -> str:
     return f"{shown} and {more} more" if more > 0 else shown or "none"
 
 
+def unknown(what: str, name: str, known: Collection[str]) -> Invalid:
+    """The refusal of a name that isn't among those that are known."""
+    return Invalid(
+        f"{what} {name!r} is not known; known are: {listed(known)}",
+        what=what,
+        name=name,
+        known=tuple(known),
+    )
+
+
 def require_known(what: str, name: str, known: Collection[str]) -> None:
     """Raises Invalid, with the names that are known, for one that isn't."""
     if name not in known:
-        raise Invalid(
-            f"{what} {name!r} is not known; known are: {listed(known)}",
-            what=what,
-            name=name,
-            known=tuple(known),
-        )
+        raise unknown(what, name, known)
+
+
+def status_named(id: str, workflow: Workflow) -> Status:
+    """The status of a workflow. Raises Invalid, with the ones there are."""
+    status = workflow.status(id)
+    if status is None:
+        raise unknown("status", id, [each.id for each in workflow.statuses if not each.retired])
+    return status
 
 
 def workflow_for(type: str, context: Context) -> Workflow:

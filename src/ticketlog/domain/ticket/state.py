@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Annotated, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 from pydantic import Field, StringConstraints
 
-from ticketlog.domain.base import Key, State
+from ticketlog.domain.base import Command, Context, Event, Key, State
 from ticketlog.domain.settings import CategoryOfStatus, TicketType
 
 AuthorKind = Literal["requester", "end-user", "agent", "rule", "service", "import"]
@@ -163,3 +163,7 @@ class Ticket(State):
     def active(self) -> bool:
         """Somebody should still work on it."""
         return self.status_category not in ("solved", "closed") and not self.spam
+
+
+Decisions: TypeAlias = Mapping[type[Command], Callable[[Any, Ticket, Context], list[Event]]]
+"""Command -> the function that decides about it: (command, ticket, context) -> events."""

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from ticketlog.domain.base import Command, Context, Event, IllegalTransition, Invalid
+from ticketlog.domain.base import Context, Event, IllegalTransition, Invalid
 from ticketlog.domain.settings import CategoryOfStatus, Status, Workflow
 from ticketlog.domain.ticket.lifecycle import (
     Cancel,
@@ -30,18 +27,8 @@ from ticketlog.domain.ticket.moves import (
     may_take,
     moved,
 )
-from ticketlog.domain.ticket.rules import listed, require_known, roles_of, workflow_for
-from ticketlog.domain.ticket.state import Ticket
-
-
-def status_named(id: str, ticket: Ticket, context: Context) -> Status:
-    """The status of the ticket's workflow. Raises Invalid, with the ones there are."""
-    workflow = workflow_for(ticket.type, context)
-    status = workflow.status(id)
-    if status is None:
-        require_known("status", id, [each.id for each in workflow.statuses if not each.retired])
-        raise AssertionError("unreachable")
-    return status
+from ticketlog.domain.ticket.rules import listed, roles_of, status_named, workflow_for
+from ticketlog.domain.ticket.state import Decisions, Ticket
 
 
 def status_in(
@@ -77,7 +64,7 @@ def _ease(workflow: Workflow, ticket: Ticket, target: Status, context: Context) 
 
 
 def _set_status(command: SetStatus, ticket: Ticket, context: Context) -> list[Event]:
-    target = status_named(command.status, ticket, context)
+    target = status_named(command.status, workflow_for(ticket.type, context))
     return change_status(ticket, target, context, "command")
 
 
@@ -112,10 +99,10 @@ def _verify(command: Verify, ticket: Ticket, context: Context) -> list[Event]:
         raise _not_from(ticket, f"{ticket.status}; only a solved ticket can be verified")
     if ticket.verified_by is not None:
         return []
-    kind = context.actor.kind
-    if kind == "person":
+    actor = context.actor
+    if ticket.requester is not None and ticket.requester in (actor.id, actor.on_behalf_of):
         return [Verified(by="requester")]
-    return [Verified(by="agent" if kind == "agent" else "automatic")]
+    return [Verified(by="agent" if actor.kind == "agent" else "automatic")]
 
 
 def _reopen(command: Reopen, ticket: Ticket, context: Context) -> list[Event]:
@@ -152,7 +139,7 @@ def _not_from(ticket: Ticket, why: str) -> IllegalTransition:
     return IllegalTransition(f"ticket {ticket.id} is {why}", ticket=ticket.id, status=ticket.status)
 
 
-DECIDE: dict[type[Command], Callable[[Any, Ticket, Context], list[Event]]] = {
+DECIDE: Decisions = {
     SetStatus: _set_status,
     Hold: _hold,
     Solve: _solve,

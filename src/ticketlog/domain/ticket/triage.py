@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
-from ticketlog.domain.base import Command, Context, Event, Invalid
+from ticketlog.domain.base import Context, Event, Invalid
 from ticketlog.domain.settings import TicketType
 from ticketlog.domain.ticket.classification import (
     ATTRIBUTES,
@@ -35,7 +32,7 @@ from ticketlog.domain.ticket.rules import (
     settings_of,
     workflow_for,
 )
-from ticketlog.domain.ticket.state import Ticket
+from ticketlog.domain.ticket.state import Decisions, Ticket
 
 
 def check_classes(category: str | None, product: str | None, context: Context) -> None:
@@ -136,7 +133,7 @@ def _tag(command: Tag, ticket: Ticket, context: Context) -> list[Event]:
     return [TagsChanged(old=ticket.tags, new=tags)]
 
 
-DECIDE: Mapping[type[Command], Callable[[Any, Ticket, Context], list[Event]]] = {
+DECIDE: Decisions = {
     Classify: _classify,
     SetSubject: _set_subject,
     SetRequester: _set_requester,
