@@ -28,8 +28,9 @@ def listed(names: Collection[str]) -> str:
 
 def unknown(what: str, name: str, known: Collection[str]) -> Invalid:
     """The refusal of a name that isn't among those that are known."""
+    instead = f"use one of {listed(known)}, or " if known else ""
     return Invalid(
-        f"{what} {name!r} is not known; known are: {listed(known)}",
+        f"{what} {name!r} is not known: {instead}add it to the settings",
         what=what,
         name=name,
         known=tuple(known),
