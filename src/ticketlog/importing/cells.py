@@ -14,7 +14,7 @@ Arguments: TypeAlias = dict[str, Any]
 _REMEMBERED = 10_000
 """Distinct values of a column whose meaning is kept; beyond, the column holds free text."""
 
-_LARGEST = 1 << 63
+_LARGEST = 1 << 53
 _TRUE = frozenset({"true", "yes", "1"})
 _FALSE = frozenset({"false", "no", "0"})
 
@@ -87,7 +87,7 @@ def _typed(text: str, kind: str) -> Any:
             number = int(text)
         except ValueError:
             return Says(f"{text[:40]!r} is no integer")
-        return number if abs(number) < _LARGEST else Says(f"{text[:40]!r} is too large")
+        return number if abs(number) <= _LARGEST else Says(f"{text[:40]!r} is too large")
     if kind == "boolean":
         word = text.lower()
         if word in _TRUE or word in _FALSE:

@@ -99,7 +99,7 @@ def import_file(
 
 @contextmanager
 def _few_collections() -> Iterator[None]:
-    """A batch makes many objects, and no cycles; looking for them would cost a fifth of the time."""
+    """A batch makes many objects and no cycles; looking for them would take a fifth of the time."""
     before = gc.get_threshold()
     gc.set_threshold(_COLLECT, *before[1:])
     try:

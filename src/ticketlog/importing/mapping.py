@@ -116,6 +116,14 @@ def _format(pattern: str) -> str:
     return pattern
 
 
+def _encoding(name: str) -> str:
+    try:
+        "".encode(name)
+    except LookupError as error:
+        raise ValueError(f"{name!r} is no encoding of texts") from error
+    return name
+
+
 class Time(_Part):
     """When a row happened. `zone` is that of times which name none themselves."""
 
@@ -193,7 +201,7 @@ class Mapping(_Part):
     rows: Literal["event", "state"]
     """event: a row is an event, and an empty cell says nothing. state: a row is the state after a
     change, and an empty cell says that there is no value now."""
-    encoding: str = "utf-8"
+    encoding: Annotated[str, AfterValidator(_encoding)] = "utf-8"
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     columns: Columns
     time: Time
@@ -205,13 +213,9 @@ class Mapping(_Part):
     _text: str = PrivateAttr(default="")
 
     @model_validator(mode="after")
-    def _text_encoding(self) -> Self:
+    def _of_csv(self) -> Self:
         if self.format == "xes" and self.model_fields_set & {"encoding", "delimiter"}:
             raise ValueError("encoding and delimiter are for csv; a XES file names its own")
-        try:
-            "".encode(self.encoding)
-        except LookupError as error:
-            raise ValueError(f"{self.encoding!r} is no encoding of texts") from error
         return self
 
     def used(self) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -260,7 +264,9 @@ def load_mapping(path: Path) -> Mapping:
 
 
 def _explained(file: Path, text: str, error: ValidationError) -> str:
-    first, *others = error.errors(include_url=False, include_input=False)
+    errors = error.errors(include_url=False, include_input=False)
+    # A key that is misspelt explains one that is missing.
+    first, *others = sorted(errors, key=lambda each: each["type"] != "extra_forbidden")
     more = f" (and {len(others)} more)" if others else ""
     key = ".".join(map(str, first["loc"])) or "the mapping"
     reason = {

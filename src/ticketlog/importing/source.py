@@ -7,8 +7,12 @@ import io
 import os
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ticketlog.errors import Usage
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 _GZIP = b"\x1f\x8b"
 
@@ -31,7 +35,7 @@ class Source:
             raise Usage(f"{path} can't be read: {error.strerror}") from error
         self.stream: io.BufferedReader = self._raw
         if start == _GZIP:
-            self.stream = io.BufferedReader(gzip.GzipFile(fileobj=self._raw))
+            self.stream = io.BufferedReader(_Unpacked(gzip.GzipFile(fileobj=self._raw)))
 
     @property
     def done(self) -> int:
@@ -41,6 +45,23 @@ class Source:
     def close(self) -> None:
         self.stream.close()
         self._raw.close()
+
+
+class _Unpacked(io.RawIOBase):
+    """What a gzip holds, as far as it goes: what comes before a fault is given before the fault is
+    raised, which a GzipFile doesn't do when it is asked for more than that."""
+
+    def __init__(self, packed: gzip.GzipFile) -> None:
+        self._packed = packed
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer)
+        data = self._packed.read1(len(view))
+        view[: len(data)] = data
+        return len(data)
 
 
 def broken(error: BaseException) -> str:

@@ -7,6 +7,7 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from ticketlog.domain.ticket.activity import RecordActivity
 from ticketlog.importing.cells import NO_VALUE, NOTHING, Arguments, Cell, Says, Words, flag
@@ -148,15 +149,16 @@ class Translator:
             try:
                 return _validate(said)
             except ValidationError as error:
-                lost = False
-                for fault in error.errors(include_url=False):
-                    lost = _mend(said, fault["loc"], fault["type"]) or lost
-                    column = self._column_of(*fault["loc"][:2])
+                # A field's value is one of several types, each of which says what it misses.
+                faults = {fault["loc"][:2]: fault for fault in reversed(error.errors())}
+                for path, fault in faults.items():
                     why = f"{fault['msg']}: {str(fault['input'])[:60]!r}"
+                    lost = path[0] == "case"
                     kind = "missing-case" if lost else "bad-value"
-                    wrong.append(Problem(raw.line, kind, why, column, lost))
-                if lost:
-                    return None
+                    wrong.append(Problem(raw.line, kind, why, self._column_of(*path), lost))
+                    if lost:
+                        return None
+                    _mend(said, fault)
 
     def _column_of(self, target: object, id: object = None) -> str | None:
         cells = {"case": self._case} | {each.id: each.cell for each in self._targets}
@@ -170,22 +172,17 @@ class Translator:
 _validate: Callable[[Arguments], RecordActivity] = (
     RecordActivity.__pydantic_validator__.validate_python
 )
-_CUT = {"activity": 500, "subject": 500, "comment": 200_000}
-_CUT |= {"original_status": 500, "original_substatus": 500}
+_TEXTS = {"activity", "subject", "comment", "original_status", "original_substatus", "fields"}
 
 
-def _mend(said: Arguments, path: tuple[int | str, ...], fault: str) -> bool:
-    """Cuts or takes out a value; True where nothing is left to record."""
-    target = str(path[0])
-    if target == "case":
-        return True
-    if fault == "string_too_long" and target in _CUT:
-        said[target] = said[target][: _CUT[target]]
-    elif target == "fields" and len(path) > 1:
-        said["fields"] = {id: value for id, value in said["fields"].items() if id != path[1]}
+def _mend(said: Arguments, fault: ErrorDetails) -> None:
+    """Cuts a text that is too long; takes out any other value."""
+    target, *rest = map(str, fault["loc"])
+    values, key = (said["fields"], rest[0]) if target == "fields" and rest else (said, target)
+    if fault["type"] == "string_too_long" and target in _TEXTS:
+        values[key] = values[key][: fault["ctx"]["max_length"]]
     else:
-        said.pop(target, None)
-    return False
+        values.pop(key, None)
 
 
 def _comment(comment: Comment, names: Sequence[str]) -> Callable[[Sequence[str]], Arguments]:

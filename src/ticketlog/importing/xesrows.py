@@ -20,6 +20,8 @@ TRACE = "case:"
 """Before the key of a trace's attribute, as PM4Py writes it."""
 
 _CHUNK = 1 << 16
+_NOWHERE = -1
+"""The depth of the trace or event that the parser is in, outside of any."""
 _CUT_OFF = frozenset(
     expat.errors.codes[text]
     for text in (
@@ -42,10 +44,12 @@ class XesRows:
         handler = _Handler(self.names, self._source.path)
         parser = handler.parser
         try:
-            while chunk := self._source.stream.read(_CHUNK):
+            while chunk := self._source.stream.read1(_CHUNK):
                 parser.Parse(chunk, False)
                 yield from handler.taken()
             parser.Parse(b"", True)
+        except (LookupError, ValueError) as error:
+            raise Usage(f"{self._source.path} can't be read: {error}") from error
         except (expat.ExpatError, *BROKEN) as error:
             yield from handler.taken()
             if not handler.is_log:
@@ -76,7 +80,7 @@ class _Handler:
         self._line = 0
         self._trace: dict[str, str] = {}
         self._event: dict[str, str] | None = None
-        self._inside = 0
+        self._inside = _NOWHERE
         self._found: deque[Raw] = deque()
         self.parser = parser = expat.ParserCreate()
         parser.StartElementHandler = self._start
@@ -120,10 +124,10 @@ class _Handler:
             if self._event is not None:
                 self._take(self._event)
                 self._event = None
-                self._inside = 2 if self._depth == 3 else 0
+                self._inside = 2 if self._depth == 3 else _NOWHERE
             else:
                 self._trace = {}
-                self._inside = 0
+                self._inside = _NOWHERE
         self._depth -= 1
 
     def _root(self, tag: str) -> None:
