@@ -6,7 +6,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
-from multiprocessing.connection import Connection
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,37 +20,41 @@ from ticketlog.log.port import Log
 from ticketlog.log.replay import problems
 
 
+class Victim:
+    """A process that reports over a pipe; `reports` is all that it said."""
+
+    def __init__(self, target: Callable[..., None], *arguments: Any) -> None:
+        self._line, theirs = PROCESSES.Pipe(duplex=False)
+        self._process = PROCESSES.Process(target=target, args=(*arguments, theirs))
+        self._process.start()
+        theirs.close()
+        self.reports: list[Any] = []
+
+    def listen(self, number: int) -> None:
+        """Waits for so many more reports. Raises EOFError where it ends before."""
+        for _ in range(number):
+            self.reports.append(self._line.recv())
+
+    def kill(self) -> None:
+        """Its last report may be cut off."""
+        self._process.kill()
+        self._process.join()
+        with suppress(EOFError, OSError):
+            while True:
+                self.listen(1)
+        self._line.close()
+
+
 def run_until_killed(
-    victim: Callable[..., None], *arguments: Any, dice: random.Random
+    target: Callable[..., None], *arguments: Any, dice: random.Random
 ) -> list[Any]:
-    """Kills the victim after a random number of reports and a random while; all that it said."""
-    line, theirs = PROCESSES.Pipe(duplex=False)
-    process = PROCESSES.Process(target=victim, args=(*arguments, theirs))
-    process.start()
-    theirs.close()
-    reports = []
-    try:
-        for _ in range(dice.choice([0, 1, 5, 20, 50])):
-            reports.append(line.recv())
+    """Kills a victim after a random number of reports and a random while; all that it said."""
+    victim = Victim(target, *arguments)
+    with suppress(EOFError):
+        victim.listen(dice.choice([0, 1, 5, 20, 50]))
         time.sleep(dice.random() * dice.choice([0.001, 0.01, 0.05]))
-    except EOFError:
-        pass
-    process.kill()
-    process.join()
-    reports += rest(line)
-    process.close()
-    return reports
-
-
-def rest(line: Connection) -> list[Any]:
-    """What was still in the pipe; the last report may be cut off."""
-    reports = []
-    try:
-        while True:
-            reports.append(line.recv())
-    except (EOFError, OSError):
-        line.close()
-    return reports
+    victim.kill()
+    return victim.reports
 
 
 def check_log(log: Log, acked: list[Acked]) -> None:

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import random
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.crash.harness import check_file, check_log, run_until_killed
+from tests.crash.harness import Victim, check_file, check_log, run_until_killed
 from tests.crash.victims import STREAMS, Acked, append
 from tests.log.commits import a_commit
 from ticketlog.log.embedded import EmbeddedLog
@@ -30,3 +31,20 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path: Path, cycles: int, logs
             log.close()
             check_file(folder / "log.db")
         assert acked
+
+
+@pytest.mark.parametrize("cycles", [3, pytest.param(50, marks=pytest.mark.soak)])
+def test_a_writer_goes_on_when_another_is_killed(tmp_path: Path, cycles: int) -> None:
+    EmbeddedLog.create(tmp_path / "log.db", name="t", desk="d", partitions=3).close()
+    acked: list[Acked] = []
+    for cycle in range(cycles):
+        first, second = (Victim(append, tmp_path, f"{name}{cycle}") for name in "ab")
+        first.listen(10)
+        second.listen(10)
+        first.kill()
+        second.listen(30)
+        second.kill()
+        acked += first.reports + second.reports
+    with closing(EmbeddedLog.open(tmp_path / "log.db")) as log:
+        check_log(log, acked)
+    check_file(tmp_path / "log.db")
