@@ -47,6 +47,15 @@ def test_what_adds_and_never_overwrites_needs_no_fresh_screen() -> None:
         assert not isinstance(story.outcome, Refused)
 
 
+def test_a_reply_needs_a_fresh_screen_for_what_it_sets_beside_its_text() -> None:
+    story = open_()
+    seen = story.state.version
+    story.given(Assign(team="billing"))
+    story.when(Reply(body="x", status="pending"), seen=seen)
+    assert not isinstance(story.outcome, Refused)
+    story.when(Reply(body="x", team="support"), seen=seen).then_refused(Stale, "team")
+
+
 def test_a_status_is_changed_by_replies_too() -> None:
     story = open_().given(SetStatus(status="pending"))
     seen = story.state.version

@@ -83,7 +83,7 @@ def _check_seen(command: Command, ticket: Ticket, seen: int | None) -> None:
     """`seen`: the version of the ticket that the sender saw."""
     if seen is None:
         return
-    late = [aspect for aspect in command.TOUCHES if ticket.changed.get(aspect, -1) > seen]
+    late = [aspect for aspect in _touched(command) if ticket.changed.get(aspect, -1) > seen]
     if late:
         raise Stale(
             f"{', '.join(sorted(late))} of ticket {ticket.id} changed after version {seen} that "
@@ -92,6 +92,16 @@ def _check_seen(command: Command, ticket: Ticket, seen: int | None) -> None:
             aspects=tuple(sorted(late)),
             version=ticket.version,
         )
+
+
+def _touched(command: Command) -> frozenset[str]:
+    """A reply touches what it sets beside its text."""
+    if not isinstance(command, Reply):
+        return command.TOUCHES
+    return frozenset(name for name in _SET_BY_REPLIES if getattr(command, name))
+
+
+_SET_BY_REPLIES = ("status", "team", "assignee", "fields")
 
 
 def _repeats(command: Command, ticket: Ticket) -> bool:
