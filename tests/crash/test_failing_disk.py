@@ -93,6 +93,18 @@ def test_nothing_is_acknowledged_that_isnt_on_disk(
         shutil.rmtree(folder)
 
 
+@pytest.mark.service
+def test_every_acknowledgement_comes_after_its_own_fsync(prepared: Path, tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+
+    traced(prepared, "-o", str(trace), "-e", "trace=fsync,fdatasync,write")
+
+    calls = re.findall(r"(fsync|fdatasync)\(|write\(1, .*?(run-\d)", trace.read_text())
+    for number in range(APPENDS):
+        said = calls.index(("", f"run-{number}"))
+        assert calls[said - 1] in {("fsync", ""), ("fdatasync", "")}
+
+
 def check_refusals(said: list[dict[str, Any]]) -> None:
     """Each failure is a clear one, and after a failed append none is accepted."""
     appends = [line for line in said if line["what"].startswith("run-")]
