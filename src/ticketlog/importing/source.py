@@ -7,12 +7,9 @@ import io
 import os
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from ticketlog.errors import Usage
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 _GZIP = b"\x1f\x8b"
 
@@ -57,7 +54,7 @@ class _Unpacked(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: WriteableBuffer) -> int:
+    def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer)
         data = self._packed.read1(len(view))
         view[: len(data)] = data
