@@ -1,11 +1,21 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from ticketlog.errors import Usage
 from ticketlog.importing import load_mapping
+from ticketlog.importing.mapping import (
+    Columns,
+    Comment,
+    FieldColumn,
+    Mapping,
+    Status,
+    StatusWord,
+    Time,
+)
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ("bpi2013-csv", "bpi2013-xes", "polato")
@@ -103,3 +113,32 @@ def test_a_file_that_cant_be_read_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b'source = "\xff"')
     with pytest.raises(Usage, match=r"mapping\.toml can't be read: it is not UTF-8"):
         load_mapping(path)
+
+
+def test_the_mapping_in_the_documentation_is_one(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "IMPORT.md").read_text(encoding="utf-8")
+    example = page[page.index("```toml\n") + len("```toml\n") :]
+    path = tmp_path / "mapping.toml"
+    path.write_text(example[: example.index("```")])
+
+    mapping = load_mapping(path)
+
+    assert mapping.status is not None
+    assert [word.to for word in mapping.status.words] == ["pending", "on-hold"]
+    assert mapping.fields["downtime"].kind == "integer"
+
+
+def test_every_key_is_in_the_documentation() -> None:
+    page = (ROOT / "docs" / "IMPORT.md").read_text(encoding="utf-8")
+    models = (Mapping, Columns, FieldColumn, Time, Status, StatusWord, Comment)
+    missing = [key for model in models for key in model.model_fields if f"`{key}`" not in page]
+    assert [key for key in missing if f"### [{key}]" not in page] == []
+
+
+def test_every_kind_of_problem_is_in_the_documentation() -> None:
+    page = (ROOT / "docs" / "IMPORT.md").read_text(encoding="utf-8")
+    sources = (ROOT / "src" / "ticketlog" / "importing").glob("*.py")
+    text = "".join(path.read_text(encoding="utf-8") for path in sources)
+    kinds = set(re.findall(r'"((?:missing|bad|unknown|too|cut)-[a-z]+|damaged|refused)"', text))
+    assert len(kinds) > 8
+    assert [kind for kind in sorted(kinds) if f"`{kind}`" not in page] == []

@@ -7,7 +7,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterator
-from operator import itemgetter
+from operator import add, itemgetter
 from typing import TypeAlias
 
 from ticketlog.errors import Usage
@@ -119,6 +119,8 @@ def _content(names: list[str]) -> _Content:
     pick = itemgetter(*order)
 
     def content(cells: list[str]) -> str:
+        if "" not in cells:
+            return "\x1e".join(map(add, labels, pick(cells)))
         return "\x1e".join(
             [label + cell for label, cell in zip(labels, pick(cells), strict=True) if cell]
         )
