@@ -96,15 +96,15 @@ class Past:
     def __init__(self, moment: Moment, sources: Sources) -> None:
         self.moment = moment
         self._sources = sources
-        self._views = sources.views.at(moment)
+        self.views = sources.views.at(moment)
 
     def query(self, function: Callable[..., Any], **parameters: Any) -> Any:
         """What a view's query function says of the moment."""
-        return self._views.query(function, parameters)
+        return self.views.query(function, parameters)
 
     def report(self, name: str, **given: Any) -> dict[str, Any]:
         """A report as of the moment; see `Desk.report`."""
-        rows = self._views.query(reports.report, reporting.parameters(name, given))
+        rows = self.views.query(reports.report, reporting.parameters(name, given))
         moment = self.moment
         cut = moment if isinstance(moment, Cut) else Cuts(*self._sources.logs).now()
         return reporting.document(name, given, rows, cut, moment)

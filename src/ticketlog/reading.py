@@ -15,7 +15,7 @@ from ticketlog.domain import catalogue
 from ticketlog.domain.base import Recorded
 from ticketlog.domain.ticket.conversation import AttachmentAdded, CommentEvent, Redacted
 from ticketlog.domain.ticket.creation import TicketCreated
-from ticketlog.errors import Usage
+from ticketlog.errors import Unreachable, Usage
 from ticketlog.log.commit import Verdict, read
 from ticketlog.log.port import Log, Record
 
@@ -74,10 +74,20 @@ def follow(
         parts = [_between(log, p, at[p], ends[p]) for p in range(log.partitions)]
         yield from heapq.merge(*parts, key=lambda recorded: recorded.meta.recorded_at)
         at = [max(mine, end) for mine, end in zip(at, ends, strict=True)]
-        while live and not stopped() and not log.wait(at, LOOK):
-            pass
-        if not live or stopped():
+        if not live or not _grown(log, at, stopped):
             return
+
+
+def _grown(log: Log, ends: Sequence[int], stopped: Callable[[], bool]) -> bool:
+    """Waits until the log goes beyond the ends; False where it was stopped, or closed for that."""
+    try:
+        while not stopped():
+            if log.wait(ends, LOOK):
+                return True
+    except Unreachable:
+        if not stopped():
+            raise
+    return False
 
 
 def _between(log: Log, partition: int, start: int, end: int) -> Iterator[Recorded]:

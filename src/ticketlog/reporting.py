@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import orjson
 
@@ -27,8 +28,18 @@ def parameters(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     if name not in REPORTS:
         raise Usage(f"there is no report {name!r}; there are {', '.join(REPORTS)}")
     said = dict(given)
+    _check_zone(said.get("zone", "UTC"))
     where = said.pop("where", None) or {}
     return {"metrics": REPORTS[name], **said, **where}
+
+
+def _check_zone(zone: str) -> None:
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise Usage(
+            f"{zone!r} is no time zone; write it as in the IANA database: Europe/Berlin"
+        ) from None
 
 
 def document(

@@ -128,6 +128,26 @@ class Group(click.Group):
                 formatter.write_dl([(name, entry.help) for name, entry in section.items()])
 
 
+class ReaderGone(Exception):
+    """Whoever read the output has gone; click would make a failure of it."""
+
+
+class Root(Group):
+    """The root command."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        try:
+            return super().make_context(*args, **kwargs)
+        except BrokenPipeError as error:
+            raise ReaderGone from error
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise ReaderGone from error
+
+
 class Form(NamedTuple):
     """What the model of a domain command doesn't say about its command line.
 

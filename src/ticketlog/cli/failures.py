@@ -15,6 +15,7 @@ import traceback
 
 import click
 
+from ticketlog.cli.base import ReaderGone
 from ticketlog.domain.base import Refused
 from ticketlog.errors import TicketlogError
 
@@ -23,11 +24,11 @@ DONE, REFUSED, USAGE, FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
 def report(error: BaseException, debug: bool) -> int:
     """Says what went wrong and returns the exit code."""
-    if isinstance(error, SystemExit):
-        return error.code if isinstance(error.code, int) else FAILED
-    if isinstance(error, BrokenPipeError):
+    if isinstance(error, BrokenPipeError | ReaderGone):
         _close_quietly()
         return DONE
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else FAILED
     if debug:
         traceback.print_exception(error)
     code, line = _described(error)

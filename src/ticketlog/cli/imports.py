@@ -90,6 +90,7 @@ def print_report(report: ImportReport) -> None:
     pairs: list[tuple[str, Any]] = [
         ("rows", f"{report.rows:,} in {report.seconds:,.1f} s ({report.rate:,.0f}/s)"),
         ("commits", f"{report.commits:,} new, {report.known:,} known"),
+        *_remapped(report),
         ("events", f"{report.events:,}"),
         ("tickets", f"{report.tickets:,}, of them {report.tickets_new:,} new"),
         ("equal rows", f"{report.equal.total:,}, all kept"),
@@ -104,6 +105,12 @@ def print_report(report: ImportReport) -> None:
     if rows:
         columns = ("finding", "rows", "lines", "the first one")
         show_all(table(columns, rows, right=("rows",), flexible=("the first one", "finding")))
+
+
+def _remapped(report: ImportReport) -> list[tuple[str, Any]]:
+    if not report.remapped:
+        return []
+    return [("other mapping", f"{report.remapped:,} known rows stay as that one recorded them")]
 
 
 def _first(listed: list[dict[str, Any]]) -> tuple[str, str]:

@@ -100,9 +100,9 @@ def sender(values: dict[str, Any], *, keep_reason: bool = False) -> Sender:
         values.pop("command_id"),
         actor,
         None if keep_reason else reason,
-        values.pop("seen"),
-        values.pop("channel"),
-        values.pop("source"),
+        values.pop("seen", None),
+        values.pop("channel", "cli"),
+        values.pop("source", None),
     )
 
 

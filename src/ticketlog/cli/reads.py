@@ -50,7 +50,7 @@ def _columns(view: Any, table: int = 0) -> str:
 def timed(row: dict[str, Any]) -> dict[str, Any]:
     """A view's row with its times as ISO texts."""
     return {
-        name: iso(value) if value is not None and _is_time(name) else value
+        str(name): iso(value) if value is not None and _is_time(name) else value
         for name, value in row.items()
     }
 
@@ -78,7 +78,7 @@ def _priorities(source: Desk | Past) -> Sequence[str]:
         "ticketlog queue --as-of 2026-01-31T09:00:00Z",
     ),
     keys={
-        "tickets": f"each with rank, {_columns(queue_view)}",
+        "tickets": f"each with {_columns(queue_view)}",
         "next": "what `--after` takes for the page behind; null at the end",
         "counts": "instead, with `--count-by`: these, and tickets",
     },

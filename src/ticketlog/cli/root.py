@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ticketlog.cli.base import Entry, Group
+from ticketlog.cli.base import Entry, Root
 
 SECTIONS = {
     "A desk": {
@@ -65,7 +65,7 @@ def _version(context: click.Context, parameter: click.Parameter, value: bool) ->
         context.exit()
 
 
-root = Group(
+root = Root(
     "ticketlog",
     sections=SECTIONS,
     help="An event-sourced ticketing engine: complete histories, every report rebuilt by replay.",

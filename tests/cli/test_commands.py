@@ -1,0 +1,418 @@
+"""A desk worked from the shell: what is written, what is read, now and at any moment."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+from ticketlog.cli.options import ACTOR_VARIABLE
+from ticketlog.cli.output import clean
+
+
+def history(done: Run, ticket: str) -> list[str]:
+    events = done("ticket", "history", ticket, "--json").document["events"]
+    return [event["type"] for event in events]
+
+
+class TestWriting:
+    def test_a_ticket_from_its_beginning_to_its_end(self, done: Run, ticket: str) -> None:
+        kim = done("person", "register", "Kim", "--json").document["stream"].split("/")[1]
+        done("ticket", "set-requester", ticket, kim)
+        done("ticket", "claim", ticket)
+        done("ticket", "reply", ticket, "Which office?", "--status", "pending")
+        done("ticket", "reply", ticket, "Rome", "--as", f"person:{kim}", "--channel", "mail")
+        done("ticket", "classify", ticket, "--type", "incident", "--product", "vpn")
+        done("ticket", "prioritise", ticket, "--impact", "high", "--urgency", "high")
+        done("ticket", "tag", ticket, "--add", "vpn", "--add", "rome")
+        done("ticket", "solve", ticket, "--code", "fixed")
+        done("ticket", "close", ticket, "--as", "agent:sue")
+        shown = done("ticket", "show", ticket, "--json").document
+        assert shown["status"] == "closed"
+        assert (shown["requester"], shown["assignee"]) == (kim, "ann")
+        assert (shown["priority"], shown["product"], shown["tags"]) == (
+            "critical",
+            "vpn",
+            ["vpn", "rome"],
+        )
+        assert [comment["body"] for comment in shown["comments"]] == ["Which office?", "Rome"]
+        told = done("ticket", "history", ticket).out
+        for words in ("agent:ann", f"person:{kim}", "| Which office?", "closed: solved"):
+            assert words in told
+
+    def test_a_command_sent_twice_is_done_once(self, done: Run, ask: Run, folder: Path) -> None:
+        first = done("ticket", "create", "VPN drops", "--id", "c1", "--json").document
+        again = done("ticket", "create", "VPN drops", "--id", "c1", "--json").document
+        assert again == {**first, "repeated": True}
+        ticket = first["stream"].split("/")[1]
+        for _ in range(3):
+            done("ticket", "reply", ticket, "Hello", "--id", "r1")
+        assert history(done, ticket).count("ticket.replied.v1") == 1
+        assert "done before" in done("ticket", "reply", ticket, "Hello", "--id", "r1").out
+        assert ask("ticket", "reply", ticket, "Bye", "--id", "r1").code == 1
+
+    def test_what_changes_nothing_says_so(self, done: Run, ticket: str) -> None:
+        done("ticket", "tag", ticket, "--add", "vpn")
+        said = done("ticket", "tag", ticket, "--add", "vpn")
+        assert "nothing to do" in said.out
+        assert done("ticket", "tag", ticket, "--add", "vpn", "--json").document["offset"] is None
+
+    def test_a_reply_to_a_closed_ticket_says_where_it_went(self, done: Run, ticket: str) -> None:
+        done("ticket", "solve", ticket)
+        done("ticket", "close", ticket, "--as", "agent:sue")
+        made = done("ticket", "reply", ticket, "Again!", "--id", "r1", "--json").document
+        assert made["follow_up_of"] == f"ticket/{ticket}"
+        again = done("ticket", "reply", ticket, "Again!", "--id", "r1")
+        assert f"it follows up ticket/{ticket}, which is closed" in again.out
+        shown = done("ticket", "show", made["stream"], "--json").document
+        assert shown["links"] == [{"kind": "follow-up-of", "target": f"ticket/{ticket}"}]
+
+    def test_who_acts_is_named_by_option_variable_or_login(
+        self, done: Run, ticket: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("LOGNAME", "bob")
+        done("ticket", "note", ticket, "by variable")
+        done("ticket", "note", ticket, "by option", "--as", "agent:sue/supervisor")
+        monkeypatch.delenv(ACTOR_VARIABLE)
+        done("ticket", "note", ticket, "by login")
+        events = done("ticket", "history", ticket, "--json").document["events"]
+        assert [event["actor"]["id"] for event in events[1:]] == ["ann", "sue", "bob"]
+        assert events[2]["actor"]["role"] == "supervisor"
+
+    def test_a_long_text_comes_from_standard_input(
+        self, done: Run, ticket: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("sys.stdin", io.StringIO("line 1\nline 2\n"))
+        done("ticket", "reply", ticket, "-")
+        (comment,) = done("ticket", "show", ticket, "--json").document["comments"]
+        assert comment["body"] == "line 1\nline 2"
+
+    def test_fields_are_what_the_settings_say(self, done: Run, ask: Run, ticket: str) -> None:
+        done("ticket", "set-fields", ticket, "floor=3", "remote=yes", "sites=berlin, rome")
+        fields = done("ticket", "show", ticket, "--json").document["fields"]
+        assert fields == {"floor": 3, "remote": True, "sites": ["berlin", "rome"]}
+        done("ticket", "set-fields", ticket, "floor=", "remote=off")
+        fields = done("ticket", "show", ticket, "--json").document["fields"]
+        assert fields == {"remote": False, "sites": ["berlin", "rome"]}
+        assert ask("ticket", "set-fields", ticket, "colour=red").code == 1
+
+    def test_a_due_date_is_set_and_taken_away(self, done: Run, ticket: str) -> None:
+        done("ticket", "set-due", ticket, "--due", "2026-02-15T17:00:00+01:00")
+        due = done("ticket", "show", ticket, "--json").document["due_at"]
+        assert due == "2026-02-15T16:00:00.000000Z"
+        done("ticket", "set-due", ticket)
+        assert done("ticket", "show", ticket, "--json").document["due_at"] is None
+
+    def test_a_reason_stands_in_the_event_or_the_record(self, done: Run, ticket: str) -> None:
+        done("ticket", "tag", ticket, "--add", "vpn", "--reason", "she said so")
+        done("ticket", "hold", ticket, "--reason", "part ordered")
+        *_, tagged, held = done("ticket", "history", ticket, "--json").document["events"]
+        assert tagged["reason"] == "she said so"
+        assert (held["data"]["reason"], held["reason"]) == ("part ordered", None)
+
+    def test_an_attachment_goes_in_and_comes_out(
+        self, done: Run, ticket: str, tmp_path: Path
+    ) -> None:
+        (tmp_path / "shot.png").write_bytes(b"pixels")
+        made = done("ticket", "attach", ticket, str(tmp_path / "shot.png"), "--json").document
+        id = made["events"][0]["id"]
+        done("ticket", "fetch", ticket, id, "--to", str(tmp_path / "again.png"))
+        assert (tmp_path / "again.png").read_bytes() == b"pixels"
+        assert "shot.png (6 bytes" in done("ticket", "show", ticket).out
+
+    def test_persons_organisations_and_agents(self, done: Run, folder: Path) -> None:
+        made = done(
+            *("person", "register", "Kim", "--address", "email:Kim@Example.com"),
+            *("--address", "phone:+49 30 123", "--json"),
+        ).document
+        kim = made["stream"].split("/")[1]
+        done("person", "verify-address", kim, "email", "kim@example.com")
+        acme = done("organisation", "register", "Acme", "--tier", "gold", "--json").document
+        done("person", "set-organisation", kim, "--organisation", acme["stream"].split("/")[1])
+        shown = done("person", "show", kim, "--json").document
+        assert shown["addresses"] == [
+            {"kind": "email", "value": "kim@example.com", "verified": True},
+            {"kind": "phone", "value": "+4930123", "verified": False},
+        ]
+        assert "Kim" in done("person", "show", kim).out
+        assert "address verified" in done("person", "history", kim).out
+        done("agent", "set-shifts", "ann", "mon 09:00-17:00", "--zone", "Europe/Berlin")
+        done("agent", "set-availability", "ann", "away", "--reason", "lunch")
+        shown = done("agent", "show", "ann", "--json").document
+        assert (shown["availability"], shown["reason"]) == ("away", "lunch")
+        assert shown["shifts"] == [{"day": "mon", "start": "09:00", "end": "17:00"}]
+        assert shown["settings"]["teams"] == ["network", "billing"]
+        rows = done("agent", "list", "--json").document["agents"]
+        assert [row["agent"] for row in rows] == ["ann", "bob", "sue"]
+
+
+class TestReading:
+    def test_the_queue_by_page_by_whom_and_by_number(self, done: Run, ticket: str) -> None:
+        urgent = (
+            done(
+                *("ticket", "create", "Fire", "--impact", "high", "--urgency", "high"),
+                *("--team", "billing", "--assignee", "bob", "--json"),
+            )
+            .document["stream"]
+            .split("/")[1]
+        )
+        first = done("queue", "--limit", "1", "--json").document
+        (row,) = first["tickets"]
+        assert (row["ticket"], row["assignee"]) == (urgent, "bob")
+        rest = done("queue", "--after", first["next"], "--json").document
+        assert [row["ticket"] for row in rest["tickets"]] == [ticket]
+        assert rest["next"] is None
+        assert done("queue", "--agent", "bob").out.count("\n") == 2
+        only = done("queue", "--unassigned", "--json").document["tickets"]
+        assert [row["ticket"] for row in only] == [ticket]
+        counts = done("queue", "--count-by", "team", "--json").document["counts"]
+        assert counts == [{"team": "billing", "tickets": 1}, {"team": "network", "tickets": 1}]
+
+    def test_pages_are_named_to_people_apart_from_the_table(
+        self, ask: Run, done: Run, ticket: str
+    ) -> None:
+        done("ticket", "create", "Another one")
+        said = ask("ticket", "list", "--limit", "1")
+        assert said.code == 0
+        assert "more: --after" in said.err
+
+    def test_lists_and_words(self, done: Run, ticket: str) -> None:
+        done("ticket", "tag", ticket, "--add", "vpn")
+        done("ticket", "note", ticket, "The quick brown fox")
+        rows = done("ticket", "list", "--tag", "vpn", "--team", "network", "--json").document
+        assert [row["ticket"] for row in rows["tickets"]] == [ticket]
+        assert done("ticket", "list", "--status", "solved", "--json").document["tickets"] == []
+        (found,) = done("search", "quick", "fox", "--json").document["found"]
+        assert (found["ticket"], found["public"]) == (ticket, False)
+        assert done("search", "quick", "--public", "--json").document["found"] == []
+        assert "[quick brown]" in done("search", '"quick brown"', "--ticket", ticket).out
+
+    def test_an_inbox(self, done: Run, ticket: str) -> None:
+        document = done("inbox", "ann", "--json").document
+        assert [row["ticket"] for row in document["unassigned"]] == [ticket]
+        assert document["waiting"] == []
+        assert "unassigned in network, billing" in done("inbox", "ann").out
+
+    def test_every_read_of_a_moment(self, done: Run, ticket: str) -> None:
+        (line,) = [
+            json.loads(line)
+            for line in done("log", "tail", "--json").out.splitlines()
+            if ticket in line
+        ]
+        at = f"{line['partition']}:{line['offset']}"
+        cut = done("log", "stat", "--json").document["cut"]
+        done("ticket", "set-subject", ticket, "Wi-Fi drops")
+        done("ticket", "cancel", ticket, "--reason", "withdrawn")
+        for moment in (at, cut, line["recorded_at"]):
+            then = ("--as-of", moment, "--json")
+            assert done("ticket", "show", ticket, *then).document["subject"] == "VPN drops"
+            assert len(done("ticket", "history", ticket, *then).document["events"]) == 1
+            assert done("queue", *then).document["tickets"][0]["subject"] == "VPN drops"
+            assert done("ticket", "list", *then).document["tickets"][0]["status"] == "new"
+            assert len(done("search", "VPN", *then).document["found"]) == 1
+            assert done("report", "flow", *then).document["rows"][0]["backlog"] == 1
+            assert "VPN drops" in done("export", "--as-of", moment).out
+        assert done("queue", "--json").document["tickets"] == []
+        early = ("--occurred-as-of", "2020-01-01T00:00:00Z", "--json")
+        assert done("queue", *early).document["tickets"] == []
+
+    def test_a_report_is_the_same_at_its_cut(self, done: Run, ask: Run, ticket: str) -> None:
+        said = done("report", "flow", "--by", "team", "--period", "day", "--json")
+        done("ticket", "create", "Another one", "--team", "billing")
+        again = done(
+            *("report", "flow", "--by", "team", "--period", "day", "--json"),
+            *("--as-of", said.document["cut"]),
+        )
+        assert again.out == said.out
+        only = done("report", "flow", "--where", "team=billing", "--json").document["rows"]
+        assert [row["created"] for row in only] == [1]
+        shown = ask("report", "times", "--from", "2026-01-01", "--to", "2026-03-01")
+        assert shown.code == 0
+        assert "2026-01" in shown.out
+        assert "sha256" in shown.err
+
+    def test_an_export_holds_every_ticket(self, done: Run, ticket: str) -> None:
+        done("ticket", "create", 'Quotes, "commas"\tand tags', "--tags", "a", "--tags", "b")
+        rows = list(csv.DictReader(io.StringIO(done("export").out)))
+        assert [row["subject"] for row in rows] == ['Quotes, "commas"\tand tags', "VPN drops"]
+        assert rows[0]["tags"] == "a b"
+        lines = done("export", "--format", "jsonl").out.splitlines()
+        assert [json.loads(line)["ticket"] for line in lines] == [row["ticket"] for row in rows]
+
+    def test_tables_are_plain_where_there_is_no_terminal(self, done: Run, ticket: str) -> None:
+        done(
+            "ticket", "set-subject", ticket, "\x1b[31mred\x1b[0m [bold]not bold[/bold]" + "x" * 200
+        )
+        for line in (
+            *("queue", "ticket list", "status", "settings show", "settings history", "views"),
+            *("log stat", "log tail", "agent list", f"ticket show {ticket}"),
+            f"ticket history {ticket}",
+        ):
+            out = done(*line.split()).out
+            assert "\x1b" not in out
+        assert "[bold]not bold[/bold]" + "x" * 200 in done("queue").out
+
+    def test_what_could_command_a_terminal_is_marked(self) -> None:
+        assert clean("a\x1b[31mb\u202ec\r\x9b1m\td\ne") == "a\ufffd[31mb\ufffdc\ufffd\ufffd1m\td\ne"
+
+
+class TestLogAndViews:
+    def test_the_log_from_a_position(self, done: Run, ticket: str) -> None:
+        cut = done("log", "stat", "--json").document["cut"]
+        made = done("ticket", "claim", ticket, "--json").document
+        for start in (cut, f"{made['partition']}:{made['offset']}"):
+            lines = done("log", "tail", "--json", "--from", start).out.splitlines()
+            types = [json.loads(line)["type"] for line in lines]
+            assert types == [event["type"] for event in made["events"]]
+        assert "assignee changed" in done("log", "tail", "--from", cut).out
+
+    def test_a_sound_desk(self, done: Run, ticket: str) -> None:
+        done("queue")
+        assert "all is well" in done("log", "verify").out
+        assert done("log", "verify", "--json").document["ok"] is True
+        assert "none" in done("status").out
+        assert done("views").out == done("views", "list").out
+        assert "tickets" in done("log", "stat").out
+        assert "nothing is parked" in done("views", "retry", "queue").out
+
+    def test_views_are_rebuilt_and_proven(self, done: Run, ask: Run, ticket: str) -> None:
+        assert "DIFFERS" not in done("replay", "verify").out
+        assert "queue v1 is made anew" in done("replay", "rebuild", "queue").out
+        assert done("replay", "verify", "--json").document["same"] is True
+
+    def test_a_view_that_is_not_what_the_log_says_is_shown(
+        self, done: Run, ask: Run, ticket: str, folder: Path
+    ) -> None:
+        import pysqlite3.dbapi2 as sqlite
+
+        done("queue")
+        connection = sqlite.connect(str(folder / "views.db"))
+        (name,) = connection.execute(
+            "SELECT name FROM sqlite_schema WHERE name GLOB 'queue_entries_*' AND type = 'table'"
+        ).fetchone()
+        connection.execute(f"UPDATE {name} SET priority = 'odd'")
+        connection.commit()
+        connection.close()
+        said = ask("replay", "verify", "queue")
+        assert said.code == 1
+        assert "DIFFERS" in said.out
+        assert "odd" in said.out
+        document = ask("replay", "verify", "queue", "--json").document
+        assert document["same"] is False
+        assert document["views"][0]["tables"][0]["changed"] == 1
+        done("replay", "rebuild", "queue")
+        done("replay", "verify", "queue")
+
+    def test_what_is_different_between_two_moments(self, done: Run, ticket: str) -> None:
+        cut = done("log", "stat", "--json").document["cut"]
+        done("ticket", "set-subject", ticket, "Wi-Fi drops")
+        entries = done("replay", "diff", "queue", cut, "--json").document["tables"][0]
+        assert (entries["changed"], entries["missing"], entries["extra"]) == (1, 0, 0)
+        assert entries["differing"][0]["found"]["subject"] == "Wi-Fi drops"
+        assert "Wi-Fi drops" in done("replay", "diff", "queue", cut).out
+        day = ("2020-01-01T00:00:00Z", "2020-01-02T00:00:00Z", "--occurred")
+        (first, *_) = done("replay", "diff", "queue", *day, "--json").document["tables"]
+        assert first["rows"] == 0
+
+    def test_a_view_of_a_moment(self, done: Run, ticket: str) -> None:
+        cut = done("log", "stat", "--json").document["cut"]
+        done("ticket", "cancel", ticket, "--reason", "withdrawn")
+        (line, *_) = done("replay", "as-of", "queue", "--as-of", cut, "--rows").out.splitlines()
+        row = json.loads(line)
+        assert (row["table"], row["ticket"]) == ("entries", ticket)
+        assert "entries" in done("replay", "as-of", "queue", "--as-of", cut).out
+
+
+class TestSettings:
+    def test_a_file_is_applied_shown_and_remembered(
+        self, done: Run, folder: Path, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "more.toml"
+        file.write_text("[products.vpn]\n[products.mail]\n[products.phone]\nlabel = 'Phone'\n")
+        said = done("settings", "apply", str(file), "--reason", "phones", "--id", "s1")
+        assert "1 changed" in said.out
+        assert "product/phone" in said.out
+        assert "nothing differs" in done("settings", "apply", str(file)).out
+        assert "done before" in done("settings", "apply", str(file), "--id", "s1").out
+        shown = done("settings", "show", "--json").document
+        assert set(shown["products"]) == {"vpn", "mail", "phone"}
+        assert "phone" in done("settings", "show").out
+        *_, added, activated = done("settings", "history", "--json").document["events"]
+        assert added["reason"] == "phones"
+        assert activated["type"] == "settings.activated.v1"
+        told = done("settings", "history").out
+        assert "added" in told
+        assert "in force from here" in told
+
+    def test_what_changed_is_said(self, done: Run, folder: Path, tmp_path: Path) -> None:
+        cut = done("log", "stat", "--json").document["cut"]
+        file = tmp_path / "less.toml"
+        file.write_text("[products.vpn]\nlabel = 'Tunnel'\n")
+        done("settings", "apply", str(file))
+        told = done("settings", "history").out
+        assert "changed: label Tunnel" in told
+        assert "removed" in told
+        then = done("settings", "show", "--as-of", cut, "--json").document
+        assert set(then["products"]) == {"vpn", "mail"}
+
+
+class TestFilling:
+    CSV = "case,when,what\n1,2026-01-01T09:00:00Z,open\n1,2026-01-01T10:00:00Z,done\n"
+    MAPPING = """
+    source = "old"
+    format = "csv"
+    rows = "event"
+    [columns]
+    case = "case"
+    activity = "what"
+    [time]
+    column = "when"
+    [status]
+    column = "what"
+    [[status.words]]
+    status = "open"
+    to = "open"
+    [[status.words]]
+    status = "done"
+    to = "solved"
+    """
+
+    @pytest.fixture
+    def old(self, tmp_path: Path) -> tuple[str, ...]:
+        (tmp_path / "old.csv").write_text(self.CSV)
+        (tmp_path / "old.toml").write_text(self.MAPPING)
+        return str(tmp_path / "old.csv"), "--mapping", str(tmp_path / "old.toml")
+
+    def test_an_import_is_reported(self, done: Run, folder: Path, old: tuple[str, ...]) -> None:
+        checked = done("import", *old, "--check", "--json").document
+        assert (checked["rows"], checked["commits"]) == (2, 0)
+        said = done("import", *old)
+        assert "2 new, 0 known" in said.out
+        assert done("import", *old, "--json").document["known"] == 2
+
+    def test_rows_that_did_not_go_in_give_exit_code_1(
+        self, ask: Run, folder: Path, old: tuple[str, ...]
+    ) -> None:
+        with open(old[0], "a") as file:
+            file.write("2,yesterday,open\n")
+        said = ask("import", *old)
+        assert (said.code, said.err) == (1, "")
+        assert "yesterday" in said.out
+        assert "not recorded  1" in said.out
+
+    def test_a_tour_of_a_file(self, ask: Run, old: tuple[str, ...], tmp_path: Path) -> None:
+        said = ask("tour", *old, "--into", str(tmp_path / "toured"))
+        assert (said.code, said.err) == (0, "")
+        for words in ("2 rows of 1 tickets", "Report flow", "solved: open", "all the same"):
+            assert words in said.out
+
+    def test_a_tour_of_a_simulation(self, ask: Run, tmp_path: Path) -> None:
+        said = ask("tour", "--tickets", "20", "--into", str(tmp_path / "toured"))
+        assert (said.code, said.err) == (0, "")
+        for words in ("20 tickets", "Queue", "Ticket", "all the same"):
+            assert words in said.out
+        assert ask("tour", "--into", str(tmp_path / "toured")).code == 2

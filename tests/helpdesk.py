@@ -1,0 +1,77 @@
+"""A small help desk for tests: its settings, who works there, and a folder to copy it from."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from ticketlog.desk import Desk, Outcome, init_desk
+from ticketlog.domain.base import Actor
+from ticketlog.domain.person import RegisterPerson
+from ticketlog.domain.ticket.creation import CreateTicket
+from ticketlog.domain.ticket.lifecycle import Close, Solve
+
+ANN = Actor("ann", "agent")
+BOB = Actor("bob", "agent")
+SUE = Actor("sue", "agent")
+"""A supervisor."""
+
+SETTINGS = """
+[teams.network]
+[teams.billing]
+
+[agents.ann]
+teams = ["network", "billing"]
+[agents.bob]
+teams = ["billing"]
+[agents.sue]
+teams = ["network"]
+roles = ["agent", "supervisor"]
+
+[products.vpn]
+[products.mail]
+
+[fields.floor]
+kind = "integer"
+[fields.remote]
+kind = "boolean"
+[fields.sites]
+kind = "choices"
+options = [{ id = "berlin", label = "Berlin" }, { id = "rome", label = "Rome" }]
+"""
+
+
+def make(folder: Path) -> None:
+    """A desk with these settings in force."""
+    with init_desk(folder) as desk:
+        desk.settings_apply(SETTINGS, actor=SUE, reason="tests")
+
+
+def copy(template: Path, folder: Path) -> Path:
+    shutil.copytree(template, folder)
+    return folder
+
+
+def create(desk: Desk, subject: str = "VPN drops", **given: object) -> str:
+    """A new ticket's id."""
+    made = desk.execute(CreateTicket(subject=subject, **given), actor=ANN)  # type: ignore[arg-type]
+    return made.stream.removeprefix("ticket/")
+
+
+def register(desk: Desk, name: str = "Kim") -> str:
+    """A new person's id."""
+    made = desk.execute(RegisterPerson(name=name), actor=ANN)
+    return made.stream.removeprefix("person/")
+
+
+def closed(desk: Desk, **given: object) -> str:
+    """A ticket that was solved and closed."""
+    ticket = create(desk, **given)
+    desk.execute(Solve(), on=ticket, actor=ANN)
+    desk.execute(Close(), on=ticket, actor=SUE)
+    return ticket
+
+
+def facts(outcome: Outcome) -> list[str]:
+    """The names of the events that a command recorded."""
+    return [recorded.event.NAME for recorded in outcome.events]
