@@ -1,0 +1,78 @@
+"""The desks that are measured: a simulated one, a crowded one, and where the real data is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.measure import ROOT, Bench
+from ticketlog import Desk, init_desk
+from ticketlog.demo import Step
+from ticketlog.demo.simulation import settings_text
+from ticketlog.demo.world import MINUTE, World
+from ticketlog.domain.base import Actor
+from ticketlog.domain.settings import Settings
+from ticketlog.domain.ticket.assignment import Assign
+from ticketlog.domain.ticket.creation import CreateTicket
+from ticketlog.simulating import record
+
+DATA = Path(os.environ.get("TICKETLOG_DATA") or ROOT.parent / "shared" / "data")
+START = 1_780_000_000_000_000
+LEAD = Actor("hanna", "agent", "supervisor")
+TEAMS = {
+    "service-desk": ("nadia", "tom", "sofia"),
+    "network": ("jamal", "karin", "luc"),
+    "applications": ("elena", "gareth", "vikram"),
+    "hardware": ("bela", "chris", "anouk"),
+}
+
+
+def fresh(folder: Path) -> Desk:
+    """An empty desk under the settings of the simulated one."""
+    desk = init_desk(folder)
+    desk.settings_apply(settings_text(), actor=LEAD, reason="to be measured")
+    return desk
+
+
+def simulated(bench: Bench, tickets: int) -> Path:
+    """The folder of a desk with a simulated history; made once in a run."""
+    folder = bench.folder / f"simulated-{tickets}"
+    if not folder.exists():
+        bench.say(f"  simulating {tickets:,} tickets")
+        with init_desk(folder) as desk:
+            desk.simulate(tickets=tickets, seed=1)
+    return folder
+
+
+def crowded(bench: Bench, tickets: int) -> Path:
+    """The folder of a desk with so many active tickets, its views up; made once in a run."""
+    folder = bench.folder / f"crowded-{tickets}"
+    if not folder.exists():
+        bench.say(f"  opening {tickets:,} tickets")
+        with fresh(folder) as desk:
+            record(desk.log, desk.settings, _open_tickets(desk.settings, tickets), "benchmarks")
+            desk.views.refresh()
+    return folder
+
+
+def _open_tickets(settings: Settings, tickets: int) -> Iterator[Step]:
+    """Tickets of all priorities: a third with an agent, a third with a team, a third with none."""
+    world = World(settings, 1, tickets, START)
+    assert settings.priorities is not None
+    impacts, urgencies = settings.priorities.impacts, settings.priorities.urgencies
+    for number in range(tickets):
+        world.now += MINUTE * 1_000_000
+        command = CreateTicket(
+            subject=f"Ticket number {number}",
+            description="It doesn't work any more, and yesterday it did.",
+            type="incident",
+            impact=impacts[number // 3 % 3],
+            urgency=urgencies[number // 9 % 3],
+        )
+        ticket = world.begin(command, LEAD, "web")
+        if number % 3:
+            team = tuple(TEAMS)[number // 27 % len(TEAMS)]
+            agent = TEAMS[team][number // 108 % 3] if number % 3 == 1 else None
+            world.act(ticket, Assign(team=team, assignee=agent), LEAD, "web")
+        yield from world.taken()
