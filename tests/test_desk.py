@@ -658,3 +658,39 @@ def helpdesk_iso(at: int) -> str:
     from ticketlog.domain.base import iso
 
     return iso(at)
+
+
+def test_views_are_followed_again_after_a_failure(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    follow, failed, followed = desk.views.follow, threading.Event(), threading.Event()
+
+    def once(stop: threading.Event) -> None:
+        if not failed.is_set():
+            failed.set()
+            stop.set()
+            raise Unreachable("the disk is full")
+        followed.set()
+        follow(stop)
+
+    monkeypatch.setattr(desk.views, "follow", once)
+    monkeypatch.setattr("ticketlog.desk._PAUSE", 0.0)
+    desk.start()
+    assert followed.wait(30)
+    desk.close()
+    assert "the disk is full" in caplog.text
+
+
+@pytest.mark.parametrize("text", ["", "a\nb", "x" * 91, "\udcff"])
+def test_ids_channels_and_actors_that_a_record_cannot_hold(desk: Desk, text: str) -> None:
+    ticket = create(desk)
+    ends = desk.log.ends()
+    with pytest.raises(Usage, match="printable"):
+        desk.execute(Note(body="x"), on=ticket, actor=ANN, id=text)
+    with pytest.raises(Usage, match="printable"):
+        desk.execute(Note(body="x"), on=ticket, actor=ANN, channel=text)
+    with pytest.raises(Usage, match="printable"):
+        desk.execute(Note(body="x"), on=ticket, actor=Actor(text, "agent"))
+    with pytest.raises(Usage, match="printable"):
+        desk.settings_apply("", actor=ANN, id=text)
+    assert desk.log.ends() == ends

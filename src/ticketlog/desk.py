@@ -10,6 +10,7 @@ loaded when a view is first asked.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -29,7 +30,7 @@ from ticketlog.domain.aggregates import AGGREGATES
 from ticketlog.domain.base import Actor, Command, NotFound, Recorded, instant
 from ticketlog.domain.settings import Settings
 from ticketlog.domain.ticket.conversation import Attach, AttachmentAdded
-from ticketlog.errors import Unreachable, Usage
+from ticketlog.errors import TicketlogError, Unreachable, Usage
 from ticketlog.execution import Executor, Outcome, Request, new_id, stream_name, stream_of
 from ticketlog.log.commit import digest
 from ticketlog.log.repository import Repository
@@ -45,6 +46,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Desk", "Outcome", "init_desk", "open_desk"]
 
+_LONGEST = 90
+"""Characters; an event's id is its commit's and its number, and others name it in 100."""
+_PAUSE = 1.0
+"""Seconds before the views are followed again after a failure."""
 SERVICE = Actor("ticketlog", "service", authenticated="local")
 """Who makes a desk."""
 
@@ -98,6 +103,7 @@ class Desk:
         self._attachments = Attachments(self.folder / "attachments")
         self._views: Views | None = None
         self._follower: threading.Thread | None = None
+        self._follower_stop = threading.Event()
         self._opening = threading.Lock()
         self._stopped = threading.Event()
 
@@ -113,7 +119,9 @@ class Desk:
         self.close()
 
     def close(self) -> None:
-        self._stopped.set()
+        with self._opening:
+            self._stopped.set()
+            self._follower_stop.set()
         if self._follower is not None:
             self._follower.join()
         if self._views is not None:
@@ -150,7 +158,8 @@ class Desk:
         Damaged.
         """
         now = self._clock()
-        id = id or new_id()
+        id = new_id() if id is None else id
+        _check_envelope(id, channel, actor)
         aggregate, stream = stream_of(type(command), on, id)
         arguments = command.model_dump(mode="json", exclude_defaults=True)
         return self._executor.execute(
@@ -214,8 +223,21 @@ class Desk:
         """Keeps the views up from now on, in a thread of its own, until the desk is closed.
         Queries bring the views up in any case; this saves them the wait."""
         if self._follower is None:
-            self._follower = threading.Thread(target=self.views.follow, args=(self._stopped,))
+            self._follower = threading.Thread(target=self._follow, name="ticketlog-views")
             self._follower.start()
+
+    def _follow(self) -> None:
+        """A runner that fails sets its own event, so that each has one of its own."""
+        while True:
+            with self._opening:
+                if self._stopped.is_set():
+                    return
+                self._follower_stop = threading.Event()
+            try:
+                self.views.follow(self._follower_stop)
+            except TicketlogError as error:
+                logging.getLogger("ticketlog").error("the views are not followed now: %s", error)
+                self._stopped.wait(_PAUSE)
 
     def load(self, stream: str) -> Any:
         """The state of a stream ('ticket/ID', 'person/ID', ...); `exists` says whether it is
@@ -318,7 +340,9 @@ class Desk:
 
         Raises Usage, Invalid, CommandReused, Conflict, Unreachable, Damaged.
         """
-        return self._settings.apply(file, id=id or new_id(), actor=actor, reason=reason)
+        id = new_id() if id is None else id
+        _check_envelope(id, "settings", actor)
+        return self._settings.apply(file, id=id, actor=actor, reason=reason)
 
     def settings_history(self) -> list[Recorded]:
         """Who changed what of the settings, in order."""
@@ -387,6 +411,7 @@ class Desk:
         if not self.load(stream).exists:
             raise NotFound(f"{stream} doesn't exist: nothing was attached")
         name = name or (content.name if isinstance(content, Path) else "attachment")
+        name = name.encode("utf-8", "replace").decode()
         stored = self._attachments.add(content)
         command = Attach(
             name=name,
@@ -410,6 +435,15 @@ class Desk:
         raise NotFound(
             f"{stream_name(ticket)} has no attachment {id}; `ticketlog ticket show` lists them"
         )
+
+
+def _check_envelope(id: str, channel: str, actor: Actor) -> None:
+    """Ids, channels and actors are printable and short, since events and records hold them."""
+    for what, text in (("the command's id", id), ("the channel", channel), ("the actor", actor.id)):
+        if not text or not text.isprintable() or len(text) > _LONGEST:
+            raise Usage(
+                f"{what}, {text[:_LONGEST]!r}, must be 1 to {_LONGEST} printable characters"
+            )
 
 
 def _instant(moment: int | str) -> int:

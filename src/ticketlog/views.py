@@ -17,8 +17,8 @@ from ticketlog.opening import Logs
 from ticketlog.projections import PROJECTIONS, database, named, view_of
 from ticketlog.projections.as_of import past
 from ticketlog.projections.base import Projection, Tables
-from ticketlog.projections.filling import Progress
 from ticketlog.projections.comparing import Compared, Side, compare
+from ticketlog.projections.filling import Progress
 from ticketlog.projections.moment import Moment
 from ticketlog.projections.rebuild import rebuild
 from ticketlog.projections.runner import Runner

@@ -294,3 +294,30 @@ def started(*arguments: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+class TestText:
+    """Arguments that are no text are wrong usage, whichever argument it is."""
+
+    def test_bytes_that_are_no_text(self, ask: Run, ticket: str) -> None:
+        odd = "x\udcff"
+        for line in (
+            ("ticket", "create", odd),
+            ("ticket", "note", ticket, "hi", "--reason", odd),
+            ("ticket", "note", ticket, "hi", "--id", odd),
+            ("ticket", "note", ticket, "hi", "--as", f"agent:{odd}"),
+            ("ticket", "show", odd),
+            ("queue", "--team", odd),
+            ("--desk", odd, "status"),
+        ):
+            one_line(ask(*line), 2, "no UTF-8 text")
+
+    def test_a_file_may_have_such_a_name(self, done: Run, ticket: str, tmp_path: Path) -> None:
+        file = tmp_path / "x\udcff.txt"
+        file.write_bytes(b"pixels")
+        done("ticket", "attach", ticket, str(file))
+        (attached,) = done("ticket", "show", ticket, "--json").document["attachments"]
+        assert attached["name"] == "x?.txt"
+
+    def test_an_empty_id_is_none(self, ask: Run, ticket: str) -> None:
+        one_line(ask("ticket", "note", ticket, "hi", "--id", ""), 2, "id")

@@ -18,14 +18,18 @@ from ticketlog.cli.progress import Meter
     examples=("ticketlog init my-desk", "ticketlog init . --log-url sqlite:///data/log.db"),
     keys={"desk": "its id", "folder": "where it is", "partitions": "of its log"},
 )
-@click.argument("folder", type=click.Path(path_type=Path), default=".")
+@click.argument("folder", type=click.Path(path_type=Path), required=False)
 @click.option("--log-url", metavar="URL", help="Where the log lives. Default: sqlite:///log.db")
 @click.option("--views-url", metavar="URL", help="And the views. Default: sqlite:///views.db")
 @as_json
-def init(folder: Path, log_url: str | None, views_url: str | None, as_json: bool) -> None:
-    """Make a desk: a folder with a log and views."""
+@pass_app
+def init(
+    app: App, folder: Path | None, log_url: str | None, views_url: str | None, as_json: bool
+) -> None:
+    """Make a desk: a folder with a log and views. Default: here."""
     from ticketlog.desk import init_desk
 
+    folder = folder or Path(app.folder or ".")
     with init_desk(folder, log_url=log_url, views_url=views_url) as desk:
         made = {"desk": desk.log.desk, "folder": str(folder), "partitions": desk.log.partitions}
     if as_json:

@@ -15,6 +15,9 @@ from ticketlog.domain.base import iso
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _WIDE = 10_000
+_GAP = 3
+_LEAST = 20
+"""Characters that a flexible column keeps at least."""
 
 
 def clean(text: str) -> str:
@@ -39,6 +42,11 @@ def print_json_line(document: Any) -> None:
 def moment(at: int | None) -> str:
     """A time as people read it: to the second, in UTC."""
     return "" if at is None else iso(at)[:19].replace("T", " ")
+
+
+def minute(at: int | None) -> str:
+    """The same for tables, where a minute is exact enough."""
+    return moment(at)[:16]
 
 
 def cell(value: Any) -> str:
@@ -93,28 +101,55 @@ def table(
     right: Sequence[str] = (),
     flexible: Sequence[str] = (),
 ) -> Any:
-    """A table; `right` columns hold numbers, `flexible` ones may be cut to fit a terminal."""
+    """A table; `right` columns hold numbers, `flexible` ones may be cut to fit a terminal.
+
+    Where that isn't enough, columns are left out from the right, but never the first one and
+    never a flexible one: half an id is none.
+    """
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
+    cells = [[" ".join(cell(value).split()) for value in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
+    widths = _fitting(columns, widths, flexible)
     made = Table(
         box=box.SIMPLE_HEAD if sys.stdout.isatty() else None,
         pad_edge=False,
         padding=(0, 2, 0, 0),
         header_style="dim",
     )
-    for name in columns:
-        made.add_column(
-            name,
-            justify="right" if name in right else "left",
-            no_wrap=True,
-            overflow="ellipsis" if name in flexible else "fold",
-            min_width=None if name in flexible else min(len(name), 4),
-        )
-    for row in rows:
-        made.add_row(*[Text(cell(value)) for value in row])
+    kept = [at for at, width in enumerate(widths) if width]
+    for at in kept:
+        justify: Any = "right" if columns[at] in right else "left"
+        made.add_column(columns[at], justify=justify, no_wrap=True, min_width=widths[at])
+    for row in cells:
+        made.add_row(*[Text(cut(row[at], widths[at])) for at in kept])
     return titled(made, title)
+
+
+def cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def _fitting(columns: Sequence[str], widths: Sequence[int], flexible: Sequence[str]) -> list[int]:
+    """The widths of the columns that a line has room for; 0 where one is left out."""
+    fitting = [
+        min(width, _LEAST) if name in flexible else width
+        for name, width in zip(columns, widths, strict=True)
+    ]
+    for at in range(len(columns) - 1, 0, -1):
+        if _room(fitting) < 0 and columns[at] not in flexible:
+            fitting[at] = 0
+    for at, name in enumerate(columns):
+        if name in flexible and fitting[at]:
+            fitting[at] += min(widths[at] - fitting[at], max(_room(fitting), 0))
+    return fitting
+
+
+def _room(widths: Sequence[int]) -> int:
+    """What a line has left beside columns of these widths, their gaps and lines."""
+    return _width() - sum(width + _GAP for width in widths if width)
 
 
 def titled(made: Any, title: str | None) -> Any:
@@ -143,7 +178,7 @@ def facts(pairs: Iterable[tuple[str, Any]], *, title: str | None = None) -> Any:
 def cut_lines(lines: Sequence[str], most: int, width: int) -> None:
     """Prints the first lines, each cut to a width, and how many are left out."""
     for line in lines[:most]:
-        click.echo(line if len(line) <= width else line[: width - 1] + "\N{HORIZONTAL ELLIPSIS}")
+        click.echo(cut(line, width))
     if len(lines) > most:
         click.echo(f"... and {len(lines) - most:,} lines more")
 

@@ -13,7 +13,7 @@ import click
 from ticketlog.cli.base import App, Command, pass_app
 from ticketlog.cli.options import as_json, at_moment, reader
 from ticketlog.cli.output import (
-    moment,
+    minute,
     note,
     print_json,
     print_json_line,
@@ -60,7 +60,7 @@ def _is_time(name: str) -> bool:
 
 
 def rows_table(rows: Sequence[dict[str, Any]], columns: Sequence[str], **how: Any) -> Any:
-    shown = [[moment(row[c]) if _is_time(c) else row[c] for c in columns] for row in rows]
+    shown = [[minute(row[c]) if _is_time(c) else row[c] for c in columns] for row in rows]
     return table([name.replace("_", " ") for name in columns], shown, **how)
 
 
@@ -127,10 +127,10 @@ def queue(
         print_json({"tickets": [timed(row) for row in page.rows], "next": page.next})
         return
     columns = (
-        *("ticket", "priority", "status", "created_at", "team", "assignee", "requester"),
+        *("ticket", "priority", "status", "team", "assignee", "created_at", "requester"),
         "subject",
     )
-    show_all(rows_table(page.rows, columns, flexible=("subject", "requester")))
+    show_all(rows_table(page.rows, columns, flexible=("subject",)))
     _more(page.next)
 
 
@@ -366,7 +366,7 @@ def list_(
     if as_json:
         print_json({"tickets": [timed(row) for row in page.rows], "next": page.next})
         return
-    columns = ("ticket", "created_at", "status", "priority", "team", "assignee", "subject")
+    columns = ("ticket", "status", "priority", "team", "assignee", "created_at", "subject")
     show_all(rows_table(page.rows, columns, flexible=("subject",)))
     _more(page.next)
 

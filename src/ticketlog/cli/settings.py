@@ -12,6 +12,8 @@ from ticketlog.cli.histories import EVENT, event_document
 from ticketlog.cli.options import SENDING, as_json, at_moment, reader, sender
 from ticketlog.cli.output import cell, clean, print_json, show_all, table
 from ticketlog.cli.phrases import when, who
+from ticketlog.domain.base import Event
+from ticketlog.domain.settings_events import SettingChanged
 from ticketlog.errors import Usage
 
 _HERE = "ticketlog.cli.settings"
@@ -114,22 +116,23 @@ def history(app: App, as_json: bool) -> None:
         print_json({"events": [event_document(each) for each in events]})
         return
     rows = [
-        [each.meta.offset, when(each), who(each.meta.actor), each.originator_id, *_what(each.event)]
+        [
+            *(each.meta.offset, each.originator_id, _what(each.event), who(each.meta.actor)),
+            *(when(each), each.event.model_dump()["file_sha256"][:12]),
+        ]
         for each in events
     ]
-    columns = ("position", "when", "who", "what", "change", "file")
+    columns = ("position", "what", "change", "who", "when", "file")
     show_all(table(columns, rows, right=("position",), flexible=("change",)))
 
 
-def _what(event: Any) -> tuple[str, str]:
-    before, after = (
-        getattr(event, side)() if hasattr(event, side) else None for side in ("before", "after")
-    )
-    if not hasattr(event, "before"):
-        return "in force from here", event.file_sha256[:12]
+def _what(event: Event) -> str:
+    if not isinstance(event, SettingChanged):
+        return "in force from here"
+    before, after = event.before(), event.after()
     if after is None:
-        return "removed", event.file_sha256[:12]
-    return ("added" if before is None else _difference(before, after)), event.file_sha256[:12]
+        return "removed"
+    return "added" if before is None else _difference(before, after)
 
 
 def _difference(before: Any, after: Any) -> str:

@@ -147,7 +147,7 @@ def _queue(desk: Desk) -> None:
         queue.page, limit=_WAITING, priorities=known.names if known else queue.PRIORITIES
     )
     _head(f"Queue: {waiting:,} tickets wait, the most urgent first")
-    columns = ("ticket", "priority", "status", "created_at", "team", "assignee", "subject")
+    columns = ("ticket", "priority", "status", "team", "assignee", "created_at", "subject")
     show_all(rows_table(page.rows, columns, flexible=("subject",)))
 
 
