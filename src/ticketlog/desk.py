@@ -154,8 +154,7 @@ class Desk:
         A reply to a closed ticket, or its reopening, opens a follow-up ticket instead.
 
         Raises Refused (and its kinds) where a rule says no, CommandReused where the id stands for
-        something else, Conflict where others were faster again and again, Usage, Unreachable,
-        Damaged.
+        something else, Conflict where others are always faster, Usage, Unreachable, Damaged.
         """
         now = self._clock()
         id = new_id() if id is None else id
