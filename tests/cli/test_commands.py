@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Run
+from tests.cli.test_manual import keys_of
 from ticketlog.cli.options import ACTOR_VARIABLE
 from ticketlog.cli.output import clean
 
@@ -392,7 +393,9 @@ class TestFilling:
         assert (checked["rows"], checked["commits"]) == (2, 0)
         said = done("import", *old)
         assert "2 new, 0 known" in said.out
-        assert done("import", *old, "--json").document["known"] == 2
+        again = done("import", *old, "--json").document
+        assert again["known"] == 2
+        assert set(again) == keys_of("import x --mapping y")
 
     def test_rows_that_did_not_go_in_give_exit_code_1(
         self, ask: Run, folder: Path, old: tuple[str, ...]

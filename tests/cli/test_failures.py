@@ -255,6 +255,22 @@ class TestProcesses:
         assert (process.returncode, process.stderr) == (0, "")
         assert "Gr" in process.stdout
 
+    def test_a_shell_is_told_how_words_go_on(self) -> None:
+        told = subprocess.run(
+            TICKETLOG,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+            env={
+                **os.environ,
+                "_TICKETLOG_COMPLETE": "bash_complete",
+                "COMP_WORDS": "ticketlog ticket re",
+                "COMP_CWORD": "2",
+            },
+        )
+        assert {"plain,reply", "plain,reopen"} <= set(told.stdout.split())
+
     def test_help_loads_nothing_heavy(self) -> None:
         heavy = "{'pydantic', 'sqlalchemy', 'eventsourcing', 'rich', 'orjson', 'pysqlite3'}"
         code = f"""

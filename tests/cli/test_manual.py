@@ -167,7 +167,7 @@ def test_documents_have_the_keys_that_the_manual_lists(done: Run, ticket: str) -
     [
         ("ticket list", "tickets"),
         ("queue", "tickets"),
-        ("inbox ann", "waiting"),
+        ("inbox", "waiting"),
         ("inbox ann", "unassigned"),
         ("search vpn", "found"),
         ("agent list", "agents"),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ticketlog.cli.base import App, Command, pass_app
-from ticketlog.cli.options import as_json, at_moment, reader
+from ticketlog.cli.options import actor_of, as_json, at_moment, reader
 from ticketlog.cli.output import (
     minute,
     note,
@@ -155,25 +155,32 @@ def _print_rows(name: str, rows: Sequence[dict[str, Any]], as_json: bool) -> Non
 
 @click.command(
     cls=Command,
-    examples=("ticketlog inbox bob", "ticketlog inbox bob --json"),
+    examples=("ticketlog inbox", "ticketlog inbox bob --json"),
     keys={
         "agent": "whose it is",
         "waiting": f"each with {_columns(inbox_view)}",
         "unassigned": f"each with {_columns(inbox_view, 1)}",
     },
 )
-@click.argument("agent")
+@click.argument("agent", required=False)
 @limit
 @at_moment
 @as_json
 @pass_app
 def inbox(
-    app: App, agent: str, limit: int, as_of: str | None, occurred_as_of: str | None, as_json: bool
+    app: App,
+    agent: str | None,
+    limit: int,
+    as_of: str | None,
+    occurred_as_of: str | None,
+    as_json: bool,
 ) -> None:
     """Show what waits for one agent, the longest wait first.
 
-    Below it what no agent has yet in the agent's teams.
+    Below it what no agent has yet in the agent's teams. Without an agent it is you: the default
+    of --as.
     """
+    agent = agent or actor_of(None).id
     source = reader(app, as_of, occurred_as_of)
     known = source.settings.agents.get(agent)
     teams = known.teams if known else ()
