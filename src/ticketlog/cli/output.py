@@ -82,15 +82,17 @@ def _console(target: io.StringIO) -> Any:
 
 
 def show_all(*renderables: Any) -> None:
-    """Prints rich things: coloured on a terminal, plain elsewhere."""
-    target = io.StringIO()
-    console = _console(target)
+    """Prints rich things: coloured on a terminal, plain elsewhere; '' is an empty line."""
     for each in renderables:
-        console.print(each)
-    text = target.getvalue()
-    if not sys.stdout.isatty():
-        text = "".join(line.rstrip() + "\n" for line in text.splitlines())
-    click.echo(text, nl=False)
+        target = io.StringIO()
+        _console(target).print(each)
+        lines = [line.rstrip() for line in target.getvalue().splitlines()]
+        while len(lines) > 1 and not lines[0]:
+            del lines[0]
+        while len(lines) > 1 and not lines[-1]:
+            del lines[-1]
+        for line in lines:
+            click.echo(line)
 
 
 def table(
