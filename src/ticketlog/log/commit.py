@@ -10,7 +10,7 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 import orjson
@@ -180,7 +180,7 @@ def accept(
     """
     if envelope is None:
         return Verdict.MALFORMED
-    if offset == 0 and "genesis" in envelope:
+    if offset == 0 and _is_genesis(envelope):
         return Verdict.GENESIS
     if not _well_formed(envelope):
         return Verdict.MALFORMED
@@ -216,6 +216,13 @@ _TYPES: tuple[tuple[str, type], ...] = (
     ("occurred_at", str),
     ("recorded_at", str),
 )
+
+
+def _is_genesis(envelope: Json) -> bool:
+    recorded_at = envelope.get("recorded_at")
+    return (
+        type(envelope.get("genesis")) is dict and type(recorded_at) is str and _is_time(recorded_at)
+    )
 
 
 _MOST = (1 << 63) - 1
@@ -263,11 +270,12 @@ def read(
         get = envelope.get
         via = envelope["via"]
         version = envelope["expects"]
-        occurred_at = _instant(envelope["occurred_at"])
+        occurred, recorded = envelope["occurred_at"], envelope["recorded_at"]
+        occurred_at = _instant(occurred)
         envelope_values = (
             envelope["id"],
             occurred_at,
-            _recorded_at(envelope, occurred_at),
+            occurred_at if recorded == occurred else _instant(recorded),
             _actor(envelope["actor"]),
             via["channel"],
             via.get("source"),
@@ -282,10 +290,11 @@ def read(
         found = []
         for index, event in enumerate(envelope["events"]):
             cls, data = find(event["type"], event["data"])
-            for name in cls.PERSONAL:
+            validate, personal = _reader(cls)
+            for name in personal:
                 if name in data:
                     data[name] = _unwrapped(name, data[name])
-            value = cls.__pydantic_validator__.validate_python(data, strict=False)
+            value = validate(data, strict=False)
             found.append(_new(kind, (stream, version + index, value, meta, index)))
     except (KeyError, ValueError, TypeError) as error:
         raise Unreadable(
@@ -295,9 +304,9 @@ def read(
     return found
 
 
-def _recorded_at(envelope: Json, occurred_at: int) -> int:
-    recorded: str = envelope["recorded_at"]
-    return occurred_at if recorded == envelope["occurred_at"] else _instant(recorded)
+@cache
+def _reader(cls: type[Event]) -> tuple[Callable[..., Event], tuple[str, ...]]:
+    return cls.__pydantic_validator__.validate_python, cls.PERSONAL
 
 
 def _actor(values: Json) -> Actor:

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pysqlite3.dbapi2 as sqlite
 
@@ -89,6 +89,14 @@ def translated(error: sqlite.Error, path: Path | str) -> Unreachable | Damaged:
 
 def id_hash(id: str) -> int:
     return int.from_bytes(hashlib.blake2b(id.encode(), digest_size=6).digest(), "big")
+
+
+class Kept(NamedTuple):
+    """A record with the largest `recorded_at` and the number of accepted events up to it."""
+
+    record: Record
+    clock: int
+    ordinal: int
 
 
 class Index:
@@ -178,6 +186,17 @@ class Index:
         )
         return [Record(partition, offset, data, Verdict(v)) for offset, data, v in rows]
 
+    def kept(self, partition: int) -> Iterator[Kept]:
+        """All records of a partition in log order, with what the index keeps of each."""
+        try:
+            yield from kept(self.reader, partition)
+        except sqlite.Error as error:
+            raise translated(error, self.path) from error
+
+    def entries(self, partition: int) -> list[tuple[Any, ...]]:
+        """The rows by which a partition's streams are found, as `entry_row` makes them."""
+        return self.rows("SELECT * FROM entry WHERE part = ?", (partition,))
+
     def ends(self) -> tuple[int, ...]:
         return tuple(self._end(partition) for partition in range(self.partitions))
 
@@ -241,6 +260,18 @@ class Index:
         SQLite crashes where a connection is closed under another thread's hands."""
         self._closed = True
         self._local = threading.local()
+
+
+def kept(connection: sqlite.Connection, partition: int) -> Iterator[Kept]:
+    sql = (
+        f"SELECT offset, data, verdict, clock, ordinal FROM record_{partition} "
+        "WHERE offset >= ? ORDER BY offset LIMIT 1000"
+    )
+    start = 0
+    while rows := connection.execute(sql, (start,)).fetchall():
+        for offset, data, verdict, clock, ordinal in rows:
+            yield Kept(Record(partition, offset, data, Verdict(verdict)), clock, ordinal)
+        start = rows[-1][0] + 1
 
 
 def _fetched(cursor: sqlite.Cursor) -> Iterator[Any]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from itertools import tee
+from typing import Any, NamedTuple
 
 import pysqlite3.dbapi2 as sqlite
 
 from ticketlog.domain.base import instant
 from ticketlog.log import index
 from ticketlog.log.commit import Head, Json, Verdict, accept, canonical, parse
-from ticketlog.log.port import Log, Record
+from ticketlog.log.index import Index, Kept, kept
+from ticketlog.log.port import Record
 
 
 class Judged(NamedTuple):
@@ -57,7 +59,8 @@ def reindex(connection: sqlite.Connection, partitions: int) -> None:
         for statement in index.CACHES.split(";"):
             connection.execute(statement)
         for partition in range(partitions):
-            for each in judged(_stored(connection, partition), partitions):
+            records = (one.record for one in kept(connection, partition))
+            for each in judged(records, partitions):
                 _put(connection, each)
         connection.execute("COMMIT")
     except BaseException:
@@ -65,54 +68,54 @@ def reindex(connection: sqlite.Connection, partitions: int) -> None:
         raise
 
 
-def problems(log: Log) -> Iterator[str]:
-    """What is wrong with a log: verdicts that the rule doesn't give, bytes that aren't canonical,
-    a missing genesis or offset, streams whose index differs from the records."""
+def problems(log: Index) -> Iterator[str]:
+    """What is wrong with a log: a missing or foreign genesis, missing offsets, bytes that aren't
+    canonical, and an index that says anything else than the rule does over the records."""
     for partition in range(log.partitions):
-        versions: dict[str, list[int]] = {}
+        entries: set[tuple[Any, ...]] = set()
         expected = 0
-        for each in judged(_all(log, partition), log.partitions):
-            where = f"{log.name} {partition}:{each.record.offset}"
-            if each.record.offset != expected:
+        records, kept = tee(log.kept(partition))
+        for each, mine in zip(judged((one.record for one in records), log.partitions), kept, strict=True):
+            offset = each.record.offset
+            where = f"{log.name} {partition}:{offset}"
+            if offset != expected:
                 yield f"{where}: the records from offset {expected} are missing"
-            expected = each.record.offset + 1
-            if each.record.offset == 0 and each.verdict is not Verdict.GENESIS:
-                yield f"{where}: the partition doesn't begin with its genesis record"
-            if each.verdict is not each.record.verdict:
-                yield (
-                    f"{where}: the index says {each.record.verdict.name.lower()}, the rule says "
-                    f"{each.verdict.name.lower()}"
-                )
+            expected = offset + 1
+            for problem in _wrong(log, each, mine):
+                yield f"{where}: {problem}"
             if each.verdict is Verdict.ACCEPTED and each.envelope is not None:
-                if canonical(each.envelope) != each.record.data:
-                    yield f"{where}: the record's bytes are not canonical"
-                versions.setdefault(each.envelope["stream"], []).append(each.record.offset)
-        indexed = {
-            stream: [record.offset for record in records]
-            for stream, records in log.streams(partition)
-        }
-        for stream in versions.keys() | indexed.keys():
-            if versions.get(stream) != indexed.get(stream):
-                yield f"{log.name}: the index of {stream} differs from the records"
+                entries.add(index.entry_row(each.envelope, partition, offset))
+        if expected == 0:
+            yield f"{log.name} {partition}:0: the partition has no records"
+        for stream in sorted({row[1] for row in entries.symmetric_difference(log.entries(partition))}):
+            yield f"{log.name}: the index of {stream} differs from the records"
 
 
-def _all(log: Log, partition: int) -> Iterator[Record]:
-    offset = 0
-    while page := log.records(partition, offset, 1000):
-        yield from page
-        offset = page[-1].offset + 1
+def _wrong(log: Index, each: Judged, kept: Kept) -> Iterator[str]:
+    """What is wrong with one record, or with what the index keeps of it."""
+    record = each.record
+    if record.offset == 0 and not _is_ours(log, each):
+        yield "the partition doesn't begin with this log's genesis record"
+    if each.verdict is not record.verdict:
+        yield (
+            f"the index says {record.verdict.name.lower()}, "
+            f"the rule says {each.verdict.name.lower()}"
+        )
+    if (each.clock, each.ordinal) != (kept.clock, kept.ordinal):
+        yield "the index counts other events or another time up to here than there are"
+    if each.verdict is Verdict.ACCEPTED and each.envelope is not None:
+        if canonical(each.envelope) != record.data:
+            yield "the record's bytes are not canonical"
 
 
-def _stored(connection: sqlite.Connection, partition: int) -> Iterator[Record]:
-    offset = 0
-    while rows := connection.execute(
-        f"SELECT offset, data, verdict FROM record_{partition} WHERE offset >= ? "
-        "ORDER BY offset LIMIT 1000",
-        (offset,),
-    ).fetchall():
-        for at, data, verdict in rows:
-            yield Record(partition, at, data, Verdict(verdict))
-        offset = rows[-1][0] + 1
+def _is_ours(log: Index, each: Judged) -> bool:
+    ours = {
+        "desk": log.desk,
+        "log": log.name,
+        "partition": each.record.partition,
+        "partitions": log.partitions,
+    }
+    return each.verdict is Verdict.GENESIS and (each.envelope or {}).get("genesis") == ours
 
 
 def _put(connection: sqlite.Connection, each: Judged) -> None:
