@@ -69,6 +69,10 @@ class Fold:
         """One more event, with the aggregate's state before and after it. A fold that needs only
         the last state leaves this as it is."""
 
+    def hide(self, text: str) -> None:
+        """The text of the event of this id was redacted after the moment that is asked about:
+        nobody may read it any more."""
+
     def rows(self, state: Any) -> tuple[list[Row], ...]:
         """The stream's rows now: one list per table of the view, in their order."""
         raise NotImplementedError

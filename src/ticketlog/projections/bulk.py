@@ -1,102 +1,101 @@
-"""Empty tables filled from the log: stream by stream, each folded once, its rows written once."""
+"""The rows of all streams, folded stream by stream, in chunks that are ready to be written."""
 
 from __future__ import annotations
 
 import gc
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from heapq import merge
 from itertools import takewhile
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-import orjson
-from sqlalchemy import Engine
-
-from ticketlog.domain.base import instant
 from ticketlog.errors import Poison
-from ticketlog.log.commit import leaf
-from ticketlog.log.port import Log, Record
-from ticketlog.projections import database
+from ticketlog.log.port import Record
 from ticketlog.projections.base import Projection, Row, Sum
-from ticketlog.projections.changes import add, many, statements_of
-from ticketlog.projections.database import Build, Parked, Position
-from ticketlog.projections.folding import Stream, ViewRows, carefully, kind_of, typed
-from ticketlog.projections.moment import Cut, Moment, Occurred
+from ticketlog.projections.changes import add
+from ticketlog.projections.folding import (
+    Stream,
+    ViewRows,
+    carefully,
+    kind_of,
+    occurred_at,
+    redacted,
+    typed,
+)
+from ticketlog.projections.moment import Cut, Moment
 
-FLUSH = 20_000
-"""Rows a transaction: others write to the views between two of them."""
+CHUNK = 20_000
+"""Rows a chunk, which is written in one transaction: others write to the views between two."""
 
 
-class Progress(NamedTuple):
-    """How far it is: records and events taken in, records there are, seconds passed."""
+class Task(NamedTuple):
+    """What is to be folded.
 
+    `past`: what was redacted since the moment is left out, for readers. `park`: a stream that
+    can't be taken is parked; otherwise it stops the task.
+    """
+
+    views: Sequence[Projection]
+    partitions: Sequence[int]
+    ends: Sequence[int]
+    moment: Moment
+    past: bool = False
+    park: bool = False
+
+
+class Stuck(NamedTuple):
+    """A stream that a view couldn't take: the view's place in the task, where, and why."""
+
+    view: int
+    stream: str
+    partition: int
+    offset: int
+    error: str
+
+
+class Chunk(NamedTuple):
+    """Rows per view and table, and how many records and events they come from.
+
+    Plain values all through, so that a chunk can be sent to another process.
+    """
+
+    rows: list[list[list[Row]]]
+    stuck: list[Stuck]
     records: int
     events: int
-    total: int
-    seconds: float
-
-    @property
-    def rate(self) -> float:
-        """Events a second."""
-        return self.events / self.seconds if self.seconds else 0.0
-
-    @property
-    def left(self) -> float | None:
-        """Seconds to go, as far as one can say."""
-        return self.seconds * (self.total / self.records - 1) if self.records else None
 
 
-Report = Callable[[Progress], None]
+class Histories(Protocol):
+    """What of a log is read: a log, or only its index."""
+
+    def streams(
+        self, partition: int, ends: Sequence[int] | None = None, after: str = ""
+    ) -> Iterator[tuple[str, list[Record]]]: ...
 
 
-def fill(
-    log: Log,
-    engine: Engine,
-    builds: Sequence[Build],
-    moment: Moment,
-    *,
-    progress: Report | None = None,
-    park: bool = False,
-) -> None:
-    """Writes the rows of all streams, as of a moment, into empty builds, and their positions.
-
-    Raises Poison where an event can't be taken, unless its stream is to be parked.
-    """
-    ends = moment.ends if isinstance(moment, Cut) else log.ends()
-    bulk = _Bulk(engine, builds, sum(ends), progress)
+def chunks(log: Histories, task: Task) -> Iterator[Chunk]:
+    """Folds each stream once. Sums come with the last chunk. Raises Poison."""
+    sink = _Sink(task)
+    bounds = None if task.past else task.ends
     with _uncollected():
-        for name, records in merge(*(log.streams(p, ends) for p in range(log.partitions))):
-            views = bulk.views.get(kind_of(name))
-            bulk.records += len(records)
-            if views is None:
-                continue
-            if isinstance(moment, Occurred):
-                records = _occurred(records, moment.at)
-                if not records:
-                    continue
-            try:
-                stream = Stream(name, views)
-                stream.apply([typed(record) for record in records])
-                bulk.take(name, stream.rows(), stream.version + 1)
-            except Exception:
-                bulk.take_carefully(name, records, park)
-    bulk.finish([_position(log, p, end) for p, end in enumerate(ends)])
+        for name, records in merge(*(log.streams(p, bounds) for p in task.partitions)):
+            later: Sequence[Record] = ()
+            if task.past:
+                records, later = _split(records, task.moment)
+            sink.take(name, records, later)
+            if sink.pending >= CHUNK:
+                yield sink.chunk()
+    yield sink.last()
 
 
-def _occurred(records: Sequence[Record], at: int) -> list[Record]:
-    """The commits up to the first that a stream's clock puts after an instant."""
-    return list(
-        takewhile(lambda each: instant(orjson.loads(each.data)["occurred_at"]) <= at, records)
-    )
-
-
-def _position(log: Log, partition: int, end: int) -> Position:
-    if end == 0:
-        return Position()
-    (record,) = log.records(partition, end - 1, 1)
-    return Position(end, leaf(record.data))
+def _split(records: Sequence[Record], moment: Moment) -> tuple[list[Record], Sequence[Record]]:
+    """A stream's commits up to the moment, and those after it."""
+    if isinstance(moment, Cut):
+        before = takewhile(lambda each: each.offset < moment.ends[each.partition], records)
+    else:
+        before = takewhile(lambda each: occurred_at(each) <= moment.at, records)
+    known = list(before)
+    return known, records[len(known) :]
 
 
 @contextmanager
@@ -111,95 +110,84 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-_Sink = Callable[[list[Row]], None]
+class _Sink:
+    """Gathers the rows of one stream after the other."""
 
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._followers: dict[str, tuple[list[int], list[Projection]]] = {}
+        """Kind of stream -> the views that fold it, by place and by name."""
+        for at, view in enumerate(task.views):
+            for kind in view.folds:
+                places, views = self._followers.setdefault(kind, ([], []))
+                places.append(at)
+                views.append(view)
+        self._sums: list[list[dict[Row, int]]] = [[{} for _ in v.tables] for v in task.views]
+        self._begin()
 
-class _Bulk:
-    """Rows on their way into the tables of builds."""
+    def _begin(self) -> None:
+        self._rows: list[list[list[Row]]] = [[[] for _ in v.tables] for v in self._task.views]
+        self._stuck: list[Stuck] = []
+        self._records = self._events = self.pending = 0
 
-    def __init__(
-        self, engine: Engine, builds: Sequence[Build], total: int, progress: Report | None
-    ) -> None:
-        self._engine = engine
-        self._builds = builds
-        self._total = total
-        self._progress = progress
-        self._started = time.monotonic()
-        self._rows: list[list[list[Row]]] = [[[] for _ in build.view.tables] for build in builds]
-        self._sums: list[list[dict[Row, int]]] = [
-            [{} for _ in build.view.tables] for build in builds
-        ]
-        self._parked: list[Parked] = []
-        self._pending = 0
-        self.records = 0
-        self.events = 0
-        self.views: dict[str, list[Projection]] = {}
-        """Kind of stream -> the views that fold it."""
-        self._sinks: dict[str, list[tuple[Build, list[_Sink]]]] = {}
-        for at, build in enumerate(builds):
-            for kind in build.view.folds:
-                self.views.setdefault(kind, []).append(build.view)
-                self._sinks.setdefault(kind, []).append((build, self._sinks_of(at)))
+    def take(self, name: str, records: Sequence[Record], later: Sequence[Record]) -> None:
+        """One stream; `later`: its commits after the moment."""
+        self._records += len(records) + len(later)
+        followers = self._followers.get(kind_of(name))
+        if followers is None or not records:
+            return
+        places, views = followers
+        try:
+            stream = Stream(name, views)
+            stream.apply([typed(record) for record in records])
+            if later:
+                stream.hide(redacted(later))
+            found: Sequence[ViewRows] = stream.rows()
+            self._events += stream.version + 1
+        except Exception:
+            found = self._carefully(name, places, records, redacted(later))
+        for at, tables in zip(places, found, strict=True):
+            self._keep(at, tables)
 
-    def _sinks_of(self, at: int) -> list[_Sink]:
-        return [
-            partial(add, sums, sign=1) if isinstance(spec, Sum) else rows.extend
-            for spec, rows, sums in zip(
-                self._builds[at].view.tables, self._rows[at], self._sums[at], strict=True
-            )
-        ]
+    def _keep(self, at: int, tables: ViewRows) -> None:
+        for number, rows in enumerate(tables):
+            if not rows:
+                continue
+            if isinstance(self._task.views[at].tables[number], Sum):
+                add(self._sums[at][number], rows, 1)
+            else:
+                self._rows[at][number] += rows
+                self.pending += len(rows)
 
-    def take(self, stream: str, views: Sequence[ViewRows], events: int) -> None:
-        """The rows of one stream, per view that folds it."""
-        for (_, sinks), tables in zip(self._sinks[kind_of(stream)], views, strict=True):
-            for sink, rows in zip(sinks, tables, strict=True):
-                if rows:
-                    sink(rows)
-                    self._pending += len(rows)
-        self.events += events
-        if self._pending >= FLUSH:
-            self._flush()
-
-    def take_carefully(self, stream: str, records: Sequence[Record], park: bool) -> None:
-        """A stream that can't be taken whole: stops, or parks it where it fails."""
-        views: list[ViewRows] = []
-        for build, _ in self._sinks[kind_of(stream)]:
-            rows, failure = carefully(build.view, stream, records)
-            views.append(rows)
+    def _carefully(
+        self, name: str, places: Iterable[int], records: Sequence[Record], hidden: Sequence[str]
+    ) -> list[ViewRows]:
+        """A stream that can't be taken whole: parks it where it fails, or stops."""
+        found = []
+        for at in places:
+            view = self._task.views[at]
+            rows, failure = carefully(view, name, records, hidden)
+            found.append(rows)
             if failure is None:
                 continue
-            where = failure.record
-            if not park:
+            partition, offset = failure.record.partition, failure.record.offset
+            if not self._task.park:
                 raise Poison(
-                    f"view {build.view.name} can't take {stream} at {where.partition}:"
-                    f"{where.offset} ({failure}); nothing was changed. Mend what reads it, then "
-                    "rebuild again"
+                    f"view {view.name} can't take {name} at {partition}:{offset} ({failure}); "
+                    "nothing was changed. Mend what reads it, then rebuild again"
                 ) from failure.error
-            self._parked.append(
-                Parked(build.number, stream, where.partition, where.offset, str(failure))
-            )
-        self.take(stream, views, 0)
+            self._stuck.append(Stuck(at, name, partition, offset, str(failure)))
+        return found
 
-    def _flush(self) -> None:
-        with database.writing(self._engine) as connection:
-            for build, tables in zip(self._builds, self._rows, strict=True):
-                database.beat(connection, build)
-                for spec, rows in zip(build.view.tables, tables, strict=True):
-                    table = build.tables[spec.name]
-                    many(connection, statements_of(spec, table, connection.dialect).insert, rows)
-                    rows.clear()
-        self._pending = 0
-        if self._progress is not None:
-            passed = time.monotonic() - self._started
-            self._progress(Progress(self.records, self.events, self._total, passed))
+    def chunk(self) -> Chunk:
+        """What was gathered since the last one."""
+        chunk = Chunk(self._rows, self._stuck, self._records, self._events)
+        self._begin()
+        return chunk
 
-    def finish(self, at: Sequence[Position]) -> None:
-        """Writes what is left, the sums, and how far the builds have come."""
+    def last(self) -> Chunk:
+        """The rest, with the sums."""
         for tables, counted in zip(self._rows, self._sums, strict=True):
             for rows, sums in zip(tables, counted, strict=True):
-                rows += [(*key, n) for key, n in sorted(sums.items())]
-        self._flush()
-        with database.writing(self._engine) as connection:
-            for build in self._builds:
-                database.move(connection, build, [Position()] * len(at), at)
-            database.park(connection, self._parked)
+                rows += [(*key, n) for key, n in sums.items()]
+        return self.chunk()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Dialect, Table, and_, bindparam, delete
+from sqlalchemy import Connection, Dialect, Table, and_, bindparam, delete, literal_column
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ticketlog.projections.base import Row, Rows, Sum
@@ -40,7 +40,7 @@ def statements_of(spec: Rows, table: Table, dialect: Dialect) -> Statements:
         else plain.on_conflict_do_nothing(index_elements=key)
     )
     gone = delete(table).where(and_(*(column == bindparam(column.name) for column in key)))
-    zero = gone.where(table.c.n == 0) if sum_ else gone
+    zero = gone.where(table.c.n == literal_column("0")) if sum_ else gone
     return Statements(
         *(str(each.compile(dialect=dialect, column_keys=columns)) for each in (plain, upsert)),
         *(str(each.compile(dialect=dialect)) for each in (gone, zero)),

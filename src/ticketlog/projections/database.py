@@ -230,7 +230,8 @@ def create(connection: Connection, view: Projection, partitions: int) -> Build:
 
 
 def finish(connection: Connection, build: Build) -> None:
-    """Makes what is made last because it is quicker so: the indexes."""
+    """Makes what is made last because it is quicker so: the indexes. Raises Conflict."""
+    beat(connection, build)
     for spec in build.view.tables:
         for index in indexes_of(spec, build.tables[spec.name]):
             index.create(connection)
@@ -242,18 +243,22 @@ def live(connection: Connection, view: Projection) -> Build | None:
 
     Raises NewerFormat where a newer release has taken over.
     """
+    found = _standing(connection, view)
+    if found is None or found.version < view.version:
+        return None
+    if found.version > view.version:
+        raise NewerFormat(
+            f"view {view.name} is at version {found.version} here, this release has "
+            f"{view.version}: upgrade ticketlog, or go back by `ticketlog replay rebuild`"
+        )
+    return Build(found.build, view, tables_of(view, found.build))
+
+
+def _standing(connection: Connection, view: Projection) -> Any:
     query = select(BUILDS.c.build, BUILDS.c.version).where(
         BUILDS.c.view == view.name, BUILDS.c.state == "live"
     )
-    row = connection.execute(query).first()
-    if row is None or row.version < view.version:
-        return None
-    if row.version > view.version:
-        raise NewerFormat(
-            f"view {view.name} is at version {row.version} here, this release has "
-            f"{view.version}: upgrade ticketlog, or go back by `ticketlog replay rebuild`"
-        )
-    return Build(row.build, view, tables_of(view, row.build))
+    return connection.execute(query).first()
 
 
 def building(connection: Connection, view: Projection, seconds: int) -> int | None:
@@ -275,12 +280,24 @@ def beat(connection: Connection, build: Build) -> None:
         raise Conflict(f"another rebuild of {build.view.name} was started; this one stops")
 
 
-def take_over(connection: Connection, build: Build) -> None:
-    """Makes the build the live one; those before it can be dropped."""
+def take_over(
+    connection: Connection, build: Build, at: Sequence[Position], ends: Sequence[int]
+) -> bool:
+    """Makes the build, which has come to `at`, the live one; those before it can be dropped.
+
+    False where the one that is live has come further in a log that reaches to `ends`.
+    """
     beat(connection, build)
-    others = (BUILDS.c.view == build.view.name) & (BUILDS.c.state == "live")
-    connection.execute(update(BUILDS).where(others).values(state="retired"))
+    old = _standing(connection, build.view)
+    if old is not None:
+        theirs = positions(connection, Build(old.build, build.view, {}))
+        for mine, their, end in zip(at, theirs, ends, strict=False):
+            if mine.next < their.next <= end:
+                return False
+        retired = update(BUILDS).where(BUILDS.c.build == old.build).values(state="retired")
+        connection.execute(retired)
     connection.execute(update(BUILDS).where(BUILDS.c.build == build.number).values(state="live"))
+    return True
 
 
 def leftovers(connection: Connection, view: Projection) -> list[int]:

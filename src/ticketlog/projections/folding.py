@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
+import orjson
+
 from ticketlog.domain import catalogue
 from ticketlog.domain.aggregates import AGGREGATES
-from ticketlog.domain.base import Recorded
+from ticketlog.domain.base import Recorded, instant
+from ticketlog.domain.ticket.conversation import Redacted
+from ticketlog.errors import TicketlogError
 from ticketlog.log.commit import read
 from ticketlog.log.port import Record
 from ticketlog.projections.base import Fold, Projection, Row
@@ -15,11 +19,28 @@ from ticketlog.projections.base import Fold, Projection, Row
 Commit: TypeAlias = list[Recorded]
 ViewRows: TypeAlias = Sequence[list[Row]]
 """A stream's rows in one view: a list per table."""
+_REDACTED = Redacted.NAME.encode()
 
 
 def typed(record: Record) -> Commit:
     """The events of an accepted record. Raises Unreadable."""
     return read(record.data, record.partition, record.offset, catalogue.find)
+
+
+def occurred_at(record: Record) -> int:
+    moment: str = orjson.loads(record.data)["occurred_at"]
+    return instant(moment)
+
+
+def redacted(records: Iterable[Record]) -> list[str]:
+    """The ids of the events whose texts these commits redact; those that can't be read hide
+    nothing."""
+    found = []
+    for record in records:
+        if _REDACTED in record.data:
+            events = orjson.loads(record.data)["events"]
+            found += [each["data"]["target"] for each in events if each["type"] == Redacted.NAME]
+    return found
 
 
 def kind_of(stream: str) -> str:
@@ -54,6 +75,12 @@ class Stream:
         if recorded is not None:
             self.version = recorded.originator_version
 
+    def hide(self, texts: Iterable[str]) -> None:
+        """Leaves out what the events of these ids said."""
+        for text in texts:
+            for fold in self.folds:
+                fold.hide(text)
+
     def rows(self) -> list[ViewRows]:
         """Per view the stream's rows now."""
         return [fold.rows(self.state) for fold in self.folds]
@@ -66,11 +93,13 @@ class Failure(NamedTuple):
     error: Exception
 
     def __str__(self) -> str:
-        return f"{type(self.error).__name__}: {self.error}".replace("\n", " ")[:500]
+        known = isinstance(self.error, TicketlogError)
+        name = "" if known else f"{type(self.error).__name__}: "
+        return f"{name}{self.error}".replace("\n", " ")[:500]
 
 
 def carefully(
-    view: Projection, stream: str, records: Iterable[Record]
+    view: Projection, stream: str, records: Iterable[Record], hidden: Sequence[str] = ()
 ) -> tuple[ViewRows, Failure | None]:
     """A stream's rows in one view up to the first commit that can't be read or folded.
 
@@ -82,6 +111,7 @@ def carefully(
     for record in records:
         try:
             one.apply([typed(record)])
+            one.hide(hidden)
             (good,) = one.rows()
         except Exception as error:
             return good, Failure(record, error)

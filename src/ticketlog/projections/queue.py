@@ -43,6 +43,8 @@ TABLES = (
             ("team", *_ORDER),
             ("assignee", *_ORDER),
             ("team", "assignee", *_ORDER),
+            ("status_category", *_ORDER),
+            ("team", "status_category", *_ORDER),
             ("requester", *_ORDER),
             ("organisation", *_ORDER),
         ),

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 
 from sqlalchemy import Engine
 
-from ticketlog.errors import Conflict
 from ticketlog.log.port import Log
 from ticketlog.projections import PROJECTIONS, database
 from ticketlog.projections.base import Projection
-from ticketlog.projections.bulk import Report, fill
-from ticketlog.projections.database import Build, Overtaken
+from ticketlog.projections.database import Overtaken
+from ticketlog.projections.filling import Report, fill
 from ticketlog.projections.lane import Lane
 from ticketlog.projections.moment import Cut
 
@@ -25,6 +24,7 @@ def rebuild(
     engine: Engine,
     projections: Sequence[Projection] = PROJECTIONS,
     *,
+    workers: int = 1,
     progress: Report | None = None,
     polite: bool = False,
 ) -> None:
@@ -32,17 +32,22 @@ def rebuild(
 
     May be interrupted at any time: what was begun is dropped by the next rebuild. A newer rebuild
     of the same view replaces one that runs, which then raises Conflict; a `polite` one raises
-    Overtaken instead of replacing. Raises Poison where an event can't be taken: a rebuild parks
-    nothing.
+    Overtaken instead of replacing. `workers`: processes that read and fold, while this one writes.
+    Raises Poison where an event can't be taken: a rebuild parks nothing.
     """
     for apart in (False, True):
         views = [view for view in projections if view.apart is apart]
         if views:
-            _rebuild(log, engine, views, progress, polite)
+            _rebuild(log, engine, views, workers, progress, polite)
 
 
 def _rebuild(
-    log: Log, engine: Engine, views: Sequence[Projection], progress: Report | None, polite: bool
+    log: Log,
+    engine: Engine,
+    views: Sequence[Projection],
+    workers: int,
+    progress: Report | None,
+    polite: bool,
 ) -> None:
     with database.writing(engine) as connection:
         if polite and any(database.building(connection, view, BEAT) for view in views):
@@ -52,31 +57,29 @@ def _rebuild(
                 database.drop(connection, view, number)
         builds = [database.create(connection, view, log.partitions) for view in views]
     ends = log.ends()
-    fill(log, engine, builds, Cut(ends), progress=progress)
+    fill(log, engine, builds, Cut(ends), workers=workers, progress=progress)
     for build in builds:
         with database.writing(engine) as connection:
             database.finish(connection, build)
-            database.beat(connection, build)
     lane = Lane(log, engine, builds, "building")
-    while not _taken_over(engine, builds, lane, log.ends()):
-        if lane.overtaken:
-            raise Conflict(f"another rebuild of {views[0].name} was started; this one stops")
+    while not _taken_over(log, engine, lane):
+        pass
     for view in views:
         with database.writing(engine) as connection:
             for number in database.leftovers(connection, view):
                 database.drop(connection, view, number)
 
 
-def _taken_over(engine: Engine, builds: Sequence[Build], lane: Lane, ends: Sequence[int]) -> bool:
-    """Catches up, then moves the pointers, unless the live views are further by then."""
+def _taken_over(log: Log, engine: Engine, lane: Lane) -> bool:
+    """Catches up, then moves the pointers; False where the live views have gone on by then."""
+    ends = log.ends()
     while lane.advance(ends):
         pass
-    with database.writing(engine) as connection:
-        for build in builds:
-            old = database.live(connection, build.view)
-            at = database.positions(connection, old) if old else ()
-            if any(theirs.next > mine.next for theirs, mine in zip(at, lane.at, strict=False)):
-                return False
-        for build in builds:
-            database.take_over(connection, build)
+    try:
+        with database.writing(engine) as connection:
+            for build in lane.builds:
+                if not database.take_over(connection, build, lane.at, log.ends()):
+                    raise Overtaken
+    except Overtaken:
+        return False
     return True

@@ -6,10 +6,10 @@ Reports run on business time. Ids only, never names; whole numbers only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, func, select
+from sqlalchemy import ColumnElement, Connection, and_, func, select, true
 
 from ticketlog.projections.base import Projection, Tables
 from ticketlog.projections.facts import DIMENSIONS, TABLES, FactsFold
@@ -36,9 +36,9 @@ agents."""
 METRICS = (*COUNTS, *FIGURES, "backlog")
 """backlog: active tickets at the end of the period."""
 
-_KINDS = ("created", "replied", "solved", "reopened", "closed", "cancelled", "entered", "left")
 _Group = tuple[Any, ...]
 _Cells = dict[_Group, dict[str, int]]
+_KINDS = ("created", "replied", "solved", "reopened", "closed", "cancelled", "entered", "left")
 
 
 def report(
@@ -62,117 +62,134 @@ def report(
     """
     _check(metrics, METRICS, "metric")
     _check((*by, *where), DIMENSIONS, "dimension")
-    facts = tables["facts"]
-    wanted = and_(known(facts, moment), *(facts.c[name] == value for name, value in where.items()))
-    groups = [facts.c[name] for name in by]
-    rows: list[dict[str, Any]] = []
+    facts = _Facts(connection, tables, tuple(by), where, moment)
+    found = _periods(facts, period, zone, start, end)
     backlog: dict[_Group, int] = {}
-    for at, each in enumerate(_periods(connection, facts, wanted, period, zone, start, end)):
-        if at == 0 and "backlog" in metrics:
-            _add_flow(connection, facts, groups, and_(wanted, facts.c.at < each.start), backlog)
-        inside = and_(wanted, facts.c.at >= each.start, facts.c.at < each.end)
-        cells = _cells(connection, facts, groups, inside, metrics)
+    if found and "backlog" in metrics:
+        _flow(facts, None, found[0].start, backlog)
+    rows: list[dict[str, Any]] = []
+    for each in found:
+        cells = _cells(facts, each, metrics)
         if "backlog" in metrics:
-            _add_flow(connection, facts, groups, inside, backlog)
+            _flow(facts, each.start, each.end, backlog)
             for group, n in backlog.items():
                 cells.setdefault(group, {})["backlog"] = n
         rows += _rows(each, by, cells, metrics)
     return rows
 
 
-def _check(names: Sequence[str], known_names: Sequence[str], what: str) -> None:
+class _Facts:
+    """The facts that a report is about, grouped as it wants them."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        tables: Tables,
+        by: tuple[str, ...],
+        where: Mapping[str, str],
+        moment: Moment | None,
+    ) -> None:
+        self._connection = connection
+        self._facts = tables["facts"]
+        self._names = tables["groups"]
+        self._columns = [self._names.c[name] for name in by]
+        self._where = [self._names.c[name] == value for name, value in where.items()]
+        self._known = known(self._facts, moment)
+
+    def counts(
+        self, kinds: Sequence[str], start: int | None, end: int
+    ) -> Iterator[tuple[_Group, str, int, int]]:
+        """(group, kind, number, of them solved at first contact)."""
+        facts = self._facts.c
+        per_group = (
+            select(facts.kind, facts.group, func.count().label("n"))
+            .add_columns(func.sum(facts.first_contact).label("first"))
+            .where(self._inside(kinds, start, end))
+            .group_by(facts.kind, facts.group)
+            .subquery()
+        )
+        query = (
+            select(per_group.c.kind, func.sum(per_group.c.n), func.sum(per_group.c.first))
+            .add_columns(*self._columns)
+            .join(self._names, self._names.c.id == per_group.c.group)
+            .where(*self._where)
+            .group_by(per_group.c.kind, *self._columns)
+        )
+        for kind, n, first, *group in self._connection.execute(query):
+            yield tuple(group), kind, int(n), int(first or 0)
+
+    def figures(self, kind: str, column: str, period: Period) -> dict[_Group, list[int]]:
+        """Per group the figures in a period, in order."""
+        facts = self._facts.c
+        query = (
+            select(facts[column], *self._columns)
+            .join(self._names, self._names.c.id == facts.group)
+            .where(self._inside((kind,), period.start, period.end), *self._where)
+            .order_by(facts[column])
+        )
+        found: dict[_Group, list[int]] = {}
+        for value, *group in self._connection.execute(query):
+            found.setdefault(tuple(group), []).append(value)
+        return found
+
+    def outermost(self, kinds: Sequence[str], *, last: bool) -> int | None:
+        """The first or the last instant of these kinds: a look-up each, not a walk."""
+        facts = self._facts.c
+        order = facts.at.desc() if last else facts.at.asc()
+        query = select(facts.at).join(self._names, self._names.c.id == facts.group)
+        found = [
+            self._connection.execute(
+                query.where(facts.kind == kind, self._known, *self._where).order_by(order).limit(1)
+            ).scalar()
+            for kind in kinds
+        ]
+        return max((at for at in found if at is not None), default=None)
+
+    def _inside(self, kinds: Sequence[str], start: int | None, end: int) -> ColumnElement[bool]:
+        at = self._facts.c.at
+        after = true() if start is None else at >= start
+        return and_(self._facts.c.kind.in_(kinds), after, at < end, self._known)
+
+
+def _check(names: Sequence[str], all_names: Sequence[str], what: str) -> None:
     for name in names:
-        if name not in known_names:
-            raise ValueError(f"there is no {what} {name!r}; choose from {', '.join(known_names)}")
+        if name not in all_names:
+            raise ValueError(f"there is no {what} {name!r}; choose from {', '.join(all_names)}")
 
 
 def _periods(
-    connection: Connection,
-    facts: Table,
-    wanted: ColumnElement[bool],
-    kind: PeriodKind,
-    zone: str,
-    start: int | None,
-    end: int | None,
+    facts: _Facts, kind: PeriodKind, zone: str, start: int | None, end: int | None
 ) -> list[Period]:
     """The periods asked for; an open start or end is that of the facts."""
-    first, last = facts.c.at.asc(), facts.c.at.desc()
     if start is None:
-        start = _outermost(connection, facts, wanted, first, ("created",))
+        start = facts.outermost(("created",), last=False)
     if end is None:
-        latest = _outermost(connection, facts, wanted, last, _KINDS)
+        latest = facts.outermost(_KINDS, last=True)
         end = None if latest is None else latest + 1
     return [] if start is None or end is None else periods(kind, zone, start, end)
 
 
-def _outermost(
-    connection: Connection,
-    facts: Table,
-    wanted: ColumnElement[bool],
-    order: ColumnElement[int],
-    kinds: Sequence[str],
-) -> int | None:
-    """The first or last instant of a fact of these kinds: a look-up each, not a walk."""
-    found = [
-        connection.execute(
-            select(facts.c.at).where(facts.c.kind == kind, wanted).order_by(order).limit(1)
-        ).scalar()
-        for kind in kinds
-    ]
-    instants = [at for at in found if at is not None]
-    return max(instants, default=None)
-
-
-def _cells(
-    connection: Connection,
-    facts: Table,
-    groups: Sequence[ColumnElement[Any]],
-    inside: ColumnElement[bool],
-    metrics: Sequence[str],
-) -> _Cells:
+def _cells(facts: _Facts, period: Period, metrics: Sequence[str]) -> _Cells:
     """Group -> metric -> number, for what happened in one period."""
     cells: _Cells = {}
-    kinds = [name for name in metrics if name in COUNTS and name != "first_contact"]
-    if "first_contact" in metrics:
-        kinds.append("solved")
-    counts = (
-        select(facts.c.kind, func.count(), func.sum(facts.c.first_contact), *groups)
-        .where(facts.c.kind.in_(kinds), inside)
-        .group_by(facts.c.kind, *groups)
-    )
-    for kind, n, first_contact, *group in connection.execute(counts) if kinds else ():
-        cell = cells.setdefault(tuple(group), {})
-        cell[kind] = n
-        if kind == "solved":
-            cell["first_contact"] = int(first_contact)
-    for name in metrics:
-        if name in FIGURES:
-            _add_figures(connection, facts, groups, inside, name, cells)
+    kinds = {"solved" if name == "first_contact" else name for name in metrics if name in COUNTS}
+    if kinds:
+        for group, kind, n, first_contact in facts.counts(sorted(kinds), period.start, period.end):
+            cell = cells.setdefault(group, {})
+            cell[kind] = n
+            if kind == "solved":
+                cell["first_contact"] = first_contact
+    for metric in metrics:
+        if metric in FIGURES:
+            for group, numbers in facts.figures(*FIGURES[metric], period).items():
+                cells.setdefault(group, {}).update(
+                    {
+                        f"{metric}_n": len(numbers),
+                        f"{metric}_median": percentile(numbers, 50),
+                        f"{metric}_p90": percentile(numbers, 90),
+                    }
+                )
     return cells
-
-
-def _add_figures(
-    connection: Connection,
-    facts: Table,
-    groups: Sequence[ColumnElement[Any]],
-    inside: ColumnElement[bool],
-    metric: str,
-    cells: _Cells,
-) -> None:
-    kind, column = FIGURES[metric]
-    figure = facts.c[column]
-    values: dict[_Group, list[int]] = {}
-    query = select(figure, *groups).where(facts.c.kind == kind, inside).order_by(figure)
-    for value, *group in connection.execute(query):
-        values.setdefault(tuple(group), []).append(value)
-    for key, numbers in values.items():
-        cells.setdefault(key, {}).update(
-            {
-                f"{metric}_n": len(numbers),
-                f"{metric}_median": percentile(numbers, 50),
-                f"{metric}_p90": percentile(numbers, 90),
-            }
-        )
 
 
 def percentile(numbers: Sequence[int], percent: int) -> int:
@@ -180,45 +197,35 @@ def percentile(numbers: Sequence[int], percent: int) -> int:
     return numbers[max(-(-len(numbers) * percent // 100) - 1, 0)]
 
 
-def _add_flow(
-    connection: Connection,
-    facts: Table,
-    groups: Sequence[ColumnElement[Any]],
-    inside: ColumnElement[bool],
-    backlog: dict[_Group, int],
-) -> None:
+def _flow(facts: _Facts, start: int | None, end: int, backlog: dict[_Group, int]) -> None:
     """Adds to the backlog what entered it, and takes away what left it."""
-    query = (
-        select(facts.c.kind, func.count(), *groups)
-        .where(facts.c.kind.in_(("entered", "left")), inside)
-        .group_by(facts.c.kind, *groups)
-    )
-    for kind, n, *group in connection.execute(query):
-        key = tuple(group)
-        backlog[key] = backlog.get(key, 0) + (n if kind == "entered" else -n)
+    for group, kind, n, _ in facts.counts(("entered", "left"), start, end):
+        backlog[group] = backlog.get(group, 0) + (n if kind == "entered" else -n)
 
 
 def _rows(
     period: Period, by: Sequence[str], cells: _Cells, metrics: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """The rows of one period; without dimensions there is one, even when nothing happened."""
+    """The rows of one period: one per group that has something to tell; without dimensions, one."""
+    columns = [
+        column
+        for metric in metrics
+        for column in (
+            [f"{metric}_n", f"{metric}_median", f"{metric}_p90"] if metric in FIGURES else [metric]
+        )
+    ]
+    nothing = {name: None if name.endswith(("_median", "_p90")) else 0 for name in columns}
     if not by:
         cells.setdefault((), {})
-    rows = []
-    for group in sorted(cells, key=lambda key: [value or "" for value in key]):
-        cell = cells[group]
-        row = {"period": period.label, **dict(zip(by, group, strict=True))}
-        for metric in metrics:
-            if metric in FIGURES:
-                row[f"{metric}_n"] = cell.get(f"{metric}_n", 0)
-                row[f"{metric}_median"] = cell.get(f"{metric}_median")
-                row[f"{metric}_p90"] = cell.get(f"{metric}_p90")
-            else:
-                row[metric] = cell.get(metric, 0)
-        if by and not any(row[name] for name in row if name not in ("period", *by)):
-            continue
-        rows.append(row)
-    return rows
+    return [
+        {
+            "period": period.label,
+            **dict(zip(by, group, strict=True)),
+            **{name: cell.get(name, nothing[name]) for name in columns},
+        }
+        for group, cell in sorted(cells.items(), key=lambda item: [x or "" for x in item[0]])
+        if not by or any(cell.values())
+    ]
 
 
 VIEW = Projection(NAME, VERSION, TABLES, {"ticket": FactsFold}, (report,))

@@ -44,7 +44,10 @@ class _Fold(Fold):
             public, kind = event.description_public, event.author_kind
             self._add(recorded, "description", public, kind, after.clock, event.description)
         elif isinstance(event, Redacted):
-            self.texts.pop(event.target, None)
+            self.hide(event.target)
+
+    def hide(self, text: str) -> None:
+        self.texts.pop(text, None)
 
     def _add(
         self, recorded: Recorded, kind: str, public: bool, author_kind: str, at: int, body: str

@@ -125,9 +125,13 @@ class _Fold(Fold):
             [current],
             [*self.closed, self._interval(None, None)],
             list(self.groups),
-            [(id, *link) for link in dict.fromkeys(state.links)],
+            [(id, kind, _id(target)) for kind, target in dict.fromkeys(state.links)],
             [(id, tag) for tag in dict.fromkeys(tags)],
         )
+
+
+def _id(stream: str) -> str:
+    return stream.removeprefix("ticket/")
 
 
 class Page(NamedTuple):

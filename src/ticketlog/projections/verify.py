@@ -1,0 +1,114 @@
+"""Proof that the live views are what the log says: replayed beside them, compared row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Engine
+
+from ticketlog.errors import Damaged, Usage
+from ticketlog.log.port import Log
+from ticketlog.projections import PROJECTIONS, database
+from ticketlog.projections.as_of import past
+from ticketlog.projections.base import Projection
+from ticketlog.projections.comparing import Compared, Side, compare
+from ticketlog.projections.database import Build, Parked
+from ticketlog.projections.filling import Report, fill
+from ticketlog.projections.moment import Cut, Moment
+
+
+class Verified(NamedTuple):
+    """A live view against a replay up to the same position."""
+
+    view: str
+    version: int
+    ends: tuple[int, ...]
+    tables: tuple[Compared, ...]
+    parked: tuple[Parked, ...]
+    damage: str | None = None
+    """What else is wrong: the index of words doesn't fit the texts."""
+
+    @property
+    def same(self) -> bool:
+        return self.damage is None and all(table.same for table in self.tables)
+
+
+def verify(
+    log: Log,
+    engine: Engine,
+    projections: Sequence[Projection] = PROJECTIONS,
+    *,
+    progress: Report | None = None,
+) -> list[Verified]:
+    """Replays views into a scratch database and compares them with the live ones.
+
+    What is live is read in one transaction, so it may move on meanwhile. Streams that are parked
+    in a live view count as far as they got. Raises Usage for a view that was never built.
+    """
+    damage = {view.name: _damage(engine, view) for view in projections}
+    with database.reading(engine) as connection:
+        together: dict[tuple[bool, tuple[int, ...]], list[Build]] = {}
+        for view in projections:
+            build = database.live(connection, view)
+            if build is None:
+                raise Usage(f"view {view.name} was never built: `ticketlog replay rebuild` does it")
+            ends = tuple(at.next for at in database.positions(connection, build))
+            together.setdefault((view.apart, ends), []).append(build)
+        found = [
+            result._replace(damage=damage[result.view])
+            for (_, ends), builds in together.items()
+            for result in _verify(log, connection, builds, ends, progress)
+        ]
+    order = [view.name for view in projections]
+    return sorted(found, key=lambda result: order.index(result.view))
+
+
+def _verify(
+    log: Log,
+    live: Connection,
+    builds: Sequence[Build],
+    ends: tuple[int, ...],
+    progress: Report | None,
+) -> list[Verified]:
+    scratch = database.scratch()
+    try:
+        with database.writing(scratch) as connection:
+            fresh = [database.create(connection, b.view, log.partitions) for b in builds]
+        fill(log, scratch, fresh, Cut(ends), progress=progress, park=True)
+        with database.reading(scratch) as connection:
+            return [
+                Verified(
+                    build.view.name,
+                    build.view.version,
+                    ends,
+                    tuple(
+                        compare(build.view, Side(connection, anew.tables), Side(live, build.tables))
+                    ),
+                    tuple(database.parked(live, build)),
+                )
+                for build, anew in zip(builds, fresh, strict=True)
+            ]
+    finally:
+        scratch.dispose()
+
+
+def _damage(engine: Engine, view: Projection) -> str | None:
+    try:
+        with database.writing(engine) as connection:
+            build = database.live(connection, view)
+            if build is not None:
+                view.check(connection, build.tables)
+    except Damaged as error:
+        return str(error)
+    return None
+
+
+def differences(log: Log, view: Projection, first: Moment, second: Moment) -> list[Compared]:
+    """What of a view is different at the second moment from what it was at the first: per table
+    the rows that went (missing), came (extra) and changed."""
+    with (
+        past(log, view, first) as (before, old),
+        past(log, view, second) as (after, new),
+    ):
+        return compare(view, Side(before, old), Side(after, new))

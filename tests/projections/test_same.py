@@ -1,0 +1,110 @@
+"""Whatever happens, and however it is followed: the views are what the log says."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.domain.ticket.anything import STEPS
+from tests.given import DAY, KIM, MINUTE
+from tests.projections.world import World
+from ticketlog.domain.agent import SetAvailability
+from ticketlog.domain.base import Refused
+from ticketlog.domain.ticket.creation import CreateTicket
+from ticketlog.projections import PROJECTIONS, database, reports, tickets
+from ticketlog.projections.as_of import ask_at, past
+from ticketlog.projections.comparing import Side, compare
+from ticketlog.projections.moment import Cut, Occurred
+from ticketlog.projections.rebuild import rebuild
+from ticketlog.projections.reports import METRICS, report
+from ticketlog.projections.tickets import COUNTED, count_at
+
+TICKETS = ("ticket/A", "ticket/B", "ticket/C")
+STEP = st.tuples(
+    st.sampled_from(TICKETS),
+    STEPS,
+    st.sampled_from([0, 0, 0, -3 * MINUTE, -2 * DAY]),
+    st.integers(0, 9).map(lambda n: n == 0),
+)
+"""On which ticket, what by whom, how much earlier it occurred, whether the views follow then."""
+HISTORY = st.lists(STEP, min_size=5, max_size=40)
+FEW = settings(max_examples=max(settings.default.max_examples // 4, 10))
+"""Each of these histories makes a database or several."""
+
+
+def lived(history: list[Any]) -> World:
+    """Every ticket is created first; the views follow now and then."""
+    world = World()
+    for stream in TICKETS:
+        world.do(stream, CreateTicket(subject="Help", description="Now", requester="KIM"), KIM)
+    world.do("agent/ann", SetAvailability(availability="online"))
+    for stream, (command, actor, later), earlier, follow in history:
+        world.now += later
+        with suppress(Refused):
+            world.do(stream, command, actor, occurred_at=world.now + earlier)
+        if follow:
+            world.runner.catch_up()
+    return world
+
+
+@FEW
+@given(HISTORY)
+def test_what_was_followed_is_what_is_rebuilt(history: list[Any]) -> None:
+    world = lived(history)
+    assert [view.view for view in world.verified() if not view.same] == []
+    followed = world.digests()
+
+    rebuild(world.log, world.engine)
+
+    assert world.digests() == followed
+
+
+@FEW
+@given(HISTORY, st.data())
+def test_the_past_is_the_fold_of_what_there_was(history: list[Any], data: Any) -> None:
+    world = lived(history)
+    cut = Cut(tuple(data.draw(st.integers(1, end)) for end in world.log.ends()))
+    then = World()
+    then.log = world.log.prefix(cut.ends)
+    then = _over(then)
+    for view in PROJECTIONS:
+        if view.name == "search":
+            continue
+        with (
+            past(world.log, view, cut) as (connection, tables),
+            database.reading(then.engine) as other,
+        ):
+            build = database.live(other, view)
+            assert build is not None
+            compared = compare(view, Side(other, build.tables), Side(connection, tables))
+        assert [table for table in compared if not table.same] == []
+
+
+def _over(world: World) -> World:
+    fresh = World()
+    fresh.log = world.log
+    fresh.runner = type(fresh.runner)(world.log, fresh.engine)
+    fresh.runner.catch_up()
+    return fresh
+
+
+@FEW
+@given(HISTORY, st.data())
+def test_live_rows_tell_of_the_past_what_a_fold_tells(history: list[Any], data: Any) -> None:
+    world = lived(history)
+    world.runner.catch_up()
+    cut = Cut(tuple(data.draw(st.integers(1, end)) for end in world.log.ends()))
+    business = Occurred(world.now - data.draw(st.integers(0, 60)) * MINUTE)
+    for moment in (cut, business):
+        with past(world.log, tickets.VIEW, moment) as then:
+            for by in COUNTED:
+                live = ask_at(world.log, world.engine, count_at, moment, by=by)
+                assert live == count_at(*then, by=by)
+        with past(world.log, reports.VIEW, moment) as then:
+            for by in ((), ("team", "agent"), ("priority",)):
+                asked: dict[str, Any] = {"metrics": METRICS, "period": "day", "by": by}
+                live = ask_at(world.log, world.engine, report, moment, **asked)
+                assert live == report(*then, **asked)

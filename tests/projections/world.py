@@ -1,0 +1,164 @@
+"""A log in memory, commands that are really decided, and the views over them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Engine
+
+from tests.domain.ticket.shop import OTHERS
+from tests.given import ANN, MINUTE, NOON, SETTINGS
+from ticketlog.domain.aggregates import AGGREGATES, aggregate_of, informed
+from ticketlog.domain.base import Actor, Command, Context, Event
+from ticketlog.log.commit import Commit, Verdict, encode, genesis
+from ticketlog.log.partition import partition_of
+from ticketlog.log.port import Record
+from ticketlog.projections import PROJECTIONS, database, view_of
+from ticketlog.projections.base import Projection
+from ticketlog.projections.folding import typed
+from ticketlog.projections.runner import Runner
+from ticketlog.projections.verify import Verified, verify
+
+
+class Entry(NamedTuple):
+    record: Record
+    start: int
+    stop: int
+
+
+class MemoryLog:
+    """A `Log` as far as views read one."""
+
+    name = "tickets"
+    desk = "test"
+
+    def __init__(self, partitions: int = 3) -> None:
+        self.partitions = partitions
+        self.stored: list[list[Record]] = [[] for _ in range(partitions)]
+        self.entries: dict[str, list[Entry]] = {}
+        self._grown = threading.Condition()
+        for p, records in enumerate(self.stored):
+            first = genesis("test", "tickets", p, partitions, NOON)
+            records.append(Record(p, 0, first, Verdict.GENESIS))
+
+    def put(
+        self, stream: str, data: bytes, events: int, verdict: Verdict = Verdict.ACCEPTED
+    ) -> Record:
+        records = self.stored[partition_of(stream, self.partitions)]
+        record = Record(partition_of(stream, self.partitions), len(records), data, verdict)
+        if verdict is Verdict.ACCEPTED:
+            known = self.entries.setdefault(stream, [])
+            start = known[-1].stop if known else 0
+            known.append(Entry(record, start, start + events))
+        with self._grown:
+            records.append(record)
+            self._grown.notify_all()
+        return record
+
+    def prefix(self, ends: Sequence[int]) -> MemoryLog:
+        """A log that holds no more than this."""
+        log = MemoryLog(self.partitions)
+        log.stored = [records[:end] for records, end in zip(self.stored, ends, strict=True)]
+        for stream, known in self.entries.items():
+            rest = [each for each in known if each.record.offset < ends[each.record.partition]]
+            if rest:
+                log.entries[stream] = rest
+        return log
+
+    def stream(self, stream: str, start: int = 0, stop: int | None = None) -> list[Record]:
+        return [
+            entry.record
+            for entry in self.entries.get(stream, [])
+            if entry.stop > start and (stop is None or entry.start < stop)
+        ]
+
+    def streams(
+        self, partition: int, ends: Sequence[int] | None = None, after: str = ""
+    ) -> Iterator[tuple[str, list[Record]]]:
+        end = len(self.stored[partition]) if ends is None else ends[partition]
+        for stream in sorted(self.entries):
+            records = [each for each in self.stream(stream) if each.offset < end]
+            if partition_of(stream, self.partitions) == partition and stream > after and records:
+                yield stream, records
+
+    def records(self, partition: int, start: int, limit: int) -> list[Record]:
+        return self.stored[partition][start : start + limit]
+
+    def ends(self) -> tuple[int, ...]:
+        return tuple(map(len, self.stored))
+
+    def wait(self, ends: Sequence[int], timeout: float) -> bool:
+        with self._grown:
+            return self._grown.wait_for(lambda: self.ends() != tuple(ends), timeout)
+
+
+class World:
+    """A desk whose clock moves by a minute with each step."""
+
+    def __init__(
+        self, projections: Sequence[Projection] = PROJECTIONS, engine: Engine | None = None
+    ) -> None:
+        self.log = MemoryLog()
+        self.engine = engine or database.scratch()
+        self.projections = projections
+        self.runner = Runner(self.log, self.engine, projections)
+        self.states: dict[str, Any] = dict(OTHERS)
+        self.now = NOON
+        self.commits = 0
+
+    def do(
+        self, stream: str, command: Command, by: Actor = ANN, *, occurred_at: int | None = None
+    ) -> str:
+        """A command on the stream, as the desk would carry it out; returns the commit's id."""
+        aggregate = aggregate_of(type(command))
+        state = self.state(stream)
+        context = Context(SETTINGS, self.now, by, stream, command_id=f"c{self.commits}")
+        context = informed(aggregate, command, state, context, self.state)
+        events = aggregate.decide(command, state, context)
+        return self.record(stream, *events, by=by, occurred_at=occurred_at)
+
+    def state(self, stream: str) -> Any:
+        kind, _, id = stream.partition("/")
+        return self.states.get(stream) or AGGREGATES[kind].initial(id)
+
+    def record(
+        self, stream: str, *events: Event, by: Actor = ANN, occurred_at: int | None = None
+    ) -> str:
+        """Events as one commit; returns its id."""
+        id = f"c{self.commits}"
+        if not events:
+            return id
+        known = self.log.entries.get(stream, [])
+        at = self.now if occurred_at is None else occurred_at
+        expects = known[-1].stop if known else 0
+        commit = Commit(id, "test", "", stream, expects, events, at, self.now, by, "email")
+        record = self.log.put(stream, encode(commit), len(events))
+        aggregate = AGGREGATES[stream.partition("/")[0]]
+        fresh = self.state(stream) if known else aggregate.initial(stream.partition("/")[2])
+        self.states[stream] = aggregate.fold(fresh, typed(record))
+        self.commits += 1
+        self.now += MINUTE
+        return id
+
+    def ask(self, function: Any, **parameters: Any) -> Any:
+        """What a query function says of everything up to now."""
+        view = view_of(function)
+        self.runner.catch_up((view.name,))
+        with database.reading(self.engine) as connection:
+            build = database.live(connection, view)
+            assert build is not None
+            return function(connection, build.tables, **parameters)
+
+    def verified(self) -> list[Verified]:
+        self.runner.catch_up()
+        return verify(self.log, self.engine, self.projections)
+
+    def digests(self) -> dict[str, str]:
+        """Table -> digest of its rows."""
+        return {
+            f"{view.view}.{table.table}": table.digest
+            for view in self.verified()
+            for table in view.tables
+        }
