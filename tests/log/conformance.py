@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.log.commits import a_commit, streams_in
+from tests.log.commits import NOON, a_commit, streams_in
 from tests.log.machine import LogMachine
 from tests.log.peers import Backend, peers
 from ticketlog.errors import CommandReused, Conflict, Unreachable, Usage
@@ -504,4 +504,5 @@ def snapshot(log: Log) -> list[object]:
         for name, records in log.streams(partition)
     ]
     records = [log.records(partition, 0, 10_000) for partition in range(log.partitions)]
-    return [streams, records, log.ends()]
+    begun = [log.offset_at(partition, NOON) for partition in range(log.partitions)]
+    return [streams, records, log.ends(), begun]

@@ -400,6 +400,14 @@ def test_a_genesis_record_stands_at_the_very_beginning_alone() -> None:
     assert verdict(first, offset=1) is Verdict.MALFORMED
 
 
+@pytest.mark.parametrize(
+    "changes", [{"genesis": 1}, {"genesis": None}, {"recorded_at": None}, {"recorded_at": "noon"}]
+)
+def test_a_genesis_record_that_says_nothing_is_none(changes: dict[str, Any]) -> None:
+    first = {**orjson.loads(genesis("desk-1", "tickets", 0, 1, NOON)), **changes}
+    assert verdict(first, offset=0) is Verdict.MALFORMED
+
+
 def test_a_newer_format_is_not_for_this_release_to_judge() -> None:
     with pytest.raises(NewerFormat, match="upgrade"):
         verdict({"format": FORMAT + 1})

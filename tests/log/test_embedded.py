@@ -5,6 +5,7 @@ from pathlib import Path
 import pysqlite3.dbapi2 as sqlite
 
 from tests.log.conformance import Conformance
+from ticketlog.log.commit import Verdict
 from ticketlog.log.embedded import EmbeddedLog
 
 
@@ -23,8 +24,12 @@ class Embedded:
 
     @staticmethod
     def forget(folder: Path) -> None:
-        connection = sqlite.connect(folder / "log.db")
+        connection = sqlite.connect(folder / "log.db", isolation_level=None)
         connection.execute("DROP TABLE entry")
+        tables = "SELECT name FROM sqlite_schema WHERE name LIKE 'record_%'"
+        for (table,) in connection.execute(tables).fetchall():
+            connection.execute(f"UPDATE {table} SET verdict = {Verdict.MALFORMED}, clock = 0")
+            connection.execute(f"UPDATE {table} SET ordinal = 0")
         connection.close()
 
 

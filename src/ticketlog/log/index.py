@@ -92,15 +92,22 @@ def id_hash(id: str) -> int:
 
 
 class Kept(NamedTuple):
-    """A record with the largest `recorded_at` and the number of accepted events up to it."""
+    """A record with what the index keeps of it: the verdict, and the largest `recorded_at` and the
+    number of accepted events up to it."""
 
-    record: Record
+    partition: int
+    offset: int
+    data: bytes
+    verdict: Verdict
     clock: int
     ordinal: int
 
 
 class Index:
     """The reading side; connections are per thread. Raises Unreachable and Damaged."""
+
+    name: str
+    desk: str
 
     def __init__(self, path: Path, partitions: int) -> None:
         self.path = path
@@ -187,7 +194,7 @@ class Index:
         return [Record(partition, offset, data, Verdict(v)) for offset, data, v in rows]
 
     def kept(self, partition: int) -> Iterator[Kept]:
-        """All records of a partition in log order, with what the index keeps of each."""
+        """All records of a partition in log order."""
         try:
             yield from kept(self.reader, partition)
         except sqlite.Error as error:
@@ -270,7 +277,7 @@ def kept(connection: sqlite.Connection, partition: int) -> Iterator[Kept]:
     start = 0
     while rows := connection.execute(sql, (start,)).fetchall():
         for offset, data, verdict, clock, ordinal in rows:
-            yield Kept(Record(partition, offset, data, Verdict(verdict)), clock, ordinal)
+            yield Kept(partition, offset, data, Verdict(verdict), clock, ordinal)
         start = rows[-1][0] + 1
 
 

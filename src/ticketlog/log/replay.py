@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import tee
 from typing import Any, NamedTuple
 
 import pysqlite3.dbapi2 as sqlite
@@ -11,32 +10,31 @@ import pysqlite3.dbapi2 as sqlite
 from ticketlog.domain.base import instant
 from ticketlog.log import index
 from ticketlog.log.commit import Head, Json, Verdict, accept, canonical, parse
-from ticketlog.log.index import Index, Kept, kept
-from ticketlog.log.port import Record
+from ticketlog.log.index import Index, Kept
 
 
 class Judged(NamedTuple):
     """A record with what the rule says of it, computed from the records before it alone."""
 
-    record: Record
+    kept: Kept
     envelope: Json | None
     verdict: Verdict
     clock: int
     ordinal: int
 
 
-def judged(records: Iterable[Record], partitions: int) -> Iterator[Judged]:
+def judged(records: Iterable[Kept], partitions: int) -> Iterator[Judged]:
     """Runs the rule over one partition's records from its first. Raises NewerFormat."""
     heads: dict[str, Head] = {}
     ids: set[tuple[str, str]] = set()
     clock = ordinal = 0
-    for record in records:
-        envelope = parse(record.data)
+    for kept in records:
+        envelope = parse(kept.data)
         verdict = accept(
             envelope,
-            partition=record.partition,
+            partition=kept.partition,
             partitions=partitions,
-            offset=record.offset,
+            offset=kept.offset,
             head=lambda stream: heads.get(stream, Head(0, 0)),
             known=lambda stream, id: (stream, id) in ids,
         )
@@ -48,7 +46,7 @@ def judged(records: Iterable[Record], partitions: int) -> Iterator[Judged]:
             heads[envelope["stream"]] = Head(version, envelope["settings"])
             ids.add((envelope["stream"], envelope["id"]))
             ordinal += len(envelope["events"])
-        yield Judged(record, envelope, verdict, clock, ordinal)
+        yield Judged(kept, envelope, verdict, clock, ordinal)
 
 
 def reindex(connection: sqlite.Connection, partitions: int) -> None:
@@ -59,8 +57,7 @@ def reindex(connection: sqlite.Connection, partitions: int) -> None:
         for statement in index.CACHES.split(";"):
             connection.execute(statement)
         for partition in range(partitions):
-            records = (one.record for one in kept(connection, partition))
-            for each in judged(records, partitions):
+            for each in judged(index.kept(connection, partition), partitions):
                 _put(connection, each)
         connection.execute("COMMIT")
     except BaseException:
@@ -69,57 +66,54 @@ def reindex(connection: sqlite.Connection, partitions: int) -> None:
 
 
 def problems(log: Index) -> Iterator[str]:
-    """What is wrong with a log: a missing or foreign genesis, missing offsets, bytes that aren't
+    """What is wrong with a log: a foreign or missing genesis, missing records, bytes that aren't
     canonical, and an index that says anything else than the rule does over the records."""
     for partition in range(log.partitions):
         entries: set[tuple[Any, ...]] = set()
         expected = 0
-        records, kept = tee(log.kept(partition))
-        for each, mine in zip(judged((one.record for one in records), log.partitions), kept, strict=True):
-            offset = each.record.offset
+        for each in judged(log.kept(partition), log.partitions):
+            offset = each.kept.offset
             where = f"{log.name} {partition}:{offset}"
             if offset != expected:
                 yield f"{where}: the records from offset {expected} are missing"
             expected = offset + 1
-            for problem in _wrong(log, each, mine):
+            for problem in _wrong(log, each):
                 yield f"{where}: {problem}"
             if each.verdict is Verdict.ACCEPTED and each.envelope is not None:
                 entries.add(index.entry_row(each.envelope, partition, offset))
-        if expected == 0:
+        if not expected:
             yield f"{log.name} {partition}:0: the partition has no records"
-        for stream in sorted({row[1] for row in entries.symmetric_difference(log.entries(partition))}):
+        for stream in sorted({row[1] for row in entries ^ set(log.entries(partition))}):
             yield f"{log.name}: the index of {stream} differs from the records"
 
 
-def _wrong(log: Index, each: Judged, kept: Kept) -> Iterator[str]:
+def _wrong(log: Index, each: Judged) -> Iterator[str]:
     """What is wrong with one record, or with what the index keeps of it."""
-    record = each.record
-    if record.offset == 0 and not _is_ours(log, each):
+    kept = each.kept
+    if kept.offset == 0 and not _is_ours(log, each):
         yield "the partition doesn't begin with this log's genesis record"
-    if each.verdict is not record.verdict:
+    if each.verdict is not kept.verdict:
         yield (
-            f"the index says {record.verdict.name.lower()}, "
-            f"the rule says {each.verdict.name.lower()}"
+            f"the index says {kept.verdict.name.lower()}, the rule says {each.verdict.name.lower()}"
         )
     if (each.clock, each.ordinal) != (kept.clock, kept.ordinal):
-        yield "the index counts other events or another time up to here than there are"
-    if each.verdict is Verdict.ACCEPTED and each.envelope is not None:
-        if canonical(each.envelope) != record.data:
-            yield "the record's bytes are not canonical"
+        yield "the index has counted other events up to here, or another time"
+    if each.verdict is Verdict.ACCEPTED and canonical(each.envelope or {}) != kept.data:
+        yield "the record's bytes are not canonical"
 
 
 def _is_ours(log: Index, each: Judged) -> bool:
     ours = {
         "desk": log.desk,
         "log": log.name,
-        "partition": each.record.partition,
+        "partition": each.kept.partition,
         "partitions": log.partitions,
     }
     return each.verdict is Verdict.GENESIS and (each.envelope or {}).get("genesis") == ours
 
 
 def _put(connection: sqlite.Connection, each: Judged) -> None:
-    partition, offset = each.record.partition, each.record.offset
+    partition, offset = each.kept.partition, each.kept.offset
     connection.execute(
         f"UPDATE record_{partition} SET verdict = ?, clock = ?, ordinal = ? WHERE offset = ?",
         (each.verdict, each.clock, each.ordinal, offset),
