@@ -26,7 +26,10 @@ ENOUGH = 10_000
 """Appends after which every disk here is full."""
 
 
-def outlive(folder: Path, fill: Callable[[], None], make_room: Callable[[], None]) -> None:
+def outlive(
+    folder: Path, fill: Callable[[], None], make_room: Callable[[], None], settled: bool = True
+) -> None:
+    """`settled`: what the WAL holds fits into the file, so that it can be vouched for."""
     path = folder / "log.db"
     log = EmbeddedLog.create(path, name="t", desk="d", partitions=2)
     acked = [appended(log, a_commit("ticket/A", id="before"))]
@@ -39,6 +42,9 @@ def outlive(folder: Path, fill: Callable[[], None], make_room: Callable[[], None
     log.close()
     reader = EmbeddedLog.open(path)
     check_log(reader, acked)
+    if not settled:
+        with pytest.raises(Unreachable, match="make room"):
+            reader.find("ticket/A", "before")
     reader.close()
 
     make_room()
@@ -82,7 +88,7 @@ def small_disk(folder: Path) -> None:
     ballast = folder / "ballast"
     room = statvfs(folder)
     ballast.write_bytes(bytes(room.f_bavail * room.f_frsize // 2))
-    outlive(folder, lambda: None, ballast.unlink)
+    outlive(folder, lambda: None, ballast.unlink, settled=False)
 
 
 if __name__ == "__main__":
