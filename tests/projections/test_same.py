@@ -15,7 +15,7 @@ from ticketlog.domain.agent import SetAvailability
 from ticketlog.domain.base import Refused
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.projections import PROJECTIONS, database, reports, tickets
-from ticketlog.projections.as_of import ask_at, past
+from ticketlog.projections.as_of import past
 from ticketlog.projections.comparing import Side, compare
 from ticketlog.projections.moment import Cut, Occurred
 from ticketlog.projections.rebuild import rebuild
@@ -101,10 +101,10 @@ def test_live_rows_tell_of_the_past_what_a_fold_tells(history: list[Any], data: 
     for moment in (cut, business):
         with past(world.log, tickets.VIEW, moment) as then:
             for by in COUNTED:
-                live = ask_at(world.log, world.engine, count_at, moment, by=by)
+                live = world.ask(count_at, by=by, moment=moment)
                 assert live == count_at(*then, by=by)
         with past(world.log, reports.VIEW, moment) as then:
             for by in ((), ("team", "agent"), ("priority",)):
                 asked: dict[str, Any] = {"metrics": METRICS, "period": "day", "by": by}
-                live = ask_at(world.log, world.engine, report, moment, **asked)
+                live = world.ask(report, moment=moment, **asked)
                 assert live == report(*then, **asked)

@@ -7,9 +7,9 @@ from tests.projections.world import World
 from ticketlog.domain.ticket.classification import SetSubject
 from ticketlog.domain.ticket.conversation import Note, Redact, Reply
 from ticketlog.domain.ticket.creation import CreateTicket
-from ticketlog.projections.as_of import ask_at
+from ticketlog.projections.as_of import past
 from ticketlog.projections.moment import Cut
-from ticketlog.projections.search import search
+from ticketlog.projections.search import VIEW, search
 
 
 @pytest.fixture
@@ -74,8 +74,9 @@ def test_what_was_redacted_is_not_found_now_or_then(world: World) -> None:
     world.do("ticket/A", Redact(target=f"{slip}.0", reason="slip"), SUE)
     assert found(world, "hunter2") == []
     assert found(world, "hunter") == [("A", "comment")]
-    assert ask_at(world.log, world.engine, search, before, words="hunter2") == []
-    assert len(ask_at(world.log, world.engine, search, before, words="hunter")) == 1
+    with past(world.log, VIEW, before) as then:
+        assert search(*then, words="hunter2") == []
+        assert len(search(*then, words="hunter")) == 1
 
 
 def test_the_words_of_an_old_subject_are_forgotten(world: World) -> None:
