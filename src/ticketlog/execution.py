@@ -141,8 +141,8 @@ class Executor:
 
     def execute(self, request: Request) -> Outcome:
         """Raises Refused, CommandReused, Conflict, Unreadable, Unreachable, Damaged."""
-        for _ in range(ATTEMPTS):
-            state = self.repository.load(request.stream)
+        for attempt in range(ATTEMPTS):
+            state = self._state(request, attempt)
             try:
                 commit = self._decided(request, state)
             except Refused as refusal:
@@ -161,6 +161,13 @@ class Executor:
             f"{request.stream} changed {ATTEMPTS} times while {request.command.NAME} was decided: "
             f"send it again with the same id ({request.id})"
         )
+
+    def _state(self, request: Request, attempt: int) -> Any:
+        """What the command is decided on. One that creates takes its stream to be new at first,
+        which spares the look: where it isn't, the append says so."""
+        if attempt == 0 and type(request.command) in CREATES:
+            return request.aggregate.initial(request.stream.partition("/")[2])
+        return self.repository.load(request.stream)
 
     def _decided(self, request: Request, state: Any) -> Commit | None:
         """The commit that the command makes of the state, None where it changes nothing."""
