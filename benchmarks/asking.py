@@ -18,6 +18,7 @@ CASES: Mapping[str, Mapping[str, Any]] = {
     "of an agent": {"assignee": "jamal"},
     "unassigned, of a team": {"team": "network", "unassigned": True},
     "new ones": {"status_category": "new"},
+    "pending ones, which are rare": {"status_category": "pending"},
 }
 PAGE = 50
 

@@ -15,10 +15,13 @@ from ticketlog.domain.base import Actor
 from ticketlog.domain.settings import Settings
 from ticketlog.domain.ticket.assignment import Assign
 from ticketlog.domain.ticket.creation import CreateTicket
+from ticketlog.domain.ticket.lifecycle import SetStatus
 from ticketlog.simulating import record
 
 DATA = Path(os.environ.get("TICKETLOG_DATA") or ROOT.parent / "shared" / "data")
 START = 1_780_000_000_000_000
+RARE = 999
+"""One ticket of so many is pending."""
 LEAD = Actor("hanna", "agent", "supervisor")
 TEAMS = {
     "service-desk": ("nadia", "tom", "sofia"),
@@ -74,5 +77,7 @@ def _open_tickets(settings: Settings, tickets: int) -> Iterator[Step]:
         if number % 3:
             team = tuple(TEAMS)[number // 27 % len(TEAMS)]
             agent = TEAMS[team][number // 108 % 3] if number % 3 == 1 else None
-            world.act(ticket, Assign(team=team, assignee=agent), LEAD, "web")
+            ticket = world.act(ticket, Assign(team=team, assignee=agent), LEAD, "web")
+            if number % RARE == 1:
+                world.act(ticket, SetStatus(status="pending"), LEAD, "web")
         yield from world.taken()
