@@ -34,6 +34,7 @@ def report(error: BaseException, debug: bool) -> int:
     code, line = _described(error)
     if line:
         _say(line)
+    _close_quietly()
     return code
 
 
@@ -82,5 +83,5 @@ def _close_quietly() -> None:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except (BrokenPipeError, ValueError):
+        except (OSError, ValueError):
             os.dup2(nowhere, stream.fileno())
