@@ -1,0 +1,93 @@
+"""The README's commands, run as they stand there."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+class Reader:
+    """Somebody who types what the README says, with the ids that were printed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.known = {"ID": "", "CUT": "", "POSITION": "0:0"}
+        tools = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        self.environment = {**os.environ, "PATH": tools, "TICKETLOG_ACTOR": "agent:ann"}
+
+    def type(self, line: str) -> str:
+        """Runs a line and returns what it printed."""
+        command = re.sub(r"\s+#.*", "", line).replace(" --follow", "")
+        for word, value in self.known.items():
+            command = re.sub(rf"\b{word}\b", value, command)
+        done = subprocess.run(
+            ["sh", "-c", command],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command}\n{done.stderr}"
+        if found := re.match(r"ticket/(\w+) is at", done.stdout):
+            self.known["ID"] = found[1]
+        if found := re.search(r" at (\S+) ", done.stderr):
+            self.known["CUT"] = found[1]
+        return done.stdout
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Reader:
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    return Reader(tmp_path)
+
+
+def commands(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith("ticketlog ")]
+
+
+def test_what_the_readme_shows_works(
+    reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell = [text for kind, text in BLOCKS if not kind]
+    typed = [line for text in shell for line in commands(text)]
+    assert typed[0] == "ticketlog init my-desk && cd my-desk"
+    reader.type(typed[0])
+    reader.folder /= "my-desk"
+    for line in typed[1:]:
+        reader.type(line)
+
+    rows = re.findall(r"^\| an? \w+ \| (.*) \|$", README, re.MULTILINE)
+    shown = [code for row in rows for code in re.findall(r"`(ticketlog [^`]*)`", row)]
+    assert len(shown) > 10
+    reader.type("ticketlog report flow")
+    for line in shown:
+        reader.type(line)
+    reader.folder = ROOT
+    for line in re.findall(r"`(python -m [^`]*)`", README):
+        reader.type(line)
+
+    (program,) = [text for kind, text in BLOCKS if kind == "python"]
+    monkeypatch.chdir(tmp_path)
+    exec(compile(program, "README.md", "exec"), {})
+
+
+def test_every_page_that_the_readme_names_is_there() -> None:
+    for link in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / link).is_file(), link
+
+
+def test_every_target_that_the_readme_names_is_there() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for line in re.findall(r"^make .*$", README, re.MULTILINE):
+        assert re.search(rf"^{shlex.split(line, comments=True)[1]}:", makefile, re.MULTILINE), line
