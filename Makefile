@@ -36,6 +36,8 @@ docs: .venv/ready ## writes the generated pages anew
 	@$(PY) -m ticketlog.docs
 
 lock: .venv/ready ## requirements.lock anew, from pyproject.toml
+	@$(PY) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "lock with the oldest \
+Python that it is for: make clean, then make lock PYTHON=python3.11")'
 	@# Hashes of public files only: local builds have others.
 	@env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL CUSTOM_COMPILE_COMMAND="make lock" \
 		$(BIN)/pip-compile --quiet --upgrade --extra dev --strip-extras --allow-unsafe \

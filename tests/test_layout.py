@@ -170,6 +170,16 @@ def test_every_library_that_is_imported_is_declared() -> None:
     assert not undeclared - {"pydantic_core"}
 
 
+def test_the_lock_holds_every_library_that_is_declared() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needs = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    lock = (ROOT / "requirements.lock").read_text()
+    locked = {canonical(name) for name in re.findall(r"^([\w.-]+)==", lock, re.MULTILINE)}
+    missing = {canonical(re.split(r"[^\w.-]", need)[0]) for need in needs} - locked
+    assert not missing, "make lock"
+    assert "://" not in lock
+
+
 def canonical(distribution: str) -> str:
     return re.sub(r"[-_.]+", "-", distribution).lower()
 
