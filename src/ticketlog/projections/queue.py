@@ -50,6 +50,7 @@ TABLES = (
         ),
     ),
     Sum("counts", key=dict.fromkeys(COUNTED, TEXT)),
+    Sum("priorities", key={"priority": TEXT}),
 )
 
 
@@ -58,12 +59,12 @@ class _Fold(Fold):
 
     def rows(self, state: Ticket) -> tuple[list[Row], ...]:
         if state.status_category in ("solved", "closed") or state.spam or not state.status:
-            return [], []
+            return [], [], []
         counted = (
             *(state.team or "", state.assignee or "", state.status),
             *(state.status_category, state.priority, 1),
         )
-        return [(self.id, *_entry(state))], [counted]
+        return [(self.id, *_entry(state))], [counted], [(state.priority, 1)]
 
 
 class Page(NamedTuple):
@@ -138,9 +139,8 @@ def _of(
 
 def _priorities(connection: Connection, tables: Tables, known: Sequence[str]) -> list[str]:
     """The known priorities in their order, then those in the queue that are unknown."""
-    column = tables["counts"].c.priority
-    unknown = select(column).where(column.not_in(known)).distinct().order_by(column)
-    return [*known, *connection.execute(unknown).scalars()]
+    found = connection.execute(select(tables["priorities"].c.priority)).scalars()
+    return [*known, *sorted(set(found) - set(known))]
 
 
 def counts(
