@@ -3,9 +3,11 @@ once in each view, however often it is delivered and however many runners compet
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from sqlalchemy import Engine
@@ -21,6 +23,8 @@ from ticketlog.projections.rebuild import rebuild
 
 LARGE = 5_000
 """Records behind from which building anew, stream by stream, can be quicker than following."""
+HUGE = 30_000
+"""Records from which processes of their own are worth their start."""
 _PATIENCE = 0.5
 """Seconds to wait for the log before looking whether to stop."""
 _POLL = 0.05
@@ -59,9 +63,16 @@ class Runner:
 
         Raises Damaged where the log isn't the one that the views were made from.
         """
-        for track in self._tracks:
-            if views is None or not track.names.isdisjoint(views):
-                track.catch_up()
+        wanted = [
+            track for track in self._tracks if views is None or not track.names.isdisjoint(views)
+        ]
+        if len(wanted) > 1 and not any(track.stands for track in wanted):
+            with ThreadPoolExecutor(len(wanted)) as pool:
+                for done in [pool.submit(track.catch_up) for track in wanted]:
+                    done.result()
+            return
+        for track in wanted:
+            track.catch_up()
 
     def run(self, stop: threading.Event) -> None:
         """Follows the log until `stop` is set. The slow views have a thread of their own.
@@ -122,6 +133,11 @@ class _Track:
         self._lock = threading.Lock()
         self._lanes: list[Lane] = []
 
+    @property
+    def stands(self) -> bool:
+        """Whether it follows already; before that, there may be much to build."""
+        return bool(self._lanes)
+
     def catch_up(self) -> tuple[int, ...]:
         """Applies what the log holds at the call; returns how far that is."""
         with self._lock:
@@ -157,13 +173,19 @@ class _Track:
         if missing:
             self._lanes = []
             try:
-                rebuild(self._log, self._engine, missing, polite=True)
+                rebuild(self._log, self._engine, missing, workers=self._workers(ends), polite=True)
             except Overtaken:
                 time.sleep(_POLL)
         elif not self._lanes:
             self._lanes = [
                 Lane(self._log, self._engine, builds, "live") for builds in standing.values()
             ]
+
+    def _workers(self, ends: Sequence[int]) -> int:
+        """Slow views are folded by processes of their own where there is much to fold, so that
+        the others don't share a core with them."""
+        much = sum(ends) > HUGE and (os.cpu_count() or 1) > 1
+        return 2 if much and all(view.apart for view in self._views) else 1
 
     def _behind(self, at: Sequence[Position], ends: Sequence[int]) -> int:
         return sum(ends) - sum(position.next for position in at)
