@@ -8,10 +8,12 @@ import threading
 import time
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import NamedTuple
 
 from sqlalchemy import Engine
 
+from ticketlog.errors import Conflict
 from ticketlog.log.port import Log
 from ticketlog.projections import PROJECTIONS, database
 from ticketlog.projections.base import Projection
@@ -66,7 +68,8 @@ class Runner:
         wanted = [
             track for track in self._tracks if views is None or not track.names.isdisjoint(views)
         ]
-        if len(wanted) > 1 and not any(track.stands for track in wanted):
+        much = not any(track.stands for track in wanted) and _huge(self._log.ends())
+        if len(wanted) > 1 and much:
             with ThreadPoolExecutor(len(wanted)) as pool:
                 for done in [pool.submit(track.catch_up) for track in wanted]:
                     done.result()
@@ -174,7 +177,7 @@ class _Track:
             self._lanes = []
             try:
                 rebuild(self._log, self._engine, missing, workers=self._workers(ends), polite=True)
-            except Overtaken:
+            except (Overtaken, Conflict):
                 time.sleep(_POLL)
         elif not self._lanes:
             self._lanes = [
@@ -184,8 +187,7 @@ class _Track:
     def _workers(self, ends: Sequence[int]) -> int:
         """Slow views are folded by processes of their own where there is much to fold, so that
         the others don't share a core with them."""
-        much = sum(ends) > HUGE and (os.cpu_count() or 1) > 1
-        return 2 if much and all(view.apart for view in self._views) else 1
+        return 2 if _huge(ends) and all(view.apart for view in self._views) else 1
 
     def _behind(self, at: Sequence[Position], ends: Sequence[int]) -> int:
         return sum(ends) - sum(position.next for position in at)
@@ -193,14 +195,16 @@ class _Track:
     def retry(self, name: str) -> list[Parked]:
         with self._lock:
             self._lanes = []
-            with database.reading(self._engine) as connection:
-                view = next(view for view in self._views if view.name == name)
-                build = database.live(connection, view)
-                if build is None:
-                    return []
-                at = database.positions(connection, build)
-                rows = database.parked(connection, build)
-            return self._retried(build, at, rows)
+            while True:
+                with database.reading(self._engine) as connection:
+                    view = next(view for view in self._views if view.name == name)
+                    build = database.live(connection, view)
+                    if build is None:
+                        return []
+                    at = database.positions(connection, build)
+                    rows = database.parked(connection, build)
+                with suppress(Overtaken):
+                    return self._retried(build, at, rows)
 
     def _retried(
         self, build: Build, at: tuple[Position, ...], rows: Sequence[Parked]
@@ -227,3 +231,7 @@ class _Track:
                 database.unpark(connection, build, row.stream)
             database.park(connection, still)
         return still
+
+
+def _huge(ends: Sequence[int]) -> bool:
+    return sum(ends) > HUGE and (os.cpu_count() or 1) > 1
