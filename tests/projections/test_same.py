@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import suppress
+from operator import attrgetter
 from typing import Any
 
 from hypothesis import given, settings
@@ -14,9 +16,10 @@ from tests.projections.world import World
 from ticketlog.domain.agent import SetAvailability
 from ticketlog.domain.base import Refused
 from ticketlog.domain.ticket.creation import CreateTicket
-from ticketlog.projections import PROJECTIONS, database, reports, tickets
+from ticketlog.projections import PROJECTIONS, agents, database, queue, reports, tickets
 from ticketlog.projections.as_of import past
 from ticketlog.projections.comparing import Side, compare
+from ticketlog.projections.facts import DIMENSIONS
 from ticketlog.projections.moment import Cut, Occurred
 from ticketlog.projections.rebuild import rebuild
 from ticketlog.projections.reports import METRICS, report
@@ -60,6 +63,34 @@ def test_what_was_followed_is_what_is_rebuilt(history: list[Any]) -> None:
     rebuild(world.log, world.engine)
 
     assert world.digests() == followed
+
+
+@FEW
+@given(HISTORY)
+def test_the_views_agree_with_the_tickets_and_each_other(history: list[Any]) -> None:
+    world = lived(history)
+    live = [ticket for stream in TICKETS if (ticket := world.state(stream)).status]
+    counted = {tuple(getattr(ticket, name) for name in COUNTED): 0 for ticket in live}
+    for ticket in live:
+        counted[tuple(getattr(ticket, name) for name in COUNTED)] += 1
+    rows = world.ask(count_at, by=COUNTED)
+    assert {tuple(row[name] for name in COUNTED): row["tickets"] for row in rows} == counted
+
+    active = [ticket for ticket in live if ticket.active]
+    assert {row["ticket"] for row in world.ask(queue.page).rows} == {each.id for each in active}
+    assert sum(row["tickets"] for row in world.ask(queue.counts)) == len(active)
+    load = {row["agent"]: row["active"] for row in world.ask(agents.load) if row["active"]}
+    assert load == Counter(each.assignee for each in active if each.assignee)
+    last = world.ask(report, metrics=("backlog",), period="day")[-1]
+    assert last["backlog"] == len(active)
+    per_group = world.ask(report, metrics=("backlog",), period="day", by=DIMENSIONS)
+    final = {
+        tuple(row[name] for name in DIMENSIONS): row["backlog"]
+        for row in per_group
+        if row["period"] == last["period"]
+    }
+    dimensions = attrgetter("team", "assignee", *DIMENSIONS[2:])
+    assert final == Counter(map(dimensions, active))
 
 
 @FEW

@@ -34,7 +34,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import QueuePool
 
 from ticketlog.errors import Conflict, Damaged, NewerFormat, Unreachable
 from ticketlog.projections.base import Projection, Rows, Tables
@@ -106,13 +106,15 @@ def open_views(url: str) -> Engine:
 
 
 def scratch() -> Engine:
-    """A database that lasts as long as its engine; what doesn't fit in memory goes to a file that
-    nobody else sees."""
+    """A database that lasts as long as its engine and has one connection, for one thread after the
+    other; what doesn't fit in memory goes to a file that nobody else sees."""
     engine = create_engine(
         "sqlite://",
         module=sqlite,
         creator=lambda: sqlite.connect("", check_same_thread=False),
-        poolclass=StaticPool,
+        poolclass=QueuePool,
+        pool_size=1,
+        max_overflow=0,
     )
     return _prepared(engine, "OFF")
 

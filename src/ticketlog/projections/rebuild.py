@@ -15,7 +15,7 @@ from ticketlog.projections.filling import Report, fill
 from ticketlog.projections.lane import Lane
 from ticketlog.projections.moment import Cut
 
-BEAT = 10
+BEAT = 60
 """Seconds without a sign of life after which a build counts as given up."""
 
 
