@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from heapq import merge
 from itertools import takewhile
 from typing import NamedTuple, Protocol
@@ -21,6 +19,7 @@ from ticketlog.projections.folding import (
     occurred_at,
     redacted,
     typed,
+    uncollected,
 )
 from ticketlog.projections.moment import Cut, Moment
 
@@ -77,7 +76,7 @@ def chunks(log: Histories, task: Task) -> Iterator[Chunk]:
     """Folds each stream once. Sums come with the last chunk. Raises Poison."""
     sink = _Sink(task)
     bounds = None if task.past else task.ends
-    with _uncollected():
+    with uncollected():
         for name, records in merge(*(log.streams(p, bounds) for p in task.partitions)):
             later: Sequence[Record] = ()
             if task.past:
@@ -96,18 +95,6 @@ def _split(records: Sequence[Record], moment: Moment) -> tuple[list[Record], Seq
         before = takewhile(lambda each: occurred_at(each) <= moment.at, records)
     known = list(before)
     return known, records[len(known) :]
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Folding makes no cycles, and looking for them would cost a tenth of the time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 class _Sink:

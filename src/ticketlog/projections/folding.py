@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import gc
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeAlias
 
 import orjson
@@ -116,3 +118,15 @@ def carefully(
         except Exception as error:
             return good, Failure(record, error)
     return good, None
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Folding makes no cycles, and looking for them would cost a tenth of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

@@ -15,7 +15,15 @@ from ticketlog.log.port import Log, Record
 from ticketlog.projections import database
 from ticketlog.projections.changes import Changes
 from ticketlog.projections.database import Build, Overtaken, Parked, Position
-from ticketlog.projections.folding import Commit, Stream, ViewRows, carefully, kind_of, typed
+from ticketlog.projections.folding import (
+    Commit,
+    Stream,
+    ViewRows,
+    carefully,
+    kind_of,
+    typed,
+    uncollected,
+)
 
 BATCH = 20_000
 """Records a batch: large enough that a ticket's row is written once for many of its events."""
@@ -74,8 +82,9 @@ class Lane:
         now = self._after(records)
         changes = {build.number: Changes(build) for build in self.builds}
         parked: list[Parked] = []
-        for name, new in _by_stream(records).items():
-            self._take(name, new, now, changes, parked)
+        with uncollected():
+            for name, new in _by_stream(records).items():
+                self._take(name, new, now, changes, parked)
         try:
             with database.writing(self._engine) as connection:
                 self._check(connection)

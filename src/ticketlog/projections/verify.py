@@ -48,16 +48,16 @@ def verify(
     """
     damage = {view.name: _damage(engine, view) for view in projections}
     with database.reading(engine) as connection:
-        together: dict[tuple[bool, tuple[int, ...]], list[Build]] = {}
+        together: dict[tuple[int, ...], list[Build]] = {}
         for view in projections:
             build = database.live(connection, view)
             if build is None:
                 raise Usage(f"view {view.name} was never built: `ticketlog replay rebuild` does it")
             ends = tuple(at.next for at in database.positions(connection, build))
-            together.setdefault((view.apart, ends), []).append(build)
+            together.setdefault(ends, []).append(build)
         found = [
             result._replace(damage=damage[result.view])
-            for (_, ends), builds in together.items()
+            for ends, builds in together.items()
             for result in _verify(log, connection, builds, ends, progress)
         ]
     order = [view.name for view in projections]
