@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import UUID
 
@@ -10,7 +10,16 @@ from eventsourcing.application import Application
 from eventsourcing.domain import Aggregate, event
 
 from benchmarks.desks import fresh
-from benchmarks.measure import Bench, Figure, at_least, at_most, clients, in_turn, stopwatch
+from benchmarks.measure import (
+    Bench,
+    Figure,
+    at_least,
+    at_most,
+    clients,
+    in_turn,
+    percentile,
+    stopwatch,
+)
 from ticketlog import open_desk
 from ticketlog.domain.base import Actor, stream_key
 from ticketlog.domain.ticket.conversation import Note, Reply
@@ -113,8 +122,8 @@ def _loading(bench: Bench) -> Figure:
         rounds = in_turn(
             bench,
             {
-                "ticketlog": lambda: _loaded(folder / "desk", stream),
-                "the library": lambda: _loaded_by_library(application, id),
+                "ticketlog": lambda: _median(bench, lambda: _loaded(folder / "desk", stream)),
+                "the library": lambda: _median(bench, lambda: _loaded_by_library(application, id)),
             },
         )
         application.close()
@@ -146,6 +155,10 @@ def _long_ticket(folder: Path, events: int) -> str:
                 made = desk.execute(command, on=made.stream, actor=actor)
                 if made.version >= events - 1:
                     return made.stream
+
+
+def _median(bench: Bench, load: Callable[[], float]) -> float:
+    return percentile([load() for _ in range(bench.sized(20, 2))], 0.5)
 
 
 def _loaded(folder: Path, stream: str) -> float:
