@@ -12,6 +12,7 @@ from ticketlog.domain.ticket.conversation import Reply
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import Cancel, Close, MarkSpam, Reopen, Restore, Solve
 from ticketlog.domain.ticket.relations import LinkTo
+from ticketlog.projections.moment import Occurred
 from ticketlog.projections.reports import METRICS, percentile, report
 
 
@@ -150,6 +151,16 @@ def test_business_time_counts_not_the_time_of_recording(world: World) -> None:
     row = RecordActivity(source="old", case="1", row=1, status="open", subject="Old")
     world.do("ticket/A", row, IMPORT, occurred_at=NOON - 40 * DAY)
     assert [each["period"] for each in told(world, "created")] == ["2026-01-21"]
+
+
+def test_a_report_as_of_an_instant_holds_what_happened_at_it(world: World) -> None:
+    asked(world, "A")
+    solved = world.now
+    world.do("ticket/A", Solve())
+    assert told(world, "solved", "backlog", moment=Occurred(solved))[0]["solved"] == 1
+    assert told(world, "solved", "backlog", moment=Occurred(solved - 1)) == [
+        {"period": "2026-03-02", "solved": 0, "backlog": 1}
+    ]
 
 
 def test_days_are_those_of_the_zone(world: World) -> None:

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine, event, select
 
 from tests.given import ANN, KIM
-from tests.projections.world import World
+from tests.projections.world import MemoryLog, World
 from ticketlog.domain.base import Recorded
 from ticketlog.domain.ticket.assignment import Assign, Unassign
 from ticketlog.domain.ticket.conversation import Note, Noted
@@ -234,6 +234,16 @@ def test_a_parked_stream_is_tried_again_when_asked(
     assert [view.view for view in touchy.verified() if not view.same] == []
 
 
+def test_a_view_that_is_built_when_it_is_first_asked_parks_too(touchy: World) -> None:
+    fresh = database.scratch()
+    Runner(touchy.log, fresh, touchy.projections).catch_up()
+    with database.reading(fresh) as connection:
+        build = database.live(connection, TOUCHY)
+        assert build is not None
+        assert notes(connection, build.tables) == {"A": "1", "B": "2"}
+        assert [row.stream for row in database.parked(connection, build)] == ["ticket/A"]
+
+
 def test_verify_parks_what_the_live_view_parked(touchy: World) -> None:
     results = {result.view: result for result in touchy.verified()}
     assert results["touchy"].same
@@ -279,6 +289,12 @@ def test_a_log_that_lost_records_is_refused(world: World) -> None:
     for runner in (world.runner, Runner(world.log, world.engine)):
         with pytest.raises(Damaged, match="is missing"):
             runner.catch_up()
+
+
+def test_a_log_of_other_partitions_is_refused(world: World) -> None:
+    world.runner.catch_up()
+    with pytest.raises(Damaged, match="a log of 3 partitions, the tickets log has 5"):
+        Runner(MemoryLog(5), world.engine).catch_up()
 
 
 def test_a_new_version_is_built_beside_and_takes_over(world: World, engine: Engine) -> None:

@@ -67,7 +67,8 @@ PARKED = Table(
     Column("offset", BigInteger, nullable=False),
     Column("error", Text, nullable=False),
 )
-_BUSY_SECONDS = 30
+_BUSY_SECONDS = 60
+"""To wait for another writer: the indexes of a large view are made in one transaction."""
 
 
 class Position(NamedTuple):

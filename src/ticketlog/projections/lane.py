@@ -29,6 +29,7 @@ BATCH = 20_000
 """Records a batch: large enough that a ticket's row is written once for many of its events."""
 REMEMBERED = 4_096
 """Streams whose folds are kept, so that a live event costs no read of its stream."""
+_ANEW = "Restore it, or make the views from what is there by `ticketlog replay rebuild`"
 
 
 class _Known(NamedTuple):
@@ -67,6 +68,11 @@ class Lane:
                 for build in builds
                 for row in database.parked(connection, build)
             }
+        if len(self.at) != log.partitions:
+            raise Damaged(
+                f"the views were made from a log of {len(self.at)} partitions, the {log.name} log "
+                f"has {log.partitions}. {_ANEW}"
+            )
 
     def advance(self, ends: Sequence[int]) -> bool:
         """Applies one batch of records before `ends`, in one transaction; True where it did.
@@ -113,9 +119,8 @@ class Lane:
         found: list[Record] = []
         for partition, (at, end) in enumerate(zip(self.at, ends, strict=True)):
             if end < at.next:
-                _checked(
-                    self._log.name, partition, at, self._log.records(partition, at.next - 1, 1)
-                )
+                last = self._log.records(partition, at.next - 1, 1)
+                _checked(self._log.name, partition, at, last)
             left = min(end - at.next, BATCH - len(found))
             if left <= 0:
                 continue
@@ -234,11 +239,11 @@ def _checked(log: str, partition: int, at: Position, records: list[Record]) -> l
     if not records or records[0].offset != at.next - 1:
         raise Damaged(
             f"{where} is missing, but the views were made from it: the log was cut off or made "
-            "anew. Restore it, or make the views from what is there by `ticketlog replay rebuild`"
+            f"anew. {_ANEW}"
         )
     if leaf(records[0].data) != at.leaf:
         raise Damaged(
             f"{where} is not the record that the views were made from: another log, or a changed "
-            "one. Restore it, or make the views from what is there by `ticketlog replay rebuild`"
+            f"one. {_ANEW}"
         )
     return records[1:]

@@ -26,19 +26,19 @@ def rebuild(
     *,
     workers: int = 1,
     progress: Report | None = None,
-    polite: bool = False,
+    automatic: bool = False,
 ) -> None:
     """Makes views anew and takes over; until then queries read the old ones.
 
-    May be interrupted at any time: what was begun is dropped by the next rebuild. A newer rebuild
-    of the same view replaces one that runs, which then raises Conflict; a `polite` one raises
-    Overtaken instead of replacing. `workers`: processes that read and fold, while this one writes.
-    Raises Poison where an event can't be taken: a rebuild parks nothing.
+    May be interrupted at any time: what was begun is dropped by the next rebuild. One that
+    somebody starts replaces one that runs, which then raises Conflict, and raises Poison where an
+    event can't be taken. An `automatic` one, of a runner, raises Overtaken where one runs, and
+    parks what can't be taken. `workers`: processes that read and fold, while this one writes.
     """
     for apart in (False, True):
         views = [view for view in projections if view.apart is apart]
         if views:
-            _rebuild(log, engine, views, workers, progress, polite)
+            _rebuild(log, engine, views, workers, progress, automatic)
 
 
 def _rebuild(
@@ -47,17 +47,17 @@ def _rebuild(
     views: Sequence[Projection],
     workers: int,
     progress: Report | None,
-    polite: bool,
+    automatic: bool,
 ) -> None:
     with database.writing(engine) as connection:
-        if polite and any(database.building(connection, view, BEAT) for view in views):
+        if automatic and any(database.building(connection, view, BEAT) for view in views):
             raise Overtaken
         for view in views:
             for number in database.leftovers(connection, view):
                 database.drop(connection, view, number)
         builds = [database.create(connection, view, log.partitions) for view in views]
     ends = log.ends()
-    fill(log, engine, builds, Cut(ends), workers=workers, progress=progress)
+    fill(log, engine, builds, Cut(ends), park=automatic, workers=workers, progress=progress)
     for build in builds:
         with database.writing(engine) as connection:
             database.finish(connection, build)

@@ -176,7 +176,8 @@ class _Track:
         if missing:
             self._lanes = []
             try:
-                rebuild(self._log, self._engine, missing, workers=self._workers(ends), polite=True)
+                workers = self._workers(ends)
+                rebuild(self._log, self._engine, missing, workers=workers, automatic=True)
             except (Overtaken, Conflict):
                 time.sleep(_POLL)
         elif not self._lanes:
