@@ -14,7 +14,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.metadata import version
 from mimetypes import guess_type
 from pathlib import Path
@@ -34,7 +34,8 @@ from ticketlog.errors import TicketlogError, Unreachable, Usage
 from ticketlog.execution import Executor, Outcome, Request, new_id, stream_name, stream_of
 from ticketlog.log.commit import digest
 from ticketlog.log.repository import Repository
-from ticketlog.opening import Logs, make_logs, open_logs
+from ticketlog.log.transfer import exported
+from ticketlog.opening import Logs, make_logs, open_logs, restore_logs
 from ticketlog.settings_log import Applied, SettingsLog
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from ticketlog.simulating import Simulated
     from ticketlog.views import Views
 
-__all__ = ["Desk", "Outcome", "init_desk", "open_desk"]
+__all__ = ["Desk", "Outcome", "init_desk", "open_desk", "restore_desk"]
 
 _LONGEST = 90
 """Characters; an event's id is its commit's and its number, and others name it in 100."""
@@ -76,6 +77,26 @@ def init_desk(
     except OSError as error:
         raise Unreachable(f"{folder} can't be written: {error.strerror}") from error
     return desk
+
+
+def restore_desk(path: str | os.PathLike[str], lines: Iterable[bytes]) -> Desk:
+    """Makes a desk in a folder from the lines of `Desk.log_export`: the same records at the same
+    positions, so that every commit, cut and report means what it meant.
+
+    Raises Usage where the folder is a desk already, Damaged where a line is missing or changed,
+    Unreachable.
+    """
+    folder = Path(path)
+    made = Config(folder, LOG_URL, VIEWS_URL)
+    if (folder / configuration.FILE).exists():
+        raise Usage(f"{folder} is a desk already: import into another folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        restore_logs(made, lines)
+        configuration.write(made)
+    except OSError as error:
+        raise Unreachable(f"{folder} can't be written: {error.strerror}") from error
+    return Desk(made, open_logs(made))
 
 
 def open_desk(path: str | os.PathLike[str] | None = None) -> Desk:
@@ -319,6 +340,11 @@ class Desk:
         from ticketlog.inspection import stat
 
         return {**stat(self._logs), "cut": str(self.cut())}
+
+    def log_export(self) -> Iterator[bytes]:
+        """Both logs as JSON lines, byte for byte, with a digest in the last line; attachments'
+        bytes aren't among them. `restore_desk` makes the same desk of them."""
+        return exported(self._logs)
 
     def log_problems(self) -> list[str]:
         """What is wrong with the logs: every record is read and judged again, and each place

@@ -5,13 +5,17 @@ The settings have a log of their own, with one partition, in a file beside that 
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from ticketlog.config import Config
-from ticketlog.errors import Damaged, Usage
+from ticketlog.errors import Damaged, Unreachable, Usage
 from ticketlog.execution import new_id
 from ticketlog.log.embedded import DEFAULT_PARTITIONS, EmbeddedLog
+from ticketlog.log.transfer import imported
 
 _SCHEME = "sqlite:///"
 TICKETS, SETTINGS = "tickets", "settings"
@@ -46,6 +50,34 @@ def make_logs(config: Config) -> Logs:
     finally:
         tickets.close()
     return open_logs(config)
+
+
+def restore_logs(config: Config, lines: Iterable[bytes]) -> int:
+    """Makes the logs of a desk from an export, whole or not at all; returns their records.
+
+    Raises Usage where a log exists, Damaged, Unreachable.
+    """
+    places = dict(zip((TICKETS, SETTINGS), _files(config), strict=True))
+    for file in places.values():
+        if file.exists():
+            raise Usage(f"{file} exists already: import into a new folder")
+    try:
+        with TemporaryDirectory(dir=config.folder, prefix=".import-") as folder:
+            made = {name: Path(folder) / file.name for name, file in places.items()}
+            count = imported(lines, lambda name: _named(made, name))
+            for name, file in places.items():
+                if not made[name].exists():
+                    raise Damaged(f"the export lacks the log of the {name}")
+                os.link(made[name], file)
+    except OSError as error:
+        raise Unreachable(f"{config.folder} can't be written: {error.strerror}") from error
+    return count
+
+
+def _named(files: dict[str, Path], name: str) -> Path:
+    if name not in files:
+        raise Damaged(f"the export holds a log that no desk has: {name}")
+    return files[name]
 
 
 def open_logs(config: Config) -> Logs:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+import sys
+from pathlib import Path
+from typing import IO, Literal
+
 import click
 
 from ticketlog.cli.base import App, Command, Entry, Group, pass_app
@@ -10,6 +15,7 @@ from ticketlog.cli.options import as_json
 from ticketlog.cli.output import clean, print_json, print_json_line, show_all, table
 from ticketlog.cli.phrases import phrase, when, who
 from ticketlog.cli.progress import Meter
+from ticketlog.errors import Damaged, Unreachable, Usage
 
 _HERE = "ticketlog.cli.log"
 
@@ -102,6 +108,65 @@ def verify(context: click.Context, app: App, as_json: bool) -> None:
     context.exit(3 if found else 0)
 
 
+@click.command(
+    cls=Command,
+    examples=("ticketlog log export desk.jsonl.gz", "ticketlog log export - | sha256sum"),
+)
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
+@pass_app
+def export(app: App, file: Path) -> None:
+    """Write both logs as JSON lines, byte for byte; - is standard output, .gz compresses.
+
+    A line per record, void ones too; the last line holds their number and the SHA-256 of all
+    lines before it. The attachments' bytes stay in the desk's folder.
+    """
+    if str(file) == "-":
+        sys.stdout.buffer.writelines(app.desk.log_export())
+        return
+    if file.exists():
+        raise Usage(f"{file} exists already: choose another name")
+    part = file.with_name(f".{file.name}.part")
+    try:
+        with _opened(part, "wb", file.suffix) as out:
+            count = sum(1 for line in app.desk.log_export() if out.write(line))
+        part.replace(file)
+    except OSError as error:
+        raise Unreachable(f"{file} can't be written: {error.strerror}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    click.echo(f"{count - 2:,} records in {file}")
+
+
+@click.command(
+    "import",
+    cls=Command,
+    examples=("ticketlog log import desk.jsonl.gz my-desk",),
+    keys={"desk": "its id", "folder": "where it is", "cut": "how far its logs have come"},
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("folder", type=click.Path(path_type=Path))
+@as_json
+def import_(file: Path, folder: Path, as_json: bool) -> None:
+    """Make a new desk in FOLDER from an export: the same records at the same positions."""
+    from ticketlog.desk import restore_desk
+
+    try:
+        with _opened(file, "rb", file.suffix) as lines, restore_desk(folder, lines) as desk:
+            made = {"desk": desk.log.desk, "folder": str(folder), "cut": str(desk.cut())}
+    except (EOFError, gzip.BadGzipFile) as error:
+        raise Damaged(f"{file} is cut off or no gzip file; take another copy of it") from error
+    except OSError as error:
+        raise Usage(f"{file} can't be read: {error.strerror}") from error
+    if as_json:
+        print_json(made)
+    else:
+        click.echo(f"{folder} is desk {made['desk']} now, up to {made['cut']}")
+
+
+def _opened(file: Path, mode: Literal["rb", "wb"], suffix: str) -> IO[bytes]:
+    return gzip.open(file, mode) if suffix == ".gz" else open(file, mode)  # type: ignore[return-value]
+
+
 log = Group(
     "log",
     help="Follow and check the log.",
@@ -110,6 +175,8 @@ log = Group(
             "stat": Entry(_HERE, "stat", "Show how much each partition holds."),
             "tail": Entry(_HERE, "tail", "Print the accepted events in order."),
             "verify": Entry(_HERE, "verify", "Read every record again and check it."),
+            "export": Entry(_HERE, "export", "Write both logs as JSON lines, byte for byte."),
+            "import": Entry(_HERE, "import_", "Make a new desk from an export."),
         }
     },
 )

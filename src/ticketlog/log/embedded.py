@@ -335,14 +335,8 @@ def _make(path: Path, about: dict[str, Any]) -> None:
     now = time.time_ns() // 1000
     try:
         connection.execute("BEGIN IMMEDIATE")
-        connection.execute(index.ABOUT)
-        connection.executemany(
-            "INSERT INTO about VALUES (?, ?)", {**about, "format": FORMAT}.items()
-        )
-        for statement in index.CACHES.split(";"):
-            connection.execute(statement)
+        index.make(connection, {**about, "format": FORMAT})
         for p in range(about["partitions"]):
-            connection.execute(index.RECORDS.format(partition=p))
             first = genesis(about["desk"], about["name"], p, about["partitions"], now)
             connection.execute(
                 f"INSERT INTO record_{p} VALUES (0, ?, ?, ?, 0)", (first, Verdict.GENESIS, now)

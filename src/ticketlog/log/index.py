@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -85,6 +85,16 @@ def translated(error: sqlite.Error, path: Path | str) -> Unreachable | Damaged:
             "again; the same command id is safe to send again"
         )
     return Unreachable(f"{path} can't be used: {error}")
+
+
+def make(connection: sqlite.Connection, about: Mapping[str, Any]) -> None:
+    """The empty tables of a log, in the caller's transaction."""
+    connection.execute(ABOUT)
+    connection.executemany("INSERT INTO about VALUES (?, ?)", about.items())
+    for statement in CACHES.split(";"):
+        connection.execute(statement)
+    for partition in range(about["partitions"]):
+        connection.execute(RECORDS.format(partition=partition))
 
 
 def id_hash(id: str) -> int:
