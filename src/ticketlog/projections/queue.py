@@ -110,6 +110,8 @@ def page(
         if priority in order:
             order = order[order.index(priority) :]
             place = (int(created_at), ticket)
+        else:
+            order = [each for each in order if each not in priorities and each > priority]
     rows: list[dict[str, Any]] = []
     for priority in order:
         rows += _of(connection, tables, priority, conditions, place, limit + 1 - len(rows))
