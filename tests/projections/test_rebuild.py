@@ -13,7 +13,7 @@ from sqlalchemy import Engine, inspect, select
 
 from tests.given import KIM
 from tests.projections.test_runner import TOUCHY, Touchy
-from tests.projections.world import World
+from tests.projections.world import MemoryLog, World
 from ticketlog.domain.ticket.assignment import Assign
 from ticketlog.domain.ticket.conversation import Note
 from ticketlog.domain.ticket.creation import CreateTicket
@@ -102,6 +102,26 @@ def test_what_comes_meanwhile_is_in_it(
         found = [database.live(connection, view) for view in PROJECTIONS]
         assert all(build is not None and build.number > 6 for build in found)
     assert [view.view for view in verify(world.log, engine) if not view.same] == []
+    assert {status.behind for status in world.runner.status()} == {0}
+
+
+def test_it_never_takes_over_from_what_is_further(
+    world: World, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The live view goes on just when the new one has caught up."""
+    asked = []
+
+    def ends() -> tuple[int, ...]:
+        found = MemoryLog.ends(world.log)
+        asked.append(found)
+        if len(asked) == 2:
+            world.do("ticket/5", Note(body="just now"))
+            world.runner.catch_up()
+        return found
+
+    monkeypatch.setattr(world.log, "ends", ends)
+    rebuild(world.log, engine, (queue.VIEW,))
+    monkeypatch.undo()
     assert {status.behind for status in world.runner.status()} == {0}
 
 

@@ -78,6 +78,13 @@ def test_the_backlog_moves_with_a_hand_over(world: World) -> None:
     assert row == {"period": "2026-03-03", "backlog": 1}
 
 
+def test_what_one_commit_does_is_one_move(world: World) -> None:
+    asked(world, "A")
+    world.do("ticket/A", Assign(team="billing", assignee="bob"))
+    facts = next(t for view in world.verified() for t in view.tables if t.table == "facts")
+    assert facts.rows == len(["created", "entered", "left", "entered", "left", "entered"])
+
+
 def test_cancelled_duplicate_and_spam_are_no_resolutions(world: World) -> None:
     for id in "ABC":
         asked(world, id)

@@ -128,13 +128,10 @@ def _solved(event: Solved | TicketClosed, before: Ticket, after: Ticket) -> list
     solved is one too."""
     if before.status_category in _ENDED or after.spam or after.is_duplicate:
         return []
-    team, agent, *others = _dimensions(after)
-    if isinstance(event, Solved):
-        team, agent = event.team, event.assignee
     first_contact = after.agent_replies <= 1 and after.reopens == 0
     hops = max(after.team_stations - 1, 0) + max(after.assignee_stations - 1, 0)
     figures = (_seconds(after), int(first_contact), hops, after.touches)
-    return [("solved", (team, agent, *others), figures)]
+    return [("solved", _dimensions(after), figures)]
 
 
 def _closed(event: TicketClosed, before: Ticket, after: Ticket) -> list[_Fact]:
