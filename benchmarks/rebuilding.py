@@ -39,7 +39,7 @@ def run(bench: Bench) -> Iterator[Figure]:
     all_views = in_turn(
         bench,
         {
-            "one core": _timed(bench, rebuilt, log, views, 1),
+            "one core": _timed(bench, rebuilt, log, views, 0),
             "two cores": _timed(bench, rebuilt, log, views, 2),
             "a raw loop": _timed(bench, raw, log),
         },
@@ -49,7 +49,7 @@ def run(bench: Bench) -> Iterator[Figure]:
     one_view = in_turn(
         bench,
         {
-            "ticketlog": _timed(bench, rebuilt, log, [SIMPLE], 1),
+            "ticketlog": _timed(bench, rebuilt, log, [SIMPLE], 0),
             "a raw loop": _timed(bench, raw, log),
             "the library": _timed(bench, library, log),
         },

@@ -45,7 +45,7 @@ def test_without_the_data_the_import_is_skipped_loudly(
 
 def test_the_three_ways_to_a_simple_view_give_the_same_rows(bench: Bench, tmp_path: Path) -> None:
     log = desks.simulated(bench, 20) / "log.db"
-    rebuilding.rebuilt(log, tmp_path, [rebuilding.SIMPLE], 1)
+    rebuilding.rebuilt(log, tmp_path, [rebuilding.SIMPLE], 0)
     rebuilding.raw(log, tmp_path)
     rebuilding.library(log, tmp_path)
     ours, raw, library = (

@@ -206,7 +206,7 @@ def test_several_processes_make_the_same_as_one(
 ) -> None:
     log = EmbeddedLog.create(tmp_path / "log.db", name="tickets", desk="test", partitions=4)
     log.append_all(commits_of(world))
-    rebuild(log, engine, workers=1)
+    rebuild(log, engine)
     alone = digests(log, engine)
     said: list[Progress] = []
     rebuild(log, engine, workers=3, progress=said.append)

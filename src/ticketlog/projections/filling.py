@@ -50,7 +50,7 @@ def fill(
     *,
     past: bool = False,
     park: bool = False,
-    workers: int = 1,
+    workers: int = 0,
     progress: Report | None = None,
 ) -> None:
     """Writes the rows of all streams, as of a moment, into empty builds, and their positions.
@@ -67,7 +67,7 @@ def fill(
 
 
 def _chunks(log: Log, task: Task, workers: int) -> Iterator[Chunk]:
-    if workers > 1 and isinstance(log, Index):
+    if workers and isinstance(log, Index):
         return chunks_from_workers(log, task, workers)
     return chunks(log, task)
 

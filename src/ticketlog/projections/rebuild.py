@@ -24,7 +24,7 @@ def rebuild(
     engine: Engine,
     projections: Sequence[Projection] = PROJECTIONS,
     *,
-    workers: int = 1,
+    workers: int = 0,
     progress: Report | None = None,
     automatic: bool = False,
 ) -> None:
@@ -33,7 +33,8 @@ def rebuild(
     May be interrupted at any time: what was begun is dropped by the next rebuild. One that
     somebody starts replaces one that runs, which then raises Conflict, and raises Poison where an
     event can't be taken. An `automatic` one, of a runner, raises Overtaken where one runs, and
-    parks what can't be taken. `workers`: processes that read and fold, while this one writes.
+    parks what can't be taken. `workers`: how many processes read and fold while this one writes;
+    0: this one does all.
     """
     for apart in (False, True):
         views = [view for view in projections if view.apart is apart]

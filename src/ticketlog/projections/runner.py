@@ -186,9 +186,9 @@ class _Track:
             ]
 
     def _workers(self, ends: Sequence[int]) -> int:
-        """Slow views are folded by processes of their own where there is much to fold, so that
+        """Slow views are folded by a process of their own where there is much to fold, so that
         the others don't share a core with them."""
-        return 2 if _huge(ends) and all(view.apart for view in self._views) else 1
+        return int(_huge(ends) and all(view.apart for view in self._views))
 
     def _behind(self, at: Sequence[Position], ends: Sequence[int]) -> int:
         return sum(ends) - sum(position.next for position in at)
