@@ -86,6 +86,8 @@ def digest(command: str, arguments: Mapping[str, Any]) -> str:
 
 def encode(commit: Commit) -> bytes:
     """The record's bytes. Raises Usage where it is over 1 MiB or not text."""
+    occurred_at = iso(commit.occurred_at)
+    again = commit.recorded_at == commit.occurred_at
     via = {"channel": commit.channel}
     if commit.source is not None:
         via["source"] = commit.source
@@ -96,8 +98,8 @@ def encode(commit: Commit) -> bytes:
         "stream": commit.stream,
         "expects": commit.expects,
         "events": [_event_out(commit.id, i, event) for i, event in enumerate(commit.events)],
-        "occurred_at": iso(commit.occurred_at),
-        "recorded_at": iso(commit.recorded_at),
+        "occurred_at": occurred_at,
+        "recorded_at": occurred_at if again else iso(commit.recorded_at),
         "actor": _actor_out(commit.actor),
         "via": via,
         "settings": commit.settings,
