@@ -7,16 +7,22 @@ BIN := .venv/bin
 PY := $(BIN)/python
 DATA ?=
 MAPPING ?=
+LOG ?=
+BROKERS ?= 1
 
-.PHONY: help run test check soak bench docs lock clean
+.PHONY: help run kafka test check soak bench docs lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
 
 run: .venv/ready ## the main job: a desk, real or simulated histories, views, and a rebuild that proves them
-	@$(BIN)/ticketlog tour $(if $(DATA),"$(DATA)") $(if $(MAPPING),--mapping "$(MAPPING)")
+	@$(BIN)/ticketlog tour $(if $(DATA),"$(DATA)") $(if $(MAPPING),--mapping "$(MAPPING)") \
+		$(if $(LOG),--log "$(LOG)")
 
-test: .venv/ready ## every test, the service and crash slices too
+kafka: .venv/ready ## a local Kafka broker until Ctrl-C; BROKERS=3 for three
+	@$(PY) -m broker $(BROKERS)
+
+test: .venv/ready .venv/broker ## every test, the service and crash slices too
 	@$(PY) -m pytest -n auto --run-service
 
 check: .venv/ready ## style, types, import directions, generated pages
@@ -26,7 +32,7 @@ check: .venv/ready ## style, types, import directions, generated pages
 	@$(PY) -m pytest tests/test_layout.py
 	@$(PY) -m ticketlog.docs --check
 
-soak: .venv/ready ## the full figures: 500 crashes and more, in minutes
+soak: .venv/ready .venv/broker ## the full figures: 500 crashes and more, in minutes
 	@$(PY) -m pytest --run-service --run-soak -m soak
 
 bench: .venv/ready ## the figures of docs/BENCHMARKS.md
@@ -47,6 +53,14 @@ Python that it is for: make clean, then make lock PYTHON=python3.11")'
 clean: ## forgets everything that can be made again
 	@rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis src/*.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Kafka's jars and a Java, or the line to type.
+.venv/broker: broker/pom.xml .venv/ready
+	@command -v mvn >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+		{ apt-get install -y -qq maven >/dev/null || { apt-get update -qq && \
+		apt-get install -y -qq maven >/dev/null; }; }; } || \
+		{ echo "Maven fetches the Kafka broker, and is missing: sudo apt install maven" >&2; exit 1; }
+	@touch .venv/broker
 
 .venv/ready: requirements.lock pyproject.toml .ci/setup
 	@.ci/setup $(PYTHON)

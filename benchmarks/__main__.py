@@ -15,7 +15,10 @@ from rich.table import Table
 from benchmarks import page
 from benchmarks.measure import ROOT, Bench, Figure
 
-GROUPS = ("importing", "rebuilding", "appending", "executing", "asking", "appearing")
+GROUPS = (
+    *("importing", "rebuilding", "appending", "executing", "asking", "promising", "appearing"),
+    *("counting", "deciding", "sending", "moving", "reacting"),
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -36,12 +36,19 @@ def run(bench: Bench) -> Iterator[Figure]:
     commands = bench.sized(1_000, 5)
     folder = bench.folder / "appearing"
     shutil.copytree(simulated(bench, bench.sized(8_000, 20)), folder)
-    with _follower(folder), open_desk(folder) as desk, closing(_Rows(folder)) as rows:
-        seen = [_seen(desk, rows) for _ in range(commands)]
+    with open_desk(folder) as desk:
+        seen = seen_by_another(desk, commands)
     yield _figure("append to visible in a view that another process keeps up", seen)
     with open_desk(folder) as desk:
         asked = [_asked(desk) for _ in range(commands)]
     yield _figure("append to the answer of a query that shows it", asked)
+
+
+def seen_by_another(desk: Desk, commands: int) -> list[float]:
+    """Milliseconds from each of so many commands until a process that keeps the views up shows
+    what it did."""
+    with _follower(desk.folder), closing(_Rows(desk.folder)) as rows:
+        return [_seen(desk, rows) for _ in range(commands)]
 
 
 def _figure(what: str, milliseconds: list[float]) -> Figure:

@@ -82,13 +82,16 @@ def commit(stream: str, number: int, id: str) -> Commit:
 
 def _ours(bench: Bench, threads: int, each: int) -> float:
     """Commits per second, made durable one by one; what is encoded is part of it."""
+    commits = [
+        [commit(f"ticket/{n:04}{i // LENGTH:08}", i % LENGTH, f"{n}-{i}") for i in range(each)]
+        for n in range(threads)
+    ]
     with bench.scratch() as folder:
         log = EmbeddedLog.create(folder / "log.db", name="tickets", desk="bench", partitions=12)
 
         def client(number: int) -> None:
-            for i in range(each):
-                stream = f"ticket/{number:04}{i // LENGTH:08}"
-                log.append(commit(stream, i % LENGTH, f"{number}-{i}"))
+            for one in commits[number]:
+                log.append(one)
 
         try:
             return clients(client, threads, each)
@@ -98,16 +101,21 @@ def _ours(bench: Bench, threads: int, each: int) -> float:
 
 def _theirs(bench: Bench, threads: int, each: int) -> float:
     """The same bytes as the state of one stored event each."""
+    state = encode(commit("ticket/000000000001", 1, "1-1"))
+    streams = [[uuid4() for _ in range(0, each, LENGTH)] for _ in range(threads)]
+    events = [
+        [
+            [StoredEvent(streams[n][i // LENGTH], i % LENGTH, "ticket.replied.v1", state)]
+            for i in range(each)
+        ]
+        for n in range(threads)
+    ]
     with bench.scratch() as folder:
         recorder = _recorder(folder / "library.db")
-        state = encode(commit("ticket/000000000001", 1, "1-1"))
 
         def client(number: int) -> None:
-            for i in range(each):
-                if i % LENGTH == 0:
-                    stream = uuid4()
-                event = StoredEvent(stream, i % LENGTH, "ticket.replied.v1", state)
-                recorder.insert_events([event])
+            for one in events[number]:
+                recorder.insert_events(one)
 
         try:
             return clients(client, threads, each)

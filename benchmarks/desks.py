@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.measure import ROOT, Bench
 from ticketlog import Desk, init_desk
 from ticketlog.demo import Step
-from ticketlog.demo.simulation import settings_text
+from ticketlog.demo.simulation import rules_text, settings_text, simulate
 from ticketlog.demo.world import MINUTE, World
 from ticketlog.domain.base import Actor
 from ticketlog.domain.settings import Settings
@@ -31,20 +31,27 @@ TEAMS = {
 }
 
 
-def fresh(folder: Path) -> Desk:
+def fresh(folder: Path, log_url: str | None = None) -> Desk:
     """An empty desk under the settings of the simulated one."""
-    desk = init_desk(folder)
+    desk = init_desk(folder, log_url=log_url)
     desk.settings_apply(settings_text(), actor=LEAD, reason="to be measured")
     return desk
 
 
-def simulated(bench: Bench, tickets: int) -> Path:
-    """The folder of a desk with a simulated history; made once in a run."""
-    folder = bench.folder / f"simulated-{tickets}"
+def simulated(bench: Bench, tickets: int, *, promises: bool = True) -> Path:
+    """The folder of a desk with a simulated history, in which `promises` are made to the
+    requesters or none are; made once in a run."""
+    folder = bench.folder / f"simulated-{tickets}{'' if promises else '-plain'}"
     if not folder.exists():
         bench.say(f"  simulating {tickets:,} tickets")
         with init_desk(folder) as desk:
-            desk.simulate(tickets=tickets, seed=1)
+            if promises:
+                desk.simulate(tickets=tickets, seed=1)
+            else:
+                desk.settings_apply(f"{settings_text()}\n{rules_text()}", actor=LEAD)
+                desk.settings_apply("[sla_policies]", actor=LEAD)
+                steps = simulate(1, tickets, settings=desk.settings)
+                record(desk.log, desk.settings, steps, "benchmarks")
     return folder
 
 

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from broker.cluster import Cluster
+from tests.kafka import begin, bootstrap, end, fresh_url
 
 ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("TICKETLOG_DATA") or ROOT.parent / "shared" / "data")
@@ -35,6 +39,18 @@ def pytest_configure(config: pytest.Config) -> None:
         settings.load_profile("soak")
     else:
         settings.load_profile("ci" if os.environ.get("CI") else "fast")
+    if _is_first(config):
+        begin()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _is_first(config):
+        end()
+
+
+def _is_first(config: pytest.Config) -> bool:
+    """The process that the whole run begins and ends with; others are its workers."""
+    return not hasattr(config, "workerinput")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -79,3 +95,29 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 def data_folder() -> Path:
     """The real histories; mark the test `data`."""
     return DATA
+
+
+@pytest.fixture(scope="session")
+def kafka() -> str:
+    """Bootstrap servers of a broker that the whole run shares; mark the test `service`."""
+    return bootstrap()
+
+
+@pytest.fixture
+def kafka_url(kafka: str) -> str:
+    """A log with no topics yet on the shared broker; mark the test `service`."""
+    return fresh_url(kafka)
+
+
+@pytest.fixture
+def own_broker(tmp_path: Path) -> Iterator[Cluster]:
+    """A broker to kill; mark the test `service`."""
+    with Cluster(tmp_path / "kafka") as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def cluster3(tmp_path: Path) -> Iterator[Cluster]:
+    """Three brokers to kill; mark the test `service`."""
+    with Cluster(tmp_path / "kafka", 3) as cluster:
+        yield cluster

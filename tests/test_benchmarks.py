@@ -10,10 +10,14 @@ from pathlib import Path
 import pysqlite3.dbapi2 as sqlite
 import pytest
 
-from benchmarks import appending, desks, importing, page, rebuilding
+from benchmarks import appending, counting, desks, importing, page, rebuilding
 from benchmarks.__main__ import GROUPS, main
 from benchmarks.measure import Bench, Figure, Rounds, in_turn, percentile
 from ticketlog.log.commit import encode
+
+ON_A_BROKER = {"moving", "sending"}
+APART = {"importing"} | ON_A_BROKER
+"""Groups that need more than Python."""
 
 
 @pytest.fixture(scope="module")
@@ -21,11 +25,17 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     return Bench(tmp_path_factory.mktemp("bench"), quick=True, log=io.StringIO())
 
 
-@pytest.mark.parametrize("group", [group for group in GROUPS if group != "importing"])
+@pytest.mark.parametrize("group", [group for group in GROUPS if group not in APART])
 def test_every_group_runs(bench: Bench, group: str) -> None:
     figures = list(importlib.import_module(f"benchmarks.{group}").run(bench))
     assert figures
     assert all(any(digit.isdigit() for digit in figure.value) for figure in figures)
+
+
+@pytest.mark.service
+@pytest.mark.parametrize("group", sorted(ON_A_BROKER))
+def test_every_group_runs_on_a_broker(bench: Bench, group: str) -> None:
+    test_every_group_runs(bench, group)
 
 
 @pytest.mark.data
@@ -63,6 +73,13 @@ def rows(file: Path, table: str) -> set[tuple[object, ...]]:
     found = set(database.execute(f"SELECT ticket, status, assignee, version FROM {table}"))
     database.close()
     return found
+
+
+def test_the_walk_through_the_days_counts_what_the_tables_count() -> None:
+    calendar = counting.office()
+    for start in counting._starts(20):
+        found = calendar.timetable.between(start, start + counting.SPAN)
+        assert found == counting.walked(calendar, start, start + counting.SPAN)
 
 
 def test_both_recorders_get_records_of_ordinary_size() -> None:

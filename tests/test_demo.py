@@ -16,16 +16,34 @@ from ticketlog.demo.dice import Dice, Weighted
 from ticketlog.demo.files import FILES
 from ticketlog.demo.simulation import END, settings_at, start_of
 from ticketlog.domain import ticket
+from ticketlog.domain.agent import AgentAtWork
 from ticketlog.domain.aggregates import AGGREGATES, aggregate_of, informed
 from ticketlog.domain.base import Context, Meta, Recorded, iso
 from ticketlog.domain.ticket.activity import ActivityRecorded
+from ticketlog.domain.ticket.assignment import Escalated
+from ticketlog.domain.ticket.automation import (
+    AgentChosen,
+    ChoiceDropped,
+    NotificationDecided,
+    RequesterReminded,
+    RuleFired,
+)
 from ticketlog.domain.ticket.conversation import AttachmentAdded, Note, Reply
 from ticketlog.domain.ticket.creation import CreateTicket, TicketCreated
-from ticketlog.domain.ticket.feedback import Rated
-from ticketlog.domain.ticket.lifecycle import Cancelled, MarkedSpam, Reopened, Solved, StatusEvent
+from ticketlog.domain.ticket.feedback import Rated, SurveyOffered
+from ticketlog.domain.ticket.lifecycle import (
+    Cancelled,
+    MarkedSpam,
+    Reopened,
+    Solved,
+    StatusEvent,
+    TicketClosed,
+)
 from ticketlog.domain.ticket.relations import Linked
+from ticketlog.domain.ticket.service import SlaApplied, SlaBreached, SlaWarned
 
 TICKETS = 2_000
+TIMERS = ("lifecycle", "sla")
 
 
 @cache
@@ -143,9 +161,72 @@ def test_time_never_goes_back_and_ids_never_repeat() -> None:
     assert len({step.id for step in steps()}) == len(steps())
 
 
-@pytest.mark.parametrize("kind", [kind for kind in ticket.EVENTS if kind is not ActivityRecorded])
+ELSEWHERE = {ActivityRecorded, ChoiceDropped}
+"""Events of imported tickets, and of runners that overtake each other."""
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ticket.EVENTS if kind not in ELSEWHERE])
 def test_every_event_of_a_ticket_happens(kind: type) -> None:
     assert tickets_with(kind)
+
+
+@cache
+def small() -> tuple[Step, ...]:
+    """A few hundred tickets: what somebody tries first."""
+    return steps(1, 300)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *(SlaApplied, SlaWarned, SlaBreached, Escalated, RequesterReminded, SurveyOffered),
+        *(RuleFired, AgentChosen, NotificationDecided, TicketClosed),
+    ],
+)
+def test_the_desk_acts_by_itself_in_a_small_history_too(kind: type) -> None:
+    by_rules = [step for step in small() if step.actor.kind == "rule"]
+    found = [event for step in small() for event in step.events if isinstance(event, kind)]
+    assert found
+    if kind not in (SlaApplied, SlaWarned, SlaBreached):
+        assert any(isinstance(event, kind) for step in by_rules for event in step.events)
+
+
+def test_promises_are_mostly_kept_and_what_breaks_goes_up() -> None:
+    assert 0.05 * TICKETS < tickets_with(SlaBreached) < 0.35 * TICKETS
+    reasons = {e.reason for s in steps() for e in s.events if isinstance(e, Escalated)}
+    assert any("first_reply_time of premium@" in reason for reason in reasons)
+
+
+def test_what_rules_send_names_its_cause() -> None:
+    ids = {f"{step.id}.{index}" for step in small() for index in range(len(step.events))}
+    commits = {step.id for step in small()}
+    sent = [step for step in small() if step.channel == "policy"]
+    assert sent
+    for step in sent:
+        assert step.cause is not None
+        assert step.cause in ids or step.cause.partition("@")[0] in commits
+        assert step.source in {"routing", "assignment", "escalation", "notification", *TIMERS}
+
+
+def test_agents_hold_what_is_theirs_and_never_too_much() -> None:
+    at_work: dict[str, AgentAtWork] = {}
+    theirs: dict[str, tuple[str | None, bool]] = {}
+    for stream, history in histories().items():
+        state = AGGREGATES[stream.partition("/")[0]].initial(stream.partition("/")[2])
+        for step in history:
+            meta = Meta(step.id, step.at, step.at, step.actor, step.channel)
+            for index, event in enumerate(step.events):
+                recorded = Recorded(stream, step.expects + index, event, meta, index)
+                state = AGGREGATES[stream.partition("/")[0]].evolve(state, recorded)
+        if stream.startswith("agent/"):
+            at_work[stream] = state
+        elif stream.startswith("ticket/"):
+            theirs[stream] = (state.assignee, state.active)
+    held = {ticket: agent for agent, state in at_work.items() for ticket in state.held}
+    wanted = {t: f"agent/{who}" for t, (who, active) in theirs.items() if who and active}
+    assert held == wanted
+    limits = {rule.capacity for rule in settings_at(0).assignment.values()}
+    assert max(len(state.held) for state in at_work.values()) <= max(limits)  # type: ignore[type-var]
 
 
 def test_every_status_of_every_workflow_is_reached() -> None:

@@ -52,7 +52,7 @@ def in_threads(count: int, work: Callable[[int], None]) -> None:
         except BaseException as error:
             failures.append(error)
 
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
+    threads = [threading.Thread(target=run, args=(number,), daemon=True) for number in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -98,7 +98,8 @@ class TestMaking:
             ("[log]\npath = 'x'\n", "knows one key"),
             ("[logs]\n", r"unknown section \[logs\]"),
             ("[log\n", "can't be read"),
-            ("[log]\nurl = 'kafka://a'\n", "this release knows"),
+            ("[log]\nurl = 'postgres://a'\n", "this release knows"),
+            ("[log]\nurl = 'kafka://a'\n", "no HOST:PORT"),
         ],
     )
     def test_a_file_that_says_something_else_is_refused(
@@ -520,7 +521,7 @@ class TestReading:
                     told.append(recorded.event.NAME)
                     ready.set()
 
-            follower = threading.Thread(target=follow)
+            follower = threading.Thread(target=follow, daemon=True)
             follower.start()
             assert ready.wait(30)
             ready.clear()
@@ -530,6 +531,17 @@ class TestReading:
         assert not follower.is_alive()
         assert told == ["ticket.created.v1", "ticket.noted.v1"]
 
+    def test_a_follower_is_told_where_nothing_will_come_any_more(
+        self, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def stopped() -> None:
+            raise Damaged("tickets 3:7 is missing")
+
+        monkeypatch.setattr(desk.log, "troubles", lambda: ["tickets 3:7 is missing"])
+        monkeypatch.setattr(desk.log, "sync", stopped)
+        with pytest.raises(Damaged, match="3:7"):
+            list(desk.subscribe(desk.log.ends()))
+
     def test_the_status_says_how_far_everything_is(self, desk: Desk) -> None:
         create(desk)
         status = desk.status()
@@ -538,6 +550,32 @@ class TestReading:
         assert status["settings"]["position"] == desk.settings.position
         assert "none" in status["keyring"]
         assert {view["view"] for view in status["views"]} >= {"tickets", "queue", "search"}
+        assert status["log"]["reachable"]
+        assert status["index"] == {"ends": list(desk.log.ends()), "behind": 0}
+        assert status["troubles"] == []
+
+    def test_the_status_says_how_far_each_partition_is(self, desk: Desk) -> None:
+        desk.refresh()
+        made = desk.execute(CreateTicket(subject="VPN drops"), actor=ANN)
+        partitions = desk.status()["partitions"]
+        assert [part["partition"] for part in partitions] == list(range(desk.log.partitions))
+        assert [part["end"] for part in partitions] == list(desk.log.ends())
+        assert [part["events"] for part in partitions if part["events"]] == [1]
+        assert partitions[made.partition]["views"]["queue"] == {
+            "position": 1,
+            "lag": 1,
+            "events": 0,
+        }
+        desk.refresh()
+        for view in desk.status()["partitions"][made.partition]["views"].values():
+            assert view == {"position": 2, "lag": 0, "events": 1}
+
+    def test_the_status_says_what_is_wrong_with_the_views(self, desk: Desk) -> None:
+        (desk.folder / "views.db").write_bytes(b"no database" * 1000)
+        status = desk.status()
+        assert status["views"] == []
+        assert "views.db are damaged" in status["troubles"][0]
+        assert status["log"]["records"] == sum(desk.log.ends())
 
 
 class TestSettings:
@@ -668,13 +706,12 @@ def test_views_are_followed_again_after_a_failure(
     def once(stop: threading.Event) -> None:
         if not failed.is_set():
             failed.set()
-            stop.set()
             raise Unreachable("the disk is full")
         followed.set()
         follow(stop)
 
     monkeypatch.setattr(desk.views, "follow", once)
-    monkeypatch.setattr("ticketlog.desk._PAUSE", 0.0)
+    monkeypatch.setattr("ticketlog.supervisor.FIRST_PAUSE", 0.0)
     desk.start()
     assert followed.wait(30)
     desk.close()

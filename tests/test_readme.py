@@ -13,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+UNTIL_STOPPED = "ticketlog run"
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
@@ -30,20 +31,28 @@ class Reader:
         command = re.sub(r"\s+#.*", "", line).replace(" --follow", "")
         for word, value in self.known.items():
             command = re.sub(rf"\b{word}\b", value, command)
-        done = subprocess.run(
-            ["sh", "-c", command],
+        process = subprocess.Popen(
+            ["sh", "-c", f"exec {command}"],
             cwd=self.folder,
             env=self.environment,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
         )
-        assert done.returncode == 0, f"{command}\n{done.stderr}"
-        if found := re.match(r"ticket/(\w+) is at", done.stdout):
+        if command == UNTIL_STOPPED:
+            self._stop_once_it_runs(process)
+        out, error = process.communicate(timeout=60)
+        assert process.returncode == 0, f"{command}\n{error}"
+        if found := re.match(r"ticket/(\w+) is at", out):
             self.known["ID"] = found[1]
-        if found := re.search(r" at (\S+) ", done.stderr):
+        if found := re.search(r" at (\S+) ", error):
             self.known["CUT"] = found[1]
-        return done.stdout
+        return out
+
+    def _stop_once_it_runs(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        process.terminate()
 
 
 @pytest.fixture

@@ -5,6 +5,13 @@ url = "sqlite:///log.db"
 
 [views]
 url = "sqlite:///views.db"
+
+[publish]                              # may be missing
+url = "kafka://broker:9092/ticketlog"  # default: that of the log, where it is in Kafka
+personal = ["ticket.replied.v1.body"]  # personal fields that are published all the same
+
+[outbox]                               # may be missing
+mail = "mail.jsonl"                    # the outbox of a name: a file that gets a JSON line each
 """
 
 from __future__ import annotations
@@ -23,11 +30,19 @@ VIEWS_URL = "sqlite:///views.db"
 
 
 class Config(NamedTuple):
-    """A desk's folder, and its URLs; a relative file in them is relative to the folder."""
+    """A desk's folder, and its URLs; a relative file in them is relative to the folder.
+
+    `publish_url`: where accepted events are published, None: where the log is, if that is in
+    Kafka. `publish_personal`: personal fields that are published, each EVENT.FIELD.
+    `outboxes`: the files that get notifications, each with the outbox's name.
+    """
 
     folder: Path
     log_url: str = LOG_URL
     views_url: str = VIEWS_URL
+    publish_url: str | None = None
+    publish_personal: tuple[str, ...] = ()
+    outboxes: tuple[tuple[str, str], ...] = ()
 
 
 def find(desk: str | os.PathLike[str] | None = None) -> Path:
@@ -58,12 +73,16 @@ def read(folder: Path) -> Config:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise Usage(f"{file} can't be read: {error}") from error
-    unknown = sorted(set(content) - {"log", "views"})
+    unknown = sorted(set(content) - {"log", "views", "publish", "outbox"})
     if unknown:
-        raise Usage(f"{file}: unknown section [{unknown[0]}]; it knows [log] and [views]")
-    return Config(
-        folder, _url(file, content, "log", LOG_URL), _url(file, content, "views", VIEWS_URL)
+        known = "[log], [views], [publish], [outbox]"
+        raise Usage(f"{file}: unknown section [{unknown[0]}]; it knows {known}")
+    log_url, views_url = (
+        _url(file, content, "log", LOG_URL),
+        _url(file, content, "views", VIEWS_URL),
     )
+    publish = _publish(file, content)
+    return Config(folder, log_url, views_url, *publish, _outboxes(file, content))
 
 
 def _url(file: Path, content: dict[str, Any], section: str, default: str) -> str:
@@ -74,6 +93,30 @@ def _url(file: Path, content: dict[str, Any], section: str, default: str) -> str
     if not isinstance(url, str):
         raise Usage(f"{file}: [{section}] url must be a text, such as {default!r}")
     return url
+
+
+def _publish(file: Path, content: dict[str, Any]) -> tuple[str | None, tuple[str, ...]]:
+    values = content.get("publish", {})
+    if not isinstance(values, dict) or set(values) - {"url", "personal"}:
+        raise Usage(f"{file}: [publish] knows two keys, url and personal")
+    url, personal = values.get("url"), values.get("personal", [])
+    if not isinstance(url, str | None):
+        raise Usage(
+            f"{file}: [publish] url must be a text, such as 'kafka://broker:9092/ticketlog'"
+        )
+    if not isinstance(personal, list) or not all(isinstance(each, str) for each in personal):
+        raise Usage(
+            f"{file}: [publish] personal must be a list of texts, such as "
+            "['ticket.replied.v1.body']"
+        )
+    return url, tuple(personal)
+
+
+def _outboxes(file: Path, content: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    values = content.get("outbox", {})
+    if not isinstance(values, dict) or not all(isinstance(each, str) for each in values.values()):
+        raise Usage(f"{file}: [outbox] names files, such as mail = 'mail.jsonl'")
+    return tuple(values.items())
 
 
 def write(config: Config) -> None:

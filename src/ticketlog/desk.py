@@ -14,7 +14,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from mimetypes import guess_type
 from pathlib import Path
@@ -30,18 +30,24 @@ from ticketlog.domain.aggregates import AGGREGATES
 from ticketlog.domain.base import Actor, Command, NotFound, Recorded, instant
 from ticketlog.domain.settings import Settings
 from ticketlog.domain.ticket.conversation import Attach, AttachmentAdded
-from ticketlog.errors import TicketlogError, Unreachable, Usage
-from ticketlog.execution import Executor, Outcome, Request, new_id, stream_name, stream_of
-from ticketlog.log.commit import digest
+from ticketlog.errors import Unreachable, Usage
+from ticketlog.execution import Executor, Outcome, new_id, request, stream_name
+from ticketlog.log import address as kafka_address
 from ticketlog.log.repository import Repository
 from ticketlog.log.transfer import exported
-from ticketlog.opening import Logs, make_logs, open_logs, restore_logs
+from ticketlog.opening import Logs, make_logs, open_logs
+from ticketlog.restoring import restore
 from ticketlog.settings_log import Applied, SettingsLog
+from ticketlog.supervisor import Supervisor, Worker
 
 if TYPE_CHECKING:
+    from ticketlog.acting.outboxes import Outbox, Postman
+    from ticketlog.acting.runner import Runner
     from ticketlog.importing import ImportReport
     from ticketlog.past import Past
+    from ticketlog.policies.base import Policy
     from ticketlog.projections.moment import Cut, Moment
+    from ticketlog.publishing import Publisher
     from ticketlog.simulating import Simulated
     from ticketlog.views import Views
 
@@ -49,8 +55,6 @@ __all__ = ["Desk", "Outcome", "init_desk", "open_desk", "restore_desk"]
 
 _LONGEST = 90
 """Characters; an event's id is its commit's and its number, and others name it in 100."""
-_PAUSE = 1.0
-"""Seconds before the views are followed again after a failure."""
 SERVICE = Actor("ticketlog", "service", authenticated="local")
 """Who makes a desk."""
 
@@ -79,23 +83,27 @@ def init_desk(
     return desk
 
 
-def restore_desk(path: str | os.PathLike[str], lines: Iterable[bytes]) -> Desk:
+def restore_desk(
+    path: str | os.PathLike[str],
+    lines: Iterable[bytes],
+    *,
+    log_url: str | None = None,
+    views_url: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Desk:
     """Makes a desk in a folder from the lines of `Desk.log_export`: the same records at the same
-    positions, so that every commit, cut and report means what it meant.
+    positions, so that every commit, cut and report means what it meant. Interrupted, it can be
+    called again, and goes on; where all is there already it changes nothing.
 
-    Raises Usage where the folder is a desk already, Damaged where a line is missing or changed,
+    `log_url`: where the log is made; topics must be empty, and nothing else may write to them.
+    `lines` are read twice then. `progress` is told how many records of how many are there.
+
+    Raises Usage where the folder is another desk already, Damaged where a line is missing or
+    changed or where somebody else wrote meanwhile, Unfit for topics that hold something else,
     Unreachable.
     """
-    folder = Path(path)
-    made = Config(folder, LOG_URL, VIEWS_URL)
-    if (folder / configuration.FILE).exists():
-        raise Usage(f"{folder} is a desk already: import into another folder")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        restore_logs(made, lines)
-        configuration.write(made)
-    except OSError as error:
-        raise Unreachable(f"{folder} can't be written: {error.strerror}") from error
+    made = Config(Path(path), log_url or LOG_URL, views_url or VIEWS_URL)
+    restore(made, lines, progress or (lambda done, total: None))
     return Desk(made, open_logs(made))
 
 
@@ -123,8 +131,7 @@ class Desk:
         self._executor = Executor(self.log, self._repository, self._settings.in_force, self._writer)
         self._attachments = Attachments(self.folder / "attachments")
         self._views: Views | None = None
-        self._follower: threading.Thread | None = None
-        self._follower_stop = threading.Event()
+        self._supervisor: Supervisor | None = None
         self._opening = threading.Lock()
         self._stopped = threading.Event()
 
@@ -140,11 +147,9 @@ class Desk:
         self.close()
 
     def close(self) -> None:
-        with self._opening:
-            self._stopped.set()
-            self._follower_stop.set()
-        if self._follower is not None:
-            self._follower.join()
+        self._stopped.set()
+        if self._supervisor is not None:
+            self._supervisor.stop()
         if self._views is not None:
             self._views.close()
         self._repository.close()
@@ -180,17 +185,13 @@ class Desk:
         now = self._clock()
         id = new_id() if id is None else id
         _check_envelope(id, channel, actor)
-        aggregate, stream = stream_of(type(command), on, id)
-        arguments = command.model_dump(mode="json", exclude_defaults=True)
         return self._executor.execute(
-            Request(
-                command=command,
-                aggregate=aggregate,
-                stream=stream,
+            request(
+                command,
+                on,
                 id=id,
-                digest=digest(command.NAME, arguments),
                 received_at=now,
-                occurred_at=now if occurred_at is None else occurred_at,
+                occurred_at=occurred_at,
                 actor=actor,
                 channel=channel,
                 source=source,
@@ -221,18 +222,22 @@ class Desk:
         """
         return self.views.query(function, parameters)
 
-    def report(self, name: str, **given: Any) -> dict[str, Any]:
+    def report(self, name: str, *, basis: int | str = "was", **given: Any) -> dict[str, Any]:
         """A report (`reporting.REPORTS`) as a document: rows, what they were made from, and the
         SHA-256 of all that. `given`: period, zone, by, start, end, where (docs of
         `projections.reports.report`). The same report `at` its cut is the same document.
+
+        `basis`: under which settings promises count; see `at`.
         """
+        if basis != "was":
+            return self.at(basis=basis).report(name, **given)
         from ticketlog import reporting
-        from ticketlog.projections import reports
         from ticketlog.projections.moment import Cut
 
+        report = reporting.named(name)
         settings = self._logs.settings.ends()[0]
-        parameters = reporting.parameters(name, given)
-        rows, ends = self.views.answer(reports.report, parameters)
+        parameters = reporting.parameters(report, given, lambda: self._settings.at(settings))
+        rows, ends = self.views.answer(report.query, parameters)
         return reporting.document(name, given, rows, Cut(ends, settings), None)
 
     def refresh(self) -> None:
@@ -242,22 +247,75 @@ class Desk:
     def start(self) -> None:
         """Keeps the views up from now on, in a thread of its own, until the desk is closed.
         Queries bring the views up in any case; this saves them the wait."""
-        if self._follower is None:
-            self._follower = threading.Thread(target=self._follow, name="ticketlog-views")
-            self._follower.start()
+        if self._supervisor is None:
+            self._supervisor = Supervisor([self.views_worker()], _log_failure)
+            self._supervisor.start()
 
-    def _follow(self) -> None:
-        """A runner that fails sets its own event, so that each has one of its own."""
-        while True:
-            with self._opening:
-                if self._stopped.is_set():
-                    return
-                self._follower_stop = threading.Event()
-            try:
-                self.views.follow(self._follower_stop)
-            except TicketlogError as error:
-                logging.getLogger("ticketlog").error("the views are not followed now: %s", error)
-                self._stopped.wait(_PAUSE)
+    def views_worker(self) -> Worker:
+        """Who keeps the views up."""
+
+        def passed() -> float:
+            return self._views.passed if self._views is not None else 0.0
+
+        return Worker("views", lambda stop: self.views.follow(stop), passed)
+
+    @property
+    def publish_url(self) -> str | None:
+        """Where accepted events are published for other services; None: nowhere."""
+        given, log = self.config.publish_url, self.config.log_url
+        return given or (log if log.startswith(kafka_address.SCHEME) else None)
+
+    def publisher(self) -> Publisher:
+        """Who publishes accepted events for other services (docs/SUBSCRIBING.md). Raises Usage
+        where the desk's file says nowhere to, or what can't be."""
+        from ticketlog.publishing import Publisher
+        from ticketlog.publishing.envelope import shown
+
+        if self.publish_url is None:
+            raise Usage(
+                f"{self.folder / configuration.FILE} doesn't say where to publish to; an example: "
+                '[publish] url = "kafka://broker:9092/ticketlog"'
+            )
+        try:
+            address = kafka_address.parse(self.publish_url)
+        except Usage as error:
+            raise Usage(str(error).replace("[log]", "[publish]", 1)) from None
+        return Publisher(self.log, address, shown(self.config.publish_personal))
+
+    def policies(self, policies: Sequence[Policy] | None = None, **others: Any) -> Runner:
+        """Who reacts to what is recorded: routes, assigns, reminds, closes (docs/POLICIES.md).
+        `policies`, `timers` and `clock`: others than those that every desk has."""
+        from ticketlog.acting.runner import Runner
+
+        if policies is not None:
+            others["policies"] = policies
+        given = {"clock": self._clock, **others}
+        return Runner(self.log, self._executor, self._settings.in_force, **given)
+
+    def policies_worker(self) -> Worker:
+        """Who keeps reacting."""
+        found = self.policies()
+        return Worker("policies", found.run, found.passed, found.positions, found.troubles)
+
+    def postman(self, outboxes: Mapping[str, Outbox] | None = None) -> Postman:
+        """Who delivers notifications: to the outboxes that the desk's file names, or to these."""
+        from ticketlog.acting.outboxes import FileOutbox, Postman
+
+        named = {name: FileOutbox(self.folder / path) for name, path in self.config.outboxes}
+        given = named if outboxes is None else outboxes
+        return Postman(self.log, self._executor, self._clock, given)
+
+    def outbox_worker(self) -> Worker:
+        """Who keeps delivering."""
+        found = self.postman()
+        return Worker("outbox", found.run, found.passed, found.positions, found.troubles)
+
+    def publish_worker(self) -> Worker | None:
+        """Who keeps the public topic up, where the desk publishes. Raises Usage."""
+        if self.publish_url is None:
+            return None
+        found = self.publisher()
+        return Worker("publisher", found.run, found.passed, found.positions, found.troubles)
 
     def load(self, stream: str) -> Any:
         """The state of a stream ('ticket/ID', 'person/ID', ...); `exists` says whether it is
@@ -282,17 +340,24 @@ class Desk:
         recorded: int | str | None = None,
         position: Cut | str | None = None,
         occurred: int | str | None = None,
+        basis: int | str = "was",
     ) -> Past:
         """The desk at a moment: by time of recording, by position (a record 'P:OFFSET', or a cut
         as reports print it), or by business time. Times are instants or ISO texts.
 
-        Raises Usage for a moment that can't be read or that the log hasn't come to.
+        `basis`: under which settings promises count. 'was': those that each commit was decided
+        under, as recorded. 'now', or the position where settings came into force: recomputed as
+        if they had always been in force (`domain.ticket.recomputation`); without a moment, of all
+        that was recorded until now.
+
+        Raises Usage for a moment that can't be read or that the log hasn't come to, and for a
+        basis that is none.
         """
-        from ticketlog.past import Cuts, Past, Sources
+        from ticketlog.past import Cuts, Past, Sources, under
         from ticketlog.projections.moment import Occurred
 
         given = [each for each in (recorded, position, occurred) if each is not None]
-        if len(given) != 1:
+        if len(given) > 1 or (not given and basis == "was"):
             raise Usage("name one moment: recorded, position or occurred")
         cuts = Cuts(*self._logs)
         moment: Moment
@@ -301,8 +366,9 @@ class Desk:
         elif recorded is not None:
             moment = cuts.at(_instant(recorded))
         else:
-            moment = cuts.named(position or "")
-        return Past(moment, Sources(self.history, self._settings, self.views, self._logs))
+            moment = cuts.named(position) if position is not None else cuts.now()
+        sources = Sources(self.history, self._settings, self.views, self._logs)
+        return Past(moment, sources, under(basis, self._settings))
 
     def cut(self) -> Cut:
         """How far both logs have come: what `at(position=...)` takes to see it so again."""
@@ -318,20 +384,21 @@ class Desk:
         return None if start is None else Cuts(*self._logs).start(start)
 
     def status(self) -> dict[str, Any]:
-        """How much the desk holds, how far its views are, what is missing; keys are stable."""
-        ends = self.log.ends()
+        """How much the desk holds, how far its index and its views are, what is missing and what
+        is wrong; keys are stable. Raises Unreachable or Damaged where its log can't be read."""
+        from ticketlog.inspection import standing
+
+        found = standing(self._logs, lambda ends: self.views.status(ends))
         return {
             "desk": self.log.desk,
             "folder": str(self.folder),
-            "log": {
-                "url": self.config.log_url,
-                "ends": list(ends),
-                "records": sum(ends),
-                "void": {verdict.name.lower(): n for verdict, n in self.log.voids().items()},
-            },
+            "log": {"url": self.config.log_url, **found["log"]},
+            "index": found["index"],
+            "partitions": found["partitions"],
             "settings": {"position": self.settings.position},
             "cut": str(self.cut()),
-            "views": self.views.status(),
+            "views": found["views"],
+            "troubles": found["troubles"],
             "keyring": "none: personal values are not encrypted, and no person can be erased",
         }
 
@@ -359,15 +426,22 @@ class Desk:
         return self._settings.in_force()
 
     def settings_apply(
-        self, file: bytes | str, *, actor: Actor, reason: str | None = None, id: str | None = None
+        self,
+        file: bytes | str,
+        *,
+        actor: Actor,
+        reason: str | None = None,
+        id: str | None = None,
+        folder: Path | None = None,
     ) -> Applied:
-        """Puts the content of a settings file in force; only differences are recorded.
+        """Puts the content of a settings file in force; only differences are recorded. `folder` is
+        where the file lies, for the iCal files that it names.
 
         Raises Usage, Invalid, CommandReused, Conflict, Unreachable, Damaged.
         """
         id = new_id() if id is None else id
         _check_envelope(id, "settings", actor)
-        return self._settings.apply(file, id=id, actor=actor, reason=reason)
+        return self._settings.apply(file, id=id, actor=actor, reason=reason, folder=folder)
 
     def settings_history(self) -> list[Recorded]:
         """Who changed what of the settings, in order."""
@@ -405,14 +479,14 @@ class Desk:
         Raises Conflict in a desk with a history of its own, Unreachable, Damaged.
         """
         from ticketlog.demo.files import FILES
-        from ticketlog.demo.simulation import settings_text, simulate
+        from ticketlog.demo.simulation import rules_text, settings_text, simulate
         from ticketlog.simulating import check_room, record
 
         check_room(self.log, next(simulate(seed, tickets)))
         for file in FILES:
             self._attachments.add(file.content)
         why = "the settings of the simulated help desk"
-        self.settings_apply(settings_text(), actor=SERVICE, reason=why)
+        self.settings_apply(f"{settings_text()}\n{rules_text()}", actor=SERVICE, reason=why)
         steps = simulate(seed, tickets, settings=self.settings)
         return record(self.log, self.settings, steps, self._writer, progress)
 
@@ -478,6 +552,12 @@ def _instant(moment: int | str) -> int:
         return instant(moment)
     except ValueError as error:
         raise Usage(f"{moment!r} is no time: {error}") from error
+
+
+def _log_failure(worker: Worker, error: Exception, pause: float) -> None:
+    logging.getLogger("ticketlog").error(
+        "the %s worker fails, and is tried again in %s s: %s", worker.name, pause, error
+    )
 
 
 def _now() -> int:

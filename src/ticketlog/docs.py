@@ -1,7 +1,9 @@
-"""Pages that are made from the code: docs/EVENTS.md of the events, docs/CLI.md of the commands.
+"""Pages that are made from the code: docs/EVENTS.md of the events, docs/CLI.md of the commands,
+docs/contract/ of what is published.
 
 python -m ticketlog.docs            writes them
-python -m ticketlog.docs --check    says which are stale
+python -m ticketlog.docs --check    says which are stale, and what the contract breaks of those in
+                                    docs/contract/released/
 """
 
 from __future__ import annotations
@@ -9,17 +11,30 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
+import orjson
 from pydantic import BaseModel
 
-from ticketlog.domain import agent, catalogue, organisation, person, settings_events, ticket
-from ticketlog.domain.base import Event, Instant, Key, Line, Personal, Text
-from ticketlog.domain.settings import Value
+from ticketlog.domain import (
+    agent,
+    catalogue,
+    organisation,
+    person,
+    policy,
+    refusal,
+    settings_events,
+    ticket,
+)
+from ticketlog.domain.base import Event, Instant, Key, Line, Personal, Text, Value
 from ticketlog.domain.settings_events import Sha256
+from ticketlog.publishing import contract
+from ticketlog.publishing.compatibility import breaks
+from ticketlog.publishing.envelope import PUBLIC
 
 _HEAD = """\
 # Events
@@ -43,10 +58,16 @@ _SECTIONS: tuple[tuple[str, str, tuple[type[Event], ...]], ...] = (
     ("Person", "Streams `person/ID` of the ticket log.", person.EVENTS),
     ("Organisation", "Streams `organisation/ID` of the ticket log.", organisation.EVENTS),
     ("Agent", "Streams `agent/ID` of the ticket log: what agents do.", agent.EVENTS),
+    ("Policy", "Streams `policy/NAME` of the ticket log: how far each is.", policy.EVENTS),
     (
         "Settings",
         "The settings log: a stream for each thing, `settings/active` for what is in force.",
         settings_events.EVENTS,
+    ),
+    (
+        "Any stream",
+        "A refusal is recorded where an earlier attempt under its id may still be on its way.",
+        refusal.EVENTS,
     ),
 )
 _NAMED: tuple[tuple[Any, str], ...] = (
@@ -152,10 +173,29 @@ def cli_page() -> str:
     return str(import_module("ticketlog.cli.page").cli_page())
 
 
+def _data_schema(name: str) -> str:
+    return contract.text(contract.data_schema(name))
+
+
+CONTRACT = Path("docs/contract")
 PAGES: Mapping[Path, Callable[[], str]] = {
     Path("docs/EVENTS.md"): events_page,
     Path("docs/CLI.md"): cli_page,
+    CONTRACT / "asyncapi.json": lambda: contract.text(contract.asyncapi()),
+    **{
+        CONTRACT / "schemas" / f"{name}.json": partial(_data_schema, name)
+        for name in sorted(PUBLIC)
+    },
 }
+
+
+def broken(released: Path) -> list[str]:
+    """What the contract breaks of those that were released, which are kept in a folder."""
+    return [
+        f"{file}: {each}"
+        for file in sorted(released.glob("*.json"))
+        for each in breaks(orjson.loads(file.read_bytes()), contract.asyncapi())
+    ]
 
 
 def main(arguments: list[str]) -> int:
@@ -168,8 +208,12 @@ def main(arguments: list[str]) -> int:
         if arguments:
             sys.stderr.write(f"{path} is stale: `make docs` writes it anew\n")
         else:
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(PAGES[path](), encoding="utf-8")
-    return int(bool(stale and arguments))
+    breaking = broken(CONTRACT / "released") if arguments else []
+    for each in breaking:
+        sys.stderr.write(f"the contract breaks {each}\n")
+    return int(bool(arguments and (stale or breaking)))
 
 
 def _is(path: Path, text: str) -> bool:

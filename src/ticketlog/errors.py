@@ -4,7 +4,9 @@
     |- Usage          2  wrong use of an interface, an unreadable file, a bad mapping
     |- Conflict       1  somebody else was first; load and decide again
     |- CommandReused  1  the id was used for another command
+    |- Unfit          1  a topic that would not keep a log: a setting, a number of replicas
     |- Unreachable    3  the log or a view's database does not answer, or is full
+    |  `- InDoubt     3  sent and not answered: send it again under the same id
     |- Damaged        3  what is stored is not what was written
     |  `- Unreadable  3  an event that this release doesn't know or can't read
     |- Poison         3  an event that a view can't take stopped its rebuild
@@ -37,8 +39,16 @@ class CommandReused(TicketlogError):
     exit_code = 1
 
 
+class Unfit(TicketlogError):
+    exit_code = 1
+
+
 class Unreachable(TicketlogError):
     pass
+
+
+class InDoubt(Unreachable):
+    """Whether the commit was accepted isn't known; its id makes it safe to send it again."""
 
 
 class Damaged(TicketlogError):

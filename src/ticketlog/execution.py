@@ -31,16 +31,18 @@ from ticketlog.domain.base import (
 )
 from ticketlog.domain.organisation import RegisterOrganisation
 from ticketlog.domain.person import RegisterPerson
+from ticketlog.domain.refusal import CommandRefused, recorded, refused_again
 from ticketlog.domain.settings import Settings
 from ticketlog.domain.ticket.conversation import Reply
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import Reopen
 from ticketlog.domain.ticket.state import Ticket
-from ticketlog.errors import CommandReused, Conflict, TicketlogError, Usage
-from ticketlog.log.commit import Commit, digest, read
+from ticketlog.errors import CommandReused, Conflict, InDoubt, TicketlogError, Usage
+from ticketlog.log.commit import Commit, digest
 from ticketlog.log.partition import partition_of
 from ticketlog.log.port import Log, Placed
 from ticketlog.log.repository import SNAPSHOT_EVERY, Repository
+from ticketlog.log.typed import read
 
 ATTEMPTS = 50
 """Conflicts in a row after which a command gives up; each means that another one got through."""
@@ -83,6 +85,41 @@ class Request:
     seen: int | None
     cause: str | None
     correlation: str | None
+
+
+def request(
+    command: Command,
+    on: str | None,
+    *,
+    id: str,
+    received_at: int,
+    occurred_at: int | None,
+    actor: Actor,
+    channel: str,
+    source: str | None = None,
+    reason: str | None = None,
+    seen: int | None = None,
+    cause: str | None = None,
+    correlation: str | None = None,
+) -> Request:
+    """A command as it was received. Raises Usage where it can't go where it is sent to."""
+    aggregate, stream = stream_of(type(command), on, id)
+    return Request(
+        command=command,
+        aggregate=aggregate,
+        stream=stream,
+        id=id,
+        digest=digest(command.NAME, command.model_dump(mode="json", exclude_defaults=True)),
+        received_at=received_at,
+        occurred_at=received_at if occurred_at is None else occurred_at,
+        actor=actor,
+        channel=channel,
+        source=source,
+        reason=reason,
+        seen=seen,
+        cause=cause,
+        correlation=correlation,
+    )
 
 
 def new_id() -> str:
@@ -142,12 +179,19 @@ class Executor:
     def execute(self, request: Request) -> Outcome:
         """Raises Refused, CommandReused, Conflict, Unreadable, Unreachable, Damaged."""
         for attempt in range(ATTEMPTS):
-            state = self._state(request, attempt)
+            state = self.state(request) if attempt == 0 else self.repository.load(request.stream)
             try:
-                commit = self._decided(request, state)
+                commit = self.decided(request, state)
             except Refused as refusal:
-                return self._refused(request, state, refusal)
+                if self._has_moved(request, state):
+                    continue
+                answer = self._refused(request, state, refusal)
+                if answer is None:
+                    continue
+                return answer
             if commit is None:
+                if self._has_moved(request, state):
+                    continue
                 return self._first_answer(request) or self._unchanged(request, state)
             try:
                 placed = self.log.append(commit)
@@ -155,23 +199,28 @@ class Executor:
                 continue
             if placed.again:
                 return self._answer(request, placed)
-            self._snapshot(request, state, placed)
-            return _outcome(commit, placed)
+            self.snapshot(request, state, placed)
+            outcome = outcome_of(commit, placed)
+            self.repository.keep(request.stream, request.aggregate.fold(state, outcome.events))
+            return outcome
         raise Conflict(
             f"{request.stream} changed {ATTEMPTS} times while {request.command.NAME} was decided: "
             f"send it again with the same id ({request.id})"
         )
 
-    def _state(self, request: Request, attempt: int) -> Any:
-        """What the command is decided on. One that creates takes its stream to be new at first,
+    def state(self, request: Request) -> Any:
+        """What the command is decided on at first. One that creates takes its stream to be new,
         which spares the look: where it isn't, the append says so."""
-        if attempt == 0 and type(request.command) in CREATES:
+        if type(request.command) in CREATES:
             return request.aggregate.initial(request.stream.partition("/")[2])
         return self.repository.load(request.stream)
 
-    def _decided(self, request: Request, state: Any) -> Commit | None:
-        """The commit that the command makes of the state, None where it changes nothing."""
-        settings = self.settings()
+    def decided(
+        self, request: Request, state: Any, settings: Settings | None = None
+    ) -> Commit | None:
+        """The commit that the command makes of the state, None where it changes nothing. Raises
+        Refused."""
+        settings = self.settings() if settings is None else settings
         command, aggregate = request.command, request.aggregate
         now = max(request.occurred_at, state.clock)
         context = Context(
@@ -219,14 +268,43 @@ class Executor:
             writer=self.writer,
         )
 
-    def _refused(self, request: Request, state: Any, refusal: Refused) -> Outcome:
-        """A refusal is only an answer where an earlier attempt hasn't got through."""
+    def _has_moved(self, request: Request, state: Any) -> bool:
+        """Whether somebody has changed the stream since the state was read. Asked before an answer
+        that leaves nothing in the log, since an index may lag behind."""
+        self.log.sync()
+        return self.log.head(request.stream).version != int(state.version) + 1
+
+    def _refused(self, request: Request, state: Any, refusal: Refused) -> Outcome | None:
+        """A refusal is only an answer where an earlier attempt hasn't got through, and can't any
+        more. None: decide again."""
         answer = self._first_answer(request)
         if answer is not None:
             return answer
         if isinstance(refusal, Closed) and _asks_on(request.command):
             follow_up = _follow_up(request, request.command, state, self.settings())
             return self.execute(follow_up)._replace(follow_up_of=request.stream)
+        if self.log.unsettled(request.stream, request.id):
+            return self._refused_for_good(request, state, refusal)
+        raise refusal
+
+    def _refused_for_good(self, request: Request, state: Any, refusal: Refused) -> Outcome | None:
+        """Commits the refusal under the command's id, at the version that an attempt on its way
+        expects, so that the attempt is void when it comes. Raises the refusal."""
+        if not state.exists:
+            raise InDoubt(
+                f"{request.stream}: an earlier attempt of {request.command.NAME} may still be on "
+                f"its way; it would be refused now ({refusal}). Send it again under the same id, "
+                f"{request.id}"
+            )
+        now = max(request.occurred_at, state.clock)
+        event = recorded(request.command.NAME, refusal)
+        commit = self._commit(request, state, [event], now, self.settings(), {})
+        try:
+            placed = self.log.append(commit)
+        except Conflict:
+            return None
+        if placed.again:
+            return self._answer(request, placed)
         raise refusal
 
     def _first_answer(self, request: Request) -> Outcome | None:
@@ -243,6 +321,8 @@ class Executor:
                 f"({command['name']}) or with other arguments: send a new command under a new id"
             )
         events = read(record.data, placed.partition, placed.offset, catalogue.find)
+        if isinstance(events[0].event, CommandRefused):
+            raise refused_again(events[0].event)
         return Outcome(
             request.stream,
             events[-1].originator_version,
@@ -256,7 +336,7 @@ class Executor:
         partition = partition_of(request.stream, self.log.partitions)
         return Outcome(request.stream, state.version, (), partition, None)
 
-    def _snapshot(self, request: Request, state: Any, placed: Placed) -> None:
+    def snapshot(self, request: Request, state: Any, placed: Placed) -> None:
         """A snapshot is a cache: where it can't be kept, the command is done all the same."""
         before, after = max(state.version, 0), placed.version + placed.events - 1
         if before // SNAPSHOT_EVERY != after // SNAPSHOT_EVERY:
@@ -270,7 +350,8 @@ def _asks_on(command: Command) -> TypeGuard[Reply | Reopen]:
     return isinstance(command, Reopen) or (isinstance(command, Reply) and not command.automated)
 
 
-def _outcome(commit: Commit, placed: Placed) -> Outcome:
+def outcome_of(commit: Commit, placed: Placed) -> Outcome:
+    """What a commit did that stands in the log."""
     meta = Meta(
         commit.id,
         commit.occurred_at,

@@ -1,29 +1,32 @@
-"""The two logs of a desk, made and opened by their URL: `sqlite:///FILE` for the embedded log.
+"""The two logs of a desk, made and opened by their URL: `sqlite:///FILE` for the embedded log,
+`kafka://BROKERS/PREFIX` for one in Kafka (see log/address.py).
 
-The settings have a log of their own, with one partition, in a file beside that of the tickets.
+The settings have a log of their own, with one partition: a file beside that of the tickets, or a
+topic beside theirs.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from ticketlog.config import Config
-from ticketlog.errors import Damaged, Unreachable, Usage
+from ticketlog.errors import Damaged, Usage
 from ticketlog.execution import new_id
-from ticketlog.log.embedded import DEFAULT_PARTITIONS, EmbeddedLog
-from ticketlog.log.transfer import imported
+from ticketlog.log import address as kafka_address
+from ticketlog.log.address import Address
+from ticketlog.log.embedded import EmbeddedLog
+from ticketlog.log.indexed import IndexedLog
+from ticketlog.log.port import DEFAULT_PARTITIONS
 
 _SCHEME = "sqlite:///"
 TICKETS, SETTINGS = "tickets", "settings"
+_INDEX = "index.db"
 
 
 class Logs(NamedTuple):
-    tickets: EmbeddedLog
-    settings: EmbeddedLog
+    tickets: IndexedLog
+    settings: IndexedLog
 
     def close(self) -> None:
         self.tickets.close()
@@ -31,11 +34,18 @@ class Logs(NamedTuple):
 
 
 def make_logs(config: Config) -> Logs:
-    """Makes the logs of a new desk. What an interrupted attempt has made already is kept.
+    """Makes the logs of a new desk. What an interrupted attempt has made already is kept, and a
+    log that is in Kafka already is joined.
 
-    Raises Usage, Unreachable, Damaged.
+    Raises Usage, Unreachable, Unfit, Damaged.
     """
-    tickets_file, settings_file = _files(config)
+    address = address_of(config)
+    if address is not None:
+        from ticketlog.log.founding import found
+
+        found(address, {TICKETS: address.fresh_partitions, SETTINGS: 1}, new_id())
+        return open_logs(config)
+    tickets_file, settings_file = files_of(config)
     if tickets_file.exists():
         tickets = EmbeddedLog.open(tickets_file)
     else:
@@ -52,57 +62,67 @@ def make_logs(config: Config) -> Logs:
     return open_logs(config)
 
 
-def restore_logs(config: Config, lines: Iterable[bytes]) -> int:
-    """Makes the logs of a desk from an export, whole or not at all; returns their records.
-
-    Raises Usage where a log exists, Damaged, Unreachable.
-    """
-    places = dict(zip((TICKETS, SETTINGS), _files(config), strict=True))
-    for file in places.values():
-        if file.exists():
-            raise Usage(f"{file} exists already: import into a new folder")
-    try:
-        with TemporaryDirectory(dir=config.folder, prefix=".import-") as folder:
-            made = {name: Path(folder) / file.name for name, file in places.items()}
-            count = imported(lines, lambda name: _named(made, name))
-            for name, file in places.items():
-                if not made[name].exists():
-                    raise Damaged(f"the export lacks the log of the {name}")
-                os.link(made[name], file)
-    except OSError as error:
-        raise Unreachable(f"{config.folder} can't be written: {error.strerror}") from error
-    return count
-
-
-def _named(files: dict[str, Path], name: str) -> Path:
-    if name not in files:
-        raise Damaged(f"the export holds a log that no desk has: {name}")
-    return files[name]
-
-
 def open_logs(config: Config) -> Logs:
-    """Raises Usage, Unreachable, Damaged."""
-    tickets_file, settings_file = _files(config)
+    """Raises Usage, Unreachable, Unfit, Damaged."""
+    address = address_of(config)
+    if address is not None:
+        return _opened_in_kafka(config, address)
+    tickets_file, settings_file = files_of(config)
     tickets = EmbeddedLog.open(tickets_file)
     try:
         settings = EmbeddedLog.open(settings_file)
     except BaseException:
         tickets.close()
         raise
-    logs = Logs(tickets, settings)
+    return _of_one_desk(Logs(tickets, settings), f"{tickets_file} and {settings_file}")
+
+
+def _opened_in_kafka(config: Config, address: Address) -> Logs:
+    from ticketlog.log import topics
+    from ticketlog.log.kafka import KafkaLog
+
+    names = [address.topic(name) for name in (TICKETS, SETTINGS)]
+    found = topics.asked(
+        address, lambda client: topics.check(client, address, names, address.partitions)
+    )
+    tickets_file = config.folder / _INDEX
+    tickets = KafkaLog.open(address, found[names[0]], tickets_file, TICKETS)
+    try:
+        settings = KafkaLog.open(address, found[names[1]], _beside(tickets_file), SETTINGS)
+    except BaseException:
+        tickets.close()
+        raise
+    return _of_one_desk(Logs(tickets, settings), " and ".join(names))
+
+
+def _of_one_desk(logs: Logs, named: str) -> Logs:
+    tickets, settings = logs
     if (tickets.name, settings.name, settings.desk) != (TICKETS, SETTINGS, tickets.desk):
         logs.close()
         raise Damaged(
-            f"{tickets_file} and {settings_file} are not the two logs of one desk: "
-            "restore both from the same backup"
+            f"{named} are not the two logs of one desk: restore both from the same backup"
         )
     return logs
 
 
-def _files(config: Config) -> tuple[Path, Path]:
-    """Raises Usage for a URL that this release doesn't know."""
+def address_of(config: Config) -> Address | None:
+    """Where the log is, if that is in Kafka. Raises Usage."""
+    if config.log_url.startswith(kafka_address.SCHEME):
+        return kafka_address.parse(config.log_url)
+    return None
+
+
+def files_of(config: Config) -> tuple[Path, Path]:
+    """Of the tickets and of the settings. Raises Usage for a URL that this release doesn't know."""
     name = config.log_url.removeprefix(_SCHEME)
     if name == config.log_url or not name:
-        raise Usage(f"[log] url is {config.log_url!r}: this release knows {_SCHEME}FILE")
+        raise Usage(
+            f"[log] url is {config.log_url!r}: this release knows {_SCHEME}FILE and "
+            f"{kafka_address.SCHEME}BROKERS/PREFIX"
+        )
     tickets = config.folder / name
-    return tickets, tickets.with_name(f"{tickets.stem}.settings{tickets.suffix}")
+    return tickets, _beside(tickets)
+
+
+def _beside(tickets: Path) -> Path:
+    return tickets.with_name(f"{tickets.stem}.settings{tickets.suffix}")

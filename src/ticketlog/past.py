@@ -12,11 +12,13 @@ from ticketlog import reporting
 from ticketlog.domain.aggregates import AGGREGATES
 from ticketlog.domain.base import Recorded, instant
 from ticketlog.domain.settings import Settings
+from ticketlog.domain.ticket import KIND as TICKET
+from ticketlog.domain.ticket.recomputation import recomputed
 from ticketlog.errors import Usage
 from ticketlog.execution import stream_name
 from ticketlog.log.port import Log
 from ticketlog.opening import Logs
-from ticketlog.projections import reports
+from ticketlog.projections.basis import Basis
 from ticketlog.projections.moment import Cut, Moment
 from ticketlog.reading import until
 from ticketlog.settings_log import SettingsLog
@@ -90,13 +92,30 @@ class Sources(NamedTuple):
     logs: Logs
 
 
-class Past:
-    """The desk at a moment; see `Desk.at`."""
+def under(basis: int | str, settings: SettingsLog) -> Settings | None:
+    """The settings that a basis names: 'now', or the position where they came into force. None for
+    'was': each commit's own. Raises Usage."""
+    if basis == "was":
+        return None
+    if basis == "now":
+        return settings.in_force()
+    found = settings.at(int(basis) + 1) if str(basis).isdecimal() else Settings()
+    if not found.position or found.position != int(basis):
+        raise Usage(
+            f"{basis!r} is no basis: write was, now, or a position at which settings came into "
+            "force, as `ticketlog settings history` tells it"
+        )
+    return found
 
-    def __init__(self, moment: Moment, sources: Sources) -> None:
+
+class Past:
+    """The desk at a moment, on a basis; see `Desk.at`."""
+
+    def __init__(self, moment: Moment, sources: Sources, settings: Settings | None = None) -> None:
         self.moment = moment
         self._sources = sources
-        self.views = sources.views.at(moment)
+        self._basis = Basis(settings, self.now) if settings is not None else None
+        self.views = sources.views.at(moment, self._basis)
 
     def query(self, function: Callable[..., Any], **parameters: Any) -> Any:
         """What a view's query function says of the moment."""
@@ -104,10 +123,13 @@ class Past:
 
     def report(self, name: str, **given: Any) -> dict[str, Any]:
         """A report as of the moment; see `Desk.report`."""
-        rows = self.views.query(reports.report, reporting.parameters(name, given))
+        report = reporting.named(name)
+        parameters = reporting.parameters(report, given, lambda: self.settings)
+        rows = self.views.query(report.query, parameters)
         moment = self.moment
         cut = moment if isinstance(moment, Cut) else Cuts(*self._sources.logs).now()
-        return reporting.document(name, given, rows, cut, moment)
+        in_force = self._sources.settings.at(cut.settings).position if self._basis else 0
+        return reporting.document(name, given, rows, cut, moment, self._basis, in_force)
 
     def load(self, stream: str) -> Any:
         """The state of a stream at the moment."""
@@ -119,12 +141,30 @@ class Past:
         return state
 
     def history(self, ticket: str) -> list[Recorded]:
-        """What had happened by the moment. What was redacted since is hidden all the same."""
-        return until(self._sources.history(ticket), self.moment)
+        """What had happened by the moment, on the basis. What was redacted since is hidden all
+        the same."""
+        found = until(self._sources.history(ticket), self.moment)
+        if self._basis is None:
+            return found
+        kind, _, id = stream_name(ticket).partition("/")
+        return recomputed(id, found, *self._basis) if kind == TICKET else found
+
+    @property
+    def now(self) -> int:
+        """The instant that it is then: of a cut, that of its latest record."""
+        if not isinstance(self.moment, Cut):
+            return self.moment.at
+        log = self._sources.logs.tickets
+        last = [log.records(p, end - 1, 1) for p, end in enumerate(self.moment.ends) if end]
+        times = (instant(orjson.loads(r.data)["recorded_at"]) for rs in last for r in rs)
+        return max(times, default=0)
 
     @property
     def settings(self) -> Settings:
-        """The settings that were in force; in business time, those of today."""
+        """The settings of the basis. Where things are as they were: those that were in force; in
+        business time, those of today."""
+        if self._basis is not None:
+            return self._basis.settings
         if isinstance(self.moment, Cut):
             return self._sources.settings.at(self.moment.settings)
         return self._sources.settings.in_force()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,9 @@ from ticketlog.domain.base import Recorded
 from ticketlog.domain.ticket.conversation import AttachmentAdded, CommentEvent, Redacted
 from ticketlog.domain.ticket.creation import TicketCreated
 from ticketlog.errors import Unreachable, Usage
-from ticketlog.log.commit import Verdict, read
+from ticketlog.log.commit import Verdict
 from ticketlog.log.port import Log, Record
+from ticketlog.log.typed import read
 
 if TYPE_CHECKING:
     from ticketlog.projections.moment import Moment
@@ -71,7 +73,7 @@ def follow(
         raise Usage(f"{at} is no position: the log has {log.partitions} partitions")
     while True:
         ends = log.ends()
-        parts = [_between(log, p, at[p], ends[p]) for p in range(log.partitions)]
+        parts = [between(log, p, at[p], ends[p]) for p in range(log.partitions)]
         yield from heapq.merge(*parts, key=lambda recorded: recorded.meta.recorded_at)
         at = [max(mine, end) for mine, end in zip(at, ends, strict=True)]
         if not live or not _grown(log, at, stopped):
@@ -79,18 +81,25 @@ def follow(
 
 
 def _grown(log: Log, ends: Sequence[int], stopped: Callable[[], bool]) -> bool:
-    """Waits until the log goes beyond the ends; False where it was stopped, or closed for that."""
+    """Waits until the log goes beyond the ends; False where it was stopped, or closed for that.
+
+    Raises Damaged and NewerFormat where nothing will come any more."""
     try:
         while not stopped():
             if log.wait(ends, LOOK):
                 return True
+            if log.troubles():
+                with suppress(Unreachable):
+                    log.sync()
     except Unreachable:
         if not stopped():
             raise
     return False
 
 
-def _between(log: Log, partition: int, start: int, end: int) -> Iterator[Recorded]:
+def between(log: Log, partition: int, start: int, end: int) -> Iterator[Recorded]:
+    """A partition's accepted events from one offset to another. Raises Unreadable where it comes
+    to one that this release can't read."""
     while start < end:
         records = log.records(partition, start, min(PAGE, end - start))
         hidden: dict[str, frozenset[str]] = {}

@@ -3,34 +3,158 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import orjson
 
 from ticketlog.domain.base import iso
+from ticketlog.domain.settings import Settings
+from ticketlog.domain.sla.clock import Edition
+from ticketlog.domain.timetable import Timetable
 from ticketlog.errors import Usage
-from ticketlog.projections import reports
+from ticketlog.projections import (
+    attainment,
+    breaches,
+    facts,
+    gaming,
+    patterns,
+    promises,
+    reports,
+    utilisation,
+    view_of,
+)
+from ticketlog.projections.base import Query
+from ticketlog.projections.basis import Basis
 from ticketlog.projections.moment import Cut, Moment, Occurred
+from ticketlog.projections.standing import Calendars
 
-REPORTS: Mapping[str, tuple[str, ...]] = {
-    "flow": ("created", "solved", "reopened", "backlog"),
-    "times": ("first_reply_time", "resolution_time"),
-    "quality": ("solved", "first_contact", "reopened", "hops", "touches"),
-    "endings": ("solved", "closed", "cancelled"),
+
+def _nothing(settings: Settings) -> Mapping[str, Any]:
+    return {}
+
+
+class Report(NamedTuple):
+    """What a report asks.
+
+    The query takes `period`, `zone`, `by`, `start`, `end`, and a value per dimension that only
+    some rows have (docs of `projections.reports.report`).
+    """
+
+    query: Query
+    """Of any view; its name and version stand in the document."""
+    dimensions: tuple[str, ...]
+    fixed: Mapping[str, Any] = {}
+    """Parameters that follow from the report's name."""
+    of_settings: Callable[[Settings], Mapping[str, Any]] = _nothing
+    """Those that the settings in force at the report's cut give."""
+    by: tuple[str, ...] = ()
+    """What its rows are by where nobody says."""
+    thresholds: Mapping[str, int] = {}
+    """What the query takes as `thresholds`, with the defaults."""
+    shown: tuple[str, ...] = ()
+    """The columns that fit on a page for people; empty: all."""
+    hundredths: Mapping[str, str] = {}
+    """The columns that hold hundredths, with the unit that people read behind the number."""
+
+    def limits(self, given: Mapping[str, Any]) -> dict[str, int]:
+        """The thresholds that count. Raises Usage for those that the report hasn't."""
+        asked = given.get("thresholds") or {}
+        unknown = next((name for name in asked if name not in self.thresholds), None)
+        if unknown is not None:
+            known = f"; there are {', '.join(self.thresholds)}" if self.thresholds else ""
+            raise Usage(f"the report has no threshold {unknown!r}{known}")
+        return {**self.thresholds, **asked}
+
+
+def calendars_of(settings: Settings) -> Calendars:
+    """The calendars in all their versions, as views ask for them."""
+
+    @cache
+    def timetable(id: str, version: int) -> Timetable | None:
+        found = settings.calendar(Edition(id=id, version=version))
+        return found.timetable if found else None
+
+    return timetable
+
+
+def _calendars(settings: Settings) -> Mapping[str, Any]:
+    return {"calendars": calendars_of(settings)}
+
+
+def _counts(*metrics: str) -> Report:
+    return Report(reports.report, facts.DIMENSIONS, {"metrics": metrics})
+
+
+def _members(settings: Settings) -> Mapping[str, Any]:
+    agents = sorted(settings.agents.values(), key=lambda agent: agent.id)
+    teams = {team for agent in agents for team in agent.teams}
+    members = {team: [agent.id for agent in agents if team in agent.teams] for team in teams}
+    return {"teams": members}
+
+
+REPORTS: Mapping[str, Report] = {
+    "flow": _counts("created", "solved", "reopened", "backlog"),
+    "times": _counts("first_reply_time", "resolution_time"),
+    "quality": _counts("solved", "first_contact", "reopened", "hops", "touches"),
+    "endings": _counts("solved", "closed", "cancelled"),
+    "attainment": Report(
+        attainment.attainment,
+        promises.DIMENSIONS,
+        by=("metric",),
+        hundredths={"attainment": " %"},
+    ),
+    "breaches": Report(
+        breaches.causes, breaches.DIMENSIONS, of_settings=_calendars, by=("metric",)
+    ),
+    "utilisation": Report(
+        utilisation.utilisation,
+        utilisation.DIMENSIONS,
+        of_settings=_members,
+        hundredths={"load": "", "occupancy": " %", "utilisation": " %"},
+    ),
+    "gaming": Report(
+        gaming.gaming,
+        gaming.DIMENSIONS,
+        thresholds=patterns.THRESHOLDS,
+        hundredths={"share": " %"},
+    ),
+    "gaming-cases": Report(
+        gaming.cases, gaming.DIMENSIONS, thresholds=patterns.THRESHOLDS, shown=gaming.SHORT
+    ),
 }
-"""Name -> metrics of the view `reports`."""
+DIMENSIONS = tuple(dict.fromkeys(name for each in REPORTS.values() for name in each.dimensions))
+"""Those of all reports."""
 
 
-def parameters(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """What the view's query function takes for a report. Raises Usage for an unknown name."""
-    if name not in REPORTS:
-        raise Usage(f"there is no report {name!r}; there are {', '.join(REPORTS)}")
-    said = dict(given)
+def named(name: str) -> Report:
+    """Raises Usage for an unknown name."""
+    try:
+        return REPORTS[name]
+    except KeyError:
+        raise Usage(f"there is no report {name!r}; there are {', '.join(REPORTS)}") from None
+
+
+def has_basis(name: str) -> bool:
+    """Whether a report tells what became of promises, and can be made on another basis."""
+    return view_of(named(name).query).promises
+
+
+def parameters(
+    report: Report, given: Mapping[str, Any], settings: Callable[[], Settings]
+) -> dict[str, Any]:
+    """What the report's query takes. Raises Usage for a zone that isn't one."""
+    said = {**given, "by": given.get("by") or report.by}
     _check_zone(said.get("zone", "UTC"))
     where = said.pop("where", None) or {}
-    return {"metrics": REPORTS[name], **said, **where}
+    limits = report.limits(said)
+    said.pop("thresholds", None)
+    if limits:
+        said["thresholds"] = limits
+    of_settings = {} if report.of_settings is _nothing else report.of_settings(settings())
+    return {**report.fixed, **of_settings, **said, **where}
 
 
 def _check_zone(zone: str) -> None:
@@ -48,28 +172,46 @@ def document(
     rows: Sequence[Mapping[str, Any]],
     cut: Cut,
     moment: Moment | None,
+    basis: Basis | None = None,
+    in_force: int = 0,
 ) -> dict[str, Any]:
     """The report with what it was made from. `sha256` is that of the canonical bytes of all the
-    rest; they hold ids, never names."""
+    rest; they hold ids, never names.
+
+    `in_force`: the position of the settings in force at the cut. What is recomputed under these is
+    'as now': the bytes are the same whenever the cut and the position are, however they were named.
+    """
+    report = named(name)
+    view, limits = view_of(report.query), report.limits(given)
     said: dict[str, Any] = {
         "report": name,
-        "view": reports.NAME,
-        "version": reports.VERSION,
+        "view": view.name,
+        "version": view.version,
         "cut": str(cut),
         "occurred_as_of": iso(moment.at) if isinstance(moment, Occurred) else None,
-        "settings": "as was",
+        "settings": _basis(basis, in_force),
         "parameters": {
             "period": given.get("period", "month"),
             "zone": given.get("zone", "UTC"),
-            "by": list(given.get("by", ())),
+            "by": list(given.get("by") or report.by),
             "start": _time(given.get("start")),
             "end": _time(given.get("end")),
             "where": dict(given.get("where") or {}),
+            **({"thresholds": limits} if limits else {}),
         },
         "rows": [dict(row) for row in rows],
     }
+    if basis is not None:
+        said["recomputed"] = {"settings": basis.settings.position, "until": iso(basis.until)}
     canonical = orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
     return said | {"sha256": hashlib.sha256(canonical).hexdigest()}
+
+
+def _basis(basis: Basis | None, in_force: int) -> str:
+    if basis is None:
+        return "as was"
+    position = basis.settings.position
+    return "as now" if position == in_force else f"position {position}"
 
 
 def _time(at: int | None) -> str | None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import tomllib
 from collections.abc import Mapping
 from importlib import resources
-from typing import Annotated, Any, TypeAlias
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import orjson
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ticketlog.domain.base import Key
+from ticketlog.calendars.form import CalendarForm, HolidaysForm
+from ticketlog.domain.base import Key, Value
 from ticketlog.domain.configuration import Desired
 from ticketlog.domain.settings import (
     Agent,
@@ -23,83 +24,50 @@ from ticketlog.domain.settings import (
     Product,
     Status,
     Team,
-    TicketType,
-    Transition,
-    Value,
-    Workflow,
 )
 from ticketlog.domain.settings_events import KINDS
 from ticketlog.errors import Usage
+from ticketlog.settings_forms import (
+    ArrowsForm,
+    AssignmentForm,
+    ConditionForm,
+    ConditionsForm,
+    EscalationForm,
+    LifecycleForm,
+    NotificationForm,
+    RoutingForm,
+    RuleForm,
+    SlaPolicyForm,
+    TargetsForm,
+    WorkflowForm,
+)
 
 Table: TypeAlias = dict[str, Any]
-
-
-def _several(names: object) -> object:
-    return tuple(names) if isinstance(names, list) else (names,)
-
-
-Several = Annotated[tuple[Key, ...], BeforeValidator(_several)]
-
-
-class _Arrows(Value):
-    """Transitions as a file writes them: from one or several statuses to one or several."""
-
-    source: Annotated[Several, Field(alias="from")]
-    target: Annotated[Several, Field(alias="to")]
-    roles: tuple[Key, ...] = ("*",)
-    requires: tuple[Key, ...] = ()
-
-    def transitions(self) -> list[Transition]:
-        return [
-            Transition(source=source, target=target, roles=self.roles, requires=self.requires)
-            for source in self.source
-            for target in self.target
-        ]
-
-
-_UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
-
-
-def _seconds(text: object) -> int:
-    found = re.fullmatch(r"([1-9][0-9]*)([dhms])", text) if isinstance(text, str) else None
-    if found is None:
-        raise ValueError("should be a duration: '28d', '12h', '90m' or '30s'")
-    return int(found[1]) * _UNITS[found[2]]
-
-
-class _Workflow(Value):
-    id: Key
-    types: tuple[TicketType, ...] = ()
-    statuses: tuple[Status, ...]
-    transitions: tuple[_Arrows, ...]
-    reopen_within: Annotated[int, BeforeValidator(_seconds)] | None = None
-
-    def workflow(self) -> Workflow:
-        return Workflow(
-            id=self.id,
-            types=self.types,
-            statuses=self.statuses,
-            transitions=tuple(each for arrows in self.transitions for each in arrows.transitions()),
-            reopen_within=self.reopen_within,
-        )
 
 
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    workflows: dict[Key, _Workflow] | None = None
+    workflows: dict[Key, WorkflowForm] | None = None
     priorities: Priorities | None = None
     fields: dict[Key, CustomField] | None = None
     teams: dict[Key, Team] | None = None
     agents: dict[Key, Agent] | None = None
     categories: dict[Key, Category] | None = None
     products: dict[Key, Product] | None = None
+    calendars: dict[Key, CalendarForm] | None = None
+    sla_policies: dict[Key, SlaPolicyForm] | None = None
+    lifecycle: dict[Key, LifecycleForm] | None = None
+    routing: dict[Key, RoutingForm] | None = None
+    assignment: dict[Key, AssignmentForm] | None = None
+    escalation: dict[Key, EscalationForm] | None = None
+    notifications: dict[Key, NotificationForm] | None = None
 
 
 _MODELS: Mapping[str, type[BaseModel]] = {
-    "workflows": _Workflow,
+    "workflows": WorkflowForm,
     "statuses": Status,
-    "transitions": _Arrows,
+    "transitions": ArrowsForm,
     "priorities": Priorities,
     "fields": CustomField,
     "options": Option,
@@ -107,6 +75,18 @@ _MODELS: Mapping[str, type[BaseModel]] = {
     "agents": Agent,
     "categories": Category,
     "products": Product,
+    "calendars": CalendarForm,
+    "holidays": HolidaysForm,
+    "sla_policies": SlaPolicyForm,
+    "lifecycle": LifecycleForm,
+    "routing": RoutingForm,
+    "assignment": AssignmentForm,
+    "escalation": EscalationForm,
+    "notifications": NotificationForm,
+    "when": ConditionsForm,
+    "all": ConditionForm,
+    "any": ConditionForm,
+    "targets": TargetsForm,
 }
 
 
@@ -120,8 +100,11 @@ def digest(content: bytes | str) -> str:
     return hashlib.sha256(content if isinstance(content, bytes) else content.encode()).hexdigest()
 
 
-def parse(content: bytes | str) -> Desired:
-    """What a settings file wants. Raises Usage, naming table and key, where it can't be read."""
+def parse(content: bytes | str, folder: Path | None = None) -> Desired:
+    """What a settings file wants; `folder` is where it lies, for the files that it names.
+
+    Raises Usage, naming table and key, where it can't be read.
+    """
     try:
         text = content if isinstance(content, str) else content.decode()
         tables = tomllib.loads(text)
@@ -139,12 +122,17 @@ def parse(content: bytes | str) -> Desired:
         if isinstance(values, Priorities):
             desired[kind.name] = {values.id: values}
         elif values is not None:
-            desired[kind.name] = {id: _value(each) for id, each in values.items()}
+            desired[kind.name] = {id: _value(each, folder) for id, each in values.items()}
     return desired
 
 
-def _value(each: Value) -> Value:
-    return each.workflow() if isinstance(each, _Workflow) else each
+def _value(each: Value, folder: Path | None) -> Value:
+    if isinstance(each, WorkflowForm | SlaPolicyForm | RuleForm):
+        return each.value()
+    try:
+        return each.value(folder) if isinstance(each, CalendarForm) else each
+    except Usage as error:
+        raise Usage(f"the settings file: {error}") from error
 
 
 def _with_ids(tables: Table) -> Table:
@@ -215,7 +203,10 @@ def _printable(key: str | int) -> str:
 def _known_keys(where: tuple[str | int, ...]) -> str:
     if len(where) == 1:
         return ", ".join(_File.model_fields)
-    nested = len(where) > 3
-    model = _MODELS[str(where[2] if nested else where[0])]
-    names = (info.alias or name for name, info in model.model_fields.items())
-    return ", ".join(name for name in names if nested or name != "id")
+    # Of the tables that lead there, those of a file's words; where[1] is an id of its own.
+    tables = [name for name in (where[0], *where[2:-1]) if name in _MODELS]
+    model = _MODELS[str(tables[-1])]
+    names = getattr(model, "KEYS", None) or [
+        info.alias or name for name, info in model.model_fields.items()
+    ]
+    return ", ".join(name for name in names if len(tables) > 1 or name != "id")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import orjson
@@ -57,14 +58,22 @@ class SettingsLog:
         """Every change and every activation that put changes in force, in order."""
         return list(self._between(0, self.log.ends()[0]))
 
-    def apply(self, file: bytes | str, *, id: str, actor: Actor, reason: str | None) -> Applied:
+    def apply(
+        self,
+        file: bytes | str,
+        *,
+        id: str,
+        actor: Actor,
+        reason: str | None,
+        folder: Path | None = None,
+    ) -> Applied:
         """Puts a settings file in force: only what differs is recorded, and nothing of it counts
         before all of it does. A batch that was cut off is finished by applying its file again.
 
         Raises Usage for a file that can't be read, Invalid for settings that contradict
         themselves, CommandReused, Conflict.
         """
-        desired, sha256 = settings_file.parse(file), settings_file.digest(file)
+        desired, sha256 = settings_file.parse(file, folder), settings_file.digest(file)
         about = _Batch(id, digest(COMMAND, {"file": sha256}), actor, reason)
         for _ in range(ATTEMPTS):
             if self._done_before(about):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from inspect import signature
 from typing import Any
@@ -11,12 +11,13 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from ticketlog.config import Config
-from ticketlog.errors import Usage
+from ticketlog.errors import TicketlogError, Usage
 from ticketlog.log.commit import leaf
 from ticketlog.opening import Logs
 from ticketlog.projections import PROJECTIONS, database, named, view_of
 from ticketlog.projections.as_of import past
 from ticketlog.projections.base import Projection, Tables
+from ticketlog.projections.basis import Basis
 from ticketlog.projections.comparing import Compared, Side, compare
 from ticketlog.projections.filling import Progress
 from ticketlog.projections.moment import Moment
@@ -45,8 +46,19 @@ class Views:
         self._runner.catch_up(names)
 
     def follow(self, stop: threading.Event) -> None:
-        """Keeps the views up until `stop` is set."""
-        self._runner.run(stop)
+        """Keeps the views up until `stop` is set. Raises Unreachable, Damaged, NewerFormat; after
+        that it may be called again, and sees a database file that has taken the place of one."""
+        try:
+            self._runner.run(stop)
+        except TicketlogError:
+            self._engine.dispose()
+            raise
+
+    @property
+    def passed(self) -> float:
+        """When all views had last applied what the log held, in seconds since 1970; 0: they
+        haven't yet since they were opened."""
+        return self._runner.passed
 
     def query(self, function: Callable[..., Any], parameters: Mapping[str, Any]) -> Any:
         """What a view's query function says of everything that the log holds now."""
@@ -64,8 +76,8 @@ class Views:
             ends = tuple(at.next for at in database.positions(connection, build))
             return _asked(function, connection, build.tables, parameters), ends
 
-    def at(self, moment: Moment) -> PastViews:
-        return PastViews(self, self._logs, moment, self._open)
+    def at(self, moment: Moment, basis: Basis | None = None) -> PastViews:
+        return PastViews(self, self._logs, moment, basis, self._open)
 
     def rebuild(
         self, names: Collection[str] = (), progress: Callable[[Progress], None] | None = None
@@ -86,8 +98,9 @@ class Views:
         """What of a view is different at the second moment. Raises Usage for an unknown view."""
         return differences(self._logs.tickets, _named(name), first, second)
 
-    def status(self) -> list[dict[str, Any]]:
-        """Where each view stands; keys are stable."""
+    def status(self, ends: Sequence[int] | None = None) -> list[dict[str, Any]]:
+        """Where each view stands, in a log that reaches to `ends`, or as far as it can be read;
+        keys are stable."""
         return [
             {
                 "view": each.view,
@@ -104,7 +117,7 @@ class Views:
                     for row in each.parked
                 ],
             }
-            for each in self._runner.status()
+            for each in self._runner.status(ends)
         ]
 
     def retry(self, name: str) -> list[dict[str, Any]]:
@@ -150,25 +163,38 @@ class PastViews:
     """Views as of a moment, for one thread. What the live rows can't answer is made from the log,
     once, and kept until the desk is closed."""
 
-    def __init__(self, views: Views, logs: Logs, moment: Moment, open: ExitStack) -> None:
+    def __init__(
+        self, views: Views, logs: Logs, moment: Moment, basis: Basis | None, open: ExitStack
+    ) -> None:
         self._views = views
         self._logs = logs
         self._moment = moment
+        self._basis = basis
         self._open = open
         self._made: dict[str, tuple[Connection, Tables]] = {}
 
     def query(self, function: Callable[..., Any], parameters: Mapping[str, Any]) -> Any:
-        """What a view's query function says of the moment."""
-        if "moment" in signature(function).parameters:
+        """What a view's query function says of the moment. Raises Usage on another basis for a
+        view of what was done, not of what became of promises."""
+        view = _view_of(function)
+        if self._basis is not None and not view.promises:
+            raise Usage(
+                f"the view {view.name} tells what was done, not what became of promises: it has no "
+                "other basis"
+            )
+        if self._basis is None and "moment" in signature(function).parameters:
             return self._views.query(function, {**parameters, "moment": self._moment})
-        return _asked(function, *self.tables(_view_of(function)), parameters)
+        ticket = parameters.get("ticket") if self._basis is not None else None
+        return _asked(function, *self.tables(view, ticket), parameters)
 
-    def tables(self, view: Projection) -> tuple[Connection, Tables]:
-        """The view's tables as they were."""
-        if view.name not in self._made:
-            made = past(self._logs.tickets, view, self._moment)
-            self._made[view.name] = self._open.enter_context(made)
-        return self._made[view.name]
+    def tables(self, view: Projection, ticket: str | None = None) -> tuple[Connection, Tables]:
+        """The view's tables as they were; at least the rows of a ticket, where it is named."""
+        key = view.name if ticket is None or view.name in self._made else f"{view.name}/{ticket}"
+        if key not in self._made:
+            stream = None if key == view.name else f"ticket/{ticket}"
+            made = past(self._logs.tickets, view, self._moment, self._basis, stream)
+            self._made[key] = self._open.enter_context(made)
+        return self._made[key]
 
     def compared(self, name: str) -> list[Compared]:
         """The view's tables with their digests. Raises Usage for an unknown view."""

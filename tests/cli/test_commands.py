@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -236,6 +238,42 @@ class TestReading:
         assert "2026-01" in shown.out
         assert "sha256" in shown.err
 
+    def test_how_agents_work_is_the_same_at_its_cut(self, done: Run, ask: Run, ticket: str) -> None:
+        done("ticket", "assign", ticket, "--assignee", "ann")
+        done("ticket", "set-status", ticket, "pending")
+        said = {}
+        for report in ("utilisation", "gaming"):
+            said[report] = done("report", report, "--by", "agent", "--by", "team", "--json")
+        done("ticket", "set-status", ticket, "open")
+        done("ticket", "set-status", ticket, "pending")
+        for report, before in said.items():
+            cut = ("--as-of", before.document["cut"])
+            again = done("report", report, "--by", "agent", "--by", "team", "--json", *cut)
+            assert again.out == before.out
+        rows = said["utilisation"].document["rows"]
+        assert {(row["agent"], row["touches"], row["occupancy"]) for row in rows} == {
+            ("ann", 3, None)
+        }
+        paused = [row["of"] for row in said["gaming"].document["rows"]]
+        assert paused == [1, 1]
+        assert "0.00" in ask("report", "gaming").out
+
+    def test_a_case_of_likely_gaming_is_named(self, done: Run, ask: Run, ticket: str) -> None:
+        person = done("person", "register", "Kim", "--json").document["stream"].split("/")[1]
+        done("ticket", "set-requester", ticket, person)
+        done("ticket", "reply", ticket, "And?", "--as", f"person:{person}")
+        done("ticket", "set-status", ticket, "pending")
+        (case,) = done("report", "gaming-cases", "--json").document["rows"]
+        assert (case["pattern"], case["ticket"], case["agent"]) == (
+            *("pending_after_reply", ticket),
+            "ann",
+        )
+        history = done("ticket", "history", ticket, "--json").document["events"]
+        assert case["event"] in [event["id"] for event in history]
+        assert "pending_after_reply" in ask("report", "gaming-cases").out
+        none = ("--threshold", "replied=0", "--json")
+        assert done("report", "gaming-cases", *none).document["rows"] == []
+
     def test_an_export_holds_every_ticket(self, done: Run, ticket: str) -> None:
         done("ticket", "create", 'Quotes, "commas"\tand tags', "--tags", "a", "--tags", "b")
         rows = list(csv.DictReader(io.StringIO(done("export").out)))
@@ -359,6 +397,197 @@ class TestSettings:
         assert "removed" in told
         then = done("settings", "show", "--as-of", cut, "--json").document
         assert set(then["products"]) == {"vpn", "mail"}
+
+    POLICIES = """
+    [calendars.office]
+    zone = "Europe/Berlin"
+    years = [2026, 2027]
+    week = { mon-fri = ["09:00-12:00", "13:00-17:00"] }
+    holidays = [{ ical = "closed.ics" }]
+
+    [sla_policies.gold]
+    position = 1
+    when.all = [{ field = "tier", is = "gold" }]
+    targets = [{ metric = "first_reply_time", within = { medium = "1h" } }]
+    [sla_policies.rest]
+    position = 2
+    calendar = "office"
+    targets = [{ metric = "next_reply_time", within = { medium = "2h" }, business = true }]
+    """
+    CLOSED = (
+        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VEVENT\r\nUID:1\r\nSUMMARY:Outing\r\n"
+        "DTSTART;VALUE=DATE:20260605\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+    )
+
+    def test_calendars_and_policies_are_applied_shown_and_explained(
+        self, done: Run, ticket: str, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "sla.toml"
+        file.write_text(self.POLICIES)
+        (tmp_path / "closed.ics").write_text(self.CLOSED)
+        none = done("settings", "explain", ticket, "--json").document
+        assert (none["policy"], none["tried"]) == (None, [])
+        assert "none" in done("settings", "explain", ticket).out
+        done("settings", "apply", str(file))
+        shown = done("settings", "show", "--json").document
+        assert shown["calendars"]["office"]["holidays"] == {"2026-06-05": "Outing"}
+        assert shown["versions"]["sla-policy/gold"] == 1
+        told = done("settings", "show").out
+        assert "mon=09:00-12:00, 13:00-17:00" in told
+        assert "when tier is gold" in told
+        found = done("settings", "explain", ticket, "--json").document
+        assert (found["policy"], found["version"]) == ("rest", 1)
+        assert found["calendar"] == {"id": "office", "version": 1}
+        assert found["targets"] == [
+            {"metric": "next_reply_time", "seconds": 7_200, "business": True}
+        ]
+        assert [(each["policy"], each["matches"]) for each in found["tried"]] == [
+            ("gold", False),
+            ("rest", True),
+        ]
+        (failed,) = found["tried"][0]["failed"]
+        assert (failed["field"], failed["values"], failed["found"]) == ("tier", ["gold"], None)
+        told = done("settings", "explain", ticket).out
+        assert "rest, version 1" in told
+        assert "tier is gold: it is empty" in told
+
+    def test_a_change_of_a_calendar_is_told_shortly(self, done: Run, tmp_path: Path) -> None:
+        file = tmp_path / "days.toml"
+        text = '[calendars.office]\nzone = "UTC"\nyears = [2020, 2026]\nweek = {}\n'
+        file.write_text(text)
+        done("settings", "apply", str(file))
+        file.write_text(text + 'holidays = [{ country = "DE" }]\n')
+        done("settings", "apply", str(file))
+        assert re.search(r"changed: \d\d holidays", done("settings", "history").out)
+        assert done("settings", "show", "--json").document["versions"]["calendar/office"] == 2
+
+
+class TestSla:
+    """`ticketlog sla` and `ticketlog settings reapply`."""
+
+    POLICY = """
+    [sla_policies.rest]
+    position = 1
+    targets = [{ metric = "total_resolution_time", within = { medium = "1h" } }]
+    """
+
+    def applied(self, done: Run, folder: Path, text: str) -> None:
+        file = folder / "sla.toml"
+        file.write_text(text)
+        done("settings", "apply", str(file))
+
+    def test_clocks_run_without_a_policy_too(self, done: Run, ticket: str) -> None:
+        told = done("sla", ticket, "--json").document
+        assert (told["ticket"], told["policy"]) == (ticket, None)
+        clock = next(c for c in told["clocks"] if c["metric"] == "total_resolution_time")
+        assert (clock["phase"], clock["target"], clock["due"]) == ("running", None, None)
+        assert {line["change"] for line in told["story"]} == {"activated"}
+        assert "no policy applies" in done("sla", ticket).out
+
+    def test_the_story_tells_what_was_promised_and_why_a_clock_changed(
+        self, done: Run, ticket: str, tmp_path: Path
+    ) -> None:
+        self.applied(done, tmp_path, self.POLICY)
+        done("ticket", "note", ticket, "Looked at it")
+        done("ticket", "solve", ticket)
+        told = done("sla", ticket, "--json").document
+        assert told["policy"] == {"id": "rest", "version": 1}
+        (clock,) = (c for c in told["clocks"] if c["metric"] == "total_resolution_time")
+        assert (clock["phase"], clock["target"], clock["left"]) == ("fulfilled", 3_600, None)
+        lines = [
+            (line["change"], line["because"])
+            for line in told["story"]
+            if line.get("metric") in (None, "total_resolution_time")
+        ]
+        assert lines == [
+            ("activated", "created"),
+            ("promised", "policy"),
+            ("applied", "policy"),
+            ("fulfilled", "solved"),
+        ]
+        assert told["story"][-1]["event"]["type"] == "ticket.solved.v1"
+        assert told["story"][-1]["actor"] == "agent:ann"
+        shown = done("sla", ticket).out
+        assert "policy rest, version 1" in shown
+        assert "1:00:00" in shown
+        done("replay", "verify")
+
+    def test_the_past_is_told_as_it_was(self, done: Run, ticket: str, tmp_path: Path) -> None:
+        cut = done("status", "--json").document["cut"]
+        self.applied(done, tmp_path, self.POLICY)
+        done("ticket", "note", ticket, "Looked at it")
+        assert done("sla", ticket, "--as-of", cut, "--json").document["policy"] is None
+
+    def test_what_is_in_force_is_applied_to_tickets_when_that_is_said(
+        self, done: Run, ask: Run, ticket: str, tmp_path: Path
+    ) -> None:
+        self.applied(done, tmp_path, self.POLICY)
+        done("ticket", "note", ticket, "Looked at it")
+        self.applied(done, tmp_path, self.POLICY.replace("1h", "2h"))
+        done("ticket", "note", ticket, "Looked at it again")
+        assert done("sla", ticket, "--json").document["policy"]["version"] == 1
+        by = ("--as", "agent:sue/supervisor", "--id", "r1", "--json")
+        again = ("settings", "reapply", "--where", "priority=medium", *by)
+        assert done(*again).document == {"tickets": 1, "changed": [ticket]}
+        assert done("sla", ticket, "--json").document["policy"]["version"] == 2
+        none = done("settings", "reapply", "--all", "--as", "agent:sue/supervisor").out
+        assert "0 changed" in none
+        assert "--all" in ask("settings", "reapply").err
+        assert "priority" in ask("settings", "reapply", "--where", "mood=bad").err
+
+    def test_without_a_ticket_it_tells_what_is_due_next(
+        self, done: Run, ask: Run, ticket: str, tmp_path: Path
+    ) -> None:
+        self.applied(done, tmp_path, self.POLICY)
+        done("ticket", "assign", ticket, "--team", "network", "--assignee", "ann")
+        cut = done("status", "--json").document["cut"]
+        listed = done("sla", "--team", "network", "--within", "2h", "--json").document
+        (clock,) = listed["clocks"]
+        assert (clock["ticket"], clock["metric"]) == (ticket, "total_resolution_time")
+        assert clock["policy"] == {"id": "rest", "version": 1}
+        assert (clock["target"], clock["breached_at"], listed["next"]) == (3_600, None, None)
+        assert 3_000 < clock["left"] == clock["until_due"] <= 3_600
+        for none in (("--agent", "bob"), ("--unassigned",), ("--within", "1m"), ("--breached",)):
+            assert done("sla", *none, "--json").document["clocks"] == []
+        shown = done("sla", "--agent", "ann").out
+        assert ticket in shown
+        assert "0:5" in shown
+        done("ticket", "solve", ticket)
+        assert done("sla", "--json").document["clocks"] == []
+        then = done("sla", "--as-of", cut, "--json").document
+        assert [each["ticket"] for each in then["clocks"]] == [ticket]
+        assert then["clocks"][0]["left"] == 3_600 - then["clocks"][0]["used"]
+        for wrong in (("--within", "soon"), ("--metric", "mood"), (ticket, "--team", "network")):
+            assert ask("sla", *wrong).code == 2
+
+    def test_a_breach_tells_who_held_the_ticket(
+        self, done: Run, ask: Run, ticket: str, tmp_path: Path
+    ) -> None:
+        """Nobody, as long as a commit took, and then ann."""
+        self.applied(done, tmp_path, self.POLICY.replace('"1h"', '"15s"'))
+        done("ticket", "assign", ticket, "--team", "network", "--assignee", "ann")
+        later = datetime.now(UTC) + timedelta(minutes=1)
+        done("policies", "run", "--until", later.isoformat(), "--json")
+        listed = done("sla", "--breached", "--json").document
+        (clock,) = listed["clocks"]
+        assert [each["agent"] for each in clock["cause"]["by_holder"]] == ["ann", None]
+        assert "network/ann" in done("sla", "--breached").out
+        (breach,) = done("sla", ticket, "--json").document["breaches"]
+        assert sum(span["seconds"] for span in breach["spans"]) == breach["used"] == 15
+        assert "who held it" in done("sla", ticket).out
+        report = ("report", "breaches", "--by", "agent", "--json")
+        rows = done(*report).document["rows"]
+        assert [(row["agent"], row["breaches"]) for row in rows] == [(None, 0), ("ann", 1)]
+        document = done("report", "attainment", "--json").document
+        assert (document["view"], document["parameters"]["by"]) == ("sla", ["metric"])
+        again = done("report", "attainment", "--as-of", document["cut"], "--json").document
+        assert again == document
+        assert "0.00 %" in ask("report", "attainment").out
+        done("replay", "verify")
+
+    def test_of_a_ticket_that_does_not_exist_nothing_is_told(self, ask: Run, folder: Path) -> None:
+        said = ask("sla", "NONE")
+        assert (said.code, "doesn't exist" in said.err) == (1, True)
 
 
 class TestFilling:

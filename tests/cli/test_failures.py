@@ -107,6 +107,10 @@ class TestUsage:
             ("report flow --where colour=red", "colour"),
             ("report flow --zone Mars/Base", "Mars/Base"),
             ("report flow --from soon", "soon"),
+            ("report flow --threshold near=1", "threshold 'near'"),
+            ("report gaming --threshold near", "NAME=NUMBER"),
+            ("report gaming --by priority", "choose from agent, team"),
+            ("report gaming-cases --by team", "cases stand by themselves"),
             ("views retry nothing", "nothing"),
             ("replay rebuild nothing", "nothing"),
             ("replay diff nothing 0:0", "nothing"),
@@ -115,6 +119,8 @@ class TestUsage:
             ("import missing.csv --mapping missing.toml", "missing.toml"),
             ("settings apply missing.toml", "missing.toml"),
             ("tour missing.csv", "--mapping"),
+            ("init x --log-url sqlite:///log.db", "--log-url"),
+            ("run --health 99999", "99999"),
         ],
     )
     def test_wrong_use(self, ask: Run, folder: Path, line: str, word: str) -> None:
@@ -186,6 +192,11 @@ class TestDamage:
             file.unlink()
         (folder / "views.db").write_bytes(b"no database" * 1000)
         one_line(ask("queue"), 3, "views.db")
+        one_line(ask("views"), 3, "views.db")
+        said = ask("status")
+        assert (said.code, said.err) == (3, "")
+        assert "views     can't be used" in said.out
+        assert "views.db are damaged" in said.out
         done("ticket", "show", ticket)
         (folder / "views.db").unlink()
         done("queue")
@@ -304,11 +315,13 @@ assert not {'sqlalchemy'} & set(sys.modules)
 
 
 def started(*arguments: str) -> subprocess.Popen[str]:
+    """It hears Ctrl-C also where the tests run in the background, and don't."""
     return subprocess.Popen(
         [*TICKETLOG, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
 
 

@@ -21,12 +21,12 @@ from ticketlog import domain
 from ticketlog.domain import configuration
 from ticketlog.domain.agent import AvailabilityChanged
 from ticketlog.domain.aggregates import AGGREGATES, aggregate_of
-from ticketlog.domain.base import Event, Instant, Line
+from ticketlog.domain.base import Event, Instant, Line, Value
 from ticketlog.domain.catalogue import EVENTS, UPCASTERS, find
 from ticketlog.domain.person import RegisterPerson
-from ticketlog.domain.settings import Value
 from ticketlog.domain.settings_events import Sha256
-from ticketlog.log.commit import Commit, encode, read
+from ticketlog.log.commit import Commit, encode
+from ticketlog.log.typed import read
 
 for module in pkgutil.walk_packages(domain.__path__, "ticketlog.domain."):
     importlib.import_module(module.name)
@@ -145,7 +145,11 @@ def _annotated(inner: Any, *marks: Any) -> st.SearchStrategy[Any]:
     patterns = {getattr(detail, "pattern", None) for detail in details} - {None, *_ANYTHING}
     if patterns:
         return st.from_regex(patterns.pop().replace("$", r"\Z"))
-    return st.integers(1, 5) if inner is int else values_of(inner)
+    if inner is int:
+        least = next((d.ge for d in details if getattr(d, "ge", None) is not None), 1)
+        return st.integers(least, least + 4)
+    least = max(getattr(detail, "min_length", None) or 0 for detail in details)
+    return values_of(inner).filter(lambda value: value is None or len(value) >= least)
 
 
 _ANYTHING = (r"^[^\x00-\x1f\x7f]+$", r"^[^\x00\r\n]+$")

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.log.commits import NOON, a_commit, an_envelope, streams_in
-from ticketlog.domain.base import Actor, Event, Instant, Personal, Recorded, instant
+from ticketlog.domain.base import Actor, Event, Instant, Personal, Recorded, instant, iso
 from ticketlog.domain.catalogue import EVENTS, find
 from ticketlog.domain.ticket.conversation import AttachmentAdded, Replied
 from ticketlog.errors import Damaged, NewerFormat, Unreadable, Usage
+from ticketlog.log.acceptance import accept
 from ticketlog.log.commit import (
     FORMAT,
     MAX_BYTES,
@@ -20,15 +21,13 @@ from ticketlog.log.commit import (
     Head,
     Raw,
     Verdict,
-    accept,
     checked,
     digest,
     encode,
     genesis,
     leaf,
-    parse,
-    read,
 )
+from ticketlog.log.typed import read
 
 EVERYTHING = Commit(
     id="0199aabb-0000-7000-8000-000000000001",
@@ -211,7 +210,7 @@ def nulls_in(value: Any) -> Any:
 @pytest.mark.parametrize("cls", EVENTS.values(), ids=lambda cls: cls.NAME)
 def test_no_event_can_hold_a_float(cls: type[Event]) -> None:
     """Floats have no canonical form that all programs share."""
-    assert b'"number"' not in orjson.dumps(cls.model_json_schema())
+    assert b'"type":"number"' not in orjson.dumps(cls.model_json_schema())
 
 
 @pytest.mark.parametrize("cls", EVENTS.values(), ids=lambda cls: cls.NAME)
@@ -288,13 +287,13 @@ def verdict(
 ) -> Verdict:
     data = envelope if isinstance(envelope, bytes) else orjson.dumps(envelope)
     return accept(
-        parse(data),
+        data,
         partition=partition,
         partitions=partitions,
         offset=offset,
         head=lambda stream: head,
         known=lambda stream, id: known,
-    )
+    ).verdict
 
 
 @pytest.mark.parametrize(
@@ -378,6 +377,50 @@ BYTES = {
 @pytest.mark.parametrize("changes", WRONG.values(), ids=WRONG)
 def test_a_record_without_a_sound_envelope_is_malformed(changes: dict[str, Any]) -> None:
     assert verdict(an_envelope(**changes)) is Verdict.MALFORMED
+
+
+TIMES = (
+    "2026-01-01T12:00:00.000000Z",
+    "2026-01-01t12:00:00.000000Z",
+    "2026-01-01 12:00:00.000000Z",
+    "2026-01-01T12:00:00,000000Z",
+    "2026-01-01T24:00:00.000000Z",
+    "2026-12-31T23:59:60.000000Z",
+    "2026-W01-1T12:00:00.0000000",
+    "2026-02-29T12:00:00.000000Z",
+    "2028-02-29T12:00:00.000000Z",
+    "0000-01-01T12:00:00.000000Z",
+    "9999-12-31T23:59:59.999999Z",
+    "2026-01-01T12:00:00.00000\u0660Z",
+    "2026-01-01T12:00:00.000000z",
+    "2026-01-01T12:00:00.000000Z\n",
+)
+
+
+@pytest.mark.parametrize("text", TIMES)
+@pytest.mark.parametrize("name", ["recorded_at", "occurred_at"])
+def test_a_time_is_written_in_one_way_alone(name: str, text: str) -> None:
+    try:
+        sound = iso(instant(text)) == text
+    except ValueError:
+        sound = False
+
+    assert (verdict(an_envelope(**{name: text})) is Verdict.ACCEPTED) is sound
+
+
+def nested(depth: int) -> bytes:
+    data = {"deep": 0}
+    envelope = an_envelope(events=[{"type": "thing.done", "data": data}])
+    return orjson.dumps(envelope).replace(b'"deep":0', b'"deep":' + b"[" * depth + b"]" * depth)
+
+
+def test_how_deep_a_record_may_nest_depends_on_no_readers_stack() -> None:
+    def deeper(frames: int, data: bytes) -> Verdict:
+        return deeper(frames - 1, data) if frames else verdict(data)
+
+    for depth in range(1, 1_100, 13):
+        data = nested(depth)
+        assert deeper(0, data) is deeper(300, data)
 
 
 @pytest.mark.parametrize("data", BYTES.values(), ids=BYTES)

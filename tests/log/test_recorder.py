@@ -31,6 +31,7 @@ from tests.log.commits import a_commit, streams_in
 from ticketlog.domain.catalogue import find
 from ticketlog.domain.ticket.classification import TagsChanged
 from ticketlog.log.embedded import EmbeddedLog
+from ticketlog.log.indexed import IndexedLog
 from ticketlog.log.recorder import (
     LogAggregateRecorder,
     LogApplicationRecorder,
@@ -48,8 +49,11 @@ class WithLog(TestCase):
     def setUp(self) -> None:
         self.folder = Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
-        self.log = EmbeddedLog.create(self.folder / "log.db", name="t", desk="d", partitions=1)
+        self.log = self.create_log()
         self.addCleanup(self.log.close)
+
+    def create_log(self) -> IndexedLog:
+        return EmbeddedLog.create(self.folder / "log.db", name="t", desk="d", partitions=1)
 
     def new_originator_id(self) -> str:
         return f"thing/{uuid4()}"
@@ -85,8 +89,12 @@ class TestFactory(WithLog, library.InfrastructureFactoryTestCase[LogFactory]):
         WithLog.setUp(self)
         self.env = Environment("Things")
         self.env["PERSISTENCE_MODULE"] = "ticketlog.log.recorder"
-        self.env["LOG_PATH"] = str(self.folder / "log.db")
+        self.env.update(self.place())
         library.InfrastructureFactoryTestCase.setUp(self)
+
+    def place(self) -> dict[str, str]:
+        """What the environment says of the log."""
+        return {"LOG_PATH": str(self.folder / "log.db")}
 
     def expected_factory_class(self) -> type[LogFactory]:
         return LogFactory

@@ -81,6 +81,8 @@ def test_readers_skip_what_is_void(log: EmbeddedLog) -> None:
     assert [name for name, _ in log.streams(0)] == sorted([HERE, BESIDE])
     assert log.head(ELSEWHERE) == Head(0, 0)
     assert log.voids() == {Verdict.STALE: 3, Verdict.DUPLICATE: 1, Verdict.MALFORMED: 2}
+    assert log.voids(0) == log.voids()
+    assert log.voids(1) == {}
 
 
 def test_an_id_whose_first_attempt_was_stale_is_found_where_it_was_accepted(
@@ -133,7 +135,10 @@ GENESIS = b'{"format":1,"genesis":{},"recorded_at":"2026-01-01T00:00:00.000000Z"
         (damaging("UPDATE record_1 SET data = '{}' WHERE offset = 0"), "1:0"),
         (damaging("UPDATE record_0 SET data = 'x' WHERE offset = 1"), "the rule says malformed"),
         (damaging("UPDATE record_0 SET verdict = 0 WHERE offset = 2"), "says accepted"),
-        (damaging("UPDATE record_0 SET data = data || ' ' WHERE offset = 1"), "not canonical"),
+        (
+            damaging("UPDATE record_0 SET data = CAST(data || ' ' AS BLOB) WHERE offset = 1"),
+            "not canonical",
+        ),
         (damaging("DELETE FROM entry WHERE offset = 8"), f"index of {HERE}"),
         (damaging("UPDATE entry SET offset = 9 WHERE offset = 8"), f"index of {HERE}"),
         (damaging("UPDATE entry SET settings = 9 WHERE offset = 8"), f"index of {HERE}"),

@@ -78,6 +78,7 @@ def test_what_is_no_export(tmp_path: Path) -> None:
 
 def test_a_desk_is_never_written_over(desk: Desk) -> None:
     lines = list(desk.log_export())
+    desk.execute(CreateTicket(subject="later"), actor=ANN)
     desk.close()
     with pytest.raises(Usage, match="is a desk already"):
         restore_desk(desk.folder, lines)

@@ -76,7 +76,7 @@ def test_queries_are_served_while_it_runs(
                 assert build is not None
                 seen.append(len(queue.page(connection, build.tables).rows))
 
-    thread = threading.Thread(target=look)
+    thread = threading.Thread(target=look, daemon=True)
     thread.start()
     try:
         for _ in range(3):

@@ -10,14 +10,18 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.domain.sla import desk
 from tests.domain.ticket.anything import STEPS
 from tests.given import DAY, KIM, MINUTE
 from tests.projections.world import World
 from ticketlog.domain.agent import SetAvailability
 from ticketlog.domain.base import Refused
+from ticketlog.domain.sla.clock import next_due
 from ticketlog.domain.ticket.creation import CreateTicket
-from ticketlog.projections import PROJECTIONS, agents, database, queue, reports, tickets
+from ticketlog.projections import PROJECTIONS, agents, database, queue, reports, sla, tickets
 from ticketlog.projections.as_of import past
+from ticketlog.projections.attainment import attainment
+from ticketlog.projections.breaches import breaches, causes
 from ticketlog.projections.comparing import Side, compare
 from ticketlog.projections.facts import DIMENSIONS
 from ticketlog.projections.moment import Cut, Occurred
@@ -25,6 +29,17 @@ from ticketlog.projections.rebuild import rebuild
 from ticketlog.projections.reports import METRICS, report
 from ticketlog.projections.tickets import COUNTED, count_at
 
+RULES = desk.settings(
+    desk.policy(
+        desk.target("first_reply_time", 120),
+        desk.target("next_reply_time", 60, "medium", "low"),
+        desk.target("requester_wait_time", 600, "critical", "medium", business=True),
+        desk.target("group_ownership_time", 3_600),
+        calendar="office",
+    ),
+    desk.named("office"),
+)
+"""Promises so short that some are broken."""
 TICKETS = ("ticket/A", "ticket/B", "ticket/C")
 STEP = st.tuples(
     st.sampled_from(TICKETS),
@@ -40,7 +55,7 @@ FEW = settings(max_examples=max(settings.default.max_examples // 4, 10))
 
 def lived(history: list[Any]) -> World:
     """Every ticket is created first; the views follow now and then."""
-    world = World()
+    world = World(settings=RULES)
     for stream in TICKETS:
         world.do(stream, CreateTicket(subject="Help", description="Now", requester="KIM"), KIM)
     world.do("agent/ann", SetAvailability(availability="online"))
@@ -89,6 +104,9 @@ def test_the_views_agree_with_the_tickets_and_each_other(history: list[Any]) -> 
         for row in per_group
         if row["period"] == last["period"]
     }
+    due = [(each.id, at) for each in live if (at := next_due(each.clocks)) is not None]
+    soonest = {row["ticket"]: row["due"] for row in reversed(world.ask(sla.at_risk).rows)}
+    assert soonest == dict(due)
     dimensions = attrgetter("team", "assignee", *DIMENSIONS[2:])
     assert final == Counter(map(dimensions, active))
 
@@ -139,3 +157,10 @@ def test_live_rows_tell_of_the_past_what_a_fold_tells(history: list[Any], data: 
                 asked: dict[str, Any] = {"metrics": METRICS, "period": "day", "by": by}
                 live = world.ask(report, moment=moment, **asked)
                 assert live == report(*then, **asked)
+        with past(world.log, sla.VIEW, moment) as then:
+            assert world.ask(breaches, moment=moment) == breaches(*then)
+            for by in ((), ("metric", "policy_version"), ("team", "agent")):
+                for query in (attainment, causes):
+                    asked = {"period": "day", "by": by}
+                    live = world.ask(query, moment=moment, **asked)
+                    assert live == query(*then, **asked)

@@ -12,6 +12,7 @@ from tests.domain.ticket.shop import OTHERS
 from tests.given import ANN, MINUTE, NOON, SETTINGS
 from ticketlog.domain.aggregates import AGGREGATES, aggregate_of, informed
 from ticketlog.domain.base import Actor, Command, Context, Event
+from ticketlog.domain.settings import Settings
 from ticketlog.log.commit import Commit, Verdict, encode, genesis
 from ticketlog.log.partition import partition_of
 from ticketlog.log.port import Record
@@ -98,8 +99,12 @@ class World:
     """A desk whose clock moves by a minute with each step."""
 
     def __init__(
-        self, projections: Sequence[Projection] = PROJECTIONS, engine: Engine | None = None
+        self,
+        projections: Sequence[Projection] = PROJECTIONS,
+        engine: Engine | None = None,
+        settings: Settings = SETTINGS,
     ) -> None:
+        self.settings = settings
         self.log = MemoryLog()
         self.engine = engine or database.scratch()
         self.projections = projections
@@ -114,7 +119,7 @@ class World:
         """A command on the stream, as the desk would carry it out; returns the commit's id."""
         aggregate = aggregate_of(type(command))
         state = self.state(stream)
-        context = Context(SETTINGS, self.now, by, stream, command_id=f"c{self.commits}")
+        context = Context(self.settings, self.now, by, stream, command_id=f"c{self.commits}")
         context = informed(aggregate, command, state, context, self.state)
         events = aggregate.decide(command, state, context)
         return self.record(stream, *events, by=by, occurred_at=occurred_at)

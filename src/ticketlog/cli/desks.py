@@ -8,19 +8,19 @@ from typing import Any
 import click
 
 from ticketlog.cli.base import App, Command, pass_app
-from ticketlog.cli.options import as_json
+from ticketlog.cli.options import as_json, log_option, views_option
 from ticketlog.cli.output import facts, print_json, show_all, table
 from ticketlog.cli.progress import Meter
 
 
 @click.command(
     cls=Command,
-    examples=("ticketlog init my-desk", "ticketlog init . --log-url sqlite:///data/log.db"),
+    examples=("ticketlog init my-desk", "ticketlog init . --log sqlite:///data/log.db"),
     keys={"desk": "its id", "folder": "where it is", "partitions": "of its log"},
 )
 @click.argument("folder", type=click.Path(path_type=Path), required=False)
-@click.option("--log-url", metavar="URL", help="Where the log lives. Default: sqlite:///log.db")
-@click.option("--views-url", metavar="URL", help="And the views. Default: sqlite:///views.db")
+@log_option
+@views_option
 @as_json
 @pass_app
 def init(
@@ -40,41 +40,95 @@ def init(
 
 
 VIEWS = "each with view, version, build, positions, behind, parked (stream, position, error)"
+PARTITIONS = (
+    "each with partition, end (of the log), index (its end), events (accepted), void "
+    "(reason and number), views (by name: position, lag, events applied)"
+)
 
 
 @click.command(
     cls=Command,
-    examples=("ticketlog status", "ticketlog status --json"),
+    examples=("ticketlog status", "ticketlog status --partitions", "ticketlog status --json"),
     keys={
         "desk": "its id",
         "folder": "where it is",
-        "log": "url, ends (a partition each), records, void (verdict and number)",
+        "log": "url, ends (a partition each), reachable, records, void (reason and number)",
+        "index": "ends, behind (records of the log that it lacks)",
+        "partitions": PARTITIONS,
         "settings": "position",
-        "cut": "how far the logs have come",
+        "cut": "how far the logs can be read",
         "views": VIEWS,
+        "troubles": "what is wrong with the log or the views",
         "keyring": "whether persons can be erased",
     },
 )
+@click.option("--partitions", is_flag=True, help="Show each partition of the log too.")
 @as_json
 @pass_app
-def status(app: App, as_json: bool) -> None:
-    """Show what a desk holds and how far its views are."""
+@click.pass_context
+def status(context: click.Context, app: App, partitions: bool, as_json: bool) -> None:
+    """Show what a desk holds, and how far its index and its views are.
+
+    Where the log doesn't answer, its ends are those of the index. Exit code 3 where the log or
+    the views can't be used.
+    """
     document = app.desk.status()
     if as_json:
         print_json(document)
-        return
-    log = document["log"]
-    void = ", ".join(f"{n:,} {verdict}" for verdict, n in log["void"].items())
-    pairs: list[tuple[str, Any]] = [
+    else:
+        tables = [facts(_facts(document)), views_table(document["views"])]
+        if partitions:
+            tables += ["", _partitions_table(document)]
+        show_all(*tables)
+    context.exit(3 if document["troubles"] else 0)
+
+
+def _facts(document: dict[str, Any]) -> list[tuple[str, Any]]:
+    log, lacks = document["log"], document["index"]["behind"]
+    void = ", ".join(f"{n:,} {reason}" for reason, n in log["void"].items())
+    records = f"{log['records']:,} in {len(log['ends'])} partitions"
+    return [
         ("desk", document["desk"]),
         ("folder", document["folder"]),
-        ("log", log["url"]),
-        ("records", f"{log['records']:,} in {len(log['ends'])} partitions"),
+        ("log", log["url"] if log["reachable"] else f"{log['url']}, which doesn't answer"),
+        ("records", f"{records}, {lacks:,} of them not in the index" if lacks else records),
         ("void", void or "none"),
         ("settings", f"in force since position {document['settings']['position']}"),
+        ("views", _views(document["views"])),
         ("keyring", document["keyring"]),
+        *(("trouble", trouble) for trouble in document["troubles"]),
     ]
-    show_all(facts(pairs), views_table(document["views"]))
+
+
+def _views(views: list[dict[str, Any]]) -> str:
+    if not views:
+        return "can't be used"
+    behind = sum(1 for view in views if view["behind"])
+    return f"{behind} of {len(views)} are behind the log" if behind else "all caught up"
+
+
+def _partitions_table(document: dict[str, Any]) -> Any:
+    """A view's column holds its position, and how many records it lacks where it lacks any."""
+    names = [view["view"] for view in document["views"]]
+    columns = ["partition", "end", "index", "void", *names]
+    rows = [
+        [
+            part["partition"],
+            f"{part['end']:,}",
+            _place(part["index"], part["end"] - part["index"]),
+            sum(part["void"].values()),
+            *(
+                _place(part["views"][name]["position"], part["views"][name]["lag"])
+                for name in names
+            ),
+        ]
+        for part in document["partitions"]
+    ]
+    return table(columns, rows, right=columns)
+
+
+def _place(position: int, lag: int) -> str:
+    return f"{position:,} (-{lag:,})" if lag > 0 else f"{position:,}"
 
 
 def views_table(views: list[dict[str, Any]]) -> Any:

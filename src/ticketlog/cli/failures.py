@@ -31,14 +31,15 @@ def report(error: BaseException, debug: bool) -> int:
         return error.code if isinstance(error.code, int) else FAILED
     if debug:
         traceback.print_exception(error)
-    code, line = _described(error)
+    code, line = described(error)
     if line:
-        _say(line)
+        say(line)
     _close_quietly()
     return code
 
 
-def _described(error: BaseException) -> tuple[int, str]:
+def described(error: BaseException) -> tuple[int, str]:
+    """The exit code and the line for an error; '' where all is said already."""
     match error:
         case KeyboardInterrupt() | click.Abort():
             return INTERRUPTED, "interrupted; what was acknowledged is kept"
@@ -68,7 +69,8 @@ def _hint(error: click.ClickException) -> str:
     return f" (see `{context.command_path} --help`)" if context is not None else ""
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
+    """One clean line on standard error."""
     from ticketlog.cli.output import clean
 
     try:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import gzip
 import sys
+import time
 from pathlib import Path
-from typing import IO, Literal
 
 import click
 
 from ticketlog.cli.base import App, Command, Entry, Group, pass_app
 from ticketlog.cli.histories import EVENT, event_document
-from ticketlog.cli.options import as_json
+from ticketlog.cli.options import as_json, log_option, views_option
 from ticketlog.cli.output import clean, print_json, print_json_line, show_all, table
 from ticketlog.cli.phrases import phrase, when, who
 from ticketlog.cli.progress import Meter
-from ticketlog.errors import Damaged, Unreachable, Usage
+from ticketlog.errors import Unreachable, Usage
 
 _HERE = "ticketlog.cli.log"
 
@@ -110,16 +109,18 @@ def verify(context: click.Context, app: App, as_json: bool) -> None:
 
 @click.command(
     cls=Command,
-    examples=("ticketlog log export desk.jsonl.gz", "ticketlog log export - | sha256sum"),
+    examples=("ticketlog log export desk.jsonl.zst", "ticketlog log export - | sha256sum"),
 )
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
 @pass_app
 def export(app: App, file: Path) -> None:
-    """Write both logs as JSON lines, byte for byte; - is standard output, .gz compresses.
+    """Write both logs as JSON lines, byte for byte; - is standard output, .gz and .zst compress.
 
     A line per record, void ones too; the last line holds their number and the SHA-256 of all
     lines before it. The attachments' bytes stay in the desk's folder.
     """
+    from ticketlog.packing import writing
+
     if str(file) == "-":
         sys.stdout.buffer.writelines(app.desk.log_export())
         return
@@ -127,7 +128,7 @@ def export(app: App, file: Path) -> None:
         raise Usage(f"{file} exists already: choose another name")
     part = file.with_name(f".{file.name}.part")
     try:
-        with _opened(part, "wb", file.suffix) as out:
+        with writing(part, file.suffix) as out:
             count = sum(1 for line in app.desk.log_export() if out.write(line))
         part.replace(file)
     except OSError as error:
@@ -140,31 +141,44 @@ def export(app: App, file: Path) -> None:
 @click.command(
     "import",
     cls=Command,
-    examples=("ticketlog log import desk.jsonl.gz my-desk",),
+    examples=(
+        "ticketlog log import desk.jsonl.zst my-desk",
+        "ticketlog log import desk.jsonl.zst my-desk --log kafka://broker:9092/ticketlog",
+    ),
     keys={"desk": "its id", "folder": "where it is", "cut": "how far its logs have come"},
 )
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("folder", type=click.Path(path_type=Path))
+@log_option
+@views_option
 @as_json
-def import_(file: Path, folder: Path, as_json: bool) -> None:
-    """Make a new desk in FOLDER from an export: the same records at the same positions."""
-    from ticketlog.desk import restore_desk
+def import_(
+    file: Path, folder: Path, log_url: str | None, views_url: str | None, as_json: bool
+) -> None:
+    """Make a desk in FOLDER from an export: the same records at the same positions.
 
-    try:
-        with _opened(file, "rb", file.suffix) as lines, restore_desk(folder, lines) as desk:
-            made = {"desk": desk.log.desk, "folder": str(folder), "cut": str(desk.cut())}
-    except (EOFError, gzip.BadGzipFile) as error:
-        raise Damaged(f"{file} is cut off or no gzip file; take another copy of it") from error
-    except OSError as error:
-        raise Usage(f"{file} can't be read: {error.strerror}") from error
+    In Kafka, it makes the topics, and nothing else may write to them meanwhile. Interrupted, run
+    it again: it compares what is there and goes on behind it. Nobody may go on writing to the old
+    desk; the attachments' bytes are copied from its folder: cp -r OLD/attachments FOLDER/
+    """
+    from ticketlog.desk import restore_desk
+    from ticketlog.packing import Lines
+
+    started = time.monotonic()
+    with Meter() as meter:
+
+        def told(done: int, total: int) -> None:
+            meter.far("importing", done, "records", done / total, time.monotonic() - started)
+
+        desk = restore_desk(
+            folder, Lines(file), log_url=log_url, views_url=views_url, progress=told
+        )
+    with desk:
+        made = {"desk": desk.log.desk, "folder": str(folder), "cut": str(desk.cut())}
     if as_json:
         print_json(made)
     else:
         click.echo(f"{folder} is desk {made['desk']} now, up to {made['cut']}")
-
-
-def _opened(file: Path, mode: Literal["rb", "wb"], suffix: str) -> IO[bytes]:
-    return gzip.open(file, mode) if suffix == ".gz" else open(file, mode)  # type: ignore[return-value]
 
 
 log = Group(
@@ -176,7 +190,7 @@ log = Group(
             "tail": Entry(_HERE, "tail", "Print the accepted events in order."),
             "verify": Entry(_HERE, "verify", "Read every record again and check it."),
             "export": Entry(_HERE, "export", "Write both logs as JSON lines, byte for byte."),
-            "import": Entry(_HERE, "import_", "Make a new desk from an export."),
+            "import": Entry(_HERE, "import_", "Make a desk from an export, embedded or in Kafka."),
         }
     },
 )

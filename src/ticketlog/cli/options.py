@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import getpass
 import os
+import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast, get_args
 
 import click
 
@@ -19,6 +20,16 @@ F = TypeVar("F", bound=Callable[..., Any])
 ACTOR_VARIABLE = "TICKETLOG_ACTOR"
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+limit = click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Rows at most."
+)
+after = click.option("--after", metavar="NEXT", help="The page behind: the `next` of this one.")
+log_option = click.option(
+    "--log", "log_url", metavar="URL", help="Where the log lives. Default: sqlite:///log.db"
+)
+views_option = click.option(
+    "--views", "views_url", metavar="URL", help="And the views. Default: sqlite:///views.db"
+)
 
 
 def at_moment(function: F) -> F:
@@ -40,18 +51,57 @@ def at_moment(function: F) -> F:
     return function
 
 
-def reader(app: App, as_of: str | None, occurred_as_of: str | None) -> Desk | Past:
-    """What `--as-of` and `--occurred-as-of` ask about: the desk now, or at a moment."""
+def on_basis(function: F) -> F:
+    """Adds `--basis`; the command gets `basis`."""
+    option = click.option(
+        "--basis",
+        metavar="was|now|POSITION",
+        default="was",
+        show_default=True,
+        help="Under which settings promises count: those of their time, or, recomputed, those in "
+        "force now or from a position on, as if they had always been.",
+    )
+    return option(function)
+
+
+def note_imported(app: App) -> None:
+    """Says why imported histories are missing from what was promised."""
+    from ticketlog.projections import tickets
+
+    if app.desk.query(tickets.page, channel="import", limit=1).rows:
+        click.echo(
+            "imported histories have no recorded clocks; --basis now computes them", err=True
+        )
+
+
+def reader(
+    app: App, as_of: str | None, occurred_as_of: str | None, basis: str = "was"
+) -> Desk | Past:
+    """What `--as-of` and `--occurred-as-of` ask about, on a basis: the desk now, or at a moment."""
     if as_of and occurred_as_of:
         raise click.UsageError("name one moment: --as-of or --occurred-as-of")
     if occurred_as_of:
-        return app.desk.at(occurred=occurred_as_of)
-    return past(app, as_of) if as_of else app.desk
+        return app.desk.at(occurred=occurred_as_of, basis=basis)
+    if as_of:
+        return past(app, as_of, basis)
+    return app.desk if basis == "was" else app.desk.at(basis=basis)
 
 
-def past(app: App, as_of: str) -> Past:
+def past(app: App, as_of: str, basis: str = "was") -> Past:
     """The desk at an ISO time, a record P:OFFSET, or a cut: only times have a hyphen."""
-    return app.desk.at(recorded=as_of) if "-" in as_of else app.desk.at(position=as_of)
+    if "-" in as_of:
+        return app.desk.at(recorded=as_of, basis=basis)
+    return app.desk.at(position=as_of, basis=basis)
+
+
+def asked_at(source: Desk | Past, as_of: str | None, occurred_as_of: str | None) -> int:
+    """The time that is asked about: where a position is, that of its latest record."""
+    from ticketlog.domain.base import instant
+
+    text = occurred_as_of or as_of
+    if text is not None and "-" in text:
+        return instant(text)
+    return time.time_ns() // 1_000 if text is None else cast("Past", source).now
 
 
 class Sender(NamedTuple):

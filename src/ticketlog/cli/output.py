@@ -49,6 +49,22 @@ def minute(at: int | None) -> str:
     return moment(at)[:16]
 
 
+def in_seconds(microseconds: int | None) -> float | int | None:
+    """For documents: whole where it is."""
+    if microseconds is None:
+        return None
+    whole, rest = divmod(microseconds, 1_000_000)
+    return microseconds / 1_000_000 if rest else whole
+
+
+def length(seconds: float | int | None) -> str:
+    """'26:03:09', hours, minutes and seconds; behind the target '-0:10:00'."""
+    if seconds is None:
+        return ""
+    minutes, rest = divmod(int(abs(seconds)), 60)
+    return f"{'-' if seconds < 0 else ''}{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
+
+
 def cell(value: Any) -> str:
     if value is None:
         return ""
@@ -183,6 +199,17 @@ def cut_lines(lines: Sequence[str], most: int, width: int) -> None:
         click.echo(cut(line, width))
     if len(lines) > most:
         click.echo(f"... and {len(lines) - most:,} lines more")
+
+
+def retried(kind: str, name: str, still: Sequence[Any], lines: Iterable[str], json: bool) -> None:
+    """What is still parked after somebody has tried it again, as rows or in a line each."""
+    if json:
+        print_json({kind: name, "parked": still})
+    elif still:
+        for line in lines:
+            click.echo(clean(line))
+    else:
+        click.echo(f"nothing is parked in {name}")
 
 
 def note(text: str) -> None:

@@ -24,7 +24,7 @@ def _shift(text: str) -> Any:
     """'mon 09:00-17:00'."""
     from pydantic import ValidationError
 
-    from ticketlog.domain.agent import Shift
+    from ticketlog.domain.shifts import Shift
     from ticketlog.errors import Usage
 
     day, _, hours = text.strip().partition(" ")

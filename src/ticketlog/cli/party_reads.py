@@ -17,7 +17,8 @@ _ID = {"person": "7QK2M9ABCD4F", "organisation": "ABCD4F7QK2M9", "agent": "bob"}
 _KEYS = {
     "person": "id, name, addresses, organisation, language, country, zone, merged_into",
     "organisation": "id, name, tier, contract, language, country, zone, domains",
-    "agent": "id, availability, since, reason, shifts, zone, settings",
+    "agent": "id, availability, since, reason, shifts, zone, held, reserved_at, released_at, "
+    "settings",
 }
 _HIDDEN = frozenset({"changed", "version", "clock"})
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ticketlog.cli.output import cell, moment
 from ticketlog.domain.base import Actor, Event, Recorded
+from ticketlog.domain.ticket.service import ClocksChanged
 
 _UNSAID = frozenset(
     {
@@ -24,6 +25,8 @@ _NOTHING = "\N{EN DASH}"
 def phrase(event: Event) -> str:
     """What happened: 'status changed: new → open  because command'."""
     name = event.NAME.split(".")[1].replace("-", " ")
+    if isinstance(event, ClocksChanged):
+        return f"{name}: {', '.join(f'{c.metric} {c.change}' for c in event.changes)}"
     data = event.model_dump(mode="json", exclude_defaults=True)
     text = text_field(event)
     parts = [_change(data)] if "old" in data or "new" in data else []
@@ -61,4 +64,8 @@ def _change(data: dict[str, Any]) -> str:
 def _shown(value: Any) -> str:
     if isinstance(value, str) and _ISO.match(value):
         return value[:19].replace("T", " ")
+    if isinstance(value, dict) and "policy" in value:
+        return _shown(value["policy"])
+    if isinstance(value, dict) and value.keys() == {"id", "version"}:
+        return cell(f"{value['id']}@{value['version']}")
     return cell(value)

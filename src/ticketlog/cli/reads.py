@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ticketlog.cli.base import App, Command, pass_app
-from ticketlog.cli.options import actor_of, as_json, at_moment, reader
+from ticketlog.cli.options import (
+    actor_of,
+    after,
+    as_json,
+    at_moment,
+    limit,
+    reader,
+)
 from ticketlog.cli.output import (
     minute,
     note,
@@ -21,13 +28,10 @@ from ticketlog.cli.output import (
     table,
 )
 from ticketlog.domain.base import instant, iso
-from ticketlog.errors import Usage
 from ticketlog.projections import inbox as inbox_view
 from ticketlog.projections import queue as queue_view
 from ticketlog.projections import search as search_view
 from ticketlog.projections import tickets
-from ticketlog.projections.facts import DIMENSIONS
-from ticketlog.reporting import REPORTS
 
 if TYPE_CHECKING:
     from ticketlog.desk import Desk
@@ -36,11 +40,6 @@ if TYPE_CHECKING:
 _TIMES = frozenset({"at", "since", "hold_until"})
 _EVERYTHING = 1_000
 """Tickets read at once for an export."""
-
-limit = click.option(
-    "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Rows at most."
-)
-after = click.option("--after", metavar="NEXT", help="The page behind: the `next` of this one.")
 
 
 def _columns(view: Any, table: int = 0) -> str:
@@ -60,8 +59,13 @@ def _is_time(name: str) -> bool:
 
 
 def rows_table(rows: Sequence[dict[str, Any]], columns: Sequence[str], **how: Any) -> Any:
-    shown = [[minute(row[c]) if _is_time(c) else row[c] for c in columns] for row in rows]
+    """Times are instants, or ISO texts as documents hold them."""
+    shown = [[_minute(row[c]) if _is_time(c) else row[c] for c in columns] for row in rows]
     return table([name.replace("_", " ") for name in columns], shown, **how)
+
+
+def _minute(at: int | str | None) -> str:
+    return minute(instant(at) if isinstance(at, str) else at)
 
 
 def _priorities(source: Desk | Past) -> Sequence[str]:
@@ -245,98 +249,6 @@ def search(
         return
     columns = ("ticket", "kind", "at", "author_kind", "public", "snippet")
     show_all(rows_table(rows, columns, flexible=("snippet",)))
-
-
-@click.command(
-    cls=Command,
-    examples=(
-        "ticketlog report flow",
-        "ticketlog report times --by team --period week --zone Europe/Berlin",
-        "ticketlog report flow --where channel=mail --from 2026-01-01 --to 2026-04-01 --json",
-    ),
-    keys={
-        "report, view, version": "what it is",
-        "cut, occurred_as_of": "what it was made from",
-        "settings": "whose rules: as was",
-        "parameters": "period, zone, by, start, end, where",
-        "rows": "each with period, the dimensions, the metrics",
-        "sha256": "of the canonical JSON of all the rest",
-    },
-)
-@click.argument("name", type=click.Choice(list(REPORTS)))
-@click.option("--by", type=click.Choice(DIMENSIONS), multiple=True, help="May be repeated.")
-@click.option(
-    "--period",
-    type=click.Choice(("day", "week", "month")),
-    default="month",
-    show_default=True,
-    help="What a row stands for.",
-)
-@click.option("--zone", default="UTC", show_default=True, help="Whose days, weeks and months.")
-@click.option("--from", "start", metavar="TIME", help="Default: the first fact.")
-@click.option("--to", "end", metavar="TIME", help="Default: behind the last fact.")
-@click.option("--where", metavar="DIMENSION=VALUE", multiple=True, help="May be repeated.")
-@at_moment
-@as_json
-@pass_app
-def report(
-    app: App,
-    /,
-    name: str,
-    as_of: str | None,
-    occurred_as_of: str | None,
-    as_json: bool,
-    start: str | None,
-    end: str | None,
-    where: tuple[str, ...],
-    **how: Any,
-) -> None:
-    """Counts and times by day, week or month, on business time.
-
-    flow: created, solved, reopened, backlog. times: first reply and resolution, median and 90th
-    percentile in seconds. quality: solved at first contact, reopened, hand-overs, touches.
-    endings: solved, closed, cancelled. The JSON document carries a SHA-256 of its own canonical
-    bytes; asked again --as-of its cut, it is the same, byte for byte.
-    """
-    source = reader(app, as_of, occurred_as_of)
-    document = source.report(
-        name,
-        start=_time(start, how["zone"]),
-        end=_time(end, how["zone"]),
-        where=dict(_pair(text) for text in where),
-        **how,
-    )
-    if as_json:
-        print_json(document)
-        return
-    rows = document["rows"]
-    if rows:
-        numbers = [c for c in rows[0] if c not in ("period", *how["by"])]
-        right = [c.replace("_", " ") for c in numbers]
-        show_all(rows_table(rows, list(rows[0]), right=right))
-    note(f"{name} v{document['version']} at {document['cut']}  sha256 {document['sha256'][:16]}")
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise Usage(f"--where {text!r} is no DIMENSION=VALUE")
-    return name, value
-
-
-def _time(text: str | None, zone: str) -> int | None:
-    """An ISO time; a bare date is its midnight in the report's zone. Raises Usage."""
-    from datetime import datetime
-    from zoneinfo import ZoneInfo
-
-    if text is None:
-        return None
-    try:
-        at = datetime.fromisoformat(text)
-        at = at if at.tzinfo else at.replace(tzinfo=ZoneInfo(zone))
-        return instant(at.isoformat())
-    except (ValueError, KeyError, OSError) as error:
-        raise Usage(f"{text!r} is no time: {error}") from error
 
 
 @click.command(

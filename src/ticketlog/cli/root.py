@@ -12,6 +12,17 @@ SECTIONS = {
         "status": Entry(
             "ticketlog.cli.desks", "status", "Show what a desk holds and how far its views are."
         ),
+        "run": Entry(
+            "ticketlog.cli.running",
+            "run",
+            "Keep views and policies up, with health and metrics, until stopped.",
+        ),
+        "policies": Entry(
+            "ticketlog.cli.policies", "policies", "Who reacts by itself, and how far each is."
+        ),
+        "publish": Entry(
+            "ticketlog.cli.publishing", "publish", "Publish accepted events for other services."
+        ),
         "tour": Entry(
             "ticketlog.cli.tour", "tour", "Histories in, views up, rebuilt and compared: try it."
         ),
@@ -34,7 +45,10 @@ SECTIONS = {
         "queue": Entry("ticketlog.cli.reads", "queue", "What waits, most urgent and oldest first."),
         "inbox": Entry("ticketlog.cli.reads", "inbox", "What waits for one agent."),
         "search": Entry("ticketlog.cli.reads", "search", "Find words in subjects and comments."),
-        "report": Entry("ticketlog.cli.reads", "report", "Counts and times by day, week or month."),
+        "sla": Entry("ticketlog.cli.sla", "sla", "Which promises are due next; a ticket's clocks."),
+        "report": Entry(
+            "ticketlog.cli.reports", "report", "Counts and times by day, week or month."
+        ),
     },
     "Log and replay": {
         "log": Entry("ticketlog.cli.log", "log", "Follow and check the log."),

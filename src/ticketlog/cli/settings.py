@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,17 @@ from ticketlog.cli.histories import EVENT, event_document
 from ticketlog.cli.options import SENDING, as_json, at_moment, reader, sender
 from ticketlog.cli.output import cell, clean, print_json, show_all, table
 from ticketlog.cli.phrases import when, who
-from ticketlog.domain.base import Event
-from ticketlog.domain.settings_events import SettingChanged
+from ticketlog.domain.base import Event, Value
+from ticketlog.domain.conditions import Conditions
+from ticketlog.domain.settings import Settings
+from ticketlog.domain.settings_events import KINDS, SettingChanged
+from ticketlog.domain.sla_policy import in_order
 from ticketlog.errors import Usage
 
 _HERE = "ticketlog.cli.settings"
-_TABLES = ("workflows", "priorities", "fields", "teams", "agents", "categories", "products")
+_TABLES = tuple(kind.table for kind in KINDS)
+_MANY = 8
+"""Entries that are printed; of more, how many there are."""
 
 
 @click.command(
@@ -40,7 +46,9 @@ def apply(app: App, /, file: Path, as_json: bool, **values: Any) -> None:
         content = file.read_bytes()
     except OSError as error:
         raise Usage(f"{file} can't be read: {error.strerror}") from error
-    done = app.desk.settings_apply(content, actor=by.actor, reason=by.reason, id=by.id)
+    done = app.desk.settings_apply(
+        content, actor=by.actor, reason=by.reason, id=by.id, folder=file.parent
+    )
     if as_json:
         print_json(done._asdict())
         return
@@ -59,6 +67,7 @@ def apply(app: App, /, file: Path, as_json: bool, **values: Any) -> None:
     examples=("ticketlog settings show", "ticketlog settings show --as-of 2026-01-31T09:00:00Z"),
     keys={
         "position": "of the settings",
+        "versions": "which of the changes of each thing is in force, from 1",
         ", ".join(_TABLES): "as in a settings file, with nothing left unsaid",
     },
 )
@@ -68,7 +77,10 @@ def apply(app: App, /, file: Path, as_json: bool, **values: Any) -> None:
 def show(app: App, as_of: str | None, occurred_as_of: str | None, as_json: bool) -> None:
     """Show the settings in force, now or then."""
     settings = reader(app, as_of, occurred_as_of).settings
-    document: dict[str, Any] = {"position": settings.position}
+    document: dict[str, Any] = {
+        "position": settings.position,
+        "versions": dict(settings.versions),
+    }
     for name in _TABLES:
         value = getattr(settings, name)
         if name == "priorities":
@@ -79,27 +91,38 @@ def show(app: App, as_of: str | None, occurred_as_of: str | None, as_json: bool)
         print_json(document)
         return
     rows = [
-        [name, id, _brief(each)] for name in _TABLES for id, each in _things(name, document[name])
+        [kind.table, each.id, settings.versions[f"{kind.name}/{each.id}"], _brief(each)]
+        for kind in KINDS
+        for each in _things(settings, kind.table)
     ]
     title = f"in force since position {settings.position}"
-    show_all(table(("what", "id", "how"), rows, title=title, flexible=("how",)))
+    show_all(table(("what", "id", "version", "how"), rows, title=title, flexible=("how",)))
 
 
-def _things(name: str, value: Any) -> list[tuple[str, dict[str, Any]]]:
-    if name == "priorities":
-        return [(value["id"], value)] if value else []
-    return list(value.items())
+def _things(settings: Settings, table: str) -> list[Any]:
+    value = getattr(settings, table)
+    if isinstance(value, Mapping):
+        return in_order(value.values()) if table == "sla_policies" else list(value.values())
+    return [] if value is None else [value]
 
 
-def _brief(thing: dict[str, Any]) -> str:
-    """A thing's filled fields; of nested ones, how many."""
-    said = []
-    for name, value in thing.items():
-        if name == "id" or value in (None, False, [], {}):
-            continue
-        nested = isinstance(value, list) and value and isinstance(value[0], dict)
-        said.append(f"{len(value)} {name}" if nested else f"{name} {cell(value)}")
-    return ", ".join(said)
+def _brief(thing: Value) -> str:
+    """A thing's filled fields."""
+    filled = (name for name in type(thing).model_fields if name != "id")
+    return ", ".join(_said(name, thing) for name in filled if _value(name, thing))
+
+
+def _said(name: str, thing: Value) -> str:
+    """A field in words; of nested and of many values, how many."""
+    value = _value(name, thing)
+    nested = isinstance(value, list) and value and isinstance(value[0], dict)
+    many = isinstance(value, list | dict) and len(value) > _MANY
+    return f"{len(value)} {name}" if nested or many else f"{name} {cell(value)}"
+
+
+def _value(name: str, thing: Value) -> Any:
+    value = getattr(thing, name)
+    return str(value) if isinstance(value, Conditions) else thing.model_dump(mode="json")[name]
 
 
 @click.command(
@@ -135,26 +158,30 @@ def _what(event: Event) -> str:
     return "added" if before is None else _difference(before, after)
 
 
-def _difference(before: Any, after: Any) -> str:
-    old, new = before.model_dump(mode="json"), after.model_dump(mode="json")
-    changed = [name for name in new if old.get(name) != new[name]]
-    return "changed: " + ", ".join(f"{name} {cell(_plain(new[name]))}" for name in changed)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, list) and value and isinstance(value[0], dict):
-        return f"({len(value)})"
-    return value
+def _difference(before: Value, after: Value) -> str:
+    names = type(after).model_fields
+    changed = [name for name in names if getattr(before, name) != getattr(after, name)]
+    return "changed: " + ", ".join(_said(name, after) for name in changed)
 
 
 settings = Group(
     "settings",
-    help="Workflows, priorities, fields, teams, agents, categories, products.",
+    help="Workflows, priorities, fields, teams, agents, calendars, SLA policies and so on.",
     sections={
         "Commands": {
             "apply": Entry(_HERE, "apply", "Put a settings file in force."),
             "show": Entry(_HERE, "show", "Show the settings in force, now or then."),
             "history": Entry(_HERE, "history", "Show who changed what of the settings, in order."),
+            "reapply": Entry(
+                "ticketlog.cli.reapplying",
+                "reapply",
+                "Apply the SLA policies in force to tickets that were promised others.",
+            ),
+            "explain": Entry(
+                "ticketlog.cli.explaining",
+                "explain",
+                "Show which SLA policy and rules match a ticket, and why.",
+            ),
         }
     },
 )

@@ -175,6 +175,15 @@ FORMS = {
         (f'ticketlog ticket redact {_T} {_COMMENT} --reason "Holds a password"',),
         positional=("target",),
     ),
+    "reapply-sla": Form(
+        "Apply the SLA policies and calendars in force, not those promised before.",
+        (f'ticketlog ticket reapply-sla {_T} --reason "New contract" --as agent:ann/supervisor',),
+    ),
+    "record-due": Form(
+        "Record the breaches and warnings that were due by now.",
+        (f"ticketlog ticket record-due {_T} --as service:timer",),
+        more="Timers do; every other command does it first, too.",
+    ),
     "offer-survey": Form(
         "Ask the requester how satisfied they are.", (f"ticketlog ticket offer-survey {_T}",)
     ),

@@ -13,6 +13,7 @@ import click
 from ticketlog.cli.base import Command
 from ticketlog.cli.histories import lines
 from ticketlog.cli.imports import lost
+from ticketlog.cli.options import log_option
 from ticketlog.cli.output import cut_lines, show_all, table
 from ticketlog.cli.progress import Meter
 from ticketlog.cli.reads import rows_table
@@ -32,6 +33,7 @@ _WAITING, _PERIODS, _EVENTS, _LINES, _WIDTH = 6, 6, 12, 16, 110
     examples=(
         "ticketlog tour",
         "ticketlog tour incidents.csv.gz --mapping examples/bpi2013-csv.toml --into my-desk",
+        "ticketlog tour --log kafka://127.0.0.1:9092/tour",
     ),
 )
 @click.argument("file", type=click.Path(path_type=Path), required=False)
@@ -50,6 +52,7 @@ _WAITING, _PERIODS, _EVENTS, _LINES, _WIDTH = 6, 6, 12, 16, 110
     metavar="DIR",
     help="Where to make the desk. Default: a new folder for temporary files.",
 )
+@log_option
 @click.pass_context
 def tour(
     context: click.Context,
@@ -58,6 +61,7 @@ def tour(
     tickets: int,
     seed: int,
     into: Path | None,
+    log_url: str | None,
 ) -> None:
     """Histories in, views up, rebuilt and compared: try it.
 
@@ -70,7 +74,7 @@ def tour(
     if (file is None) != (mapping is None):
         raise Usage("a file needs --mapping, and a mapping a file")
     folder = into or Path(tempfile.mkdtemp(prefix="ticketlog-tour-"))
-    with init_desk(folder) as desk:
+    with init_desk(folder, log_url=log_url) as desk:
         if file is not None and mapping is not None:
             _import(desk, file, mapping)
         else:

@@ -7,7 +7,7 @@ import click
 from ticketlog.cli.base import App, Command, Entry, Group, pass_app
 from ticketlog.cli.desks import VIEWS, views_table
 from ticketlog.cli.options import as_json
-from ticketlog.cli.output import clean, print_json, show_all, table
+from ticketlog.cli.output import print_json, retried, show_all, table
 
 _HERE = "ticketlog.cli.views"
 
@@ -22,7 +22,7 @@ _HERE = "ticketlog.cli.views"
 @pass_app
 def list_(app: App, as_json: bool) -> None:
     """Show each view's version, position, lag, and the streams that it has parked."""
-    found = app.desk.views.status()
+    found = app.desk.views.status(app.desk.log.reach())
     if as_json:
         print_json({"views": found})
         return
@@ -48,13 +48,8 @@ def list_(app: App, as_json: bool) -> None:
 def retry(context: click.Context, app: App, view: str, as_json: bool) -> None:
     """Try a view's parked streams again; exit code 1 where some are still parked."""
     still = app.desk.views.retry(view)
-    if as_json:
-        print_json({"view": view, "parked": still})
-    elif still:
-        for row in still:
-            click.echo(clean(f"{row['stream']}: {row['error']}"))
-    else:
-        click.echo(f"nothing is parked in {view}")
+    lines = (f"{row['stream']}: {row['error']}" for row in still)
+    retried("view", view, still, lines, as_json)
     context.exit(1 if still else 0)
 
 

@@ -1,24 +1,17 @@
-"""What happens to a ticket once it is solved: surveys, closing, reviews, and the law."""
+"""What happens to a ticket once it is solved: answers to surveys, reviews, and the law."""
 
 from __future__ import annotations
 
 from ticketlog.demo.case import Case
 from ticketlog.demo.requesters import PRIVACY, Requesters
 from ticketlog.demo.staff import Staff
-from ticketlog.demo.world import DAY, HOUR, MINUTE, World
-from ticketlog.domain.base import Actor
+from ticketlog.demo.world import DAY, MINUTE, World
 from ticketlog.domain.ticket.conversation import Redact
-from ticketlog.domain.ticket.feedback import OfferSurvey, Review
-from ticketlog.domain.ticket.lifecycle import Close, Verify
+from ticketlog.domain.ticket.feedback import Review
 from ticketlog.domain.ticket.relations import (
     PlaceLegalHold,
     ReleaseLegalHold,
 )
-
-SURVEYOR = Actor("offer-survey", "rule", "rule")
-CLOSER = Actor("close-after-4-days", "rule", "rule")
-CLOSE_AFTER = 4 * DAY
-"""Zendesk's default."""
 
 
 class Aftermath:
@@ -29,31 +22,18 @@ class Aftermath:
         self.requesters = requesters
 
     def solved(self, case: Case) -> None:
-        """To be called after every solving."""
-        dice, world = self.dice, self.world
-        world.after(CLOSE_AFTER, self.close, case, case.state.solves)
-        if case.requester is not None and not case.state.survey_offered and dice.chance(0.6):
-            world.after(dice.whole(HOUR, 3 * HOUR), self.survey, case)
+        """Somebody, or a rule, has solved it."""
         self.requesters.react(case)
         for then in case.solved:
             then()
         case.solved.clear()
 
-    def survey(self, case: Case) -> None:
-        if case.state.status_category != "solved" or case.state.survey_offered:
-            return
-        case.do(OfferSurvey(survey="after-solving@1"), SURVEYOR, "rule")
+    def asked(self, case: Case) -> None:
+        """They were sent a survey; not everybody answers."""
         if self.dice.chance(0.4):
             self.world.after(self.dice.skewed(10 * MINUTE, 3 * DAY), self.requesters.rate, case)
 
-    def close(self, case: Case, times: int) -> None:
-        """Four days later, unless it came back."""
-        state = case.state
-        if state.status_category != "solved" or state.solves != times:
-            return
-        if state.verified_by is None and self.dice.chance(0.3):
-            case.do(Verify(), CLOSER, "rule", source="automation/close-after-4-days")
-        case.do(Close(), CLOSER, "rule", source="automation/close-after-4-days")
+    def closed(self, case: Case) -> None:
         if self.dice.chance(0.03):
             self.world.after(self.dice.whole(DAY, 6 * DAY), self.review, case)
         if self.dice.chance(0.004):

@@ -33,7 +33,6 @@ class Case:
     questions: int = 0
     """How often an agent will have to ask back."""
     holds: int = 0
-    misrouted: bool = False
     escalates: bool = False
     noted: bool = False
     """An agent has written down what the matter is."""
@@ -47,6 +46,8 @@ class Case:
     """An agent sits on it right now."""
     twin: Case | None = None
     """The earlier one of which it is a duplicate."""
+    rings_at: int | None = None
+    """When a timer of the desk's rules is due on it."""
     message: str | None = None
     """The last message-id of its mails."""
     solved: list[Callable[[], None]] = field(default_factory=list)
@@ -57,23 +58,12 @@ class Case:
         return self.topic.language
 
     def begin(self, command: CreateTicket, actor: Actor) -> None:
-        self._become(self.world.begin(command, actor, self.channel))
+        self.state = self.world.begin(command, actor, self.channel)
         self.world.cases[f"ticket/{self.state.id}"] = self
+        self.world.fresh.append(self)
 
     def do(self, command: Command, actor: Actor, channel: str = "web", **how: Any) -> None:
-        self._become(self.world.act(self.state, command, actor, channel, **how))
-
-    def _become(self, new: Ticket) -> None:
-        """The new state, and what it changes of the agents' loads."""
-        old, self.state = self.state, new
-        before = old.assignee if old.active else None
-        after = new.assignee if new.active else None
-        if before != after:
-            loads = self.world.loads
-            if before is not None:
-                loads[before] -= 1
-            if after is not None:
-                loads[after] += 1
+        self.state = self.world.act(self.state, command, actor, channel, **how)
 
     def text(self, template: str) -> str:
         return template.format_map(self.slots)
@@ -88,6 +78,11 @@ class Case:
         status = self.world.settings.workflow_of(self.state.type).first_of(category)
         assert status is not None, f"the demo's workflows lack a status of category {category}"
         return status.id
+
+    @property
+    def misrouted(self) -> bool:
+        """It is with a team that can't solve it."""
+        return self.state.team not in (None, self.topic.team)
 
     @property
     def over(self) -> bool:

@@ -71,7 +71,7 @@ def right_the_caller(worker: Worker, case: Case) -> None:
     """The call was written down under the name of another one."""
     if case.requester is not None and case.state.requester != case.requester.id:
         case.do(SetRequester(requester=case.requester.id), worker.actor)
-        if case.world.dice.chance(0.3):
+        if case.world.dice.chance(0.5):
             case.do(SetOrganisation(organisation=None), worker.actor)
 
 

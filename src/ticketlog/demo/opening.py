@@ -40,7 +40,7 @@ def case_of(
 
 def straight(case: Case) -> Case:
     """The same without odd fates: it is classified, in the right place, and will be solved."""
-    case.fate, case.sorted_out, case.misrouted = "solved", True, False
+    case.fate, case.sorted_out = "solved", True
     return case
 
 
@@ -67,7 +67,6 @@ def _plan(case: Case, dice: Dice) -> None:
     if case.fate in ("silent", "withdrawn"):
         case.questions = max(1, case.questions)
     case.holds = int(bool(case.topic.holds) and dice.chance(0.2))
-    case.misrouted = dice.chance(0.09)
     case.escalates = dice.chance(0.04)
 
 

@@ -15,7 +15,6 @@ from ticketlog.demo.staff import Staff, Worker
 from ticketlog.demo.world import DAY, HOUR, MONDAY, SECOND, WEEK, World
 from ticketlog.domain.base import Actor
 from ticketlog.domain.settings import TicketType
-from ticketlog.domain.ticket.assignment import Assign, Candidate
 from ticketlog.domain.ticket.conversation import Reply
 
 WEEKLY = 900
@@ -26,9 +25,7 @@ HOURS = (2, 1, 1, 1, 2, 4, 15, 50, 110, 130, 110, 90, 60, 90, 95, 80, 60, 30, 15
 DAYS = (135, 110, 100, 95, 80, 12, 8)
 CHANNELS = Weighted({"email": 42, "portal": 26, "phone": 16, "chat": 12, "api": 4})
 
-ROUTER = Actor("route-by-category", "rule", "rule")
 GREETER = Actor("acknowledge-mail", "rule", "rule")
-SPREADER = Actor("spread-by-load", "rule", "rule")
 MONITORING = Actor("monitoring", "service", "service")
 
 
@@ -118,7 +115,6 @@ class Reception:
             attach(case, case.requester, case.channel)
         if case.channel == "email" and case.fate != "spam" and dice.chance(0.6):
             self.world.after(dice.whole(1, 20), self._greet, case)
-        self.world.after(dice.whole(2, 60), self._route, case)
         if case.fate == "solved":
             self.latest[case.topic.id] = case
         self.opened(case)
@@ -130,14 +126,14 @@ class Reception:
         caller = self.cast.caller(first.language)
         channel = self.dice.pick(("email", "portal", "chat"))
         case = self.written(first.topic, caller, channel, first.matter)
-        case.fate, case.misrouted = "solved", False
+        case.fate = "solved"
         return case
 
     def _called(self, topic: Topic, caller: Caller, worker: Worker) -> None:
         """A phone call: the agent writes the ticket, and keeps it where it is theirs to solve."""
         case = straight(case_of(self.world, self.cast, topic, caller, "phone"))
         mine = topic.team in worker.agent.teams and not worker.busy
-        wrong = self.cast.colleague(caller) if self.dice.chance(0.03) else None
+        wrong = self.cast.colleague(caller) if self.dice.chance(0.05) else None
         case.slots["agent"] = worker.first
         open_ticket(
             case,
@@ -202,32 +198,6 @@ class Reception:
         self.staff.offer(case)
 
     def _greet(self, case: Case) -> None:
-        if case.state.status_category == "new":
+        if case.state.active:
             reply = Reply(body=case.said("received"), automated=True, template="received@2")
             case.do(reply, GREETER, "rule", source="trigger/acknowledge-mail")
-
-    def _route(self, case: Case) -> None:
-        """The rule that gives a team its tickets, and the one that spreads them over agents."""
-        if case.over or case.state.team is not None:
-            return
-        team = case.topic.team
-        if case.misrouted:
-            team = self.dice.pick([other for other in self.staff.teams if other != team])
-        command = Assign(team=team, method="rule", rule="route-by-category@3")
-        case.do(command, ROUTER, "rule", source="trigger/route-by-category")
-        agents = self.staff.at_work(team)
-        if team == "network" and agents and not case.misrouted:
-            self._spread(case, agents)
-        else:
-            self.staff.offer(case)
-
-    def _spread(self, case: Case, agents: list[Worker]) -> None:
-        able = [w for w in agents if case.topic.skill in w.agent.skills] or agents
-        loads = self.world.loads
-        chosen = min(able, key=lambda worker: loads[worker.id])
-        candidates = tuple(Candidate(agent=w.id, load=loads[w.id]) for w in able)
-        command = Assign(
-            assignee=chosen.id, method="rule", rule="spread-by-load@2", candidates=candidates
-        )
-        case.do(command, SPREADER, "rule", source="trigger/spread-by-load")
-        self.staff.hand_back(case)

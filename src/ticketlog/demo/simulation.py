@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 
 from ticketlog import settings_file
@@ -11,13 +11,17 @@ from ticketlog.demo.case import Case
 from ticketlog.demo.cast import Cast
 from ticketlog.demo.reception import Reception, weekly
 from ticketlog.demo.requesters import Requesters
+from ticketlog.demo.rules import Rules
 from ticketlog.demo.staff import Staff, Worker
 from ticketlog.demo.trouble import Trouble
 from ticketlog.demo.work import Work
 from ticketlog.demo.world import HOUR, SECOND, WEEK, Step, World
-from ticketlog.domain.base import instant
+from ticketlog.domain.base import Recorded, instant
 from ticketlog.domain.configuration import settings_of
 from ticketlog.domain.settings import Settings
+from ticketlog.domain.ticket.assignment import AssigneeChanged, TeamChanged
+from ticketlog.domain.ticket.feedback import SurveyOffered
+from ticketlog.domain.ticket.lifecycle import Solved, StatusChanged, TicketClosed
 
 END = instant("2026-06-29T00:00:00Z")
 """The Monday before which the simulated history ends."""
@@ -26,13 +30,18 @@ AFTERWARDS = 18 * HOUR
 
 
 def settings_text() -> str:
-    """The settings file of the simulated help desk."""
+    """The settings file of the simulated help desk: who works there and how."""
     return files(__package__).joinpath("settings.toml").read_text("utf-8")
+
+
+def rules_text() -> str:
+    """The settings file of what it promises, and of what it does by itself."""
+    return files(__package__).joinpath("rules.toml").read_text("utf-8")
 
 
 def settings_at(position: int) -> Settings:
     """The same as settings in force at a position of the settings log."""
-    desired = settings_file.parse(settings_text())
+    desired = settings_file.parse(f"{settings_text()}\n{rules_text()}")
     things = {f"{kind}/{id}": each for kind, all in desired.items() for id, each in all.items()}
     return settings_of(things, position)
 
@@ -54,6 +63,7 @@ def simulate(
     """
     play = _Play(settings or settings_at(0), seed, tickets, start or start_of(tickets))
     world = play.world
+    play.rules.settle()
     yield from world.taken()
     end = None
     while world.advance(end):
@@ -63,21 +73,37 @@ def simulate(
 
 
 class _Play:
-    """Everybody, made known to each other."""
+    """Everybody, made known to each other; and what people do when a ticket moves."""
 
     def __init__(self, settings: Settings, seed: int, tickets: int, start: int) -> None:
         self.world = World(settings, seed, tickets, start)
+        self.rules = Rules(self.world, self._heard)
         self.staff = Staff(self.world, self._sit)
         cast = Cast(self.world)
         self.reception = Reception(self.world, cast, self.staff, self._opened)
         self.requesters = Requesters(self.world, self.staff, self.reception)
         self.aftermath = Aftermath(self.world, self.staff, self.requesters)
-        self.work = Work(self.world, self.staff, self.reception, self.requesters, self.aftermath)
-        self.trouble = Trouble(self.world, self.staff, self.reception, self.aftermath)
+        self.work = Work(self.world, self.staff, self.reception, self.requesters)
+        self.trouble = Trouble(self.world, self.staff, self.reception)
         self.world.after(HOUR, self.reception.hour)
 
     def _sit(self, worker: Worker, case: Case) -> None:
         self.work.sit(worker, case)
+
+    def _heard(self, case: Case, events: Sequence[Recorded]) -> None:
+        by_rule = events[0].meta.actor.kind == "rule"
+        for recorded in events:
+            match recorded.event:
+                case Solved():
+                    self.aftermath.solved(case)
+                case TicketClosed():
+                    self.aftermath.closed(case)
+                case SurveyOffered():
+                    self.aftermath.asked(case)
+                case AssigneeChanged(new=str()) | StatusChanged() if by_rule:
+                    self.staff.hand_back(case)
+                case TeamChanged() if by_rule:
+                    self.staff.offer(case)
 
     def _opened(self, case: Case) -> None:
         self.requesters.wait(case)

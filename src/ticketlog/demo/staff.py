@@ -10,9 +10,12 @@ from itertools import count
 
 from ticketlog.demo.case import Case
 from ticketlog.demo.world import DAY, HOUR, MINUTE, MONDAY, SECOND, World
-from ticketlog.domain.agent import SetAvailability, SetShifts, Shift, Weekday
+from ticketlog.domain.agent import SetAvailability, SetShifts
 from ticketlog.domain.base import Actor
+from ticketlog.domain.calendar import Weekday
 from ticketlog.domain.settings import Agent
+from ticketlog.domain.shifts import Shift
+from ticketlog.policies.picking import rule_for
 
 SHIFTS = ((7, 15), (8, 16), (9, 17), (8, 16), (10, 18), (11, 19))
 """From hour to hour, UTC; a team's agents take them in turn."""
@@ -106,9 +109,10 @@ class Staff:
         self.world.act(state, command, worker.actor, "web")
 
     def offer(self, case: Case) -> None:
-        """The ticket waits in its team's queue: most urgent first, then oldest."""
+        """The ticket waits in its team's queue, most urgent first, then oldest, unless a rule
+        assigns it."""
         team = case.state.team
-        if team is None or case.over:
+        if team is None or case.over or rule_for(case.state, self.world.settings) is not None:
             return
         priorities = self.world.settings.priorities
         rank = priorities.rank(case.state.priority) if priorities else 0

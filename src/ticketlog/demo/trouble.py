@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ticketlog.demo.aftermath import Aftermath
 from ticketlog.demo.case import Case
 from ticketlog.demo.reception import Reception
 from ticketlog.demo.staff import Staff
@@ -20,14 +19,11 @@ ODDS = 0.03
 
 
 class Trouble:
-    def __init__(
-        self, world: World, staff: Staff, reception: Reception, aftermath: Aftermath
-    ) -> None:
+    def __init__(self, world: World, staff: Staff, reception: Reception) -> None:
         self.world = world
         self.dice = world.dice
         self.staff = staff
         self.reception = reception
-        self.aftermath = aftermath
         self.quiet_until = world.now
         """When the next storm may begin."""
 
@@ -98,7 +94,6 @@ class Trouble:
         matter = problem.matter
         self._ask_for_change(problem, lead)
         problem.do(Solve(code=matter.code, resolution=problem.text(matter.fix)), lead)
-        self.aftermath.solved(problem)
         for case in cases:
             if case.state.status_category == "on-hold":
                 case.do(
@@ -111,7 +106,6 @@ class Trouble:
                     ),
                     lead,
                 )
-                self.aftermath.solved(case)
 
     def _ask_for_change(self, problem: Case, lead: Actor) -> None:
         change = self.reception.raised(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ticketlog.demo import chores
-from ticketlog.demo.aftermath import Aftermath
 from ticketlog.demo.case import Case
 from ticketlog.demo.files import attach
 from ticketlog.demo.library import topics
@@ -11,7 +10,6 @@ from ticketlog.demo.reception import Reception
 from ticketlog.demo.requesters import Requesters
 from ticketlog.demo.staff import Staff, Worker
 from ticketlog.demo.world import DAY, HOUR, MINUTE, SECOND, World
-from ticketlog.domain.base import Actor
 from ticketlog.domain.ticket.assignment import (
     Assign,
     Claim,
@@ -24,8 +22,6 @@ from ticketlog.domain.ticket.conversation import Reply
 from ticketlog.domain.ticket.lifecycle import Hold, MarkSpam, Restore, SetStatus, Solve
 from ticketlog.domain.ticket.relations import LinkTo, Unlink
 
-SILENCE = Actor("solve-after-silence", "rule", "rule")
-WAKER = Actor("hold-is-over", "rule", "rule")
 VENDOR = "waiting-for-vendor"
 """The desk's own status for what lies with a supplier."""
 
@@ -37,14 +33,12 @@ class Work:
         staff: Staff,
         reception: Reception,
         requesters: Requesters,
-        aftermath: Aftermath,
     ) -> None:
         self.world = world
         self.dice = world.dice
         self.staff = staff
         self.reception = reception
         self.requesters = requesters
-        self.aftermath = aftermath
 
     def sit(self, worker: Worker, case: Case) -> None:
         """Takes the ticket, and gets up again after some minutes."""
@@ -130,11 +124,10 @@ class Work:
 
     def _hand_over(self, worker: Worker, case: Case) -> None:
         """It landed with the wrong team."""
-        case.misrouted = False
         chores.note(worker, case, self.staff)
         reason = f"belongs to {case.topic.team}"
         case.do(Assign(team=case.topic.team), worker.actor, reason=reason)
-        self.staff.offer(case)
+        self.staff.hand_back(case)
 
     def _duplicate(self, worker: Worker, case: Case) -> bool:
         twin = case.twin
@@ -155,7 +148,6 @@ class Work:
             ),
             worker.actor,
         )
-        self.aftermath.solved(case)
         return True
 
     def _split(self, worker: Worker, case: Case) -> None:
@@ -171,7 +163,7 @@ class Work:
             task.do(LinkTo(kind=kind, target=case.state.id), worker.actor)
         self.staff.offer(task)
         case.do(Hold(reason="waits for the workplace"), worker.actor)
-        task.solved.append(lambda: self.resume(case))
+        task.solved.append(lambda: self._resume(case, worker))
 
     def _ask(self, worker: Worker, case: Case) -> None:
         case.questions -= 1
@@ -187,32 +179,11 @@ class Work:
             ),
             worker.actor,
         )
-        if case.fate == "silent":
-            self.world.after(5 * DAY, self._give_up, case)
-        elif case.fate == "withdrawn":
+        if case.fate == "withdrawn":
             self.world.after(self.dice.skewed(5 * MINUTE, DAY), self.requesters.withdraw, case)
-        else:
+        elif case.fate != "silent":
             wait = self.dice.skewed(5 * MINUTE, 3 * DAY)
             self.world.after(wait, self.requesters.answer, case)
-
-    def _give_up(self, case: Case) -> None:
-        """Nobody answered for five days: a rule solves it."""
-        if case.state.status_category != "pending":
-            return
-        case.do(
-            Reply(
-                body=case.said("silence"),
-                automated=True,
-                template="silence@1",
-                status=case.status("solved"),
-                resolution_code="no-answer",
-                message_id=case.next_message(),
-            ),
-            SILENCE,
-            "rule",
-            source="automation/solve-after-silence",
-        )
-        self.aftermath.solved(case)
 
     def _escalate(self, worker: Worker, case: Case) -> None:
         """It goes up a tier, to somebody who knows more."""
@@ -239,13 +210,11 @@ class Work:
         status = VENDOR if "vendor" in reason or "provider" in reason else None
         until = self.world.now + seconds * SECOND
         case.do(Hold(reason=reason, until=until, status=status), worker.actor)
-        self.world.after(seconds, self.resume, case)
 
-    def resume(self, case: Case) -> None:
-        """What it waited for is there."""
+    def _resume(self, case: Case, worker: Worker) -> None:
+        """The task that it waited for is done."""
         if case.state.status_category == "on-hold":
-            source = "automation/hold-is-over"
-            case.do(SetStatus(status=case.status("open")), WAKER, "rule", source=source)
+            case.do(SetStatus(status=case.status("open")), worker.actor)
             self.staff.hand_back(case)
 
     def _solve(self, worker: Worker, case: Case) -> None:
@@ -272,4 +241,3 @@ class Work:
             )
             if dice.chance(0.05):
                 attach(case, worker.actor, "web")
-        self.aftermath.solved(case)

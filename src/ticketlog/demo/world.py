@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from heapq import heappop, heappush
 from itertools import count
@@ -32,6 +31,8 @@ MONDAY = 4 * DAY
 """1970-01-05, in seconds: the first Monday."""
 
 Action = Callable[..., None]
+Told = Callable[[str, list[Recorded], Any, Any], None]
+"""A commit: its stream, its events, and the states before and after it."""
 
 
 class HasState(Protocol):
@@ -71,8 +72,12 @@ class World:
         """Persons, organisations and agents by stream; a ticket's state is in its case."""
         self.cases: WeakValueDictionary[str, HasState] = WeakValueDictionary()
         """The cases that something may still happen to, by their tickets' stream."""
-        self.loads: Counter[str] = Counter()
-        """How many unsolved tickets each agent has."""
+        self.fresh: list[HasState] = []
+        """The cases that began in this action: nobody need have plans for them yet."""
+        self.told: Told | None = None
+        """Hears of everything that is done."""
+        self.settle: Callable[[], None] | None = None
+        """What follows by itself of what was done; called after each action."""
         self._key = stream_key(f"demo\0{seed}\0{tickets}\0{start}")
         self._commands = count(1)
         self._agenda: list[tuple[int, int, Action, tuple[Any, ...]]] = []
@@ -88,8 +93,11 @@ class World:
         """Does what is next on the agenda; False where nothing is left until `end`."""
         if not self._agenda or (end is not None and self._agenda[0][0] > end):
             return False
+        self.fresh.clear()
         self.now, _, action, arguments = heappop(self._agenda)
         action(*arguments)
+        if self.settle is not None:
+            self.settle()
         return True
 
     def taken(self) -> list[Step]:
@@ -109,10 +117,20 @@ class World:
         state = aggregate.initial(stream_key(id))
         return self._carry_out(aggregate, state, command, actor, channel, id, how)
 
-    def act(self, state: Any, command: Command, actor: Actor, channel: str, **how: Any) -> Any:
-        """The state after a command. Raises Mistake where it is refused."""
+    def act(
+        self,
+        state: Any,
+        command: Command,
+        actor: Actor,
+        channel: str,
+        id: str | None = None,
+        **how: Any,
+    ) -> Any:
+        """The state after a command. Raises Refused for a rule's command that is refused, Mistake
+        for anybody else's."""
         aggregate = aggregate_of(type(command))
-        return self._carry_out(aggregate, state, command, actor, channel, self._next_id(), how)
+        id = id or self._next_id()
+        return self._carry_out(aggregate, state, command, actor, channel, id, how)
 
     def state_of(self, stream: str) -> Any:
         """The state of a stream, which may not exist yet."""
@@ -138,6 +156,7 @@ class World:
         id: str,
         how: dict[str, Any],
     ) -> Any:
+        seen = how.pop("seen", None)
         stream = f"{aggregate.kind}/{state.id}"
         context = Context(
             settings=self.settings,
@@ -146,11 +165,14 @@ class World:
             stream=stream,
             channel=channel,
             command_id=id,
+            seen=seen,
         )
         context = informed(aggregate, command, state, context, self.state_of)
         try:
             events = tuple(aggregate.decide(command, state, context))
         except Refused as no:
+            if actor.kind == "rule":
+                raise
             raise Mistake(f"{command.NAME} on {stream} by {actor.id}: {no}") from no
         if not events:
             return state
@@ -160,10 +182,10 @@ class World:
             Step(stream, command, actor, channel, self.now, id, expects, events, reads=reads, **how)
         )
         meta = Meta(id, self.now, self.now, actor, channel, settings=self.settings.position)
-        state = aggregate.fold(
-            state,
-            [Recorded(stream, expects + i, event, meta, i) for i, event in enumerate(events)],
-        )
+        recorded = [Recorded(stream, expects + i, event, meta, i) for i, event in enumerate(events)]
+        before, state = state, aggregate.fold(state, recorded)
         if aggregate.kind != "ticket":
             self.states[stream] = state
+        if self.told is not None:
+            self.told(stream, recorded, before, state)
         return state

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, ClassVar, Literal
 
-from ticketlog.domain.base import Command, Event, Invalid, Key, Line, Personal
-from ticketlog.domain.settings import Value
+from ticketlog.domain.base import Command, Event, Invalid, Key, Line, Personal, Value
 
 AddressKind = Literal["email", "phone", "handle"]
 ADDRESSES = frozenset({"addresses"})

@@ -6,12 +6,11 @@ The reason of an absence is personal.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, ClassVar, Literal
-from zoneinfo import ZoneInfo
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from ticketlog.domain.base import (
     Command,
@@ -24,23 +23,15 @@ from ticketlog.domain.base import (
     Personal,
     Recorded,
 )
+from ticketlog.domain.calendar import WEEKDAYS
 from ticketlog.domain.party import Party, Zone, after, check_seen
-from ticketlog.domain.settings import Value
+from ticketlog.domain.settings import Agent
+from ticketlog.domain.shifts import Shift, cover
 
 KIND = "agent"
+ALL = "*"
+"""In a capacity: the tickets of all channels together."""
 Availability = Literal["online", "away", "offline"]
-Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-_WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-Clock = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
-"""A time of day on the wall: '09:00'."""
-
-
-class Shift(Value):
-    """Working hours of one weekday; an `end` that isn't after `start` is the next day's."""
-
-    day: Weekday
-    start: Clock
-    end: Clock
 
 
 class AvailabilityChanged(Event):
@@ -65,7 +56,51 @@ class ShiftsChanged(Event):
     new_zone: Key | None = None
 
 
-EVENTS: tuple[type[Event], ...] = (AvailabilityChanged, ShiftsChanged)
+class TicketReserved(Event):
+    """A ticket counts against their capacity from now on: they were chosen for it (`choice`), or
+    got it otherwise."""
+
+    NAME: ClassVar[str] = "agent.ticket-reserved.v1"
+    ASPECT: ClassVar[str] = "load"
+    ticket: Key
+    channel: Key
+    version: Annotated[int, Field(ge=0)]
+    """That of the ticket at which it is theirs."""
+    choice: Key | None = None
+
+
+class TicketDeclined(Event):
+    """They were chosen for a ticket, and had no room or weren't there."""
+
+    NAME: ClassVar[str] = "agent.ticket-declined.v1"
+    ASPECT: ClassVar[str] = "load"
+    ticket: Key
+    choice: Key
+
+
+class TicketReleased(Event):
+    """A ticket counts no more."""
+
+    NAME: ClassVar[str] = "agent.ticket-released.v1"
+    ASPECT: ClassVar[str] = "load"
+    ticket: Key
+    version: Annotated[int, Field(ge=0)]
+
+
+EVENTS: tuple[type[Event], ...] = (
+    AvailabilityChanged,
+    ShiftsChanged,
+    TicketReserved,
+    TicketDeclined,
+    TicketReleased,
+)
+
+
+class Held(NamedTuple):
+    """A ticket that counts: on which channel it came, and the version at which it became theirs."""
+
+    channel: str
+    version: int
 
 
 @dataclass(frozen=True)
@@ -78,6 +113,14 @@ class AgentAtWork(Party):
     """When the availability changed last."""
     shifts: tuple[Shift, ...] = ()
     zone: str | None = None
+    held: Mapping[str, Held] = field(default_factory=dict)
+    """By the ticket's stream."""
+    reserved_at: int = 0
+    """When they last got a ticket."""
+    released_at: int = 0
+    """When a ticket last counted no more."""
+
+    CODE: ClassVar[int] = 2
 
 
 def initial(id: str) -> AgentAtWork:
@@ -94,25 +137,27 @@ def evolve(agent: AgentAtWork, recorded: Recorded) -> AgentAtWork:
             changes = {"availability": new, "reason": reason, "since": since}
         case ShiftsChanged(new=shifts, new_zone=zone):
             changes = {"shifts": shifts, "zone": zone}
+        case TicketReserved() as reserved:
+            changes = {
+                "held": holding(agent, reserved.ticket, reserved.channel, reserved.version),
+                "reserved_at": recorded.meta.occurred_at,
+            }
+        case TicketReleased(ticket=ticket):
+            held = {stream: each for stream, each in agent.held.items() if stream != ticket}
+            changes = {"held": held, "released_at": recorded.meta.occurred_at}
     return agent.but(after(agent, recorded, changes))
+
+
+def holding(agent: AgentAtWork, ticket: str, channel: str, version: int) -> Mapping[str, Held]:
+    """What they have with one more ticket."""
+    known = agent.held.get(ticket)
+    latest = max(version, known.version if known else 0)
+    return {**agent.held, ticket: Held(channel, latest)}
 
 
 def on_shift(agent: AgentAtWork, at: int) -> bool:
     """Whether the agent's shifts cover the instant `at`."""
-    if agent.zone is None:
-        return False
-    local = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at)).astimezone(
-        ZoneInfo(agent.zone)
-    )
-    time = local.strftime("%H:%M")
-    today, yesterday = _WEEKDAYS[local.weekday()], _WEEKDAYS[local.weekday() - 1]
-    for shift in agent.shifts:
-        overnight = shift.end <= shift.start
-        if shift.day == today and shift.start <= time and (overnight or time < shift.end):
-            return True
-        if shift.day == yesterday and overnight and time < shift.end:
-            return True
-    return False
+    return cover(agent.shifts, agent.zone, at)
 
 
 class SetAvailability(Command):
@@ -133,7 +178,30 @@ class SetShifts(Command):
     zone: Zone | None = None
 
 
-COMMANDS: tuple[type[Command], ...] = (SetAvailability, SetShifts)
+class Reserve(Command):
+    """Makes room for a ticket. One that was chosen (`choice`) has to find room; one that they
+    have got otherwise counts in any case (Zendesk: assigned by hand, it may exceed)."""
+
+    NAME: ClassVar[str] = "agent.reserve"
+    ticket: Key
+    channel: Key
+    version: Annotated[int, Field(ge=0)]
+    choice: Key | None = None
+    capacity: Annotated[int, Field(ge=1)] | None = None
+    """The rule's, for agents without one of their own."""
+
+
+class Release(Command):
+    """Gives the room for a ticket back, if it was made before the ticket's `version`."""
+
+    NAME: ClassVar[str] = "agent.release"
+    ticket: Key
+    version: Annotated[int, Field(ge=0)]
+
+
+BY_POLICIES: tuple[type[Command], ...] = (Reserve, Release)
+"""Commands that only policies send."""
+COMMANDS: tuple[type[Command], ...] = (SetAvailability, SetShifts, *BY_POLICIES)
 
 
 def reads(command: Command, agent: AgentAtWork, context: Context | None = None) -> tuple[str, ...]:
@@ -144,6 +212,13 @@ def reads(command: Command, agent: AgentAtWork, context: Context | None = None) 
 def decide(command: Command, agent: AgentAtWork, context: Context) -> list[Event]:
     """What the command changes. Raises NotFound, Invalid, Stale."""
     known = context.settings.agents.get(agent.id)
+    match command:
+        case Reserve():
+            return _reserve(command, agent, known)
+        case Release(ticket=ticket, version=version):
+            held = agent.held.get(ticket)
+            late = held is None or held.version > version
+            return [] if late else [TicketReleased(ticket=ticket, version=version)]
     if known is None:
         raise NotFound(
             f"agent {agent.id} isn't in the settings; add them with `ticketlog settings apply`"
@@ -165,11 +240,51 @@ def decide(command: Command, agent: AgentAtWork, context: Context) -> list[Event
     return []
 
 
+def room(agent: AgentAtWork, known: Agent, channel: str, default: int | None) -> int | None:
+    """For how many more tickets of a channel they have room; None: for any number."""
+    limits = known.capacity or ({ALL: default} if default is not None else {})
+    total = limits.get(ALL)
+    of_channel = limits.get(channel)
+    left = []
+    if total is not None:
+        left.append(total - len(agent.held))
+    if of_channel is not None:
+        left.append(of_channel - sum(each.channel == channel for each in agent.held.values()))
+    return min(left, default=None)
+
+
+def _reserve(command: Reserve, agent: AgentAtWork, known: Agent | None) -> list[Event]:
+    """What was chosen is answered in any case: the ticket waits for it."""
+    if command.choice is None:
+        held = agent.held.get(command.ticket)
+        if held is not None and held.version >= command.version:
+            return []
+    elif not _takes(command, agent, known):
+        return [TicketDeclined(ticket=command.ticket, choice=command.choice)]
+    return [
+        TicketReserved(
+            ticket=command.ticket,
+            channel=command.channel,
+            version=command.version,
+            choice=command.choice,
+        )
+    ]
+
+
+def _takes(command: Reserve, agent: AgentAtWork, known: Agent | None) -> bool:
+    if known is None or known.retired or agent.availability != "online":
+        return False
+    if command.ticket in agent.held:
+        return True
+    left = room(agent, known, command.channel, command.capacity)
+    return left is None or left > 0
+
+
 def _reschedule(command: SetShifts, agent: AgentAtWork) -> list[Event]:
     if command.shifts and command.zone is None:
         raise Invalid(f"the shifts of agent {agent.id} need a zone: on whose clocks are they?")
     shifts = tuple(
-        sorted(set(command.shifts), key=lambda s: (_WEEKDAYS.index(s.day), s.start, s.end))
+        sorted(set(command.shifts), key=lambda s: (WEEKDAYS.index(s.day), s.start, s.end))
     )
     zone = command.zone if shifts else None
     if (shifts, zone) == (agent.shifts, agent.zone):

@@ -40,7 +40,8 @@ def instant(text: str) -> int:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone; write it as 2026-01-31T09:00:00Z")
-    return (moment - _EPOCH) // _MICROSECOND
+    since = moment - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def iso(moment: int) -> str:
@@ -84,6 +85,16 @@ class Personal:
     """
 
 
+class Value(BaseModel):
+    """A value that events hold.
+
+    As in events, a field's default is only ever None, False or empty: it is left out of the
+    record, and what an absent field means can never change.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
 class Event(BaseModel):
     """One fact in the past tense.
 
@@ -119,6 +130,10 @@ class Command(BaseModel):
     NAME: ClassVar[str]
     TOUCHES: ClassVar[frozenset[str]] = frozenset()
     """The aspects that the sender must have seen in their latest version, if a version is named."""
+
+    def touched(self) -> frozenset[str]:
+        """The same for this very command."""
+        return self.TOUCHES
 
 
 ActorKind = Literal["person", "agent", "rule", "import", "service"]

@@ -10,7 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from ticketlog.domain import agent, organisation, person, settings_events, ticket
+from ticketlog.domain import (
+    agent,
+    organisation,
+    person,
+    policy,
+    refusal,
+    settings_events,
+    ticket,
+)
 from ticketlog.domain.base import Event
 
 Data: TypeAlias = dict[str, Any]
@@ -22,7 +30,9 @@ EVENTS: dict[str, type[Event]] = {
         *person.EVENTS,
         *organisation.EVENTS,
         *agent.EVENTS,
+        *policy.EVENTS,
         *settings_events.EVENTS,
+        *refusal.EVENTS,
     )
 }
 

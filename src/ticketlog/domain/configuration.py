@@ -10,12 +10,12 @@ again finishes it, and another file passes it by. The activation's commit expect
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
-from ticketlog.domain.base import Event, Invalid, Recorded
-from ticketlog.domain.settings import Settings, Value
+from ticketlog.domain.base import Event, Invalid, Recorded, Value
+from ticketlog.domain.settings import Settings
 from ticketlog.domain.settings_events import KINDS, SettingChanged, SettingsActivated
 from ticketlog.domain.settings_rules import broken
 
@@ -23,6 +23,13 @@ ACTIVE = "settings/active"
 Desired: TypeAlias = Mapping[str, Mapping[str, Value]]
 """Kind -> id -> value, as a settings file wants it. A kind that is named is complete: what it
 doesn't hold is to be removed. Of kinds that aren't named everything stays."""
+
+
+class Change(NamedTuple):
+    """A change of a thing, and which of the events of its stream it is, from 1."""
+
+    event: SettingChanged
+    version: int
 
 
 def _nothing() -> Mapping[str, Any]:
@@ -38,7 +45,7 @@ class Compiled:
     """What is in force, by stream."""
     former: Mapping[str, Value] = field(default_factory=_nothing)
     """The last value of everything that ever was in force, by stream."""
-    pending: Mapping[str, Mapping[str, SettingChanged]] = field(default_factory=_nothing)
+    pending: Mapping[str, Mapping[str, Change]] = field(default_factory=_nothing)
     """Changes that aren't in force, by the digest of their file and by stream: of batches that
     are on their way or never came to their end."""
     versions: Mapping[str, int] = field(default_factory=_nothing)
@@ -55,13 +62,11 @@ def evolve(compiled: Compiled, recorded: Recorded) -> Compiled:
     stream, event = recorded.originator_id, recorded.event
     if not isinstance(event, SettingChanged | SettingsActivated):
         return compiled
-    values = {
-        **compiled.__dict__,
-        "versions": {**compiled.versions, stream: recorded.originator_version + 1},
-    }
+    version = recorded.originator_version + 1
+    values = {**compiled.__dict__, "versions": {**compiled.versions, stream: version}}
     if isinstance(event, SettingChanged):
-        batch = compiled.pending.get(event.file_sha256, {})
-        values["pending"] = {**compiled.pending, event.file_sha256: {**batch, stream: event}}
+        batch = {**compiled.pending.get(event.file_sha256, {}), stream: Change(event, version)}
+        values["pending"] = {**compiled.pending, event.file_sha256: batch}
     else:
         values |= _activated(compiled, event.file_sha256, recorded.meta.offset)
     return Compiled(**values)
@@ -69,20 +74,39 @@ def evolve(compiled: Compiled, recorded: Recorded) -> Compiled:
 
 def _activated(compiled: Compiled, file_sha256: str, position: int) -> dict[str, Any]:
     changes = compiled.pending.get(file_sha256, {})
-    batch = {stream: change.after() for stream, change in changes.items()}
+    batch = {stream: change.event.after() for stream, change in changes.items()}
     set_now = {stream: value for stream, value in batch.items() if value is not None}
     things = {**compiled.things, **set_now}
     for stream in batch.keys() - set_now.keys():
         things.pop(stream, None)
+    versions = {stream: change.version for stream, change in changes.items()}
+    versions = {**compiled.in_force.versions, **versions}
     return {
-        "in_force": settings_of(things, position),
+        "in_force": replace(
+            settings_of(things, position, {stream: versions[stream] for stream in sorted(things)}),
+            editions={**compiled.in_force.editions, **_editions(set_now, versions)},
+        ),
         "things": things,
         "former": {**compiled.former, **set_now},
         "pending": {file: c for file, c in compiled.pending.items() if file != file_sha256},
     }
 
 
-def settings_of(things: Mapping[str, Value], position: int) -> Settings:
+_KEPT = ("calendar", "sla-policy")
+
+
+def _editions(set_now: Mapping[str, Value], versions: Mapping[str, int]) -> dict[str, Value]:
+    """What tickets go on citing when there are newer versions, by stream and version."""
+    return {
+        f"{stream}@{versions[stream]}": value
+        for stream, value in set_now.items()
+        if stream.partition("/")[0] in _KEPT
+    }
+
+
+def settings_of(
+    things: Mapping[str, Value], position: int, versions: Mapping[str, int] | None = None
+) -> Settings:
     """Things by stream, arranged by kind and id."""
     tables: dict[str, dict[str, Value]] = {kind.name: {} for kind in KINDS}
     for stream in sorted(things):
@@ -91,7 +115,7 @@ def settings_of(things: Mapping[str, Value], position: int) -> Settings:
             tables[kind][id] = things[stream]
     values: dict[str, Any] = {kind.table: tables[kind.name] for kind in KINDS}
     values["priorities"] = next(iter(tables["priorities"].values()), None)
-    return Settings(position=position, **values)
+    return Settings(position=position, versions=versions or {}, **values)
 
 
 def differences(desired: Desired, compiled: Compiled, file_sha256: str) -> list[tuple[str, Event]]:
@@ -121,7 +145,7 @@ def differences(desired: Desired, compiled: Compiled, file_sha256: str) -> list[
 def _changes(
     wanted: Mapping[str, Value],
     things: Mapping[str, Value],
-    pending: Mapping[str, SettingChanged],
+    pending: Mapping[str, Change],
     file_sha256: str,
 ) -> list[tuple[str, Event]]:
     found: list[tuple[str, Event]] = []
@@ -129,7 +153,7 @@ def _changes(
     for kind in KINDS:
         for stream in sorted(s for s in streams if s.startswith(f"{kind.name}/")):
             old, new, change = things.get(stream), wanted.get(stream), pending.get(stream)
-            planned = (change.before(), change.after()) if change else (new, old)
+            planned = (change.event.before(), change.event.after()) if change else (new, old)
             if planned != (old, new):
                 id = stream.partition("/")[2]
                 found.append((stream, kind.event.of(id, old, new, file_sha256)))

@@ -94,7 +94,7 @@ def check_seen(command: Command, party: Party, context: Context) -> None:
     if context.seen is None:
         return
     late = sorted(
-        aspect for aspect in command.TOUCHES if party.changed.get(aspect, -1) > context.seen
+        aspect for aspect in command.touched() if party.changed.get(aspect, -1) > context.seen
     )
     if late:
         raise Stale(

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from ticketlog.domain.base import Key, Line, Seconds
+from ticketlog.domain.automation import (
+    AssignmentRule,
+    EscalationRule,
+    LifecycleRule,
+    NotificationRule,
+    RoutingRule,
+)
+from ticketlog.domain.base import Key, Line, Seconds, Value
+from ticketlog.domain.calendar import Calendar
+from ticketlog.domain.sla.clock import Edition
+from ticketlog.domain.sla_policy import SlaPolicy, in_order
 
 CategoryOfStatus = Literal["new", "open", "pending", "on-hold", "solved", "closed"]
 TicketType = Literal["question", "incident", "problem", "change", "task", "service-request"]
@@ -33,16 +44,6 @@ REQUIRABLE: tuple[str, ...] = (
     *("reason", "until", "resolution", "resolution_code"),
 )
 """What an arrow may require besides custom fields: what the ticket has, or the command says."""
-
-
-class Value(BaseModel):
-    """A value that events hold.
-
-    As in events, a field's default is only ever None, False or empty: it is left out of the
-    record, and what an absent field means can never change.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class Status(Value):
@@ -169,6 +170,12 @@ class Agent(Value):
     roles: tuple[Key, ...]
     skills: Mapping[Key, int] = Field(default_factory=dict)
     languages: tuple[Key, ...] = ()
+    capacity: Mapping[Key, int] = Field(default_factory=dict)
+    """Channel -> how many tickets of it they have at most by themselves; '*': of all together."""
+    weight: Annotated[int, Field(ge=1, le=1_000)] | None = None
+    """Their share where tickets are dealt out by weight; None: 1."""
+    accounts: tuple[Key, ...] = ()
+    """The organisations whose account team they are in."""
     retired: bool = False
     """They work no more: nothing is assigned to them."""
 
@@ -213,6 +220,59 @@ class Settings:
     agents: Mapping[str, Agent] = field(default_factory=_frozen)
     categories: Mapping[str, Category] = field(default_factory=_frozen)
     products: Mapping[str, Product] = field(default_factory=_frozen)
+    calendars: Mapping[str, Calendar] = field(default_factory=_frozen)
+    sla_policies: Mapping[str, SlaPolicy] = field(default_factory=_frozen)
+    lifecycle: Mapping[str, LifecycleRule] = field(default_factory=_frozen)
+    routing: Mapping[str, RoutingRule] = field(default_factory=_frozen)
+    assignment: Mapping[str, AssignmentRule] = field(default_factory=_frozen)
+    escalation: Mapping[str, EscalationRule] = field(default_factory=_frozen)
+    notifications: Mapping[str, NotificationRule] = field(default_factory=_frozen)
+    versions: Mapping[str, int] = field(default_factory=_frozen)
+    """Stream of each thing, 'calendar/berlin' -> its version in force: which of the events of its
+    stream set it, from 1."""
+    editions: Mapping[str, Value] = field(default_factory=_frozen)
+    """Calendars and SLA policies in all versions that ever were in force, by stream and version:
+    'calendar/berlin@3'. Tickets keep the version that was promised to them."""
+
+    @cached_property
+    def scales(self) -> Mapping[str, tuple[str, ...]]:
+        """The fields of tickets whose values have an order, each from the least to the greatest."""
+        scales: dict[str, tuple[str, ...]] = {"status_category": get_args(CategoryOfStatus)}
+        if self.priorities is not None:
+            # They are written from the most urgent to the least.
+            scales["priority"] = self.priorities.names[::-1]
+            scales["impact"] = self.priorities.impacts[::-1]
+            scales["urgency"] = self.priorities.urgencies[::-1]
+        return scales
+
+    @cached_property
+    def policies(self) -> tuple[SlaPolicy, ...]:
+        """The SLA policies as they are tried."""
+        return tuple(in_order(self.sla_policies.values()))
+
+    def edition(self, kind: str, id: str) -> Edition:
+        """Which version of a thing is in force."""
+        return Edition(id=id, version=self.versions.get(f"{kind}/{id}", 1))
+
+    def policy(self, edition: Edition | None) -> SlaPolicy | None:
+        """An SLA policy as it was in a version."""
+        found = self._edition("sla-policy", edition, self.sla_policies)
+        return found if isinstance(found, SlaPolicy) else None
+
+    def calendar(self, edition: Edition | None) -> Calendar | None:
+        """A calendar as it was in a version."""
+        found = self._edition("calendar", edition, self.calendars)
+        return found if isinstance(found, Calendar) else None
+
+    def _edition(
+        self, kind: str, edition: Edition | None, in_force: Mapping[str, Value]
+    ) -> Value | None:
+        if edition is None:
+            return None
+        stream = f"{kind}/{edition.id}"
+        if self.versions.get(stream, 1) == edition.version and edition.id in in_force:
+            return in_force[edition.id]
+        return self.editions.get(f"{stream}@{edition.version}")
 
     def workflow_of(self, type: str) -> Workflow:
         """The workflow of a ticket type. Raises KeyError where the settings hold none."""
@@ -225,3 +285,16 @@ class Settings:
         if general is None:
             raise KeyError(f"no workflow for tickets of type {type!r}")
         return general
+
+    def calendar_of(
+        self, policy: SlaPolicy, *, organisation: str | None, team: str | None
+    ) -> Calendar | None:
+        """The calendar that a policy measures a ticket by: that of the ticket's organisation or
+        team where the policy asks for it and there is one, else the policy's own."""
+        whose = {"organisation": organisation, "team": team}
+        for source in policy.calendar_by:
+            for calendar in self.calendars.values():
+                owners = calendar.organisations if source == "organisation" else calendar.teams
+                if whose[source] in owners:
+                    return calendar
+        return self.calendars.get(policy.calendar or "")

@@ -6,7 +6,15 @@ from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
 from pydantic import Field
 
-from ticketlog.domain.base import Event, Key, Line, Personal
+from ticketlog.domain.automation import (
+    AssignmentRule,
+    EscalationRule,
+    LifecycleRule,
+    NotificationRule,
+    RoutingRule,
+)
+from ticketlog.domain.base import Event, Key, Line, Personal, Value
+from ticketlog.domain.calendar import Calendar
 from ticketlog.domain.settings import (
     Agent,
     Category,
@@ -14,9 +22,9 @@ from ticketlog.domain.settings import (
     Priorities,
     Product,
     Team,
-    Value,
     Workflow,
 )
+from ticketlog.domain.sla_policy import SlaPolicy
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -127,6 +135,62 @@ class ProductSet(SettingChanged):
     new: Product | None = None
 
 
+class CalendarSet(SettingChanged):
+    """A calendar is there, has other hours, holidays or clocks, or is gone."""
+
+    NAME: ClassVar[str] = "settings.calendar-set.v1"
+    old: Calendar | None = None
+    new: Calendar | None = None
+
+
+class SlaPolicySet(SettingChanged):
+    """An SLA policy is there, promises something else or to other tickets, or is gone."""
+
+    NAME: ClassVar[str] = "settings.sla-policy-set.v1"
+    old: SlaPolicy | None = None
+    new: SlaPolicy | None = None
+
+
+class LifecycleRuleSet(SettingChanged):
+    """A rule of what time does to tickets is there, is another, or is gone."""
+
+    NAME: ClassVar[str] = "settings.lifecycle-rule-set.v1"
+    old: LifecycleRule | None = None
+    new: LifecycleRule | None = None
+
+
+class RoutingRuleSet(SettingChanged):
+    """A rule of where tickets go is there, is another, or is gone."""
+
+    NAME: ClassVar[str] = "settings.routing-rule-set.v1"
+    old: RoutingRule | None = None
+    new: RoutingRule | None = None
+
+
+class AssignmentRuleSet(SettingChanged):
+    """A rule of who gets a ticket is there, is another, or is gone."""
+
+    NAME: ClassVar[str] = "settings.assignment-rule-set.v1"
+    old: AssignmentRule | None = None
+    new: AssignmentRule | None = None
+
+
+class EscalationRuleSet(SettingChanged):
+    """A rule of when tickets go to a support tier is there, is another, or is gone."""
+
+    NAME: ClassVar[str] = "settings.escalation-rule-set.v1"
+    old: EscalationRule | None = None
+    new: EscalationRule | None = None
+
+
+class NotificationRuleSet(SettingChanged):
+    """A rule of who is told of what is there, is another, or is gone."""
+
+    NAME: ClassVar[str] = "settings.notification-rule-set.v1"
+    old: NotificationRule | None = None
+    new: NotificationRule | None = None
+
+
 class SettingsActivated(Event):
     """All changes of one settings file are in force from here on, at once."""
 
@@ -151,5 +215,12 @@ KINDS: tuple[Kind, ...] = (
     Kind("agent", "agents", Agent, AgentSet),
     Kind("category", "categories", Category, CategorySet),
     Kind("product", "products", Product, ProductSet),
+    Kind("calendar", "calendars", Calendar, CalendarSet),
+    Kind("sla-policy", "sla_policies", SlaPolicy, SlaPolicySet),
+    Kind("lifecycle-rule", "lifecycle", LifecycleRule, LifecycleRuleSet),
+    Kind("routing-rule", "routing", RoutingRule, RoutingRuleSet),
+    Kind("assignment-rule", "assignment", AssignmentRule, AssignmentRuleSet),
+    Kind("escalation-rule", "escalation", EscalationRule, EscalationRuleSet),
+    Kind("notification-rule", "notifications", NotificationRule, NotificationRuleSet),
 )
 EVENTS: tuple[type[Event], ...] = (*(kind.event for kind in KINDS), SettingsActivated)

@@ -9,6 +9,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar, get_args
 
+from ticketlog.domain.automation_rules import broken_automation
+from ticketlog.domain.base import Value
+from ticketlog.domain.calendar_rules import broken_calendars
 from ticketlog.domain.settings import (
     REQUIRABLE,
     ROLES,
@@ -19,9 +22,9 @@ from ticketlog.domain.settings import (
     Settings,
     TicketType,
     Transition,
-    Value,
     Workflow,
 )
+from ticketlog.domain.sla_rules import broken_sla_policies
 
 _T = TypeVar("_T")
 _NEEDED: tuple[CategoryOfStatus, ...] = ("new", "open", "solved", "closed")
@@ -35,6 +38,9 @@ def broken(settings: Settings, former: Mapping[str, Value]) -> tuple[str, ...]:
         *(problem for field in settings.fields.values() for problem in _field(field)),
         *(problem for agent in settings.agents.values() for problem in _agent(agent, settings)),
         *_categories(settings),
+        *broken_calendars(settings),
+        *broken_sla_policies(settings),
+        *broken_automation(settings),
         *_meanings(settings, former),
     )
 

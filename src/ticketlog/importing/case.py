@@ -9,8 +9,9 @@ from ticketlog.domain import catalogue, ticket
 from ticketlog.domain.base import stream_key
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.errors import Damaged
-from ticketlog.log.commit import parse, read
+from ticketlog.log.commit import parse
 from ticketlog.log.port import Log, Record
+from ticketlog.log.typed import read
 
 
 class Case:

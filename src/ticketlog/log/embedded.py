@@ -15,31 +15,28 @@ import os
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import pysqlite3.dbapi2 as sqlite
 
-from ticketlog.errors import CommandReused, Conflict, Damaged, Unreachable, Usage
+from ticketlog.errors import Damaged, Unreachable, Usage
 from ticketlog.log import index
-from ticketlog.log.commit import FORMAT, Commit, Head, Verdict, encode, genesis, judge
-from ticketlog.log.index import Index, id_hash
+from ticketlog.log.acceptance import judge
+from ticketlog.log.answers import again, stale
+from ticketlog.log.book import Book
+from ticketlog.log.commit import FORMAT, Commit, Verdict, encode, genesis
+from ticketlog.log.index import id_hash
+from ticketlog.log.indexed import IndexedLog
 from ticketlog.log.partition import partition_of
-from ticketlog.log.port import Placed
-
-DEFAULT_PARTITIONS = 12
-_FORGET = 50_000
-"""Stream heads kept in memory at most."""
-_POLL = 0.01
-"""Seconds between looks for what other processes wrote."""
+from ticketlog.log.port import DEFAULT_PARTITIONS, Placed, bulk_outcome
 
 
 class _Job:
     """A commit on its way: its bytes, and what became of it."""
 
-    __slots__ = ("behind", "commit", "data", "leads", "outcome", "partition", "woken")
+    __slots__ = ("behind", "commit", "data", "hash", "leads", "outcome", "partition", "woken")
 
     def __init__(self, commit: Commit, partitions: int, behind: set[str] | None = None) -> None:
         self.behind = set() if behind is None else behind
@@ -47,12 +44,13 @@ class _Job:
         self.commit = commit
         self.data = encode(commit)
         self.partition = partition_of(commit.stream, partitions)
+        self.hash = id_hash(commit.id)
         self.outcome: Placed | Exception | None = None
         self.leads = False
         self.woken: threading.Lock | None = None
 
 
-class EmbeddedLog(Index):
+class EmbeddedLog(IndexedLog):
     """A `Log` (see port.py) in one SQLite file."""
 
     def __init__(self, path: Path, name: str, desk: str, partitions: int) -> None:
@@ -63,15 +61,8 @@ class EmbeddedLog(Index):
         self._queue = threading.Lock()
         self._led = False
         self._waiting: list[_Job] = []
-        self._watchers = 0
-        self._grown = threading.Condition()
         self._broken: str | None = None
-        self._writer = index.connect(path)
-        self._version = -1
-        self._heads: dict[str, Head] = {}
-        self._begun: dict[str, set[int]] = {}
-        """The id hashes of streams that began while nobody else wrote: no need to look them up."""
-        self._tails: list[tuple[int, int, int]] = []
+        self._book = Book(path, partitions)
 
     @classmethod
     def create(
@@ -122,7 +113,7 @@ class EmbeddedLog(Index):
     def _settle(self) -> None:
         """What a writer left in the WAL when it failed may be readable and not on the disk."""
         try:
-            self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            self._book.connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
         except sqlite.Error as error:
             failure = index.translated(error, self.path)
             if isinstance(failure, Damaged):
@@ -137,6 +128,12 @@ class EmbeddedLog(Index):
 
     def _refused(self) -> Unreachable:
         return Unreachable(f"{self.path} accepts nothing: {self._broken}")
+
+    def reach(self) -> tuple[int, ...] | None:
+        return self.ends()
+
+    def troubles(self) -> list[str]:
+        return [str(self._refused())] if self._broken else []
 
     def append(self, commit: Commit) -> Placed:
         job = _Job(commit, self.partitions)
@@ -180,24 +177,13 @@ class EmbeddedLog(Index):
         with self._writing:
             self._write(jobs)
         self._notify()
-        return [_bulk_outcome(job) for job in jobs]
+        return [bulk_outcome(job.outcome) for job in jobs]
 
-    def wait(self, ends: Sequence[int], timeout: float) -> bool:
-        deadline = time.monotonic() + timeout
-        version = -1
-        while True:
-            now = self.rows("PRAGMA data_version")[0][0]
-            if now != version:
-                version = now
-                if any(mine > theirs for mine, theirs in zip(self.ends(), ends, strict=True)):
-                    return True
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return False
-            with self._grown:
-                self._watchers += 1
-                self._grown.wait(min(_POLL, left))
-                self._watchers -= 1
+    def sync(self) -> None:
+        """Reads see everything at once: the file is where the records are."""
+
+    def unsettled(self, stream: str, id: str) -> bool:
+        return False
 
     def reindex(self) -> None:
         """Makes the caches anew from the records, by the acceptance rule."""
@@ -205,21 +191,16 @@ class EmbeddedLog(Index):
 
         with self._writing:
             try:
-                reindex(self._writer, self.partitions)
+                reindex(self._book.connection, self.partitions)
             except sqlite.Error as error:
                 raise index.translated(error, self.path) from error
-            self._version = -1
+            self._book.rollback()
 
     def close(self) -> None:
         with self._writing:
             self._broken = "it was closed"
-            self._writer.close()
+            self._book.close()
         super().close()
-
-    def _notify(self) -> None:
-        if self._watchers:
-            with self._grown:
-                self._grown.notify_all()
 
     def _write(self, jobs: list[_Job]) -> None:
         """Decides and writes a batch in one transaction; every job has an outcome afterwards."""
@@ -227,25 +208,21 @@ class EmbeddedLog(Index):
             self._fail(jobs, self._refused())
             return
         try:
-            self._writer.execute("BEGIN IMMEDIATE")
+            self._book.begin()
         except sqlite.Error as error:
+            self._book.rollback()
             self._fail(jobs, index.translated(error, self.path))
             return
         try:
-            self._catch_up()
-            self._insert(jobs)
-            self._writer.execute("COMMIT")
+            for job in jobs:
+                job.outcome = self._refusal(job) or self._placed(job)
+            self._book.commit()
         except sqlite.Error as error:
-            self._version = -1
-            failure = index.translated(error, self.path)
+            self._book.rollback()
             self._broken = f"{error}; open the desk again"
-            with suppress(sqlite.Error):
-                self._writer.execute("ROLLBACK")
-            self._fail(jobs, failure)
+            self._fail(jobs, index.translated(error, self.path))
         except BaseException as error:
-            self._version = -1
-            with suppress(sqlite.Error):
-                self._writer.execute("ROLLBACK")
+            self._book.rollback()
             self._fail(jobs, error if isinstance(error, Exception) else Unreachable("interrupted"))
             raise
 
@@ -253,81 +230,24 @@ class EmbeddedLog(Index):
         for job in jobs:
             job.outcome = error
 
-    def _catch_up(self) -> None:
-        """Forgets what it remembers where another process has written since."""
-        version = self._writer.execute("PRAGMA data_version").fetchone()[0]
-        if version != self._version:
-            self._forget()
-            self._tails = [index.tail(self._writer, p) for p in range(self.partitions)]
-            self._version = version
-        elif len(self._heads) > _FORGET:
-            self._forget()
-
-    def _forget(self) -> None:
-        self._heads.clear()
-        self._begun.clear()
-
-    def _insert(self, jobs: list[_Job]) -> None:
-        records: dict[int, list[tuple[Any, ...]]] = {}
-        entries: list[tuple[Any, ...]] = []
-        placed: dict[tuple[str, str], _Job] = {}
-        for job in jobs:
-            hash = id_hash(job.commit.id)
-            job.outcome = self._refusal(job, hash, placed)
-            if job.outcome is not None:
-                continue
-            commit = job.commit
-            part = job.partition
-            offset, clock, ordinal = self._tails[part]
-            clock = max(clock, commit.recorded_at)
-            events = len(commit.events)
-            self._tails[part] = (offset + 1, clock, ordinal + events)
-            self._heads[commit.stream] = Head(commit.expects + events, commit.settings)
-            row = (offset, job.data, 0, clock, ordinal + events)
-            records.setdefault(part, []).append(row)
-            entries.append(
-                (part, commit.stream, commit.expects, events, commit.settings, offset, hash)
-            )
-            if commit.stream in self._begun:
-                self._begun[commit.stream].add(hash)
-            job.outcome = Placed(part, offset, commit.expects, events)
-            placed[commit.stream, commit.id] = job
-        for part, rows in records.items():
-            self._writer.executemany(f"INSERT INTO record_{part} VALUES (?, ?, ?, ?, ?)", rows)
-        self._writer.executemany("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)", entries)
-
-    def _refusal(
-        self, job: _Job, hash: int, placed: dict[tuple[str, str], _Job]
-    ) -> Placed | Exception | None:
+    def _refusal(self, job: _Job) -> Placed | Exception | None:
         """The acceptance rule, on a commit that is well-formed because we made it."""
-        commit = job.commit
-        twin = placed.get((commit.stream, commit.id))
-        if twin is not None:
-            assert isinstance(twin.outcome, Placed)
-            return _again(commit, twin.outcome, twin.commit.command, twin.commit.digest)
-        head = self._heads.get(commit.stream) or self._looked_up(job)
-        if head.version and hash in self._begun.get(commit.stream, (hash,)):
-            first = index.found(self._writer, job.partition, commit.stream, commit.id)
-            if first is not None:
-                envelope = index.envelope_at(self._writer, first.partition, first.offset)
-                command = envelope["command"]
-                return _again(commit, first, command["name"], command["digest"])
+        commit, book, part = job.commit, self._book, job.partition
+        head = book.head(part, commit.stream)
+        first = book.find(part, commit.stream, commit.id, job.hash) if head.version else None
+        if first is not None:
+            return again(commit, first, book.record(part, first.offset).data)
         verdict = judge(commit.expects, commit.settings, head, known=False)
         if verdict is Verdict.ACCEPTED and commit.stream not in job.behind:
             return None
         job.behind.add(commit.stream)
-        return Conflict(
-            f"{commit.stream} is at version {head.version} under settings {head.settings}; "
-            f"the commit expects {commit.expects} under {commit.settings}: load and try again"
-        )
+        return stale(commit, head)
 
-    def _looked_up(self, job: _Job) -> Head:
-        stream = job.commit.stream
-        row = self._writer.execute(index.SELECT_HEAD, (job.partition, stream)).fetchone()
-        head = self._heads[stream] = Head(*row) if row else Head(0, 0)
-        if row is None:
-            self._begun[stream] = set()
-        return head
+    def _placed(self, job: _Job) -> Placed:
+        commit = job.commit
+        entry = (commit.stream, commit.expects, len(commit.events), commit.settings)
+        offset = self._book.accept(job.partition, job.data, commit.recorded_at, entry, job.hash)
+        return Placed(job.partition, offset, commit.expects, len(commit.events))
 
 
 def _make(path: Path, about: dict[str, Any]) -> None:
@@ -349,23 +269,3 @@ def _make(path: Path, about: dict[str, Any]) -> None:
 def _wake(job: _Job) -> None:
     assert job.woken is not None
     job.woken.release()
-
-
-def _bulk_outcome(job: _Job) -> Placed | Verdict:
-    if isinstance(job.outcome, Placed):
-        return Verdict.DUPLICATE if job.outcome.again else job.outcome
-    if isinstance(job.outcome, CommandReused):
-        return Verdict.DUPLICATE
-    if isinstance(job.outcome, Conflict):
-        return Verdict.STALE
-    assert job.outcome is not None
-    raise job.outcome
-
-
-def _again(commit: Commit, first: Placed, command: str, digest: str) -> Placed | Exception:
-    if digest == commit.digest and command == commit.command:
-        return first._replace(again=True)
-    return CommandReused(
-        f"the command id {commit.id} was used on {commit.stream} for another command ({command}) "
-        "or with other arguments: send a new command under a new id"
-    )

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +21,7 @@ from typing import Any, NamedTuple
 import pysqlite3.dbapi2 as sqlite
 
 from ticketlog.errors import Damaged, Unreachable
+from ticketlog.log.acceptance import Form
 from ticketlog.log.commit import Head, Json, Verdict, parse
 from ticketlog.log.partition import partition_of
 from ticketlog.log.port import Placed, Record
@@ -33,6 +36,10 @@ CREATE TABLE record_{partition} (
     ordinal INTEGER NOT NULL   -- the number of accepted events so far
 )
 """
+_VOID = f"verdict > {Verdict.ACCEPTED:d} AND verdict < {Verdict.GENESIS:d}"
+VOIDS = f"CREATE INDEX void_{{partition}} ON record_{{partition}} (verdict) WHERE {_VOID}"
+"""So that void records can be counted at any time: it costs those that are accepted nothing."""
+_ENDLESS = 2**63 - 1
 SHORT = 64
 CACHES = f"""
 CREATE TABLE entry (
@@ -95,8 +102,10 @@ def make(connection: sqlite.Connection, about: Mapping[str, Any]) -> None:
         connection.execute(statement)
     for partition in range(about["partitions"]):
         connection.execute(RECORDS.format(partition=partition))
+        connection.execute(VOIDS.format(partition=partition))
 
 
+@lru_cache(maxsize=4096)
 def id_hash(id: str) -> int:
     return int.from_bytes(hashlib.blake2b(id.encode(), digest_size=6).digest(), "big")
 
@@ -223,24 +232,20 @@ class Index:
     def offset_at(self, partition: int, recorded_at: int) -> int:
         return self._first(partition, "clock", recorded_at + 1)
 
-    def voids(self) -> dict[Verdict, int]:
-        """How many void records there are of each verdict. Few logs have any, so that they are
-        only looked for where the accepted ones don't add up."""
-        ((accepted,),) = self.rows("SELECT count(*) FROM entry")
-        if sum(self.ends()) == accepted + self.partitions:
-            return {}
-        found: dict[Verdict, int] = {}
-        for partition in range(self.partitions):
-            for verdict, n in self.rows(
-                f"SELECT verdict, count(*) FROM record_{partition} GROUP BY verdict"
-            ):
-                if verdict not in (Verdict.ACCEPTED, Verdict.GENESIS):
-                    found[Verdict(verdict)] = found.get(Verdict(verdict), 0) + n
-        return found
+    def voids(self, partition: int | None = None) -> dict[Verdict, int]:
+        found: Counter[Verdict] = Counter()
+        for part in range(self.partitions) if partition is None else (partition,):
+            sql = f"SELECT verdict, count(*) FROM record_{part} WHERE {_VOID} GROUP BY verdict"
+            for verdict, n in self.rows(sql):
+                found[Verdict(verdict)] += n
+        return dict(found)
 
-    def ordinals(self, partition: int) -> int:
-        """How many events were accepted in a partition."""
-        return tail(self.reader, partition)[2]
+    def ordinals(self, partition: int, end: int | None = None) -> int:
+        rows = self.rows(
+            f"SELECT ordinal FROM record_{partition} WHERE offset < ? ORDER BY offset DESC LIMIT 1",
+            (_ENDLESS if end is None else end,),
+        )
+        return int(rows[0][0]) if rows else 0
 
     def ordinal_of(self, partition: int, offset: int) -> int:
         """How many events were accepted in a partition up to and with a record."""
@@ -322,14 +327,10 @@ def envelope_at(connection: sqlite.Connection, partition: int, offset: int) -> J
     return envelope
 
 
-def entry_row(envelope: Json, partition: int, offset: int) -> tuple[Any, ...]:
+def entry_row(form: Form, partition: int, offset: int) -> tuple[Any, ...]:
     """An accepted commit's row in `entry`."""
+    events = len(form.events)
     return (
-        partition,
-        envelope["stream"],
-        envelope["expects"],
-        len(envelope["events"]),
-        envelope["settings"],
-        offset,
-        id_hash(envelope["id"]),
+        *(partition, form.stream, form.expects, events, form.settings, offset),
+        id_hash(form.id),
     )

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
+from ticketlog.errors import CommandReused, Conflict
 from ticketlog.log.commit import Commit, Head, Verdict
+
+DEFAULT_PARTITIONS = 12
 
 
 class Record(NamedTuple):
@@ -31,6 +34,19 @@ class Placed(NamedTuple):
     again: bool = False
 
 
+def bulk_outcome(outcome: Placed | Exception | None) -> Placed | Verdict:
+    """What `append_all` says of a commit. Raises what isn't about the commit."""
+    match outcome:
+        case Placed(again=False):
+            return outcome
+        case Placed() | CommandReused():
+            return Verdict.DUPLICATE
+        case Conflict():
+            return Verdict.STALE
+    assert outcome is not None
+    raise outcome
+
+
 class Log(Protocol):
     """All methods may be called from any thread. Raise Unreachable, Damaged, NewerFormat."""
 
@@ -44,7 +60,8 @@ class Log(Protocol):
         CommandReused where the id was used with another digest."""
 
     def append_all(self, commits: Sequence[Commit]) -> list[Placed | Verdict]:
-        """Bulk: all in one transaction; for each its place, or DUPLICATE or STALE, unwritten.
+        """Bulk: for each its place, or DUPLICATE or STALE, unwritten. Those of one stream stand in
+        the order that they were given in; between streams the order is the log's.
 
         After a stale one the later ones of its stream are stale too: they were decided after it,
         and one whose version fits by chance would be written without it."""
@@ -67,11 +84,21 @@ class Log(Protocol):
     def records(self, partition: int, start: int, limit: int) -> list[Record]:
         """Records in log order, void ones too, from offset `start`."""
 
-    def voids(self) -> dict[Verdict, int]:
-        """How many void records there are of each verdict."""
+    def voids(self, partition: int | None = None) -> dict[Verdict, int]:
+        """How many void records there are of each verdict, in a partition or in all."""
+
+    def ordinals(self, partition: int, end: int | None = None) -> int:
+        """How many events were accepted in a partition, before an offset or at all."""
 
     def ends(self) -> tuple[int, ...]:
-        """Per partition the offset that its next record will take."""
+        """Per partition the offset that its next record will take, as far as it can be read."""
+
+    def reach(self) -> tuple[int, ...] | None:
+        """The ends as the place of truth says them, which others may have written to beyond
+        `ends`. None where it doesn't answer now; `troubles` says why."""
+
+    def troubles(self) -> list[str]:
+        """Why some of it gives or takes nothing at the moment, a line each; empty: all is well."""
 
     def offset_at(self, partition: int, recorded_at: int) -> int:
         """How many records the longest prefix has whose running maximum of `recorded_at` is not
@@ -79,5 +106,11 @@ class Log(Protocol):
 
     def wait(self, ends: Sequence[int], timeout: float) -> bool:
         """Blocks until the log reaches beyond `ends`; False after `timeout` seconds."""
+
+    def sync(self) -> None:
+        """Returns once reads see everything that any writer had written when it was called."""
+
+    def unsettled(self, stream: str, id: str) -> bool:
+        """Whether an attempt to append a commit with that id may still be on its way."""
 
     def close(self) -> None: ...

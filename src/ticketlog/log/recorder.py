@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from base64 import b64decode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -36,11 +36,14 @@ from eventsourcing.utils import Environment
 
 from ticketlog.domain.base import Actor, Recorded
 from ticketlog.errors import Conflict, Unreachable
-from ticketlog.log.commit import Commit, Find, Raw, read
+from ticketlog.log.address import parse
+from ticketlog.log.commit import Commit, Raw
 from ticketlog.log.embedded import EmbeddedLog
+from ticketlog.log.indexed import IndexedLog
 from ticketlog.log.partition import partition_of
 from ticketlog.log.port import Record
 from ticketlog.log.snapshots import SnapshotRecorder
+from ticketlog.log.typed import Find, read
 
 _NOT_OURS = "keep positions in a view's database: the log only holds commits"
 
@@ -62,7 +65,7 @@ class LoggedEvent(Recorded):
 class LogAggregateRecorder(AggregateRecorder):
     """Reads and writes streams of one log. `find` types our own events (the catalogue's)."""
 
-    def __init__(self, log: EmbeddedLog, partition: int | None = 0, find: Find | None = None):
+    def __init__(self, log: IndexedLog, partition: int | None = 0, find: Find | None = None):
         self.log = log
         self.partition = partition
         self.find = find
@@ -82,19 +85,20 @@ class LogAggregateRecorder(AggregateRecorder):
         desc: bool = False,
         limit: int | None = None,
     ) -> Sequence[StoredEvent]:
-        start = 0 if gt is None else gt + 1
-        stop = None if lte is None else lte + 1
-        events = [
-            event
-            for record in self.log.stream(str(originator_id), start, stop)
-            for event in self._events(record)
-        ]
-        if start or stop is not None:
-            last = events[-1].originator_version if stop is None and events else lte
-            events = [e for e in events if start <= e.originator_version <= (last or 0)]
+        events = list(self.each(str(originator_id), gt, lte))
         if desc:
             events.reverse()
         return events if limit is None else events[:limit]
+
+    def each(self, stream: str, gt: int | None = None, lte: int | None = None) -> Iterator[Any]:
+        """The events one after the other: of a long stream, none need be kept for the next."""
+        start = 0 if gt is None else gt + 1
+        stop = None if lte is None else lte + 1
+        for record in self.log.stream(stream, start, stop):
+            events = self._events(record)
+            if start or stop is not None:
+                events = [e for e in events if _within(e.originator_version, start, stop)]
+            yield from events
 
     def _events(self, record: Record) -> Sequence[Any]:
         if self.find is not None:
@@ -124,6 +128,10 @@ class LogAggregateRecorder(AggregateRecorder):
             raise OperationalError(str(error)) from error
         last = self.log.ordinal_of(placed.partition, placed.offset)
         return list(range(last - placed.events + 1, last + 1))
+
+
+def _within(version: int, start: int, stop: int | None) -> bool:
+    return start <= version and (stop is None or version < stop)
 
 
 class LogApplicationRecorder(LogAggregateRecorder, ApplicationRecorder):
@@ -201,16 +209,16 @@ class LogSubscription(Subscription[LogApplicationRecorder]):
 
 
 class LogFactory(InfrastructureFactory[TrackingRecorder]):
-    """Makes recorders for the log that the environment names."""
+    """Makes recorders for the log that the environment names: LOG_URL for one in Kafka (one
+    partition, or as many as the URL says), and LOG_PATH for the embedded log's file, or for that
+    of the other's index."""
 
     def __init__(self, env: Environment) -> None:
         super().__init__(env)
+        name = self.env.name or "events"
         path = Path(self.env.get("LOG_PATH", "") or "log.db")
-        self.log = (
-            EmbeddedLog.open(path)
-            if path.exists()
-            else EmbeddedLog.create(path, name=self.env.name or "events", desk="", partitions=1)
-        )
+        url = self.env.get("LOG_URL", "")
+        self.log = _in_kafka(url, path, name) if url else _embedded(path, name)
         self.partition = int(self.env.get("LOG_PARTITION", "0") or 0)
         self._snapshots: SnapshotRecorder | None = None
 
@@ -237,6 +245,21 @@ class LogFactory(InfrastructureFactory[TrackingRecorder]):
         self.log.close()
         if self._snapshots is not None:
             self._snapshots.close()
+
+
+def _embedded(path: Path, name: str) -> IndexedLog:
+    if path.exists():
+        return EmbeddedLog.open(path)
+    return EmbeddedLog.create(path, name=name, desk="", partitions=1)
+
+
+def _in_kafka(url: str, path: Path, name: str) -> IndexedLog:
+    from ticketlog.log.founding import found
+    from ticketlog.log.kafka import KafkaLog
+
+    address = parse(url)
+    topic = found(address, {name: address.partitions or 1}, "")[name]
+    return KafkaLog.open(address, topic, path, name)
 
 
 def _commit_of(stored_events: Sequence[StoredEvent]) -> Commit:

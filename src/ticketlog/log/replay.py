@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import pysqlite3.dbapi2 as sqlite
 
-from ticketlog.domain.base import instant
 from ticketlog.log import index
-from ticketlog.log.commit import Head, Json, Verdict, accept, canonical, parse
+from ticketlog.log.acceptance import Form, accept
+from ticketlog.log.commit import Head, Verdict, canonical, genesis_of, parse
 from ticketlog.log.index import Index, Kept
 
 
@@ -17,8 +17,8 @@ class Judged(NamedTuple):
     """A record with what the rule says of it, computed from the records before it alone."""
 
     kept: Kept
-    envelope: Json | None
     verdict: Verdict
+    form: Form | None
     clock: int
     ordinal: int
 
@@ -29,24 +29,20 @@ def judged(records: Iterable[Kept], partitions: int) -> Iterator[Judged]:
     ids: set[tuple[str, str]] = set()
     clock = ordinal = 0
     for kept in records:
-        envelope = parse(kept.data)
-        verdict = accept(
-            envelope,
+        verdict, form, recorded_at = accept(
+            kept.data,
             partition=kept.partition,
             partitions=partitions,
             offset=kept.offset,
             head=lambda stream: heads.get(stream, Head(0, 0)),
             known=lambda stream, id: (stream, id) in ids,
         )
-        if envelope is not None and verdict is not Verdict.MALFORMED:
-            clock = max(clock, instant(envelope["recorded_at"]))
-        if verdict is Verdict.ACCEPTED:
-            assert envelope is not None
-            version = envelope["expects"] + len(envelope["events"])
-            heads[envelope["stream"]] = Head(version, envelope["settings"])
-            ids.add((envelope["stream"], envelope["id"]))
-            ordinal += len(envelope["events"])
-        yield Judged(kept, envelope, verdict, clock, ordinal)
+        clock = max(clock, recorded_at)
+        if form is not None and verdict is Verdict.ACCEPTED:
+            heads[form.stream] = Head(form.expects + len(form.events), form.settings)
+            ids.add((form.stream, form.id))
+            ordinal += len(form.events)
+        yield Judged(kept, verdict, form, clock, ordinal)
 
 
 def reindex(connection: sqlite.Connection, partitions: int) -> None:
@@ -79,8 +75,8 @@ def problems(log: Index) -> Iterator[str]:
             expected = offset + 1
             for problem in _wrong(log, each):
                 yield f"{where}: {problem}"
-            if each.verdict is Verdict.ACCEPTED and each.envelope is not None:
-                entries.add(index.entry_row(each.envelope, partition, offset))
+            if each.verdict is Verdict.ACCEPTED and each.form is not None:
+                entries.add(index.entry_row(each.form, partition, offset))
         if not expected:
             yield f"{log.name} {partition}:0: the partition has no records"
         for stream in sorted({row[1] for row in entries ^ set(log.entries(partition))}):
@@ -98,7 +94,7 @@ def _wrong(log: Index, each: Judged) -> Iterator[str]:
         )
     if (each.clock, each.ordinal) != (kept.clock, kept.ordinal):
         yield "the index has counted other events up to here, or another time"
-    if each.verdict is Verdict.ACCEPTED and canonical(each.envelope or {}) != kept.data:
+    if each.verdict is Verdict.ACCEPTED and canonical(parse(kept.data) or {}) != kept.data:
         yield "the record's bytes are not canonical"
 
 
@@ -109,7 +105,7 @@ def _is_ours(log: Index, each: Judged) -> bool:
         "partition": each.kept.partition,
         "partitions": log.partitions,
     }
-    return each.verdict is Verdict.GENESIS and (each.envelope or {}).get("genesis") == ours
+    return each.verdict is Verdict.GENESIS and genesis_of(each.kept.data) == ours
 
 
 def _put(connection: sqlite.Connection, each: Judged) -> None:
@@ -118,8 +114,8 @@ def _put(connection: sqlite.Connection, each: Judged) -> None:
         f"UPDATE record_{partition} SET verdict = ?, clock = ?, ordinal = ? WHERE offset = ?",
         (each.verdict, each.clock, each.ordinal, offset),
     )
-    if each.verdict is Verdict.ACCEPTED and each.envelope is not None:
+    if each.verdict is Verdict.ACCEPTED and each.form is not None:
         connection.execute(
             "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)",
-            index.entry_row(each.envelope, partition, offset),
+            index.entry_row(each.form, partition, offset),
         )

@@ -1,34 +1,55 @@
 """Logs as JSON lines, byte for byte: to keep them elsewhere, and to make the same logs again.
 
-The first line says whose logs these are; then comes a line per record, void ones too, in log
-order; the last one holds the number of records and the SHA-256 of all lines before it. Offsets
-are kept, so every position that was ever cited means the same.
+The first line says whose logs these are; then comes a line per record, void ones too, a partition
+after the other in log order; the last one holds the number of records and the SHA-256 of all
+lines before it. Offsets are kept, so every position that was ever cited means the same.
 """
 
 from __future__ import annotations
 
 import hashlib
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import pysqlite3.dbapi2 as sqlite
 
 from ticketlog.errors import Damaged
 from ticketlog.log import index
-from ticketlog.log.commit import FORMAT
-from ticketlog.log.index import Index
+from ticketlog.log.commit import FORMAT, genesis_of
+from ticketlog.log.indexed import IndexedLog
 from ticketlog.log.replay import reindex
 
 KIND = "ticketlog-records.v1"
 
 
-def exported(logs: Sequence[Index]) -> Iterator[bytes]:
-    """The lines, each with its line feed. Raises Unreachable, Damaged."""
+class Line(NamedTuple):
+    """A record of an export."""
+
+    log: str
+    partition: int
+    offset: int
+    data: bytes
+
+
+class Extent(NamedTuple):
+    """What an export holds of a partition: its first record, and how many there are."""
+
+    first: bytes
+    end: int
+
+
+def exported(logs: Sequence[IndexedLog]) -> Iterator[bytes]:
+    """The lines, each with its line feed, of everything that was written until now.
+    Raises Unreachable, Damaged."""
     digest = hashlib.sha256()
     count = 0
+    for log in logs:
+        log.sync()
     ends = [log.ends() for log in logs]
     about = [{"name": log.name, "partitions": log.partitions} for log in logs]
     head = _line({"kind": KIND, "desk": logs[0].desk, "logs": about})
@@ -49,40 +70,100 @@ def exported(logs: Sequence[Index]) -> Iterator[bytes]:
     yield _line({"records": count, "sha256": digest.hexdigest()})
 
 
-def imported(lines: Iterable[bytes], path_of: Callable[[str], Path]) -> int:
-    """Makes the logs of an export in new files; returns the number of records.
+class Export:
+    """The lines of an export of the named logs while they are read, once. Raises Damaged."""
+
+    def __init__(self, lines: Iterable[bytes], names: Collection[str]) -> None:
+        self._documents = _checked(lines)
+        head = next(self._documents)
+        try:
+            self.desk: str = head["desk"]
+            self.partitions: dict[str, int] = {
+                each["name"]: each["partitions"] for each in head["logs"]
+            }
+        except (KeyError, TypeError) as error:
+            raise Damaged(f"the export doesn't say whose logs it holds: {error}") from error
+        if tuple(self.partitions) != tuple(names):
+            raise Damaged(
+                f"the export holds the logs of {', '.join(self.partitions) or 'nothing'}, a desk "
+                f"has those of {', '.join(names)}"
+            )
+
+    def records(self) -> Iterator[Line]:
+        """All records in the order of their logs, partitions and offsets.
+
+        Raises Damaged where one is missing or changed; that none is, is known at the end.
+        """
+        awaited = iter([(name, p) for name, n in self.partitions.items() for p in range(n)])
+        place, next_offset = ("", -1), 0
+        for document in self._documents:
+            line = _record(document)
+            if line.offset == 0:
+                place, next_offset = next(awaited, ("", -1)), 0
+            if (line.log, line.partition) != place or line.offset != next_offset:
+                raise Damaged(
+                    f"the export lacks what stands before {line.log} {line.partition}:{line.offset}"
+                )
+            if line.offset == 0:
+                self._check_first(line)
+            next_offset += 1
+            yield line
+        for name, partition in awaited:
+            raise Damaged(f"the export lacks partition {partition} of the log of {name}")
+
+    def _check_first(self, line: Line) -> None:
+        ours = {
+            "desk": self.desk,
+            "log": line.log,
+            "partition": line.partition,
+            "partitions": self.partitions[line.log],
+        }
+        if genesis_of(line.data) != ours:
+            raise Damaged(
+                f"the export's record {line.log} {line.partition}:0 doesn't begin a log of desk "
+                f"{self.desk}: it is no export of a whole log"
+            )
+
+
+def surveyed(lines: Iterable[bytes], names: Collection[str]) -> dict[str, list[Extent]]:
+    """What an export holds of the partitions of each log, known to be whole. Raises Damaged."""
+    export = Export(lines, names)
+    found: dict[str, list[Extent]] = {name: [] for name in export.partitions}
+    for line in export.records():
+        extents = found[line.log]
+        if line.offset == 0:
+            extents.append(Extent(line.data, 0))
+        extents[-1] = Extent(extents[-1].first, line.offset + 1)
+    return found
+
+
+def imported(lines: Iterable[bytes], paths: Mapping[str, Path]) -> None:
+    """Makes the logs of an export in new files, by the names of the logs.
 
     The files are complete once this returns; where it raises, they are of no use. Raises Damaged
     where a line is missing, changed or no part of an export, Unreachable.
     """
-    checked = _checked(lines)
-    head = next(checked)
-    count = 0
-    waiting: dict[str, Any] | None = next(checked, None)
-    for each in head["logs"]:
-        about = {**each, "desk": head["desk"], "format": FORMAT}
-        path = path_of(each["name"])
+    export = Export(lines, paths)
+    for name, records in groupby(export.records(), key=attrgetter("log")):
+        partitions = export.partitions[name]
+        about = {"name": name, "desk": export.desk, "partitions": partitions, "format": FORMAT}
+        path = paths[name]
         try:
             connection = index.connect(path)
             try:
                 connection.execute("BEGIN IMMEDIATE")
                 index.make(connection, about)
-                ends = [0] * each["partitions"]
-                while waiting is not None and waiting["log"] == each["name"]:
-                    _insert(connection, waiting, ends)
-                    count += 1
-                    waiting = next(checked, None)
+                for line in records:
+                    connection.execute(
+                        f"INSERT INTO record_{line.partition} VALUES (?, ?, 0, 0, 0)",
+                        (line.offset, line.data),
+                    )
                 connection.execute("COMMIT")
-                reindex(connection, each["partitions"])
+                reindex(connection, partitions)
             finally:
                 connection.close()
         except sqlite.Error as error:
             raise index.translated(error, path) from error
-        except (KeyError, TypeError, ValueError) as error:
-            raise Damaged(f"a line of the export is no record: {error}") from error
-    if waiting is not None:
-        raise Damaged(f"the export holds records of a log that it doesn't name: {waiting['log']}")
-    return count
 
 
 def _checked(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
@@ -109,13 +190,13 @@ def _checked(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
         raise Damaged(f"the export {why}; take another copy of it")
 
 
-def _insert(connection: sqlite.Connection, line: dict[str, Any], ends: list[int]) -> None:
-    partition, offset = line["partition"], line["offset"]
-    if not 0 <= partition < len(ends) or offset != ends[partition]:
-        raise Damaged(f"the export lacks what stands before {partition}:{offset}")
-    ends[partition] += 1
-    data = b64decode(line["base64"]) if "base64" in line else line["record"].encode()
-    connection.execute(f"INSERT INTO record_{partition} VALUES (?, ?, 0, 0, 0)", (offset, data))
+def _record(document: dict[str, Any]) -> Line:
+    try:
+        text = document.get("record")
+        data = text.encode() if text is not None else b64decode(document["base64"], validate=True)
+        return Line(document["log"], document["partition"], document["offset"], data)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise Damaged(f"a line of the export is no record: {error}") from error
 
 
 def _content(data: bytes) -> dict[str, str]:

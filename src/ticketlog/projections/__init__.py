@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from ticketlog.projections import agents, inbox, queue, reports, search, tickets
+from ticketlog.projections import (
+    agents,
+    gaming,
+    inbox,
+    queue,
+    reports,
+    search,
+    sla,
+    tickets,
+    utilisation,
+)
 from ticketlog.projections.base import Projection, Query
 
 PROJECTIONS: tuple[Projection, ...] = (
@@ -10,7 +20,10 @@ PROJECTIONS: tuple[Projection, ...] = (
     queue.VIEW,
     agents.VIEW,
     reports.VIEW,
+    utilisation.VIEW,
+    gaming.VIEW,
     inbox.VIEW,
+    sla.VIEW,
     search.VIEW,
 )
 _BY_QUERY = {query: view for view in PROJECTIONS for query in view.queries}

@@ -10,14 +10,21 @@ from sqlalchemy import Connection
 from ticketlog.log.port import Log
 from ticketlog.projections import database
 from ticketlog.projections.base import Projection, Tables
+from ticketlog.projections.basis import Basis
 from ticketlog.projections.filling import fill
 from ticketlog.projections.moment import Moment
 
 
 @contextmanager
-def past(log: Log, view: Projection, moment: Moment) -> Iterator[tuple[Connection, Tables]]:
-    """A view's tables as they were, in a scratch database. What was redacted since is not in
-    them.
+def past(
+    log: Log,
+    view: Projection,
+    moment: Moment,
+    basis: Basis | None = None,
+    stream: str | None = None,
+) -> Iterator[tuple[Connection, Tables]]:
+    """A view's tables as they were, or as they would have been on another `basis`, in a scratch
+    database; of all streams, or of one. What was redacted since is not in them.
 
     A query that takes `moment` needs no such tables: it finds in the live rows what they were.
     """
@@ -25,7 +32,7 @@ def past(log: Log, view: Projection, moment: Moment) -> Iterator[tuple[Connectio
     try:
         with database.writing(engine) as connection:
             build = database.create(connection, view, log.partitions)
-        fill(log, engine, [build], moment, park=True, past=True)
+        fill(log, engine, [build], moment, park=True, past=True, basis=basis, stream=stream)
         with database.writing(engine) as connection:
             database.finish(connection, build)
         with database.reading(engine) as connection:

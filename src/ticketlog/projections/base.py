@@ -92,6 +92,8 @@ class Projection:
     folds: Mapping[str, type[Fold]]
     """Kind of stream -> its fold."""
     queries: tuple[Query, ...]
+    promises: bool = False
+    """Its rows tell what became of promises, and can be made on another basis."""
     apart: bool = False
     """Followed by itself, because it is slower than the others and must not hold them up."""
     finish: Callable[[Connection, Tables], None] = nothing

@@ -8,8 +8,10 @@ from itertools import takewhile
 from typing import NamedTuple, Protocol
 
 from ticketlog.errors import Poison
-from ticketlog.log.port import Record
+from ticketlog.log.port import Log, Record
+from ticketlog.log.uncollected import uncollected
 from ticketlog.projections.base import Projection, Row, Sum
+from ticketlog.projections.basis import Basis
 from ticketlog.projections.changes import add
 from ticketlog.projections.folding import (
     Stream,
@@ -19,7 +21,6 @@ from ticketlog.projections.folding import (
     occurred_at,
     redacted,
     typed,
-    uncollected,
 )
 from ticketlog.projections.moment import Cut, Moment
 
@@ -31,7 +32,8 @@ class Task(NamedTuple):
     """What is to be folded.
 
     `past`: what was redacted since the moment is left out, for readers. `park`: a stream that
-    can't be taken is parked; otherwise it stops the task.
+    can't be taken is parked; otherwise it stops the task. `basis`: tickets' histories as other
+    settings would have made them; None: as they were.
     """
 
     views: Sequence[Projection]
@@ -40,6 +42,7 @@ class Task(NamedTuple):
     moment: Moment
     past: bool = False
     park: bool = False
+    basis: Basis | None = None
 
 
 class Stuck(NamedTuple):
@@ -70,6 +73,21 @@ class Histories(Protocol):
     def streams(
         self, partition: int, ends: Sequence[int] | None = None, after: str = ""
     ) -> Iterator[tuple[str, list[Record]]]: ...
+
+
+class Alone(NamedTuple):
+    """One stream of a log, as if there were no other."""
+
+    log: Log
+    stream: str
+
+    def streams(
+        self, partition: int, ends: Sequence[int] | None = None, after: str = ""
+    ) -> Iterator[tuple[str, list[Record]]]:
+        records = self.log.stream(self.stream)
+        if records and records[0].partition == partition:
+            end = records[-1].offset + 1 if ends is None else ends[partition]
+            yield self.stream, [each for each in records if each.offset < end]
 
 
 def chunks(log: Histories, task: Task) -> Iterator[Chunk]:
@@ -125,8 +143,9 @@ class _Sink:
             return
         places, views = followers
         try:
-            stream = Stream(name, views)
+            stream = Stream(name, views, self._task.basis)
             stream.apply([typed(record) for record in records])
+            stream.end()
             if later:
                 stream.hide(redacted(later))
             found: Sequence[ViewRows] = stream.rows()
@@ -153,7 +172,7 @@ class _Sink:
         found = []
         for at in places:
             view = self._task.views[at]
-            rows, failure = carefully(view, name, records, hidden)
+            rows, failure = carefully(view, name, records, hidden, self._task.basis)
             found.append(rows)
             if failure is None:
                 continue

@@ -37,6 +37,7 @@ from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 from sqlalchemy.pool import QueuePool
 
 from ticketlog.errors import Conflict, Damaged, NewerFormat, Unreachable
+from ticketlog.log.nameless import nameless
 from ticketlog.projections.base import Projection, Rows, Tables
 
 _META = MetaData()
@@ -112,7 +113,7 @@ def scratch() -> Engine:
     engine = create_engine(
         "sqlite://",
         module=sqlite,
-        creator=lambda: sqlite.connect("", check_same_thread=False),
+        creator=nameless,
         poolclass=QueuePool,
         pool_size=1,
         max_overflow=0,
@@ -203,6 +204,8 @@ def _table(spec: Rows, name: str, meta: MetaData) -> Table:
         Column(column, type_, nullable=column not in spec.key)
         for column, type_ in spec.columns.items()
     ]
+    for each in columns:
+        each.name = str(each.name)  # rows' keys; orjson takes none of SQLAlchemy's own kind
     return Table(name, meta, *number, *columns)
 
 
@@ -281,6 +284,12 @@ def beat(connection: Connection, build: Build) -> None:
     mine = (BUILDS.c.build == build.number) & (BUILDS.c.state == "building")
     if connection.execute(update(BUILDS).where(mine).values(beat=_now())).rowcount != 1:
         raise Conflict(f"another rebuild of {build.view.name} was started; this one stops")
+
+
+def give_up(connection: Connection, builds: Sequence[Build]) -> None:
+    """Says that these builds don't go on, so that nobody waits for them."""
+    mine = BUILDS.c.build.in_([build.number for build in builds]) & (BUILDS.c.state == "building")
+    connection.execute(update(BUILDS).where(mine).values(beat=0))
 
 
 def take_over(

@@ -123,10 +123,15 @@ def _replied(event: Replied, before: Ticket, after: Ticket) -> list[_Fact]:
     return [("replied", dimensions, (_seconds(after), None, None, None))]
 
 
+def is_resolution(before: Ticket, after: Ticket) -> bool:
+    """Whether to solve or to close it resolved the ticket: unless that had ended before, is a
+    duplicate or spam."""
+    return before.status_category not in _ENDED and not after.spam and not after.is_duplicate
+
+
 def _solved(event: Solved | TicketClosed, before: Ticket, after: Ticket) -> list[_Fact]:
-    """A resolution, unless it was one before, is a duplicate or spam; closing what was never
-    solved is one too."""
-    if before.status_category in _ENDED or after.spam or after.is_duplicate:
+    """A resolution; closing what was never solved is one too."""
+    if not is_resolution(before, after):
         return []
     first_contact = after.agent_replies <= 1 and after.reopens == 0
     hops = max(after.team_stations - 1, 0) + max(after.assignee_stations - 1, 0)

@@ -13,7 +13,8 @@ from ticketlog.log.index import Index
 from ticketlog.log.port import Log
 from ticketlog.projections import database
 from ticketlog.projections.base import Row, Sum
-from ticketlog.projections.bulk import Chunk, Task, chunks
+from ticketlog.projections.basis import Basis
+from ticketlog.projections.bulk import Alone, Chunk, Histories, Task, chunks
 from ticketlog.projections.changes import add, many, statements_of
 from ticketlog.projections.database import Build, Parked, Position
 from ticketlog.projections.moment import Cut, Moment
@@ -50,23 +51,26 @@ def fill(
     *,
     past: bool = False,
     park: bool = False,
+    basis: Basis | None = None,
+    stream: str | None = None,
     workers: int = 0,
     progress: Report | None = None,
 ) -> None:
     """Writes the rows of all streams, as of a moment, into empty builds, and their positions.
 
-    `past`, `park`: see Task. Raises Poison where an event can't be taken and isn't to be parked.
+    `past`, `park`, `basis`: see Task. `stream`: of this one alone. Raises Poison where an event
+    can't be taken and isn't to be parked.
     """
     ends = moment.ends if isinstance(moment, Cut) else log.ends()
     views = [build.view for build in builds]
-    task = Task(views, range(log.partitions), ends, moment, past, park)
+    task = Task(views, range(log.partitions), ends, moment, past, park, basis)
     filling = _Filling(engine, builds, sum(ends), progress)
-    for chunk in _chunks(log, task, workers):
+    for chunk in _chunks(log if stream is None else Alone(log, stream), task, workers):
         filling.write(chunk)
     filling.finish([_position(log, p, end) for p, end in enumerate(ends)])
 
 
-def _chunks(log: Log, task: Task, workers: int) -> Iterator[Chunk]:
+def _chunks(log: Histories, task: Task, workers: int) -> Iterator[Chunk]:
     if workers and isinstance(log, Index):
         return chunks_from_workers(log, task, workers)
     return chunks(log, task)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import orjson
@@ -12,11 +10,14 @@ import orjson
 from ticketlog.domain import catalogue
 from ticketlog.domain.aggregates import AGGREGATES
 from ticketlog.domain.base import Recorded, instant
+from ticketlog.domain.ticket import KIND as TICKET
 from ticketlog.domain.ticket.conversation import Redacted
+from ticketlog.domain.ticket.recomputation import outstanding, retold
 from ticketlog.errors import TicketlogError
-from ticketlog.log.commit import read
 from ticketlog.log.port import Record
+from ticketlog.log.typed import read
 from ticketlog.projections.base import Fold, Projection, Row
+from ticketlog.projections.basis import Basis
 
 Commit: TypeAlias = list[Recorded]
 ViewRows: TypeAlias = Sequence[list[Row]]
@@ -50,11 +51,12 @@ def kind_of(stream: str) -> str:
 
 
 class Stream:
-    """The state of a stream and what the views keep of it."""
+    """The state of a stream and what the views keep of it; on a basis, a ticket's as if its
+    settings had been in force."""
 
-    __slots__ = ("_evolve", "_steps", "folds", "state", "version")
+    __slots__ = ("_basis", "_evolve", "_last", "_steps", "folds", "state", "version")
 
-    def __init__(self, name: str, views: Sequence[Projection]) -> None:
+    def __init__(self, name: str, views: Sequence[Projection], basis: Basis | None = None) -> None:
         kind, _, id = name.partition("/")
         aggregate = AGGREGATES[kind]
         self._evolve = aggregate.evolve
@@ -62,20 +64,30 @@ class Stream:
         self.folds = [view.folds[kind](id) for view in views]
         self._steps = [fold.step for fold in self.folds if type(fold).step is not Fold.step]
         self.version = -1
+        self._basis = basis if kind == TICKET else None
+        self._last: Recorded | None = None
 
     def apply(self, commits: Iterable[Commit]) -> None:
         """Takes the events in. What a fold raises goes through; the stream is then of no use."""
         evolve, steps, before = self._evolve, self._steps, self.state
-        recorded = None
+        basis, recorded = self._basis, self._last
         for commit in commits:
+            if basis is not None:
+                commit = retold(commit, before, basis.settings)
             for recorded in commit:
                 after = evolve(before, recorded)
                 for step in steps:
                     step(recorded, before, after)
                 before = after
-        self.state = before
+        self.state, self._last = before, recorded
         if recorded is not None:
             self.version = recorded.originator_version
+
+    def end(self) -> None:
+        """All commits are taken in: on a basis, time passes until its end."""
+        basis, self._basis = self._basis, None
+        if basis is not None and self._last is not None:
+            self.apply([outstanding(self._last, self.state, basis.settings, basis.until)])
 
     def hide(self, texts: Iterable[str]) -> None:
         """Leaves out what the events of these ids said."""
@@ -101,7 +113,11 @@ class Failure(NamedTuple):
 
 
 def carefully(
-    view: Projection, stream: str, records: Iterable[Record], hidden: Sequence[str] = ()
+    view: Projection,
+    stream: str,
+    records: Iterable[Record],
+    hidden: Sequence[str] = (),
+    basis: Basis | None = None,
 ) -> tuple[ViewRows, Failure | None]:
     """A stream's rows in one view up to the first commit that can't be read or folded.
 
@@ -109,7 +125,7 @@ def carefully(
     have failed.
     """
     good: ViewRows = [[] for _ in view.tables]
-    one = Stream(stream, [view])
+    one = Stream(stream, [view], basis)
     for record in records:
         try:
             one.apply([typed(record)])
@@ -118,15 +134,3 @@ def carefully(
         except Exception as error:
             return good, Failure(record, error)
     return good, None
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Folding makes no cycles, and looking for them would cost a tenth of the time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

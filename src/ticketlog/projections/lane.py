@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine
 from ticketlog.errors import Damaged, Unreadable
 from ticketlog.log.commit import Verdict, leaf
 from ticketlog.log.port import Log, Record
+from ticketlog.log.uncollected import uncollected
 from ticketlog.projections import database
 from ticketlog.projections.changes import Changes
 from ticketlog.projections.database import Build, Overtaken, Parked, Position
@@ -22,7 +23,6 @@ from ticketlog.projections.folding import (
     carefully,
     kind_of,
     typed,
-    uncollected,
 )
 
 BATCH = 20_000

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 PeriodKind = Literal["day", "week", "month"]
 
+QUARTER = 900 * 1_000_000
+"""What is only counted is counted by quarters of an hour: on the clocks of every zone a day has
+begun with one since 1972."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -44,6 +48,23 @@ def periods(kind: PeriodKind, zone: str, start: int, end: int) -> list[Period]:
         found.append(Period(_label(kind, day), begin, stop))
         day, begin = after, stop
     return found
+
+
+def bounds(
+    outermost: Callable[[bool], int | None],
+    kind: PeriodKind,
+    zone: str,
+    start: int | None,
+    end: int | None,
+) -> list[Period]:
+    """The periods asked for; an open start or end is the first or the last instant there is:
+    `outermost(last)`. Raises ValueError for an unknown zone or kind."""
+    if start is None:
+        start = outermost(False)
+    if end is None:
+        latest = outermost(True)
+        end = None if latest is None else latest + 1
+    return [] if start is None or end is None else periods(kind, zone, start, end)
 
 
 def _midnight(day: date, clocks: ZoneInfo) -> int:

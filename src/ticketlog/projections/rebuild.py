@@ -4,9 +4,11 @@ rows written once, the indexes last; then the rest of the log, then one pointer 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from sqlalchemy import Engine
 
+from ticketlog.errors import TicketlogError
 from ticketlog.log.port import Log
 from ticketlog.projections import PROJECTIONS, database
 from ticketlog.projections.base import Projection
@@ -57,14 +59,20 @@ def _rebuild(
             for number in database.leftovers(connection, view):
                 database.drop(connection, view, number)
         builds = [database.create(connection, view, log.partitions) for view in views]
-    ends = log.ends()
-    fill(log, engine, builds, Cut(ends), park=automatic, workers=workers, progress=progress)
-    for build in builds:
-        with database.writing(engine) as connection:
-            database.finish(connection, build)
-    lane = Lane(log, engine, builds, "building")
-    while not _taken_over(log, engine, lane):
-        pass
+    try:
+        fill(
+            log, engine, builds, Cut(log.ends()), park=automatic, workers=workers, progress=progress
+        )
+        for build in builds:
+            with database.writing(engine) as connection:
+                database.finish(connection, build)
+        lane = Lane(log, engine, builds, "building")
+        while not _taken_over(log, engine, lane):
+            pass
+    except BaseException:
+        with suppress(TicketlogError), database.writing(engine) as connection:
+            database.give_up(connection, builds)
+        raise
     for view in views:
         with database.writing(engine) as connection:
             for number in database.leftovers(connection, view):

@@ -13,9 +13,10 @@ from sqlalchemy import ColumnElement, Connection, and_, func, select, true
 
 from ticketlog.projections.base import Projection, Tables
 from ticketlog.projections.facts import DIMENSIONS, TABLES, FactsFold
+from ticketlog.projections.groups import check
 from ticketlog.projections.intervals import known
 from ticketlog.projections.moment import Moment
-from ticketlog.projections.periods import Period, PeriodKind, periods
+from ticketlog.projections.periods import Period, PeriodKind, bounds
 
 NAME = "reports"
 VERSION = 1
@@ -60,10 +61,10 @@ def report(
     first fact to the last. `where`: only what has these dimensions. Raises ValueError for unknown
     metrics, dimensions, periods or zones.
     """
-    _check(metrics, METRICS, "metric")
-    _check((*by, *where), DIMENSIONS, "dimension")
+    check(metrics, METRICS, "metric")
+    check((*by, *where), DIMENSIONS)
     facts = _Facts(connection, tables, tuple(by), where, moment)
-    found = _periods(facts, period, zone, start, end)
+    found = bounds(facts.edge, period, zone, start, end)
     backlog: dict[_Group, int] = {}
     if found and "backlog" in metrics:
         _flow(facts, None, found[0].start, backlog)
@@ -132,8 +133,9 @@ class _Facts:
             found.setdefault(tuple(group), []).append(value)
         return found
 
-    def outermost(self, kinds: Sequence[str], *, last: bool) -> int | None:
-        """The first or the last instant of these kinds: a look-up each, not a walk."""
+    def edge(self, last: bool) -> int | None:
+        """The first creation, or the last instant of all: a look-up a kind, not a walk."""
+        kinds = _KINDS if last else ("created",)
         facts = self._facts.c
         order = facts.at.desc() if last else facts.at.asc()
         query = select(facts.at).join(self._names, self._names.c.id == facts.group)
@@ -149,24 +151,6 @@ class _Facts:
         at = self._facts.c.at
         after = true() if start is None else at >= start
         return and_(self._facts.c.kind.in_(kinds), after, at < end, self._known)
-
-
-def _check(names: Sequence[str], all_names: Sequence[str], what: str) -> None:
-    for name in names:
-        if name not in all_names:
-            raise ValueError(f"there is no {what} {name!r}; choose from {', '.join(all_names)}")
-
-
-def _periods(
-    facts: _Facts, kind: PeriodKind, zone: str, start: int | None, end: int | None
-) -> list[Period]:
-    """The periods asked for; an open start or end is that of the facts."""
-    if start is None:
-        start = facts.outermost(("created",), last=False)
-    if end is None:
-        latest = facts.outermost(_KINDS, last=True)
-        end = None if latest is None else latest + 1
-    return [] if start is None or end is None else periods(kind, zone, start, end)
 
 
 def _cells(facts: _Facts, period: Period, metrics: Sequence[str]) -> _Cells:

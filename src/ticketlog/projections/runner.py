@@ -6,9 +6,10 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from itertools import zip_longest
 from typing import NamedTuple
 
 from sqlalchemy import Engine
@@ -31,6 +32,10 @@ _PATIENCE = 0.5
 """Seconds to wait for the log before looking whether to stop."""
 _POLL = 0.05
 """Seconds between looks at a build that another process makes."""
+
+
+class Stopped(Exception):
+    """It was asked to stop; what it has done is kept."""
 
 
 class Status(NamedTuple):
@@ -80,17 +85,21 @@ class Runner:
     def run(self, stop: threading.Event) -> None:
         """Follows the log until `stop` is set. The slow views have a thread of their own.
 
-        What fails in any of them sets `stop` and is raised here.
+        What fails in any of them ends all and is raised here.
         """
         failures: list[BaseException] = []
 
+        def ended() -> bool:
+            return stop.is_set() or bool(failures)
+
         def follow(track: _Track) -> None:
             try:
-                while not stop.is_set():
-                    self._log.wait(track.catch_up(), _PATIENCE)
+                while not ended():
+                    self._log.wait(track.catch_up(ended), _PATIENCE)
+            except Stopped:
+                pass
             except BaseException as error:
                 failures.append(error)
-                stop.set()
 
         threads = [threading.Thread(target=follow, args=(track,)) for track in self._tracks[1:]]
         for thread in threads:
@@ -102,9 +111,15 @@ class Runner:
         if failures:
             raise failures[0]
 
-    def status(self) -> list[Status]:
-        """Where each view stands."""
-        ends = self._log.ends()
+    @property
+    def passed(self) -> float:
+        """When all views had last applied what the log held, in seconds since 1970; 0: they
+        haven't yet since this was made."""
+        return min(track.passed for track in self._tracks)
+
+    def status(self, ends: Sequence[int] | None = None) -> list[Status]:
+        """Where each view stands, in a log that reaches to `ends`, or as far as it can be read."""
+        ends = self._log.ends() if ends is None else ends
         with database.reading(self._engine) as connection:
             found = []
             for view in self._projections:
@@ -113,7 +128,7 @@ class Runner:
                 parked = database.parked(connection, build) if build else []
                 next = tuple(position.next for position in at)
                 number = build.number if build else None
-                behind = sum(ends) - sum(next)
+                behind = sum(max(end - at, 0) for end, at in zip_longest(ends, next, fillvalue=0))
                 found.append(Status(view.name, view.version, number, next, behind, tuple(parked)))
         return found
 
@@ -130,6 +145,7 @@ class _Track:
 
     def __init__(self, log: Log, engine: Engine, views: Sequence[Projection]) -> None:
         self.names = frozenset(view.name for view in views)
+        self.passed = 0.0
         self._log = log
         self._engine = engine
         self._views = tuple(views)
@@ -141,24 +157,41 @@ class _Track:
         """Whether it follows already; before that, there may be much to build."""
         return bool(self._lanes)
 
-    def catch_up(self) -> tuple[int, ...]:
-        """Applies what the log holds at the call; returns how far that is."""
+    def catch_up(self, ended: Callable[[], bool] = lambda: False) -> tuple[int, ...]:
+        """Applies what the log holds at the call; returns how far that is.
+
+        Raises Stopped soon after `ended` is true. What it knew of the views is forgotten where it
+        fails, since they may be other ones when it is called again.
+        """
         with self._lock:
-            ends = self._log.ends()
-            while True:
-                self._ready(ends)
-                for lane in self._lanes:
-                    while lane.advance(ends):
-                        pass
-                if any(lane.overtaken for lane in self._lanes):
-                    self._lanes = []
-                if self._lanes:
-                    break
-            if len({lane.at for lane in self._lanes}) < len(self._lanes):
+            try:
+                ends = self._log.ends()
+                while not self._caught_up(ends, ended):
+                    pass
+            except BaseException:
                 self._lanes = []
+                raise
+            self.passed = time.time()
             return ends
 
-    def _ready(self, ends: Sequence[int]) -> None:
+    def _caught_up(self, ends: Sequence[int], ended: Callable[[], bool]) -> bool:
+        def goes_on(_: object = None) -> None:
+            if ended():
+                raise Stopped
+
+        self._ready(ends, goes_on)
+        for lane in self._lanes:
+            while lane.advance(ends):
+                goes_on()
+        if any(lane.overtaken for lane in self._lanes):
+            self._lanes = []
+            goes_on()
+        stands = self.stands
+        if len({lane.at for lane in self._lanes}) < len(self._lanes):
+            self._lanes = []
+        return stands
+
+    def _ready(self, ends: Sequence[int], goes_on: Callable[..., None]) -> None:
         """Makes lanes where there are none; builds what is missing or far behind."""
         if self._lanes and self._behind(self._lanes[0].at, ends) <= LARGE:
             return
@@ -177,9 +210,17 @@ class _Track:
             self._lanes = []
             try:
                 workers = self._workers(ends)
-                rebuild(self._log, self._engine, missing, workers=workers, automatic=True)
+                rebuild(
+                    self._log,
+                    self._engine,
+                    missing,
+                    workers=workers,
+                    progress=goes_on,
+                    automatic=True,
+                )
             except (Overtaken, Conflict):
                 time.sleep(_POLL)
+                goes_on()
         elif not self._lanes:
             self._lanes = [
                 Lane(self._log, self._engine, builds, "live") for builds in standing.values()

@@ -11,6 +11,7 @@ from tests.given import ADA, ANN, BOB, DAY, IMPORT, KIM, LEE, MAIL, NOON, RULE, 
 from ticketlog.domain import ticket
 from ticketlog.domain.base import Actor, Command
 from ticketlog.domain.ticket.activity import RecordActivity
+from ticketlog.domain.ticket.automation import Step
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.feedback import Rate
 from ticketlog.domain.ticket.lifecycle import Cancel, Close, MarkSpam, Reopen, Verify
@@ -45,6 +46,12 @@ WORDS: dict[str, tuple[Any, ...]] = {
     "tags": (("a", "b", "a"),),
     "external": (("JIRA-1",),),
     "candidates": ((),),
+    "to": (("agent/ann",),),
+    "choice": ("c1.0", "c2.0", "c3.0"),
+    "steps": (
+        (Step(rule="r@1", team="billing", priority="low"), Step(rule="s@1", assignee="sue")),
+        (Step(rule="t@1", category="network/vpn", add_tags=("a",), remove_tags=("b",)),),
+    ),
     "cleared": (("assignee",), ("team", "category")),
     "due_at": (NOON, NOON + DAY),
     "until": (NOON, NOON + DAY),

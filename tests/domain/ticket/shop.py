@@ -18,7 +18,11 @@ from ticketlog.domain.ticket.state import Ticket
 OTHERS: dict[str, Any] = {
     "person/KIM": Person(id="KIM", version=0, organisation="ACME", language="de"),
     "person/LEE": Person(id="LEE", version=0),
-    "person/MAX": Person(id="MAX", version=0),
+    "person/MAX": Person(id="MAX", version=0, country="CH", zone="Europe/Zurich"),
+    "person/ZOE": Person(id="ZOE", version=0, organisation="BASE", zone="America/Lima"),
+    "organisation/BASE": Organisation(
+        id="BASE", version=0, name="Base", country="FR", zone="Europe/Paris"
+    ),
     "person/GUS": Person(id="GUS", version=0, organisation="GOLD", language="fr"),
     "person/OLD": Person(id="OLD", version=3, merged_into="OLDER"),
     "person/OLDER": Person(id="OLDER", version=3, merged_into="GUS"),

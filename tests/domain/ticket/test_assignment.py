@@ -9,7 +9,6 @@ from ticketlog.domain.ticket.activity import RecordActivity
 from ticketlog.domain.ticket.assignment import (
     Assign,
     AssigneeChanged,
-    Candidate,
     Claim,
     Escalate,
     Escalated,
@@ -21,6 +20,7 @@ from ticketlog.domain.ticket.assignment import (
     WorkStopped,
 )
 from ticketlog.domain.ticket.lifecycle import StatusChanged
+from ticketlog.domain.ticket.state import Candidate
 
 
 def test_the_first_agent_opens_a_new_ticket() -> None:

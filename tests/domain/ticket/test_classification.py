@@ -120,6 +120,23 @@ def test_an_imported_priority_stays_until_it_is_given_back() -> None:
     story.when(Prioritise(automatic=True)).then_made(PriorityChanged, old="P1", new="low")
 
 
+def test_another_requester_may_be_elsewhere() -> None:
+    story = new().when(SetRequester(requester="MAX"))
+    story.then_made(RequesterChanged, OrganisationChanged)
+    assert (story.state.country, story.state.zone) == ("CH", "Europe/Zurich")
+    story.when(SetRequester(requester="ZOE")).then(
+        RequesterChanged(
+            old="MAX",
+            new="ZOE",
+            old_country="CH",
+            country="FR",
+            old_zone="Europe/Zurich",
+            zone="America/Lima",
+        ),
+        OrganisationChanged(new="BASE"),
+    )
+
+
 def test_another_requester_brings_their_organisation() -> None:
     story = new().when(SetRequester(requester="OLD"))
     story.then(

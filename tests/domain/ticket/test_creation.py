@@ -160,6 +160,13 @@ def test_the_organisation_is_the_requesters_unless_another_is_named() -> None:
     )
 
 
+def test_it_is_where_the_requester_is_or_else_their_organisation() -> None:
+    place = {"country": "CH", "zone": "Europe/Zurich"}
+    a_ticket().when(CreateTicket(subject="x", requester="MAX")).then_made(TicketCreated, **place)
+    place = {"country": "FR", "zone": "America/Lima"}
+    a_ticket().when(CreateTicket(subject="x", requester="ZOE")).then_made(TicketCreated, **place)
+
+
 def test_a_priority_by_hand_needs_a_reason() -> None:
     command = CreateTicket(subject="x", priority="low")
     a_ticket().when(command).then_refused(MissingFields, "reason")

@@ -17,6 +17,7 @@ from ticketlog.domain.base import Actor, Command, Event, Recorded, Refused
 from ticketlog.domain.ticket import classification
 from ticketlog.domain.ticket.activity import RecordActivity
 from ticketlog.domain.ticket.assignment import AssigneeChanged, Escalated, StopWork, TeamChanged
+from ticketlog.domain.ticket.automation import Choose, Notify, Route
 from ticketlog.domain.ticket.conversation import Note, Reply
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.feedback import Rate, Review
@@ -125,6 +126,8 @@ def says_more(command: Command) -> bool:
         case Rate(comment=str()) | Review(text=str()) | Solve(resolution=str()):
             return True
         case StopWork(seconds=int()):
+            return True
+        case Route() | Choose() | Notify():
             return True
     return False
 

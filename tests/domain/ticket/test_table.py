@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.domain.ticket import shop
-from tests.given import ANN, IMPORT, KIM, LEE, SUE, Story
+from tests.given import ANN, IMPORT, KIM, LEE, RULE, SUE, Story
 from ticketlog.domain import ticket
 from ticketlog.domain.base import Actor, Command, Refused
 from ticketlog.domain.ticket import relations
@@ -23,6 +23,7 @@ from ticketlog.domain.ticket.assignment import (
     StopWork,
     Unassign,
 )
+from ticketlog.domain.ticket.automation import Choose, Notify, Remind, Route, Settle, Step
 from ticketlog.domain.ticket.classification import (
     Classify,
     Prioritise,
@@ -48,6 +49,7 @@ from ticketlog.domain.ticket.lifecycle import (
     Solve,
     Verify,
 )
+from ticketlog.domain.ticket.service import ReapplySla, RecordDue
 
 PAGE = Path(__file__).parents[3] / "docs" / "ARCHITECTURE.md"
 HEADING = "## Status x command"
@@ -61,6 +63,9 @@ class Case(NamedTuple):
 
 
 REPLY = Reply(body="Did you try water?")
+NOTICE = Notify(
+    rule="n@1", occasion="solved", of="c1.0", outbox="log", template="n", to=("agent/ann",)
+)
 CASES: dict[str, Case] = {
     "create": Case(CreateTicket(subject="Printer on fire", requester="KIM"), KIM),
     "reply, by an agent": Case(REPLY),
@@ -107,6 +112,15 @@ CASES: dict[str, Case] = {
     "offer-survey": Case(OfferSurvey()),
     "rate": Case(Rate(score=5), KIM),
     "review": Case(Review(verdict="good")),
+    "record-due, by a timer": Case(RecordDue(), RULE),
+    "reapply-sla, by a supervisor": Case(ReapplySla(), SUE),
+    "remind, by a policy": Case(Remind(number=1, rule="nudge@1"), RULE),
+    "route, by a policy": Case(Route(steps=(Step(rule="r@1", add_tags=("hot",)),)), RULE),
+    "choose, by a policy": Case(
+        Choose(agent="ann", rule="r@1", why="balance", candidates=()), RULE
+    ),
+    "settle, by a policy": Case(Settle(choice="c9.0", room=True), RULE),
+    "notify, by a policy": Case(NOTICE, RULE),
     "record-activity": Case(RecordActivity(source="old", case="1", row=1), IMPORT),
 }
 

@@ -7,17 +7,25 @@ file where it needs no other facet, and otherwise in a file of its own:
     conversation    -> replies      assignment     -> handover
     classification  -> triage, priorities, fieldvalues
     relations, feedback             activity       -> rows
+    automation      -> acts
+    service, clocks -> promises, changes
+
+`clocks` runs the ticket's clocks inside `evolve`; `promises` adds to every commit what it did to
+those that have a target.
 """
 
 from __future__ import annotations
 
 from ticketlog.domain.base import Command, Context, Event
+from ticketlog.domain.sla.clock import next_due
 from ticketlog.domain.ticket import (
+    acts,
     feedback,
     fieldvalues,
     handover,
     opening,
     priorities,
+    promises,
     relations,
     replies,
     rows,
@@ -29,7 +37,7 @@ from ticketlog.domain.ticket.gate import admit
 from ticketlog.domain.ticket.reading import reads
 from ticketlog.domain.ticket.state import Decisions, Ticket
 
-__all__ = ["COMMANDS", "EVENTS", "KIND", "decide", "evolve", "fold", "initial", "reads"]
+__all__ = ["COMMANDS", "EVENTS", "KIND", "decide", "due", "evolve", "fold", "initial", "reads"]
 
 KIND = "ticket"
 _DECIDE: Decisions = {
@@ -43,6 +51,8 @@ _DECIDE: Decisions = {
     **relations.DECIDE,
     **feedback.DECIDE,
     **rows.DECIDE,
+    **promises.DECIDE,
+    **acts.DECIDE,
 }
 COMMANDS: tuple[type[Command], ...] = tuple(_DECIDE)
 
@@ -54,4 +64,13 @@ def decide(command: Command, ticket: Ticket, context: Context) -> list[Event]:
     Invalid. KeyError for a command that is no ticket's.
     """
     decision = _DECIDE[type(command)]
-    return decision(command, ticket, context) if admit(command, ticket, context) else []
+    if not admit(command, ticket, context):
+        return []
+    events = decision(command, ticket, context)
+    return promises.accounted(events, command, ticket, context)
+
+
+def due(ticket: Ticket) -> int | None:
+    """The earliest instant at which a breach or a warning will be due if nothing happens until
+    then; None: none will. `RecordDue`, sent after that instant, records it."""
+    return next_due(ticket.clocks)

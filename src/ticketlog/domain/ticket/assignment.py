@@ -7,19 +7,11 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from ticketlog.domain.base import Command, Event, Key, Line, Recorded, Seconds
-from ticketlog.domain.settings import Value
-from ticketlog.domain.ticket.state import Ticket
+from ticketlog.domain.ticket.state import Candidate, Ticket
 
 ASSIGNMENT = frozenset({"assignee", "team"})
 
 Method = Literal["manual", "claim", "reply", "solve", "rule", "team-left", "creation", "import"]
-
-
-class Candidate(Value):
-    """Somebody a rule could have chosen, and the load that they had."""
-
-    agent: Key
-    load: Annotated[int, Field(ge=0)]
 
 
 class TeamChanged(Event):
@@ -44,6 +36,8 @@ class AssigneeChanged(Event):
     method: Method
     rule: Key | None = None
     candidates: tuple[Candidate, ...] = ()
+    choice: Key | None = None
+    """The event that chose, where the agent was asked for room before."""
 
 
 class Escalated(Event):
@@ -130,7 +124,10 @@ def _assignee_changed(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     event = recorded.event
     assert isinstance(event, AssigneeChanged)
     stations = ticket.assignee_stations + (event.new is not None)
-    return {"assignee": event.new, "assignee_stations": stations}
+    changes: dict[str, Any] = {"assignee": event.new, "assignee_stations": stations}
+    if event.choice is not None:
+        changes["choice"] = None
+    return changes
 
 
 def _escalated(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:

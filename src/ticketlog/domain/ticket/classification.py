@@ -85,12 +85,16 @@ class SubjectChanged(Event):
 
 
 class RequesterChanged(Event):
-    """It concerns another person now."""
+    """It concerns another person now; `country` and `zone` are where they are at this instant."""
 
     NAME: ClassVar[str] = "ticket.requester-changed.v1"
     ASPECT: ClassVar[str] = "requester"
     old: Key | None = None
     new: Key | None = None
+    old_country: Key | None = None
+    country: Key | None = None
+    old_zone: Key | None = None
+    zone: Key | None = None
 
 
 class OrganisationChanged(Event):
@@ -221,6 +225,12 @@ def _attribute_changed(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     return {event.attribute: event.new}
 
 
+def _requester_changed(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
+    event = recorded.event
+    assert isinstance(event, RequesterChanged)
+    return {"requester": event.new, "country": event.country, "zone": event.zone}
+
+
 def _organisation_changed(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     event = recorded.event
     assert isinstance(event, OrganisationChanged)
@@ -240,7 +250,7 @@ EVOLVE = {
     ImpactChanged: _to("impact"),
     UrgencyChanged: _to("urgency"),
     SubjectChanged: _to("subject"),
-    RequesterChanged: _to("requester"),
+    RequesterChanged: _requester_changed,
     DueChanged: _to("due_at"),
     TagsChanged: _to("tags"),
     PriorityChanged: _priority_changed,

@@ -96,6 +96,13 @@ class Reply(Command):
     fields: Annotated[Mapping[Key, FieldValue], Field(max_length=500)] = Field(default_factory=dict)
     resolution_code: Key | None = None
 
+    def touched(self) -> frozenset[str]:
+        """What it sets beside its text."""
+        return frozenset(name for name in _SET_BY_REPLIES if getattr(self, name))
+
+
+_SET_BY_REPLIES = ("status", "team", "assignee", "fields")
+
 
 class Note(Command):
     NAME: ClassVar[str] = "ticket.note"
@@ -123,22 +130,23 @@ class Redact(Command):
 
 
 def _replied(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
-    event = recorded.event
+    _, _, event, meta, _ = recorded
     assert isinstance(event, CommentEvent)
     kind = event.author_kind
     ref = CommentRef(recorded.id, event.author, kind, True, event.message_id)
     changes: dict[str, Any] = {"comment_pages": paged(ticket.comment_pages, ref)}
     if event.automated:
         return changes
+    changes |= {"quiet_since": recorded.meta.occurred_at, "reminders": 0}
     if kind == "agent":
         changes["agent_replies"] = ticket.agent_replies + 1
         changes["waiting_since"] = None
         if ticket.first_reply_at is None:
-            changes["first_reply_at"] = recorded.meta.occurred_at
+            changes["first_reply_at"] = meta.occurred_at
     elif kind == "requester" or kind == "end-user":
         changes["requester_replies"] = ticket.requester_replies + 1
         if ticket.waiting_since is None:
-            changes["waiting_since"] = recorded.meta.occurred_at
+            changes["waiting_since"] = meta.occurred_at
     return changes
 
 

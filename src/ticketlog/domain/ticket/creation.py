@@ -41,6 +41,9 @@ class TicketCreated(Event):
     organisation: Key | None = None
     tier: Key | None = None
     contract: Key | None = None
+    country: Key | None = None
+    zone: Key | None = None
+    """Where the requester is, or else their organisation: country and time zone."""
     category: Key | None = None
     product: Key | None = None
     asset: Key | None = None
@@ -110,6 +113,7 @@ def _created(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     follow_up: LinkKind = "follow-up-of"
     return {
         "created_at": at,
+        "quiet_since": at,
         "created_by": recorded.meta.actor.id,
         "channel": recorded.meta.channel,
         "type": event.type,
@@ -118,6 +122,8 @@ def _created(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
         "organisation": event.organisation,
         "tier": event.tier,
         "contract": event.contract,
+        "country": event.country,
+        "zone": event.zone,
         "category": event.category,
         "product": event.product,
         "asset": event.asset,

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from ticketlog.domain.base import Context, Event, Meta, Recorded
+from ticketlog.domain.sla.running import Fact, run
 from ticketlog.domain.ticket import (
     activity,
     assignment,
+    automation,
     classification,
     conversation,
     creation,
     feedback,
     lifecycle,
     relations,
+    service,
 )
+from ticketlog.domain.ticket.clocks import FACTS, FactOf
 from ticketlog.domain.ticket.state import Ticket
 
 WATCHED = frozenset(
@@ -31,6 +35,9 @@ event, and what nobody asks for costs as much as what is needed."""
 class _Change(NamedTuple):
     apply: Callable[[Ticket, Recorded], dict[str, Any]]
     aspect: str | None
+    fact: FactOf | None = None
+    tells: bool = False
+    """It tells how clocks stand, from what they were."""
 
 
 _FACETS = (
@@ -38,13 +45,18 @@ _FACETS = (
     lifecycle,
     conversation,
     assignment,
+    automation,
     classification,
     relations,
     feedback,
+    automation,
     activity,
+    service,
 )
 _BY_EVENT: dict[type[Event], _Change] = {
-    cls: _Change(apply, cls.ASPECT if cls.ASPECT in WATCHED else None)
+    cls: _Change(
+        apply, cls.ASPECT if cls.ASPECT in WATCHED else None, FACTS.get(cls), facet is service
+    )
     for facet in _FACETS
     for cls, apply in facet.EVOLVE.items()
 }
@@ -59,38 +71,60 @@ def initial(id: str) -> Ticket:
 
 def evolve(ticket: Ticket, recorded: Recorded) -> Ticket:
     """The ticket after one more event. Never fails; events of other aggregates change nothing."""
-    return ticket.but(_changes(ticket, recorded))
+    return fold(ticket, (recorded,))
 
 
 def fold(ticket: Ticket, history: Iterable[Recorded]) -> Ticket:
     """The same as to evolve by one event after the other, but copies the ticket only once."""
     ticket = ticket.but({})
     values = ticket.__dict__
+    changed: dict[str, int] | None = None
+    facts: list[Fact] = []
     for recorded in history:
-        values.update(_changes(ticket, recorded))
+        _, version, event, meta, _ = recorded
+        change = _BY_EVENT.get(type(event), _FOREIGN)
+        if change.tells and facts:
+            _remember(ticket, facts)
+            facts.clear()
+        values.update(change.apply(ticket, recorded))
+        values["version"] = version
+        if change.fact is not None and (fact := change.fact(ticket, recorded)) is not None:
+            facts.append(fact)
+        if change.aspect is not None:
+            if changed is None:
+                changed = values["changed"] = dict(values["changed"])
+            changed[change.aspect] = version
+        if meta.occurred_at > values["clock"]:
+            values["clock"] = meta.occurred_at
+        if meta.commit != values["last_commit"]:
+            values["last_commit"] = meta.commit
+            if meta.actor.kind == "agent":
+                values["touches"] += 1
+    if facts:
+        _remember(ticket, facts)
     return ticket
 
 
-def _changes(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
-    _, version, event, meta, _ = recorded
-    change = _BY_EVENT.get(type(event), _FOREIGN)
-    changes = change.apply(ticket, recorded)
-    changes["version"] = version
-    if change.aspect is not None:
-        changes["changed"] = {**ticket.changed, change.aspect: version}
-    if meta.occurred_at > ticket.clock:
-        changes["clock"] = meta.occurred_at
-    if meta.commit != ticket.last_commit:
-        changes["last_commit"] = meta.commit
-        if meta.actor.kind == "agent":
-            changes["touches"] = ticket.touches + 1
-    return changes
+def _remember(ticket: Ticket, facts: list[Fact]) -> None:
+    values = ticket.__dict__
+    values["facts"] += tuple(facts)
+    if "clocks" in values:
+        values["clocks"] = run(values["clocks"], facts, ticket.switches)
 
 
 def after(ticket: Ticket, events: Iterable[Event], context: Context) -> Ticket:
     """The ticket as it will be when the events are recorded: what the rest of a decision sees."""
+    return fold(ticket, _recorded(ticket, events, context))
+
+
+def afters(ticket: Ticket, events: Iterable[Event], context: Context) -> Iterator[Ticket]:
+    """The ticket as it will be after each of the events."""
+    for recorded in _recorded(ticket, events, context):
+        ticket = evolve(ticket, recorded)
+        yield ticket
+
+
+def _recorded(ticket: Ticket, events: Iterable[Event], context: Context) -> Iterator[Recorded]:
     meta = Meta(context.command_id, context.now, context.now, context.actor, context.channel)
     for index, event in enumerate(events):
-        recorded = Recorded(context.stream, ticket.version + 1, event, meta, index)
-        ticket = evolve(ticket, recorded)
-    return ticket
+        yield Recorded(context.stream, ticket.version + 1 + index, event, meta, index)

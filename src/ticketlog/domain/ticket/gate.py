@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ticketlog.domain.base import Closed, Command, Context, Forbidden, NotFound, Refused, Stale
 from ticketlog.domain.ticket.activity import RecordActivity
+from ticketlog.domain.ticket.automation import Notify, Settle
 from ticketlog.domain.ticket.conversation import Attach, Note, Redact, Reply
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.feedback import OfferSurvey, Rate, Review
@@ -24,6 +25,7 @@ from ticketlog.domain.ticket.relations import (
     Unlink,
 )
 from ticketlog.domain.ticket.rules import roles_of
+from ticketlog.domain.ticket.service import ReapplySla, RecordDue
 from ticketlog.domain.ticket.state import Ticket
 
 PERSONS_MAY: frozenset[type[Command]] = frozenset({Reply, Attach})
@@ -31,10 +33,16 @@ PERSONS_MAY: frozenset[type[Command]] = frozenset({Reply, Attach})
 REQUESTERS_MAY: frozenset[type[Command]] = frozenset({Reopen, Verify, Rate, Cancel, AddCc})
 """What the requester may do besides; who is in copy may add others in copy."""
 ON_CLOSED: frozenset[type[Command]] = frozenset(
-    {LinkTo, Unlink, Redact, PlaceLegalHold, ReleaseLegalHold, Rate, OfferSurvey, Review}
+    (
+        *(LinkTo, Unlink, Redact, PlaceLegalHold, ReleaseLegalHold, Rate, OfferSurvey, Review),
+        *(Settle, Notify, RecordDue, ReapplySla),
+    )
 )
 ON_SPAM: frozenset[type[Command]] = frozenset(
-    {MarkSpam, Restore, Redact, PlaceLegalHold, ReleaseLegalHold, LinkTo, Unlink, Note}
+    (
+        *(MarkSpam, Restore, Redact, PlaceLegalHold, ReleaseLegalHold, LinkTo, Unlink, Note),
+        *(Settle, RecordDue, ReapplySla),
+    )
 )
 
 
@@ -83,7 +91,7 @@ def _check_seen(command: Command, ticket: Ticket, seen: int | None) -> None:
     """`seen`: the version of the ticket that the sender saw."""
     if seen is None:
         return
-    late = [aspect for aspect in _touched(command) if ticket.changed.get(aspect, -1) > seen]
+    late = [aspect for aspect in command.touched() if ticket.changed.get(aspect, -1) > seen]
     if late:
         raise Stale(
             f"{', '.join(sorted(late))} of ticket {ticket.id} changed after version {seen} that "
@@ -92,16 +100,6 @@ def _check_seen(command: Command, ticket: Ticket, seen: int | None) -> None:
             aspects=tuple(sorted(late)),
             version=ticket.version,
         )
-
-
-def _touched(command: Command) -> frozenset[str]:
-    """A reply touches what it sets beside its text."""
-    if not isinstance(command, Reply):
-        return command.TOUCHES
-    return frozenset(name for name in _SET_BY_REPLIES if getattr(command, name))
-
-
-_SET_BY_REPLIES = ("status", "team", "assignee", "fields")
 
 
 def _repeats(command: Command, ticket: Ticket) -> bool:

@@ -6,7 +6,6 @@ from ticketlog.domain.base import Context, Event, Invalid, Refused
 from ticketlog.domain.ticket.assignment import (
     Assign,
     AssigneeChanged,
-    Candidate,
     Claim,
     Escalate,
     Escalated,
@@ -25,7 +24,7 @@ from ticketlog.domain.ticket.rules import (
     require_known,
     settings_of,
 )
-from ticketlog.domain.ticket.state import Decisions, Ticket
+from ticketlog.domain.ticket.state import Candidate, Decisions, Ticket
 
 
 def hand_over(
@@ -129,6 +128,8 @@ def _unassign(command: Unassign, ticket: Ticket, context: Context) -> list[Event
 
 
 def _escalate(command: Escalate, ticket: Ticket, context: Context) -> list[Event]:
+    if command.rule and (command.tier <= ticket.tier_level or not ticket.active):
+        return []
     method: Method = "rule" if command.rule else "manual"
     handed = hand_over(
         ticket, context, team=command.team, assignee=None, method=method, rule=command.rule

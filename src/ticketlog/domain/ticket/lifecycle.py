@@ -152,8 +152,12 @@ class Restore(Command):
     reason: Line | None = None
 
 
-def _moved(ticket: Ticket, event: StatusEvent) -> dict[str, Any]:
+def _moved(recorded: Recorded) -> dict[str, Any]:
+    event = recorded.event
+    assert isinstance(event, StatusEvent)
     return {
+        "quiet_since": recorded.meta.occurred_at,
+        "reminders": 0,
         "status": event.new,
         "status_category": event.new_category,
         "hold_reason": None,
@@ -162,20 +166,19 @@ def _moved(ticket: Ticket, event: StatusEvent) -> dict[str, Any]:
 
 
 def _status_changed(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
-    assert isinstance(recorded.event, StatusEvent)
-    return _moved(ticket, recorded.event)
+    return _moved(recorded)
 
 
 def _put_on_hold(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     event = recorded.event
     assert isinstance(event, PutOnHold)
-    return _moved(ticket, event) | {"hold_reason": event.reason, "hold_until": event.until}
+    return _moved(recorded) | {"hold_reason": event.reason, "hold_until": event.until}
 
 
 def _solved(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     event = recorded.event
     assert isinstance(event, Solved)
-    return _moved(ticket, event) | {
+    return _moved(recorded) | {
         "solved_at": recorded.meta.occurred_at,
         "closed_at": None,
         "cancelled": False,
@@ -186,8 +189,7 @@ def _solved(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
 
 
 def _reopened(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
-    assert isinstance(recorded.event, StatusEvent)
-    return _moved(ticket, recorded.event) | {
+    return _moved(recorded) | {
         "reopens": ticket.reopens + 1,
         "solved_at": None,
         "closed_at": None,
@@ -198,9 +200,8 @@ def _reopened(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
 
 
 def _closed(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
-    assert isinstance(recorded.event, StatusEvent)
     closed = {"closed_at": recorded.meta.occurred_at, "cancelled": False}
-    return _moved(ticket, recorded.event) | closed
+    return _moved(recorded) | closed
 
 
 def _cancelled(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:

@@ -13,8 +13,10 @@ from ticketlog.domain.ticket.priorities import Priority, automatic, by_hand, che
 from ticketlog.domain.ticket.relations import ticket_read, ticket_stream
 from ticketlog.domain.ticket.rules import (
     Known,
+    Place,
     organisation,
     person,
+    place_of,
     priorities_in,
     require_known,
     roles_of,
@@ -44,6 +46,7 @@ class Home(NamedTuple):
     id: str | None = None
     tier: str | None = None
     contract: str | None = None
+    place: Place = Place()
 
 
 def first_status(workflow: Workflow, assignee: str | None) -> Status:
@@ -123,7 +126,7 @@ def _home(asked: Asked, requester: Known | None) -> Home:
     if id is None:
         return Home()
     state = organisation(id, asked.context, named=asked.new.organisation is not None)
-    return Home(id, state.tier, state.contract) if state else Home(id)
+    return Home(id, state.tier, state.contract, place_of(state)) if state else Home(id)
 
 
 def _priority(asked: Asked, contract: str | None) -> Priority:
@@ -149,7 +152,8 @@ def _created(asked: Asked, requester: Known | None, home: Home) -> TicketCreated
     kind = _author_kind(asked, requester)
     values = {**command.fields, **checked(asked.new.fields, context)}
     fields = sorted_out({k: v for k, v in values.items() if v is not None}, context)
-    language = requester.state.language if requester and requester.state else None
+    known = requester.state if requester else None
+    place = place_of(known).or_else(home.place)
     return TicketCreated(
         **{name: getattr(command, name) for name in _AS_ASKED},
         data_subject=requester.id if requester else f"ticket/{asked.ticket.id}",
@@ -159,7 +163,9 @@ def _created(asked: Asked, requester: Known | None, home: Home) -> TicketCreated
         organisation=home.id,
         tier=home.tier,
         contract=home.contract,
-        language=command.language or language,
+        country=place.country,
+        zone=place.zone,
+        language=command.language or (known.language if known else None),
         priority=priority.name,
         priority_source=priority.source,
         priority_reason=command.priority_reason if priority.source == "manual" else None,

@@ -131,6 +131,21 @@ def data_subject(ticket: Ticket) -> str:
     return ticket.requester or f"ticket/{ticket.id}"
 
 
+class Place(NamedTuple):
+    """A country and a time zone, as far as they are known."""
+
+    country: str | None = None
+    zone: str | None = None
+
+    def or_else(self, other: Place) -> Place:
+        return Place(self.country or other.country, self.zone or other.zone)
+
+
+def place_of(party: Person | Organisation | None) -> Place:
+    """Where somebody is at this instant."""
+    return Place(party.country, party.zone) if party else Place()
+
+
 class Known(NamedTuple):
     """A person by the id that stands after merges; `state` None where it wasn't read."""
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import chain
-from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias, TypeVar
 
 from pydantic import Field, StringConstraints
 
-from ticketlog.domain.base import Command, Context, Event, Key, State
+from ticketlog.domain.base import Command, Context, Event, Key, State, Value
 from ticketlog.domain.settings import CategoryOfStatus, TicketType
+from ticketlog.domain.sla.clock import Applied, Clock, Clocks
+from ticketlog.domain.sla.running import Fact, run
+from ticketlog.domain.sla_policy import Metric, Switch
 
 AuthorKind = Literal["requester", "end-user", "agent", "rule", "service", "import"]
 LinkKind = Literal["duplicate-of", "problem", "parent", "blocks", "follow-up-of", "change"]
@@ -61,9 +65,28 @@ class Link(NamedTuple):
     target: str
 
 
+class Candidate(Value):
+    """Somebody a rule could have chosen, and the load that they had."""
+
+    agent: Key
+    load: Annotated[int, Field(ge=0)]
+
+
+class Choice(NamedTuple):
+    """Who was chosen by an assignment rule: `id` is that of the event that says so; `candidates`
+    are those who could have been, with their loads."""
+
+    id: str
+    agent: str
+    rule: str
+    candidates: tuple[Candidate, ...] = ()
+
+
 @dataclass(frozen=True)
 class Ticket(State):
     """A ticket after its event number `version` (from 0; -1: it doesn't exist)."""
+
+    CODE: ClassVar[int] = 4
 
     id: str = ""
     version: int = -1
@@ -81,6 +104,8 @@ class Ticket(State):
     organisation: str | None = None
     tier: str | None = None
     contract: str | None = None
+    country: str | None = None
+    zone: str | None = None
     category: str | None = None
     product: str | None = None
     asset: str | None = None
@@ -103,6 +128,10 @@ class Ticket(State):
     solved_at: int | None = None
     solves: int = 0
     reopens: int = 0
+    quiet_since: int = 0
+    """When its status last changed, or somebody last said something publicly, machines aside."""
+    reminders: int = 0
+    """How often the requester was reminded in this quiet."""
     closed_at: int | None = None
     cancelled: bool = False
     verified_by: str | None = None
@@ -139,8 +168,27 @@ class Ticket(State):
     rating: int | None = None
     reviews: Mapping[str, str] = field(default_factory=dict)
     """Reviewer -> their verdict."""
+    choice: Choice | None = None
+    """Who shall work on it, and is asked for room."""
     legal_holds: tuple[str, ...] = ()
     last_commit: str = ""
+
+    sla: Applied | None = None
+    """What was promised; None: nothing, and its clocks run without a target."""
+    told_clocks: Mapping[Metric, Clock] = field(default_factory=dict)
+    """Its clocks as the last event about them left them."""
+    facts: tuple[Fact, ...] = ()
+    """What has concerned its clocks since then."""
+
+    @cached_property
+    def clocks(self) -> Clocks:
+        """The latest instance of each metric's clock that ever ran. Run when they are asked for,
+        and kept up from then on (`evolution.fold`)."""
+        return run(self.told_clocks, self.facts, self.switches)
+
+    @property
+    def switches(self) -> tuple[Switch, ...]:
+        return self.sla.switches if self.sla else ()
 
     @property
     def exists(self) -> bool:
@@ -157,7 +205,14 @@ class Ticket(State):
 
     @property
     def is_duplicate(self) -> bool:
-        return any(link.kind == "duplicate-of" for link in self.links)
+        return bool(self.links) and any(link.kind == "duplicate-of" for link in self.links)
+
+    @property
+    def waits_for_agent(self) -> bool:
+        """A team has it, and nobody in it works on it yet (Zendesk: new or open, with a group,
+        unassigned)."""
+        mine = self.status_category in ("new", "open") and not self.spam
+        return mine and self.assignee is None and self.team is not None
 
     @property
     def active(self) -> bool:

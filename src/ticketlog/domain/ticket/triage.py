@@ -28,6 +28,7 @@ from ticketlog.domain.ticket.rules import (
     data_subject,
     organisation,
     person,
+    place_of,
     require_known,
     settings_of,
     workflow_for,
@@ -87,8 +88,18 @@ def _set_requester(command: SetRequester, ticket: Ticket, context: Context) -> l
     if known.id == ticket.requester:
         return []
     home = known.state.organisation if known.state else None
+    place = place_of(known.state).or_else(
+        place_of(organisation(home, context, named=False) if home else None)
+    )
     return [
-        RequesterChanged(old=ticket.requester, new=known.id),
+        RequesterChanged(
+            old=ticket.requester,
+            new=known.id,
+            old_country=ticket.country,
+            country=place.country,
+            old_zone=ticket.zone,
+            zone=place.zone,
+        ),
         *_moved_to(home, ticket, context, named=False),
     ]
 

@@ -1,0 +1,1 @@
+"""Real Apache Kafka brokers on this machine, for people (`make kafka`) and for tests."""

@@ -1,0 +1,1 @@
+"""The policies at work: accepted events in, commands out; timers; how far each of them is."""

@@ -1,0 +1,56 @@
+"""What is due when, in a file without a name: as many tickets as there are cost no memory.
+
+It is made from the log and gone with the process. Each ticket that isn't closed has one row, so a
+deadline that moves leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ticketlog.log.nameless import nameless
+
+_NEVER = 2**62
+_MADE = (
+    "CREATE TABLE due (stream TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE INDEX due_at ON due (at)",
+)
+
+
+class Timetable:
+    """Used by one thread at a time."""
+
+    def __init__(self) -> None:
+        self._connection = nameless()
+        for statement in _MADE:
+            self._connection.execute(statement)
+
+    def put(self, stream: str, at: int | None) -> None:
+        """When something is due on a stream; None: nothing is, for now."""
+        values = (stream, _NEVER if at is None else at)
+        self._connection.execute("INSERT OR REPLACE INTO due VALUES (?, ?)", values)
+
+    def forget(self, stream: str) -> None:
+        """Nothing will ever be due on it."""
+        self._connection.execute("DELETE FROM due WHERE stream = ?", (stream,))
+
+    def due(self, by: int, limit: int) -> list[str]:
+        """The streams on which something is due by then, the longest due first."""
+        sql = "SELECT stream FROM due WHERE at <= ? ORDER BY at, stream LIMIT ?"
+        return [stream for (stream,) in self._connection.execute(sql, (by, limit))]
+
+    def next(self) -> int | None:
+        """When the next thing is due."""
+        found: int | None = self._connection.execute("SELECT min(at) FROM due").fetchone()[0]
+        return None if found in (None, _NEVER) else found
+
+    def streams(self, page: int = 1_000) -> Iterator[str]:
+        """All that it knows; they may be put anew meanwhile."""
+        after = ""
+        sql = "SELECT stream FROM due WHERE stream > ? ORDER BY stream LIMIT ?"
+        while found := self._connection.execute(sql, (after, page)).fetchall():
+            after = found[-1][0]
+            yield from (stream for (stream,) in found)
+
+    def close(self) -> None:
+        self._connection.close()

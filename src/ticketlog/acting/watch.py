@@ -1,0 +1,109 @@
+"""What the runner knows of the desk besides its places in the log: made from the log when it
+starts, and brought forward with every page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from typing import Any
+
+from ticketlog.acting.alarms import Alarms
+from ticketlog.acting.floor import Floor
+from ticketlog.acting.looks import Looks
+from ticketlog.domain.aggregates import AGGREGATES
+from ticketlog.domain.settings import Settings
+from ticketlog.domain.ticket.automation import Choose
+from ticketlog.errors import Unreadable
+from ticketlog.log.port import Log, Record
+from ticketlog.log.uncollected import uncollected
+from ticketlog.policies.base import Reaction, Timer
+from ticketlog.reading import events_of
+
+_TICKET, _AGENT = "ticket", "agent"
+
+
+class Stopped(Exception):
+    """It was asked to stop before it knew enough."""
+
+
+class Watch:
+    """Used by one thread at a time."""
+
+    def __init__(
+        self,
+        log: Log,
+        timers: Sequence[Timer],
+        load: Callable[[str], Any],
+        settings: Callable[[], Settings],
+    ) -> None:
+        self._log = log
+        self._load = load
+        self._settings = settings
+        self._under = -1
+        self.alarms = Alarms(log, timers, load, settings)
+        self.floor = Floor()
+        self.looks = Looks(self.floor)
+
+    def begin(self, ends: Sequence[int], ended: Callable[[], bool] = lambda: False) -> None:
+        """Learns what the log says up to the ends. Raises Stopped soon after `ended` is true."""
+        settings = self._settings()
+        self._under = settings.position
+        for partition in range(self._log.partitions):
+            for stream, records in self._log.streams(partition, ends):
+                if ended():
+                    raise Stopped
+                kind = stream.partition("/")[0]
+                if kind in (_TICKET, _AGENT):
+                    with uncollected():
+                        self._learn(stream, kind, records, settings)
+
+    def _learn(self, stream: str, kind: str, records: Sequence[Record], settings: Settings) -> None:
+        try:
+            history = list(events_of(records))
+        except Exception:
+            return  # A stream that can't be read is parked where its last record is met.
+        aggregate = AGGREGATES[kind]
+        state = aggregate.fold(aggregate.initial(stream.partition("/")[2]), history)
+        self.looks.passed(state.clock, agent=kind == _AGENT)
+        if kind == _AGENT:
+            self.floor.put_agent(state)
+        elif any(each.meta.actor.kind != "import" for each in history):
+            self.alarms.put(stream, state, settings)
+            self.floor.put_ticket(stream, state, settings)
+
+    def sees(self, stream: str, state: Any, settings: Settings) -> None:
+        """The next commit of the log, and the state after it: what comes behind it isn't known
+        yet when it is answered."""
+        self.looks.passed(state.clock, agent=stream.startswith(f"{_AGENT}/"))
+        if stream.startswith(f"{_TICKET}/"):
+            self.alarms.put(stream, state, settings)
+            self.floor.put_ticket(stream, state, settings)
+        elif stream.startswith(f"{_AGENT}/"):
+            self.floor.put_agent(state)
+
+    def again(self, streams: Iterable[str], settings: Settings) -> None:
+        """Asks again what is due on tickets, and on all of them where the settings have changed."""
+        if settings.position != self._under:
+            streams = {*streams, *self.alarms.streams()}
+            self.looks.applied()
+            self._under = settings.position
+        for stream in streams:
+            # One that can't be read has been parked.
+            with suppress(Unreadable):
+                if stream.startswith(f"{_TICKET}/"):
+                    self.alarms.put(stream, self._load(stream), settings)
+
+    def failed(self, stream: str) -> None:
+        """What was to be sent to a ticket was not done: nobody is chosen for it by that."""
+        with suppress(Unreadable):
+            if stream.startswith(f"{_TICKET}/"):
+                self.floor.put_ticket(stream, self._load(stream), self._settings())
+
+    def sends(self, reaction: Reaction) -> None:
+        """What follows of a command that is about to be sent: those after it shall know."""
+        if isinstance(reaction.command, Choose) and reaction.on is not None:
+            self.floor.expect(reaction.on, reaction.command.agent)
+
+    def close(self) -> None:
+        self.alarms.close()
+        self.floor.close()

@@ -1,0 +1,123 @@
+"""`ticketlog policies`: who reacts to what is recorded, how far each is, and a run by hand."""
+
+from __future__ import annotations
+
+import click
+
+from ticketlog.cli.base import App, Command, Entry, Group, pass_app
+from ticketlog.cli.options import as_json
+from ticketlog.cli.output import clean, print_json, retried, show_all, table
+
+_HERE = "ticketlog.cli.policies"
+
+
+@click.command(
+    "list",
+    cls=Command,
+    examples=("ticketlog policies", "ticketlog policies --json"),
+    keys={
+        "policies": "each with policy, positions (null where it follows no partition: it never "
+        "ran, or is a timer), behind (records), parked (event, stream, position, error)",
+    },
+)
+@as_json
+@pass_app
+def list_(app: App, as_json: bool) -> None:
+    """Show each policy's position, lag, and the events that it has parked."""
+    found = app.desk.policies().status()
+    if as_json:
+        print_json({"policies": found})
+        return
+    rows = [
+        [each["policy"], _positions(each["positions"]), each["behind"], len(each["parked"])]
+        for each in found
+    ]
+    columns = ("policy", "next records", "behind", "parked")
+    show_all(table(columns, rows, right=("behind", "parked"), flexible=("next records",)))
+    parked = [
+        [each["policy"], row["event"], row["stream"], row["position"], row["error"]]
+        for each in found
+        for row in each["parked"]
+    ]
+    if parked:
+        what = ("policy", "parked event", "stream", "at", "why")
+        show_all("", table(what, parked, flexible=("why",)))
+
+
+@click.command(
+    cls=Command,
+    examples=("ticketlog policies run --until 2026-02-01T00:00:00Z",),
+    keys={
+        "until": "the time that it ran to",
+        "done": "commands that changed something",
+        "refused": "commands that a rule refused",
+        "policies": "as `policies list`",
+    },
+)
+@click.option(
+    "--until", metavar="TIME", required=True, help="An ISO time with zone; it may lie ahead."
+)
+@as_json
+@pass_app
+def run(app: App, until: str, as_json: bool) -> None:
+    """React to all that is recorded and do all that is due by a time, at once and without waiting.
+
+    The clock is moved: what is sent is stamped with the time of its cause, or with the time at
+    which it was due. `ticketlog run` does the same by the real clock.
+    """
+    from ticketlog.domain.base import instant, iso
+    from ticketlog.errors import Usage
+
+    try:
+        moment = instant(until)
+    except ValueError as error:
+        raise Usage(f"--until {until}: {error}") from error
+    runner = app.desk.policies()
+    ran = runner.run_until(moment)
+    if as_json:
+        document = {"until": iso(moment), **ran._asdict(), "policies": runner.status()}
+        print_json(document)
+    else:
+        click.echo(f"until {iso(moment)}: {ran.done:,} commands done, {ran.refused:,} refused")
+        for line in runner.troubles():
+            click.echo(clean(line))
+
+
+@click.command(
+    cls=Command,
+    examples=("ticketlog policies retry routing",),
+    keys={"policy": "its name", "parked": "what still is: event, stream, position, error"},
+)
+@click.argument("policy")
+@as_json
+@pass_app
+@click.pass_context
+def retry(context: click.Context, app: App, policy: str, as_json: bool) -> None:
+    """Try a policy's parked events again, or send again what an outbox couldn't take (`outbox`);
+    exit code 1 where some are still parked."""
+    from ticketlog.acting.progress import OUTBOX
+
+    desk = app.desk
+    still = desk.postman().retry() if policy == OUTBOX else desk.policies().retry(policy)
+    lines = (f"{row['event']} of {row['stream']}: {row['error']}" for row in still)
+    retried("policy", policy, still, lines, as_json)
+    context.exit(1 if still else 0)
+
+
+def _positions(at: list[int | None]) -> str:
+    """A timer follows no partition."""
+    return " ".join("-" if each is None else str(each) for each in at) if any(at) else "-"
+
+
+policies = Group(
+    "policies",
+    help="Who reacts to what is recorded, and how far each is. Alone: `policies list`.",
+    default="list",
+    sections={
+        "Commands": {
+            "list": Entry(_HERE, "list_", "Show each policy's position, lag and parked events."),
+            "run": Entry(_HERE, "run", "React and do what is due by a time, without waiting."),
+            "retry": Entry(_HERE, "retry", "Try a policy's parked events again."),
+        }
+    },
+)

@@ -1,0 +1,153 @@
+"""`ticketlog report NAME`: counts and times, as a table or as a document that proves itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from ticketlog.cli.base import App, Command, pass_app
+from ticketlog.cli.options import as_json, at_moment, note_imported, on_basis, reader
+from ticketlog.cli.output import note, print_json, show_all
+from ticketlog.cli.reads import rows_table
+from ticketlog.domain.base import instant
+from ticketlog.errors import Usage
+from ticketlog.reporting import DIMENSIONS, REPORTS, Report, has_basis
+
+
+@click.command(
+    cls=Command,
+    examples=(
+        "ticketlog report flow",
+        "ticketlog report times --by team --period week --zone Europe/Berlin",
+        "ticketlog report attainment --basis now --by metric",
+        "ticketlog report flow --where channel=mail --from 2026-01-01 --to 2026-04-01 --json",
+        "ticketlog report attainment --by policy --by metric --period week",
+        "ticketlog report breaches --by team --by status",
+        "ticketlog report utilisation --by agent --period week",
+        "ticketlog report gaming-cases --where team=network --threshold near=600",
+    ),
+    keys={
+        "report, view, version": "what it is",
+        "cut, occurred_as_of": "what it was made from",
+        "settings": "under which settings promises count: as was; as now (those in force at the "
+        "cut); or 'position N'",
+        "recomputed": "not as was: the position of the settings, and until when time passed",
+        "parameters": "period, zone, by, start, end, where; thresholds, where there are any",
+        "rows": "each with period, the dimensions, the metrics (docs/REPORTS.md); shares are of "
+        "10,000, rounded down",
+        "sha256": "of the canonical JSON of all the rest",
+    },
+)
+@click.argument("name", type=click.Choice(list(REPORTS)))
+@click.option("--by", type=click.Choice(DIMENSIONS), multiple=True, help="May be repeated.")
+@click.option(
+    "--period",
+    type=click.Choice(("day", "week", "month")),
+    default="month",
+    show_default=True,
+    help="What a row stands for.",
+)
+@click.option("--zone", default="UTC", show_default=True, help="Whose days, weeks and months.")
+@click.option("--from", "start", metavar="TIME", help="Default: the first fact.")
+@click.option("--to", "end", metavar="TIME", help="Default: behind the last fact.")
+@click.option("--where", metavar="DIMENSION=VALUE", multiple=True, help="May be repeated.")
+@on_basis
+@click.option(
+    "--threshold",
+    metavar="NAME=NUMBER",
+    multiple=True,
+    help="From where gaming is likely. May be repeated.",
+)
+@at_moment
+@as_json
+@pass_app
+def report(
+    app: App,
+    /,
+    name: str,
+    basis: str,
+    as_of: str | None,
+    occurred_as_of: str | None,
+    as_json: bool,
+    start: str | None,
+    end: str | None,
+    where: tuple[str, ...],
+    threshold: tuple[str, ...],
+    **how: Any,
+) -> None:
+    """Counts and times by day, week or month, on business time.
+
+    flow: created, solved, reopened, backlog. times: first reply and resolution, median and 90th
+    percentile in seconds. quality: solved at first contact, reopened, hand-overs, touches.
+    endings: solved, closed, cancelled. attainment: SLA targets met and breached, and the time that
+    clocks had used. breaches: who held the clocks that broke, in which status, and how long.
+    utilisation: how much of their time agents work, and how much they have to do. gaming: acts that
+    look done for the figures, of all such acts; gaming-cases: each of them. docs/REPORTS.md tells
+    what they count.
+
+    The JSON document carries a SHA-256 of its own canonical bytes; asked again --as-of its cut, it
+    is the same, byte for byte.
+    """
+    source = reader(app, as_of, occurred_as_of, basis)
+    document = source.report(
+        name,
+        start=_time(start, how["zone"]),
+        end=_time(end, how["zone"]),
+        where=dict(_pair(text) for text in where),
+        thresholds=dict(_number(text) for text in threshold),
+        **how,
+    )
+    if basis == "was" and has_basis(name):
+        note_imported(app)
+    if as_json:
+        print_json(document)
+        return
+    if document["rows"]:
+        _show(REPORTS[name], document["rows"])
+    told = "" if basis == "was" else f"  recomputed {document['settings']}"
+    note(
+        f"{name} v{document['version']} at {document['cut']}{told}  "
+        f"sha256 {document['sha256'][:16]}"
+    )
+
+
+def _show(report: Report, rows: list[dict[str, Any]]) -> None:
+    columns, units = report.shown or list(rows[0]), report.hundredths
+    numbers = [c for c in columns if any(isinstance(row[c], int) for row in rows)]
+    right = [c.replace("_", " ") for c in numbers]
+    rows = [{**row, **{c: _scaled(row[c], unit) for c, unit in units.items()}} for row in rows]
+    show_all(rows_table(rows, columns, right=right))
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise Usage(f"--where {text!r} is no DIMENSION=VALUE")
+    return name, value
+
+
+def _scaled(hundredths: int | None, unit: str) -> str | None:
+    return None if hundredths is None else f"{hundredths // 100}.{hundredths % 100:02}{unit}"
+
+
+def _number(text: str) -> tuple[str, int]:
+    name, _, number = text.partition("=")
+    if not number.isdecimal():
+        raise Usage(f"--threshold {text!r} is no NAME=NUMBER")
+    return name, int(number)
+
+
+def _time(text: str | None, zone: str) -> int | None:
+    """An ISO time; a bare date is its midnight in the report's zone. Raises Usage."""
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+        at = at if at.tzinfo else at.replace(tzinfo=ZoneInfo(zone))
+        return instant(at.isoformat())
+    except (ValueError, KeyError, OSError) as error:
+        raise Usage(f"{text!r} is no time: {error}") from error

@@ -1,0 +1,318 @@
+"""`ticketlog sla`: which promises are due next; of one ticket, what was promised, how its clocks
+stand, and their story."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ticketlog.cli.base import App, Command, pass_app
+from ticketlog.cli.forms import stream_of
+from ticketlog.cli.options import (
+    after,
+    as_json,
+    asked_at,
+    at_moment,
+    limit,
+    note_imported,
+    on_basis,
+    reader,
+)
+from ticketlog.cli.output import in_seconds, length, moment, note, print_json, show_all, table
+from ticketlog.cli.phrases import phrase, who
+from ticketlog.domain.base import NotFound, instant, iso
+from ticketlog.domain.settings import Settings
+from ticketlog.domain.sla.clock import Applied, Clock, Promise, measured, spent
+from ticketlog.domain.ticket.changes import METRICS
+from ticketlog.domain.ticket.state import Ticket
+from ticketlog.domain.ticket.timeline import Line, timeline
+from ticketlog.errors import Usage
+
+if TYPE_CHECKING:
+    from ticketlog.desk import Desk
+    from ticketlog.past import Past
+
+_SECOND = 1_000_000
+_STANDS = (
+    "metric, instance, phase, because, activated_at, used, business_used, target, business, left, "
+    "due, breached_at"
+)
+_CLOCK = "metric, instance, change, because, used, business_used, target, business, due"
+
+
+@click.command(
+    cls=Command,
+    examples=(
+        "ticketlog sla --team network --within 4h",
+        "ticketlog sla --breached --unassigned --json",
+        "ticketlog sla 4F7K2M9QABCD",
+        "ticketlog sla 4F7K2M9QABCD --as-of 2026-01-31T09:00:00Z --json",
+        "ticketlog sla 4F7K2M9QABCD --basis now",
+    ),
+    keys={
+        "at": "the time up to which clocks are read",
+        "clocks": f"{_STANDS}; used and left in seconds. Without TICKET also ticket, subject, "
+        "status, priority, team, assignee, organisation, until_due, policy, calendar; with "
+        "--breached also cause: by_holder, by_status",
+        "next": "without TICKET: as in queue",
+        "recomputed": "on another --basis: the position of its settings; else null",
+        "ticket": "with TICKET: which; and what follows",
+        "policy, calendar": "what applies, each with id and version; null: none",
+        "story": f"every change: at, {_CLOCK}, event, actor, recorded_at; of a change of what is "
+        "promised: policy, calendar",
+        "breaches": "metric, instance, at, because, used, target, business, policy, recorded_at, "
+        "recorded_by; spans, when the clock ran: started, ended, team, agent, status, calendar, "
+        "seconds, business_seconds; by_holder, by_status: their sums, the most first",
+    },
+)
+@click.argument("ticket", required=False)
+@click.option("--team", help="Only this team's.")
+@click.option("--agent", help="Only this agent's.")
+@click.option("--unassigned", is_flag=True, help="Only those of tickets that no agent has.")
+@click.option("--organisation", help="Only this organisation's.")
+@click.option("--metric", type=click.Choice(METRICS), help="Only these.")
+@click.option("--policy", help="Only what this SLA policy promised.")
+@click.option("--priority", help="Only those of tickets of this priority.")
+@click.option("--within", metavar="DURATION", help="Only what is due by then: 30m, 4h, 2d.")
+@click.option(
+    "--breached", is_flag=True, help="Those that are broken and go on, and who held them."
+)
+@limit
+@after
+@on_basis
+@at_moment
+@as_json
+@pass_app
+def sla(
+    app: App,
+    /,
+    ticket: str | None,
+    basis: str,
+    as_of: str | None,
+    occurred_as_of: str | None,
+    as_json: bool,
+    breached: bool,
+    **asked: Any,
+) -> None:
+    """Show which promises are due next; or a ticket's SLA clocks, and why each did what it did.
+
+    Clocks run without a policy too, and then have no target. Open time (business) is told where a
+    calendar has measured it.
+    """
+    source = reader(app, as_of, occurred_as_of, basis)
+    recomputed = None if basis == "was" else source.settings.position
+    if ticket is None:
+        if recomputed is None:
+            note_imported(app)
+        now = asked_at(source, as_of, occurred_as_of)
+        _list(source, now, breached, _given(asked, now), as_json, recomputed)
+        return
+    if breached or _given(asked, 0) != {"limit": asked["limit"]}:
+        raise click.UsageError("a ticket's clocks are shown all: leave out what selects, or TICKET")
+    stream = stream_of("ticket", ticket)
+    history = source.history(stream)
+    state, lines = timeline(stream.partition("/")[2], history)
+    if not state.exists:
+        raise NotFound(f"{stream} doesn't exist; `ticketlog ticket list` shows those that do")
+    now = max(state.clock, asked_at(source, as_of, occurred_as_of))
+    document = _document(state, lines, source.settings, now, recomputed)
+    breached = any(line.change == "breached" for line in lines)
+    document["breaches"] = _causes(source, state.id) if breached else []
+    if recomputed is None and state.sla is None and history[0].meta.actor.kind == "import":
+        note(f"{state.id} was imported, without recorded clocks; --basis now computes them")
+    if as_json:
+        print_json(document)
+    else:
+        _show(document)
+
+
+def _given(asked: dict[str, Any], now: int) -> dict[str, Any]:
+    """The options as the view's query has them."""
+    from ticketlog.settings_forms import seconds
+
+    given = {name: value for name, value in asked.items() if value}
+    if "agent" in given:
+        given["assignee"] = given.pop("agent")
+    within = given.pop("within", None)
+    if within is not None:
+        try:
+            given["until"] = now + seconds(within) * _SECOND
+        except ValueError as error:
+            raise Usage(f"--within {within!r} {error}") from None
+    return given
+
+
+def _list(
+    source: Desk | Past,
+    now: int,
+    breached: bool,
+    asked: dict[str, Any],
+    as_json: bool,
+    recomputed: int | None,
+) -> None:
+    from ticketlog.cli import at_risk
+
+    document = at_risk.listed(source, now, breached, asked) | {"recomputed": recomputed}
+    if as_json:
+        print_json(document)
+        return
+    at_risk.show(document, breached)
+    if document["next"] is not None:
+        note(f"more: --after {document['next']}")
+
+
+def _causes(source: Desk | Past, ticket: str) -> list[dict[str, Any]]:
+    from ticketlog.cli.at_risk import broken
+    from ticketlog.reporting import calendars_of
+
+    return broken(source, calendars_of(source.settings), ticket)
+
+
+def _document(
+    ticket: Ticket, lines: list[Line], settings: Settings, now: int, recomputed: int | None
+) -> dict[str, Any]:
+    return {
+        "ticket": ticket.id,
+        "at": iso(now),
+        "recomputed": recomputed,
+        **_applied(ticket.sla),
+        "clocks": [
+            {"metric": metric, **_clock(ticket.clocks[metric], ticket.sla, settings, now)}
+            for metric in METRICS
+            if metric in ticket.clocks
+        ],
+        "story": [_line(line) for line in lines],
+    }
+
+
+def _applied(applied: Applied | None) -> dict[str, Any]:
+    calendar = applied.calendar if applied else None
+    return {
+        "policy": applied.policy.model_dump() if applied else None,
+        "calendar": calendar.model_dump() if calendar else None,
+    }
+
+
+def _clock(clock: Clock, applied: Applied | None, settings: Settings, now: int) -> dict[str, Any]:
+    calendar = settings.calendar(applied.calendar) if applied else None
+    clock = measured(clock, now, calendar.timetable if calendar else None)
+    target = clock.target
+    left = target.seconds * _SECOND - spent(clock, target) if target and clock.live else None
+    return {
+        "instance": clock.instance,
+        "phase": clock.phase,
+        "because": clock.because,
+        "activated_at": iso(clock.activated_at),
+        "used": in_seconds(clock.used),
+        "business_used": in_seconds(clock.business),
+        **_target(target),
+        "left": in_seconds(left),
+        "due": _iso(clock.due),
+        "breached_at": _iso(clock.breached_at),
+    }
+
+
+def _line(line: Line) -> dict[str, Any]:
+    said: dict[str, Any] = {"at": iso(line.at), "change": line.change, "because": line.because}
+    if line.metric is None:
+        said |= _applied(line.applied)
+    else:
+        said |= {
+            "metric": line.metric,
+            "instance": line.instance,
+            "used": in_seconds(line.used),
+            "business_used": in_seconds(line.business_used),
+            **_target(line.target),
+            "due": _iso(line.due),
+        }
+    cause = line.cause
+    return said | {
+        "event": {
+            "id": cause.id if cause.index >= 0 else None,
+            "type": cause.event.NAME,
+            "says": phrase(cause.event),
+        },
+        "actor": who(cause.meta.actor),
+        "recorded_at": iso(cause.meta.recorded_at),
+    }
+
+
+def _target(target: Promise | None) -> dict[str, Any]:
+    return {
+        "target": target.seconds if target else None,
+        "business": target.business if target else None,
+    }
+
+
+def _iso(at: int | None) -> str | None:
+    return None if at is None else iso(at)
+
+
+def _show(document: dict[str, Any]) -> None:
+    title = f"{document['ticket']}  {_cited(document)}"
+    if document["recomputed"] is not None:
+        title += f"; recomputed under settings {document['recomputed']}"
+    columns = ("metric", "no", "state", "used", "open", "target", "left", "due")
+    rows = [_row(clock) for clock in document["clocks"]]
+    numbers = ("no", "used", "open", "target", "left")
+    told = [
+        [
+            *(_when(each["at"]), _named(each), each["change"], length(each.get("used"))),
+            *(length(each.get("business_used")), _when(each.get("due")), _why(each)),
+        ]
+        for each in document["story"]
+    ]
+    heads = ("when", "metric", "change", "used", "open", "due", "why")
+    show_all(
+        table(columns, rows, title=title, right=numbers),
+        "",
+        table(heads, told, right=("used", "open"), flexible=("why",)),
+    )
+    if document["breaches"]:
+        from ticketlog.cli.at_risk import show_breaches
+
+        show_breaches(document["breaches"])
+
+
+def _row(clock: dict[str, Any]) -> list[Any]:
+    state = clock["phase"] + (", breached" if clock["breached_at"] else "")
+    target = length(clock["target"]) + (" open" if clock["business"] else "")
+    return [
+        *(clock["metric"], clock["instance"], state, length(clock["used"])),
+        *(length(clock["business_used"]), target, length(clock["left"]), _when(clock["due"])),
+    ]
+
+
+def _cited(said: dict[str, Any]) -> str:
+    if said["policy"] is None:
+        return "no policy applies"
+    text = f"policy {said['policy']['id']}, version {said['policy']['version']}"
+    if said["calendar"]:
+        text += f"; calendar {said['calendar']['id']}, version {said['calendar']['version']}"
+    return text
+
+
+def _named(line: dict[str, Any]) -> str:
+    if "metric" not in line:
+        return ""
+    return f"{line['metric']} {line['instance']}" if line["instance"] > 1 else str(line["metric"])
+
+
+def _why(line: dict[str, Any]) -> str:
+    """What made it change, and who."""
+    if "metric" not in line:
+        return f"{_cited(line)}: {line['because']}"
+    if line["change"] in ("breached", "warned"):
+        what = "the target was exceeded already" if line["because"] == "target" else "time"
+        if line["event"]["id"] is None:
+            return f"{what}; recomputed"
+        return f"{what}; recorded {_when(line['recorded_at'])} by {line['actor']}"
+    if line["change"] == "applied":
+        text = f"another {line['because']}" if line["because"] != "reapplied" else "reapplied"
+        return f"{text}; {line['actor']}"
+    return f"{line['event']['says']}; {line['actor']}"
+
+
+def _when(at: str | None) -> str:
+    return moment(instant(at)) if at else ""

@@ -1,0 +1,155 @@
+"""Assignment: chosen on the ticket, reserved on the agent's own stream, then made.
+
+The agent's stream is one, whoever chooses: it is what keeps their capacity. Each step follows
+from the record of the one before it, so that it doesn't matter who takes it, or how often.
+
+    ticket              agent
+    agent-chosen   ->   ticket-reserved   ->   assignee-changed
+                   ->   ticket-declined   ->   choice-dropped   ->   chosen again, or it waits
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import TypeAlias
+
+from ticketlog.domain.agent import (
+    AvailabilityChanged,
+    Release,
+    Reserve,
+    ShiftsChanged,
+    TicketDeclined,
+    TicketReleased,
+    TicketReserved,
+)
+from ticketlog.domain.base import Event, Recorded
+from ticketlog.domain.ticket.assignment import AssigneeChanged, TeamChanged
+from ticketlog.domain.ticket.automation import AgentChosen, ChoiceDropped, Choose, Settle
+from ticketlog.domain.ticket.creation import TicketCreated
+from ticketlog.domain.ticket.lifecycle import (
+    Cancelled,
+    MarkedSpam,
+    Reopened,
+    Restored,
+    Solved,
+    StatusChanged,
+    TicketClosed,
+)
+from ticketlog.domain.ticket.state import Candidate, Ticket
+from ticketlog.policies.base import Reaction, Situation, cited
+from ticketlog.policies.picking import pick, rule_for
+
+NAME = "assignment"
+_ENDS = (Solved, TicketClosed, Cancelled, MarkedSpam)
+_WAITS = (TicketCreated, TeamChanged, AssigneeChanged, Reopened, Restored, StatusChanged)
+_FREES = (AvailabilityChanged, ShiftsChanged, TicketReleased)
+ON: frozenset[type[Event]] = frozenset(
+    {*_ENDS, *_WAITS, *_FREES, AgentChosen, ChoiceDropped, TicketReserved, TicketDeclined}
+)
+_Reactions: TypeAlias = Iterable[Reaction]
+
+
+def react(recorded: Recorded, situation: Situation) -> _Reactions:
+    """The next step of what the event is a step of."""
+    if not situation.settings.assignment:
+        return
+    stream = recorded.originator_id
+    match recorded.event:
+        case AgentChosen() as chosen:
+            yield _reserve(stream, chosen.agent, recorded, situation, choice=recorded.id)
+        case TicketReserved(ticket=ticket, choice=str(choice)):
+            yield Reaction(Settle(choice=choice, room=True), ticket, NAME, "settle")
+        case TicketDeclined(ticket=ticket, choice=choice):
+            yield Reaction(Settle(choice=choice, room=False), ticket, NAME, "settle")
+        case ChoiceDropped() as dropped:
+            if situation.after().assignee != dropped.agent:
+                yield _release(stream, dropped.agent, recorded)
+            yield from _choose(stream, situation.after(), situation)
+        case AvailabilityChanged(new="online") | ShiftsChanged() | TicketReleased():
+            yield from _take(stream, situation)
+        case _:
+            yield from _owned(recorded, situation)
+
+
+def _owned(recorded: Recorded, situation: Situation) -> _Reactions:
+    """The agent's load follows the ticket, whoever has assigned it."""
+    stream, event = recorded.originator_id, recorded.event
+    match event:
+        case AssigneeChanged(old=old, new=new, choice=choice):
+            if old is not None:
+                yield _release(stream, old, recorded)
+            if new is not None and choice is None and situation.after().active:
+                yield _reserve(stream, new, recorded, situation)
+            without = () if old is None else (old,)
+            if new is None:
+                yield from _choose(stream, situation.after(), situation, without)
+        case Solved() | TicketClosed() | Cancelled() | MarkedSpam():
+            assignee = situation.after().assignee
+            if assignee is not None:
+                yield _release(stream, assignee, recorded)
+        case Reopened() | Restored() | TicketCreated() | TeamChanged() | StatusChanged():
+            assignee = situation.after().assignee
+            if assignee is None:
+                yield from _choose(stream, situation.after(), situation)
+            elif not isinstance(event, TeamChanged | StatusChanged):
+                yield _reserve(stream, assignee, recorded, situation)
+
+
+def _choose(
+    stream: str, ticket: Ticket, situation: Situation, without: Collection[str] = (), slot: str = ""
+) -> _Reactions:
+    """Chooses somebody for a ticket that waits, if there is somebody; else it waits on."""
+    settings = situation.settings
+    if not ticket.waits_for_agent or situation.floor.is_chosen(stream):
+        return
+    rule = rule_for(ticket, settings)
+    if rule is None:
+        return
+    picked = pick(ticket, rule, settings, situation.floor, situation.now, without)
+    if picked is None:
+        return
+    named = cited("assignment-rule", rule.id, settings)
+    command = Choose(
+        agent=picked.agent.known.id,
+        rule=named,
+        why=picked.why,
+        candidates=tuple(Candidate(agent=a.known.id, load=a.load) for a in picked.able[:1_000]),
+    )
+    yield Reaction(command, stream, named, f"choose{slot}", seen=ticket.version)
+
+
+def _take(stream: str, situation: Situation) -> _Reactions:
+    """Somebody has room: the first tickets that wait for their teams are looked at."""
+    id = stream.partition("/")[2]
+    known = situation.settings.agents.get(id)
+    if known is None:
+        return
+    for ticket in situation.floor.waiting(known.teams):
+        yield from _choose(ticket, situation.load(ticket), situation, slot=f" {ticket}")
+
+
+def look(teams: Iterable[str], situation: Situation) -> _Reactions:
+    """Chooses for the first tickets that wait for these teams."""
+    if situation.settings.assignment:
+        for ticket in situation.floor.waiting(teams):
+            yield from _choose(ticket, situation.load(ticket), situation)
+
+
+def _reserve(
+    stream: str, agent: str, cause: Recorded, situation: Situation, choice: str | None = None
+) -> Reaction:
+    ticket: Ticket = situation.after()
+    rule = rule_for(ticket, situation.settings) if choice else None
+    command = Reserve(
+        ticket=stream,
+        channel=ticket.channel or "none",
+        version=cause.originator_version,
+        choice=choice,
+        capacity=rule.capacity if rule else None,
+    )
+    return Reaction(command, f"agent/{agent}", NAME, "reserve")
+
+
+def _release(stream: str, agent: str, cause: Recorded) -> Reaction:
+    command = Release(ticket=stream, version=cause.originator_version)
+    return Reaction(command, f"agent/{agent}", NAME, "release")

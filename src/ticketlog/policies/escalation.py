@@ -1,0 +1,172 @@
+"""Escalation: up to a tier, by age, by how complicated it has become, by what is said, or because a
+promise is broken or about to be.
+
+Age and conditions are asked of the ticket's state, as a timer; words, breaches and warnings when
+they are recorded, by whomever. By rules a ticket only goes up, so that a rule acts on it once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from ticketlog.domain.automation import EscalationRule, in_order
+from ticketlog.domain.base import Event, Recorded
+from ticketlog.domain.conditions import Verdict, judge, matches
+from ticketlog.domain.settings import Settings
+from ticketlog.domain.ticket.assignment import Escalate
+from ticketlog.domain.ticket.conversation import Replied
+from ticketlog.domain.ticket.creation import TicketCreated
+from ticketlog.domain.ticket.facts import facts_of
+from ticketlog.domain.ticket.service import DueEvent, SlaBreached, SlaWarned
+from ticketlog.domain.ticket.state import Ticket
+from ticketlog.policies.base import Reaction, Situation, cited
+
+NAME = "escalation"
+ON: frozenset[type[Event]] = frozenset({TicketCreated, Replied, SlaWarned, SlaBreached})
+_SECOND = 1_000_000
+
+
+class Planned(NamedTuple):
+    """A rule, what its conditions say of a ticket, why it can't act besides, and when it will if
+    nothing changes; None: not by time."""
+
+    rule: EscalationRule
+    verdict: Verdict
+    why_not: str | None
+    at: int | None
+
+
+class _Found(NamedTuple):
+    rule: EscalationRule
+    recorded: Recorded
+    why: str
+
+
+def react(recorded: Recorded, situation: Situation) -> Iterable[Reaction]:
+    """The rule that leads highest of those that the events of the commit call for, the first of
+    equals; said once, because of the event that calls for it.
+
+    It names no version that it was made for: nothing that happens meanwhile unsays a breach or a
+    word, and the command itself leads only up, and only what is active.
+    """
+    settings = situation.settings
+    found = [
+        _Found(rule, each, why)
+        for rule in settings.escalation.values()
+        if rule.words or rule.on
+        for each in situation.commit
+        if (why := _called_for(rule, each.event)) is not None
+    ]
+    if not any(each.recorded is recorded for each in found):
+        return
+    ticket: Ticket = situation.after()
+    rules = list(_open(ticket, settings, [each.rule for each in found]))
+    best = max(rules, key=lambda rule: rule.tier, default=None)
+    for each in found:
+        if each.rule is best:
+            if each.recorded is recorded:
+                yield _escalated(each.rule, ticket, settings, each.why)
+            return
+
+
+def due(ticket: Ticket, settings: Settings) -> int | None:
+    """When the first of the rules acts on the ticket."""
+    rule = _first(ticket, settings)
+    return None if rule is None else _at(rule, ticket)
+
+
+def act(ticket: Ticket, settings: Settings) -> Iterable[Reaction]:
+    """What the first of the rules does."""
+    rule = _first(ticket, settings)
+    if rule is not None:
+        why = str(rule.when) if rule.after is None else f"{rule.after} seconds old"
+        yield _escalated(rule, ticket, settings, why)._replace(seen=ticket.version)
+
+
+def planned(ticket: Ticket, settings: Settings) -> list[Planned]:
+    """All rules in order, as they stand to the ticket."""
+    facts = facts_of(ticket, settings)
+    found = []
+    for rule in in_order(settings.escalation.values()):
+        verdict, why_not = judge(rule.when, facts), _held_back(rule, ticket)
+        at = _missing(rule, ticket) if rule.on else _at(rule, ticket)
+        acts = verdict.matches and why_not is None
+        found.append(Planned(rule, verdict, why_not, at if acts else None))
+    return found
+
+
+def _held_back(rule: EscalationRule, ticket: Ticket) -> str | None:
+    if not ticket.active:
+        return f"it is {'spam' if ticket.spam else ticket.status_category}"
+    return f"it is at tier {ticket.tier_level}" if ticket.tier_level >= rule.tier else None
+
+
+def _missing(rule: EscalationRule, ticket: Ticket) -> int | None:
+    """When what the rule is `on` comes next."""
+    clocks = [c for metric, c in ticket.clocks.items() if metric in (rule.metrics or (metric,))]
+    breaches = [clock.due for clock in clocks if "breached" in rule.on and clock.due is not None]
+    warnings = [each.at for clock in clocks if "warned" in rule.on for each in clock.warnings]
+    return min([*breaches, *warnings], default=None)
+
+
+def _first(ticket: Ticket, settings: Settings) -> EscalationRule | None:
+    if not settings.escalation:
+        return None
+    timed = [each for each in settings.escalation.values() if not each.words and not each.on]
+    found = _open(ticket, settings, timed)
+    return min(found, key=lambda rule: _at(rule, ticket) or 0, default=None)
+
+
+def _at(rule: EscalationRule, ticket: Ticket) -> int | None:
+    """When a rule whose conditions hold acts; None: not by time."""
+    if rule.words or rule.on:
+        return None
+    return ticket.clock if rule.after is None else ticket.created_at + rule.after * _SECOND
+
+
+def _open(
+    ticket: Ticket, settings: Settings, rules: Iterable[EscalationRule]
+) -> Iterator[EscalationRule]:
+    """Those of the rules that match a ticket and lead above its tier, in order."""
+    if ticket.active:
+        facts = facts_of(ticket, settings)
+        for rule in in_order(rules):
+            if ticket.tier_level < rule.tier and matches(rule.when, facts):
+                yield rule
+
+
+def _called_for(rule: EscalationRule, event: Event) -> str | None:
+    """Why an event calls for a rule; None: it doesn't."""
+    if isinstance(event, DueEvent):
+        occasion = "breached" if isinstance(event, SlaBreached) else "warned"
+        of_these = not rule.metrics or event.metric in rule.metrics
+        return _missed(event, occasion) if occasion in rule.on and of_these else None
+    said = _said(event).casefold() if rule.words else ""
+    word = next((each for each in rule.words if each.casefold() in said), None)
+    return None if word is None else f"{word!r} was said"
+
+
+def _missed(event: DueEvent, occasion: str) -> str:
+    policy = f" of {event.policy.id}@{event.policy.version}" if event.policy else ""
+    basis = "business" if event.business else "calendar"
+    target = f"{event.target} seconds of {basis} time"
+    used = "" if occasion == "breached" else f"{event.used // _SECOND} of "
+    return f"{event.metric}{policy} {occasion}: {used}{target}"
+
+
+def _said(event: Event) -> str:
+    """What an end user says with it."""
+    match event:
+        case Replied(author_kind="requester" | "end-user", automated=False, body=body):
+            return body
+        case TicketCreated(author_kind="requester" | "end-user", subject=subject, description=text):
+            return f"{subject}\n{text or ''}"
+    return ""
+
+
+def _escalated(rule: EscalationRule, ticket: Ticket, settings: Settings, why: str) -> Reaction:
+    named = cited("escalation-rule", rule.id, settings)
+    reason = f"{rule.title or rule.id}: {' '.join(why.split())}"[:500]
+    command = Escalate(tier=rule.tier, reason=reason, team=rule.team, rule=named)
+    return Reaction(command, f"ticket/{ticket.id}", named)

@@ -1,0 +1,108 @@
+"""What time does to tickets: reminders, the end of silence and of holds, closing, surveys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ticketlog.domain.automation import LifecycleRule, in_order
+from ticketlog.domain.base import Command
+from ticketlog.domain.conditions import matches
+from ticketlog.domain.settings import Settings
+from ticketlog.domain.ticket.automation import Remind
+from ticketlog.domain.ticket.facts import facts_of
+from ticketlog.domain.ticket.feedback import OfferSurvey
+from ticketlog.domain.ticket.lifecycle import Close, SetStatus, Solve
+from ticketlog.domain.ticket.state import Ticket
+from ticketlog.policies.base import Reaction, cited
+
+NAME = "lifecycle"
+_SECOND = 1_000_000
+
+
+class Planned(NamedTuple):
+    """A rule and when it will act on a ticket, if nothing changes; None: not as it is."""
+
+    rule: LifecycleRule
+    at: int | None
+
+
+def due(ticket: Ticket, settings: Settings) -> int | None:
+    """When the first of the rules acts on the ticket."""
+    found = _first(ticket, settings)
+    return found and found.at
+
+
+def act(ticket: Ticket, settings: Settings) -> Iterable[Reaction]:
+    """What the first of the rules does."""
+    found = _first(ticket, settings)
+    if found is None:
+        return
+    rule = cited("lifecycle-rule", found.rule.id, settings)
+    command = _command(found.rule, rule, ticket, settings)
+    if command is not None:
+        yield Reaction(command, f"ticket/{ticket.id}", rule, seen=ticket.version)
+
+
+def planned(ticket: Ticket, settings: Settings) -> list[Planned]:
+    """The rules whose conditions match the ticket, in order, and when each of them acts."""
+    facts = facts_of(ticket, settings)
+    return [
+        Planned(rule, None if ticket.spam else _at(rule, ticket, settings))
+        for rule in in_order(settings.lifecycle.values())
+        if matches(rule.when, facts)
+    ]
+
+
+def _first(ticket: Ticket, settings: Settings) -> Planned | None:
+    if not settings.lifecycle or ticket.spam:
+        return None
+    facts = facts_of(ticket, settings)
+    found = [
+        Planned(rule, at)
+        for rule in in_order(settings.lifecycle.values())
+        if (at := _at(rule, ticket, settings)) is not None and matches(rule.when, facts)
+    ]
+    return min(found, key=lambda each: each.at or 0, default=None)
+
+
+def _at(rule: LifecycleRule, ticket: Ticket, settings: Settings) -> int | None:
+    category = ticket.status_category
+    match rule.action:
+        case "remind" if category == "pending" and ticket.reminders < (rule.times or 1):
+            return _later(rule, ticket.quiet_since, settings, ticket.reminders + 1)
+        case "solve" if category == "pending":
+            return _later(rule, ticket.quiet_since, settings)
+        case "close" if category == "solved":
+            return _later(rule, ticket.solved_at, settings)
+        case "survey" if category == "solved" and not ticket.survey_offered:
+            return _later(rule, ticket.solved_at, settings)
+        case "wake" if category == "on-hold":
+            return ticket.hold_until
+    return None
+
+
+def _later(
+    rule: LifecycleRule, start: int | None, settings: Settings, times: int = 1
+) -> int | None:
+    """So long after the start, in the open time of the rule's calendar where it has one."""
+    if start is None:
+        return None
+    length = (rule.after or 0) * times * _SECOND
+    calendar = settings.calendars.get(rule.calendar or "")
+    return start + length if calendar is None else calendar.timetable.add(start, length)
+
+
+def _command(rule: LifecycleRule, cited: str, ticket: Ticket, settings: Settings) -> Command | None:
+    match rule.action:
+        case "remind":
+            return Remind(number=ticket.reminders + 1, rule=cited)
+        case "solve":
+            return Solve(code=rule.code)
+        case "close":
+            return Close()
+        case "survey":
+            return OfferSurvey(survey=rule.survey or "default")
+        case "wake":
+            target = settings.workflow_of(ticket.type).first_of("open")
+            return SetStatus(status=target.id) if target else None

@@ -1,0 +1,87 @@
+"""Routing: rules of the settings, tried in order when a ticket comes or people change it.
+
+Zendesk begins anew with its triggers after each that fires, which is why they can loop. Here a
+commit is answered once, every rule is tried once on what the ones before it made of the ticket,
+and what rules have done is no reason to try them again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from ticketlog.domain.automation import RoutingRule, in_order
+from ticketlog.domain.base import Event, Recorded
+from ticketlog.domain.conditions import Verdict, judge
+from ticketlog.domain.settings import Settings
+from ticketlog.domain.ticket.automation import Route, Step
+from ticketlog.domain.ticket.creation import TicketCreated
+from ticketlog.domain.ticket.evolution import EVENTS
+from ticketlog.domain.ticket.facts import facts_of
+from ticketlog.domain.ticket.state import Ticket
+from ticketlog.policies.base import Reaction, Situation, cited
+
+NAME = "routing"
+ON: frozenset[type[Event]] = frozenset(EVENTS)
+
+
+class Tried(NamedTuple):
+    """A rule that was asked, and what its conditions said of the ticket at its turn."""
+
+    rule: RoutingRule
+    verdict: Verdict
+
+
+def react(recorded: Recorded, situation: Situation) -> Iterable[Reaction]:
+    """The steps of all rules that match, as one command. What a rule did is no cause, and neither
+    is any other event of a commit than its first."""
+    if recorded.meta.actor.kind == "rule" or not situation.settings.routing:
+        return
+    if recorded.index != 0:
+        return
+    settings = situation.settings
+    created = isinstance(recorded.event, TicketCreated)
+    if not created and not any(rule.changed for rule in settings.routing.values()):
+        return
+    ticket: Ticket = situation.after()
+    steps = tuple(
+        _step(each.rule, settings)
+        for each in tried(ticket, settings, created=created)
+        if each.verdict.matches
+    )
+    if steps and ticket.status_category != "closed" and not ticket.spam:
+        yield Reaction(Route(steps=steps), recorded.originator_id, NAME, seen=ticket.version)
+
+
+def tried(ticket: Ticket, settings: Settings, *, created: bool) -> Iterator[Tried]:
+    """The rules in the order in which they are tried, each on what the ones before it made of the
+    ticket, up to one that matches and is the last."""
+    for rule in in_order(settings.routing.values()):
+        if not created and not rule.changed:
+            continue
+        verdict = judge(rule.when, facts_of(ticket, settings))
+        yield Tried(rule, verdict)
+        if verdict.matches:
+            ticket = ticket.but(_made(rule, ticket))
+            if rule.last:
+                return
+
+
+def _made(rule: RoutingRule, ticket: Ticket) -> dict[str, Any]:
+    names = ("team", "assignee", "priority", "category", "product")
+    tags = (*(t for t in ticket.tags if t not in rule.remove_tags), *rule.add_tags)
+    changes = {name: getattr(rule, name) for name in names if getattr(rule, name) is not None}
+    return changes | {"tags": tuple(dict.fromkeys(tags))}
+
+
+def _step(rule: RoutingRule, settings: Settings) -> Step:
+    return Step(
+        rule=cited("routing-rule", rule.id, settings),
+        team=rule.team,
+        assignee=rule.assignee,
+        priority=rule.priority,
+        category=rule.category,
+        product=rule.product,
+        add_tags=rule.add_tags,
+        remove_tags=rule.remove_tags,
+    )

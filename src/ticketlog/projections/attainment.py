@@ -1,0 +1,170 @@
+"""How many promises were kept. Each run of a clock counts once, when it was decided: a breach when
+it was due, whatever came after it; else when it was fulfilled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
+
+from ticketlog.projections.base import Tables
+from ticketlog.projections.groups import check
+from ticketlog.projections.intervals import during
+from ticketlog.projections.moment import Moment
+from ticketlog.projections.periods import Period, PeriodKind, bounds
+from ticketlog.projections.promises import DIMENSIONS
+from ticketlog.projections.reports import percentile
+
+COUNTS = ("met", "breached", "withdrawn")
+FULFILLED = ("met", "late")
+"""late: a breached clock was fulfilled after all. It counts as breached, when it was."""
+FIGURES = ("used", "business_used")
+_Group = tuple[Any, ...]
+_SHARE = 10_000
+
+
+def attainment(
+    connection: Connection,
+    tables: Tables,
+    *,
+    period: PeriodKind = "month",
+    zone: str = "UTC",
+    by: Sequence[str] = (),
+    start: int | None = None,
+    end: int | None = None,
+    moment: Moment | None = None,
+    **where: str,
+) -> list[dict[str, Any]]:
+    """One row per period and group of the dimensions `by` (DIMENSIONS), as they were when it was
+    decided.
+
+    met, breached; withdrawn, which count for neither; of: met and breached. attainment: met per
+    10,000 of these, rounded down, so that nothing but all is 10,000; None: there were none. used
+    and business_used: of all clocks that were fulfilled in the period, in seconds, all time and
+    open time, how many (`_n`), the median and the 90th percentile by nearest rank; open time where
+    a calendar measured it.
+
+    `start`, `end`, `where`: as in `reports.report`. Raises ValueError for unknown dimensions,
+    periods or zones.
+    """
+    check((*by, *where), DIMENSIONS)
+    asked = _Asked(connection, tables, tuple(by), where, moment)
+    rows: list[dict[str, Any]] = []
+    for each in asked.periods(period, zone, start, end):
+        cells = asked.cells(each)
+        if not by:
+            cells.setdefault((), _Cell({}, {name: [] for name in FIGURES}))
+        for group in sorted(cells, key=in_order):
+            named = dict(zip(by, group, strict=True))
+            rows.append({"period": each.label, **named, **_told(cells[group])})
+    return rows
+
+
+def in_order(group: _Group) -> list[tuple[bool, Any]]:
+    """Sorts groups: nothing first."""
+    return [(value is not None, value) for value in group]
+
+
+class _Cell(NamedTuple):
+    counts: dict[str, int]
+    figures: dict[str, list[int]]
+
+
+class _Asked:
+    """The outcomes that are asked about."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        tables: Tables,
+        by: tuple[str, ...],
+        where: Mapping[str, str],
+        moment: Moment | None,
+    ) -> None:
+        self._connection = connection
+        self._outcomes = tables["outcomes"]
+        self._names = tables["groups"]
+        self._columns = [self._names.c[name] for name in by]
+        self._where = [self._names.c[name] == value for name, value in where.items()]
+        self._holds = during(self._outcomes, moment)
+
+    def periods(
+        self, kind: PeriodKind, zone: str, start: int | None, end: int | None
+    ) -> list[Period]:
+        return bounds(self._outermost, kind, zone, start, end)
+
+    def cells(self, period: Period) -> dict[_Group, _Cell]:
+        cells: dict[_Group, _Cell] = {}
+        for kind, n, group in self._counts(period):
+            cell = cells.setdefault(group, _Cell({}, {name: [] for name in FIGURES}))
+            cell.counts[kind] = n
+        for used, business, group in self._figures(period):
+            figures = cells[group].figures
+            figures["used"].append(used)
+            if business is not None:
+                figures["business_used"].append(business)
+        return cells
+
+    def _counts(self, period: Period) -> Iterator[tuple[str, int, _Group]]:
+        table = self._outcomes.c
+        per_group = (
+            select(table.kind, table.group, func.count().label("n"))
+            .where(self._inside((*COUNTS, "late"), period))
+            .group_by(table.kind, table.group)
+            .subquery()
+        )
+        query = (
+            select(per_group.c.kind, func.sum(per_group.c.n), *self._columns)
+            .join(self._names, self._names.c.id == per_group.c.group)
+            .where(*self._where)
+            .group_by(per_group.c.kind, *self._columns)
+        )
+        for kind, n, *group in self._connection.execute(query):
+            yield kind, int(n), tuple(group)
+
+    def _figures(self, period: Period) -> Iterator[tuple[int, int | None, _Group]]:
+        table = self._outcomes.c
+        query = self._named(select(table.used, table.business_used, *self._columns))
+        for used, business, *group in self._connection.execute(
+            query.where(self._inside(FULFILLED, period))
+        ):
+            yield used, business, tuple(group)
+
+    def _outermost(self, last: bool) -> int | None:
+        """A look-up per kind, not a walk."""
+        at = self._outcomes.c.decided_at
+        query = self._named(select(at)).where(self._holds)
+        query = query.order_by(at.desc() if last else at.asc()).limit(1)
+        found = [
+            self._connection.execute(query.where(self._outcomes.c.kind == kind)).scalar()
+            for kind in (*COUNTS, "late")
+        ]
+        times = [each for each in found if each is not None]
+        return (max if last else min)(times, default=None)
+
+    def _named(self, query: Select[Any]) -> Select[Any]:
+        group = self._outcomes.c.group
+        return query.join(self._names, self._names.c.id == group).where(*self._where)
+
+    def _inside(self, kinds: Sequence[str], period: Period) -> ColumnElement[bool]:
+        at, kind = self._outcomes.c.decided_at, self._outcomes.c.kind
+        return and_(kind.in_(kinds), at >= period.start, at < period.end, self._holds)
+
+
+def share(met: int, of: int) -> int | None:
+    """Per 10,000, rounded down: 99.995 % is not all."""
+    return met * _SHARE // of if of else None
+
+
+def _told(cell: _Cell) -> dict[str, int | None]:
+    counts = {name: cell.counts.get(name, 0) for name in COUNTS}
+    of = counts["met"] + counts["breached"]
+    told: dict[str, int | None] = {**counts, "of": of}
+    told["attainment"] = share(counts["met"], of)
+    for name, values in cell.figures.items():
+        values.sort()
+        told[f"{name}_n"] = len(values)
+        told[f"{name}_median"] = percentile(values, 50) if values else None
+        told[f"{name}_p90"] = percentile(values, 90) if values else None
+    return told

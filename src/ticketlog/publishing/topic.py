@@ -1,0 +1,170 @@
+"""The public topic: made and checked as a log's topics are, read to see what was published."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from kafka import KafkaAdminClient, TopicPartition
+from kafka.consumer.fetcher import ConsumerRecord
+from kafka.errors import KafkaError, OffsetOutOfRangeError
+
+from ticketlog.errors import Damaged, Unfit, Unreachable
+from ticketlog.log import topics
+from ticketlog.log.address import Address
+from ticketlog.log.port import Log
+from ticketlog.log.tail import consumer
+from ticketlog.log.topics import PATIENCE, Topic, unreachable
+from ticketlog.publishing.envelope import Told, told
+
+PUBLISHER = "publisher"
+"""The header that says which publisher sent a record."""
+MEND = (
+    "Nothing but ticketlog may write to that topic, and nothing may delete from it. Deleted as a "
+    "whole, it is made again with all of the log when the publisher starts"
+)
+_POLL = 100
+"""Milliseconds that one look may take."""
+
+
+class Seen(NamedTuple):
+    """An event in the public topic, and the publisher that sent it."""
+
+    told: Told
+    publisher: str
+
+
+def prepared(address: Address, log: Log, known: Topic | None) -> Topic:
+    """The public topic, made where it is missing; `known` is the one that was there before.
+
+    Raises Unfit where it wouldn't keep everything or isn't made for this log, Unreachable.
+    """
+    name = address.public_topic(log.name)
+
+    def made(client: KafkaAdminClient) -> Topic:
+        if known is None and topics.found(client, name) is None:
+            topics.make(client, {name: log.partitions})
+        return topics.check(client, address, [name], None)[name]
+
+    topic = topics.asked(address, made)
+    if topic.partitions != log.partitions:
+        raise Unfit(
+            f"{name} has {topic.partitions} partitions, the log has {log.partitions}: it wasn't "
+            "made for this log. Publish under another prefix, or delete the topic: all of the log "
+            "is published anew then"
+        )
+    if known is not None and topic.id != known.id:
+        raise Unfit(
+            f"{name} was made again while it was published to: its subscribers' offsets mean "
+            "nothing now. Start again to publish all of the log to it"
+        )
+    return topic
+
+
+class Published:
+    """Reads the public topic; for one thread."""
+
+    def __init__(self, address: Address, topic: Topic) -> None:
+        self._address = address
+        self._topic = topic
+        self._consumer = consumer(address, fetch_min_bytes=1)
+        self._places = [TopicPartition(topic.name, p) for p in range(topic.partitions)]
+
+    def close(self) -> None:
+        self._consumer.close()
+
+    def bounds(self) -> dict[int, tuple[int, int]]:
+        """Per partition the first offset, and the one that its next record takes.
+        Raises Unreachable."""
+        wait = PATIENCE * 1000
+        try:
+            firsts = self._consumer.beginning_offsets(self._places, timeout_ms=wait)
+            ends = self._consumer.end_offsets(self._places, timeout_ms=wait)
+        except KafkaError as error:
+            raise unreachable(self._address, error) from error
+        return {place.partition: (firsts[place], ends[place]) for place in self._places}
+
+    def read(self, ranges: Mapping[int, tuple[int, int]]) -> dict[int, list[Seen] | Damaged]:
+        """What stands from one offset to another of each partition, or why it can't be trusted.
+        Raises Unreachable."""
+        parts = {p: _Range(self._topic.name, p, *range) for p, range in ranges.items()}
+        patience = time.monotonic() + PATIENCE
+        assigned: list[_Range] = []
+        while left := [part for part in parts.values() if part.is_open]:
+            if left != assigned:
+                self._assign(left)
+                assigned = left
+            if self._poll(parts):
+                patience = time.monotonic() + PATIENCE
+            elif time.monotonic() > patience:
+                raise Unreachable(f"{self._topic.name} gives no records within {PATIENCE} s")
+        return {p: part.damage or part.seen for p, part in parts.items()}
+
+    def _assign(self, parts: Sequence[_Range]) -> None:
+        self._consumer.assign([self._places[part.partition] for part in parts])
+        for part in parts:
+            self._consumer.seek(self._places[part.partition], part.next)
+
+    def _poll(self, parts: Mapping[int, _Range]) -> bool:
+        try:
+            found = self._consumer.poll(timeout_ms=_POLL)
+            for place, records in found.items():
+                parts[place.partition].take(records)
+            if not found:
+                for place in self._consumer.assignment():
+                    parts[place.partition].passed(self._consumer.position(place, _POLL))
+        except OffsetOutOfRangeError as error:
+            for place in error.args[0]:
+                parts[place.partition].broken("it isn't there: the topic was truncated")
+        except KafkaError as error:
+            raise unreachable(self._address, error) from error
+        return bool(found)
+
+
+class _Range:
+    """A range of a partition while it is read."""
+
+    def __init__(self, topic: str, partition: int, next: int, end: int) -> None:
+        self.partition = partition
+        self.next = next
+        self.seen: list[Seen] = []
+        self.damage: Damaged | None = None
+        self._topic = topic
+        self._end = end
+
+    @property
+    def is_open(self) -> bool:
+        return self.damage is None and self.next < self._end
+
+    def take(self, records: Sequence[ConsumerRecord]) -> None:
+        for record in records:
+            if not self.is_open:
+                return
+            self.passed(record.offset)
+            if self.damage is None:
+                self._take(record)
+
+    def _take(self, record: ConsumerRecord) -> None:
+        try:
+            event = told(record.value or b"")
+        except ValueError as error:
+            self.broken(str(error))
+            return
+        publisher = dict(record.headers).get(PUBLISHER, b"")
+        if event.partition != self.partition or not publisher:
+            self.broken("no publisher wrote it")
+            return
+        self.seen.append(Seen(event, publisher.decode("ascii", "replace")))
+        self.next += 1
+
+    def passed(self, position: int | None) -> None:
+        """The reader has come to a position: there is no record before it that wasn't taken."""
+        if self.is_open and position is not None and position > self.next:
+            self.broken(
+                "what stands there is no record: a transactional producer wrote to the topic, or "
+                "it was compacted"
+            )
+
+    def broken(self, why: str) -> None:
+        self.damage = Damaged(f"{self._topic} {self.partition}:{self.next}: {why}. {MEND}")

@@ -1,0 +1,68 @@
+"""What becomes of commits whose broker is silent for long, or whose producer is given up."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import orjson
+import pytest
+
+from broker.cluster import Cluster
+from tests.hardship.writers import OPENING, opened
+from tests.kafka import fresh_url
+from tests.log.commits import a_commit
+from tests.log.kafka_backend import NAME
+from ticketlog.log import address, courier
+from ticketlog.log.courier import PRODUCER
+from ticketlog.log.founding import found
+from ticketlog.log.kafka import KafkaLog
+from ticketlog.log.port import Placed
+
+pytestmark = pytest.mark.service
+
+
+def test_a_bulk_comes_through_when_its_broker_does(own_broker: Cluster, tmp_path: Path) -> None:
+    """All of it has failed once by then: one after the other would take too long."""
+    url = f"{fresh_url(own_broker.bootstrap)}?partitions=4"
+    found(address.parse(url), {NAME: 4, "settings": 1}, "desk-1")
+    streams = [f"ticket/{number}" for number in range(2_000)]
+    with closing(opened(url, tmp_path / "index.db")) as log, ThreadPoolExecutor(1) as threads:
+        log.append(a_commit("ticket/before"))
+        own_broker.pause(0)
+        bulk = threads.submit(
+            log.append_all, [a_commit(stream, id=f"of {stream}") for stream in streams]
+        )
+        with pytest.raises(TimeoutError):
+            bulk.result(timeout=PRODUCER["delivery_timeout_ms"] / 1000 + 3)
+        own_broker.kill()
+        own_broker.start()
+        outcomes = bulk.result(timeout=OPENING)
+        assert all(isinstance(outcome, Placed) for outcome in outcomes)
+        for stream in streams:
+            ids = [orjson.loads(record.data)["id"] for record in log.stream(stream)]
+            assert ids == [f"of {stream}"]
+
+
+def test_a_producer_that_is_given_up_under_the_hands_of_many_costs_nobody_an_answer(
+    kafka_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With so little patience each attempt of each thread may cost all of them their producer."""
+    url = f"{kafka_url}?partitions=4"
+    found(address.parse(url), {NAME: 4, "settings": 1}, "desk-1")
+    with closing(opened(url, tmp_path / "index.db")) as log, ThreadPoolExecutor(16) as threads:
+        log.append(a_commit("ticket/before"))
+        monkeypatch.setattr(courier, "ATTEMPT", 0.02)
+        working = [threads.submit(append, log, f"ticket/{number}", 30) for number in range(16)]
+        for stream in working:
+            stream.result(timeout=OPENING)
+        for number in range(16):
+            records = log.stream(f"ticket/{number}")
+            ids = [orjson.loads(record.data)["id"] for record in records]
+            assert ids == [f"{version}" for version in range(30)]
+
+
+def append(log: KafkaLog, stream: str, number: int) -> None:
+    for version in range(number):
+        assert log.append(a_commit(stream, version, id=f"{version}")).version == version

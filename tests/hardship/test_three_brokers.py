@@ -1,0 +1,130 @@
+"""Three brokers, replication factor 3, min.insync.replicas 2, of which one or all are killed."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import cycle
+from pathlib import Path
+
+import orjson
+import pytest
+from kafka.admin import ConfigResource, ConfigResourceType
+
+from broker.cluster import Cluster
+from tests.hardship.judgement import judge
+from tests.hardship.writers import Crew, crew, opened
+from tests.kafka import fresh_url
+from tests.log.commits import a_commit
+from tests.log.kafka_backend import NAME
+from ticketlog.errors import InDoubt, Unreachable
+from ticketlog.log import address, courier, topics
+from ticketlog.log.address import Address
+from ticketlog.log.founding import found
+from ticketlog.log.kafka import KafkaLog
+
+pytestmark = pytest.mark.service
+PARTITIONS = 4
+
+
+@pytest.fixture
+def url(cluster3: Cluster) -> str:
+    url = f"{fresh_url(cluster3.bootstrap)}?partitions={PARTITIONS}"
+    found(address.parse(url), {NAME: PARTITIONS, "settings": 1}, "desk-1")
+    return url
+
+
+def leader(where: Address, partition: int) -> int:
+    """The broker, counted from 0, that leads a partition of the log."""
+    with topics.admin(where) as admin:
+        (topic,) = admin.describe_topics([where.topic(NAME)])
+    return int(topic["partitions"][partition]["leader_id"]) - 1
+
+
+def hardships(
+    brokers: Cluster, where: Address, writers: Crew, some: int, dice: random.Random
+) -> Iterator[None]:
+    """One after the other for ever; `some`: commits between any two blows."""
+    for name in cycle(["leader", "long", "leader", "all"]):
+        if name == "all":
+            brokers.kill()
+            brokers.start()
+        else:
+            broker = leader(where, dice.randrange(PARTITIONS))
+            brokers.kill(broker)
+            writers.go_on(some if name == "leader" else 3 * some)
+            brokers.start(broker)
+        writers.go_on(some)
+        yield
+
+
+@pytest.mark.parametrize(
+    ("commits", "some"),
+    [
+        (10_000, 500),
+        pytest.param(100_000, 2_000, marks=[pytest.mark.soak, pytest.mark.timeout(3000)]),
+    ],
+)
+def test_whoever_of_three_brokers_dies_nothing_is_lost_and_nothing_doubled(
+    cluster3: Cluster, url: str, tmp_path: Path, commits: int, some: int
+) -> None:
+    streams = [f"ticket/{number}" for number in range(500)]
+    dice = random.Random(commits)
+    with crew(url, tmp_path, writers=2, threads=16, streams=streams) as writers:
+        writers.go_on(some)
+        blows = 0
+        for _ in hardships(cluster3, address.parse(url), writers, some, dice):
+            blows += 1
+            if blows >= 4 and writers.accepted() >= commits:
+                break
+        told = writers.finish()
+        indexes = [writer.work.index for writer in writers.writers]
+    figures = judge(url, told, indexes, tmp_path / "fresh.db")
+    print(figures, f"{blows} blows")
+    assert figures.accepted >= commits
+
+
+def require_in_sync(where: Address, replicas: int) -> None:
+    values = {"min.insync.replicas": str(replicas)}
+    resource = ConfigResource(ConfigResourceType.TOPIC, where.topic(NAME), configs=values)
+    with topics.admin(where) as admin:
+        admin.alter_configs([resource])
+
+
+def refusal(log: KafkaLog) -> str:
+    """What is said once the brokers know that a replica is gone, which takes them seconds: until
+    then a commit goes through, or is in doubt because it may stand in the log of the leader."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            log.append(a_commit("ticket/A", log.head("ticket/A").version))
+        except InDoubt:
+            continue
+        except Unreachable as error:
+            return str(error)
+    raise AssertionError("with a broker less it still takes commits")
+
+
+def test_with_too_few_replicas_in_sync_nothing_is_recorded_until_there_are_enough(
+    cluster3: Cluster, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(courier, "DEADLINE", 3.0)
+    where = address.parse(url)
+    with closing(opened(url, tmp_path / "index.db")) as log:
+        log.append(a_commit("ticket/A"))
+        require_in_sync(where, 3)
+        cluster3.kill(2)
+        assert f"{where.topic(NAME)} has fewer replicas in sync than min.ins" in refusal(log)
+        mine = a_commit("ticket/B")
+        with pytest.raises(Unreachable, match="nothing was recorded"):
+            log.append(mine)
+
+        cluster3.start(2)
+        monkeypatch.undo()
+        placed = log.append(mine)
+
+        assert not placed.again
+        ids = [orjson.loads(kept.data).get("id") for kept in log.kept(placed.partition)]
+        assert ids.count(mine.id) == 1

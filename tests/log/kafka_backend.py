@@ -1,0 +1,43 @@
+"""The log in Kafka as a backend of the conformance suite."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.kafka import fresh_url
+from ticketlog.log import address, topics
+from ticketlog.log.address import Address
+from ticketlog.log.founding import found
+from ticketlog.log.kafka import KafkaLog
+
+NAME = "tickets"
+
+
+class InKafka:
+    """A topic of its own for each folder, and the index in it; who opens the folder shares it."""
+
+    index = "index.db"
+    bootstrap = ""
+
+    @classmethod
+    def create(cls, folder: Path, partitions: int) -> KafkaLog:
+        url = f"{fresh_url(cls.bootstrap)}?partitions={partitions}"
+        (folder / "url").write_text(url)
+        found(address.parse(url), {NAME: partitions, "settings": 1}, "desk-1")
+        return cls.open(folder)
+
+    @classmethod
+    def open(cls, folder: Path) -> KafkaLog:
+        where = address.parse((folder / "url").read_text())
+        return KafkaLog.open(where, topic_of(where), folder / cls.index, NAME)
+
+    @classmethod
+    def forget(cls, folder: Path) -> None:
+        for file in folder.glob("index*"):
+            file.unlink()
+
+
+def topic_of(where: Address) -> topics.Topic:
+    with topics.admin(where) as client:
+        name = where.topic(NAME)
+        return topics.check(client, where, [name], where.partitions)[name]

@@ -1,0 +1,55 @@
+"""Reports as documents: what they say of themselves, and that it stays so."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.given import SETTINGS
+from ticketlog.domain.settings import Settings
+from ticketlog.errors import Usage
+from ticketlog.projections import PROJECTIONS, view_of
+from ticketlog.projections.moment import Cut, Occurred
+from ticketlog.projections.patterns import THRESHOLDS
+from ticketlog.reporting import REPORTS, document, named, parameters
+
+GIVEN = {"period": "day", "zone": "Europe/Berlin", "by": ("team",), "where": {"channel": "mail"}}
+ROWS = [{"period": "2026-01-02", "team": "network", "created": 3}]
+
+
+def test_a_document_has_the_bytes_that_it_always_had() -> None:
+    at_a_cut = document("flow", GIVEN, ROWS, Cut((4, 7), 2), None)
+    in_business_time = document("endings", {}, [], Cut((4, 7), 2), Occurred(1_000_000))
+    assert [each["sha256"] for each in (at_a_cut, in_business_time)] == [
+        "d0745737986e53fd019a99ffe69cf3805ed5d92d943468528411969ea442d10e",
+        "592afa4e2e0b49294d4000612bc0a1de7b6bf986bfc53bf994660cb4c726b3ec",
+    ]
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_a_report_names_a_query_of_a_view(name: str) -> None:
+    assert view_of(REPORTS[name].query) in PROJECTIONS
+    assert document(name, {}, [], Cut((1,)), None)["view"] == view_of(REPORTS[name].query).name
+
+
+def test_parameters_that_are_none() -> None:
+    with pytest.raises(Usage, match="there are flow"):
+        named("luck")
+    with pytest.raises(Usage, match="Europe/Berlin"):
+        parameters(named("flow"), {"zone": "Berlin"}, Settings)
+
+
+def test_thresholds_stand_in_the_document() -> None:
+    with pytest.raises(Usage, match=r"no threshold 'near'$"):
+        parameters(named("flow"), {"thresholds": {"near": 1}}, Settings)
+    with pytest.raises(Usage, match="no threshold 'far'; there are replied, "):
+        parameters(named("gaming"), {"thresholds": {"far": 1}}, Settings)
+    asked = {"thresholds": {"near": 60}}
+    said = document("gaming", asked, [], Cut((1,)), None)["parameters"]["thresholds"]
+    assert said == {**THRESHOLDS, "near": 60}
+    assert parameters(named("gaming"), asked, Settings)["thresholds"] == said
+    assert document("gaming", {}, [], Cut((1,)), None)["parameters"]["thresholds"] == THRESHOLDS
+
+
+def test_teams_are_those_of_the_settings_at_the_cut() -> None:
+    asked = parameters(named("utilisation"), {}, lambda: SETTINGS)
+    assert asked["teams"] == {"network": ["ann", "rob", "sue"], "billing": ["ann", "bob"]}
