@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from itertools import cycle
+from itertools import count, cycle
 from pathlib import Path
 
 import orjson
@@ -24,6 +24,7 @@ from ticketlog.log import address, courier, topics
 from ticketlog.log.address import Address
 from ticketlog.log.founding import found
 from ticketlog.log.kafka import KafkaLog
+from ticketlog.log.partition import partition_of
 
 pytestmark = pytest.mark.service
 PARTITIONS = 4
@@ -93,6 +94,14 @@ def require_in_sync(where: Address, replicas: int) -> None:
         admin.alter_configs([resource])
 
 
+def beside(stream: str) -> str:
+    """Another stream of its partition: leaders learn of a lost replica partition by partition."""
+    numbered = (f"ticket/{number}" for number in count())
+    return next(
+        s for s in numbered if partition_of(s, PARTITIONS) == partition_of(stream, PARTITIONS)
+    )
+
+
 def refusal(log: KafkaLog) -> str:
     """What is said once the brokers know that a replica is gone, which takes them seconds: until
     then a commit goes through, or is in doubt because it may stand in the log of the leader."""
@@ -117,7 +126,7 @@ def test_with_too_few_replicas_in_sync_nothing_is_recorded_until_there_are_enoug
         require_in_sync(where, 3)
         cluster3.kill(2)
         assert f"{where.topic(NAME)} has fewer replicas in sync than min.ins" in refusal(log)
-        mine = a_commit("ticket/B")
+        mine = a_commit(beside("ticket/A"))
         with pytest.raises(Unreachable, match="nothing was recorded"):
             log.append(mine)
 
