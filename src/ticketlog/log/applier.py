@@ -99,7 +99,11 @@ class Applier:
         self._partitions = partitions
         self._grown = grown
         self._inbox: SimpleQueue[tuple[int, int, Job | Tailed] | None] = SimpleQueue()
-        self._acked: list[dict[int, list[Job]]] = [{} for _ in range(partitions)]
+        self._acked: list[dict[int, Job]] = [{} for _ in range(partitions)]
+        self._doubled: list[list[tuple[int, Job]]] = [[] for _ in range(partitions)]
+        """Acknowledgements that another job has got as well."""
+        self._own: list[dict[int, bytes]] = [{} for _ in range(partitions)]
+        """Records that were applied from their acknowledgement, until the tail brings them."""
         self._tail: list[deque[tuple[int, bytes]]] = [deque() for _ in range(partitions)]
         self._heads = [partial(book.head, p) for p in range(partitions)]
         self._ids = [partial(self._knows, p) for p in range(partitions)]
@@ -124,9 +128,9 @@ class Applier:
     def acked(self, offset: int, job: Job) -> None:
         self._inbox.put((job.partition, offset, job))
 
-    def apply(self, offset: int, job: Job) -> None:
+    def apply(self, acked: Sequence[tuple[int, int, Job]]) -> None:
         """The same at once, in the caller's thread."""
-        self._take([(job.partition, offset, job)])
+        self._take(acked)
 
     def tailed(self, partition: int, records: Tailed) -> None:
         """Waits while too much is waiting."""
@@ -184,7 +188,8 @@ class Applier:
         for partition, offset, what in arrived:
             touched.add(partition)
             if isinstance(what, Job):
-                self._acked[partition].setdefault(offset, []).append(what)
+                if self._acked[partition].setdefault(offset, what) is not what:
+                    self._doubled[partition].append((offset, what))
             else:
                 delivered += len(what)
                 self._tail[partition].extend(what)
@@ -207,32 +212,33 @@ class Applier:
         """Tells those whose records won't be applied here; they may stand in the log."""
         for partition in partitions:
             self._tail[partition].clear()
-            for jobs in self._acked[partition].values():
-                for job in jobs:
-                    job.settle(type(why)(str(why)))
+            doubled = [job for _, job in self._doubled[partition]]
+            for job in (*self._acked[partition].values(), *doubled):
+                job.settle(type(why)(str(why)))
             self._acked[partition].clear()
+            self._doubled[partition].clear()
 
     def _advance(self, partition: int) -> None:
         """Applies what continues the partition. Raises Damaged, NewerFormat."""
-        book, tail, acked = self.book, self._tail[partition], self._acked[partition]
+        tail, acked = self._tail[partition], self._acked[partition]
+        next = self.book.end(partition)
         while True:
-            next = book.end(partition)
             if tail and tail[0][0] < next:
                 self._compare(partition, next)
-            if next in acked:
-                job, *others = acked.pop(next)
+            if (job := acked.pop(next, None)) is not None:
                 self._settled.append((job, self._apply_own(job)))
-                for other in others:
-                    self._settle(other, next)
             elif tail and tail[0][0] == next:
                 self._apply_foreign(partition, next, tail.popleft()[1])
             elif tail:
                 raise Damaged(self._gap(partition, next, tail[0][0]))
             else:
                 break
+            next += 1
         for offset in [offset for offset in acked if offset < next]:
-            for job in acked.pop(offset):
-                self._settle(job, offset)
+            self._settle(acked.pop(offset), offset)
+        doubled, self._doubled[partition] = self._doubled[partition], []
+        for offset, job in doubled:
+            self._settle(job, offset)
 
     def _apply_own(self, job: Job) -> Placed | Exception:
         """Applies the record just acknowledged, of which nothing need be read again: what became
@@ -246,6 +252,8 @@ class Applier:
             offset = book.accept(part, job.data, commit.recorded_at, entry, job.hash)
         else:
             offset = book.void(part, job.data, verdict, commit.recorded_at)
+        if len(self._own[part]) < WAITING:
+            self._own[part][offset] = job.data
         return self._outcome(job, offset, verdict)
 
     def _apply_foreign(self, partition: int, offset: int, data: bytes) -> None:
@@ -269,17 +277,27 @@ class Applier:
 
     def _compare(self, partition: int, end: int) -> None:
         """What the tail brought of records that the index holds already. Raises Damaged."""
-        tail, arrived = self._tail[partition], []
+        tail, own = self._tail[partition], self._own[partition]
+        others = []
         while tail and tail[0][0] < end:
-            arrived.append(tail.popleft())
-        held = self.book.records(partition, arrived[0][0], arrived[-1][0])
-        for offset, data in arrived:
-            if held[offset] != data:
-                raise Damaged(
-                    f"{self._name} {partition}:{offset} is not the record that was there before: "
-                    "the topic was truncated or made again. Nothing was applied on top; find out "
-                    "why before you delete the index, which is built anew from the topic then"
-                )
+            offset, data = tail.popleft()
+            mine = own.pop(offset, None)
+            if mine is None:
+                others.append((offset, data))
+            elif mine != data:
+                raise Damaged(self._changed(partition, offset))
+        if others:
+            held = self.book.records(partition, others[0][0], others[-1][0])
+            for offset, data in others:
+                if held[offset] != data:
+                    raise Damaged(self._changed(partition, offset))
+
+    def _changed(self, partition: int, offset: int) -> str:
+        return (
+            f"{self._name} {partition}:{offset} is not the record that was there before: "
+            "the topic was truncated or made again. Nothing was applied on top; find out "
+            "why before you delete the index, which is built anew from the topic then"
+        )
 
     def _gap(self, partition: int, expected: int, found: int) -> str:
         return (

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -17,6 +19,7 @@ from kafka import KafkaProducer
 from kafka.errors import (
     AuthorizationError,
     KafkaError,
+    KafkaTimeoutError,
     MessageSizeTooLargeError,
     NotEnoughReplicasError,
     NotLeaderForPartitionError,
@@ -34,6 +37,10 @@ ATTEMPT = 12.0
 """Seconds after which an attempt without an answer counts as lost, and the producer as broken."""
 BACKOFF = 0.1
 """Seconds before the next attempt."""
+SIBLINGS = 4
+"""Threads with a commit under way from which on theirs are sent together."""
+LINGER = 0.005
+"""Seconds for which a commit waits at most for others to be sent with it."""
 PRODUCER: Mapping[str, Any] = {
     "acks": "all",
     "enable_idempotence": False,
@@ -76,6 +83,10 @@ class Courier:
         self._known = known
         self._delivering: set[int] = set()
         """The threads that have jobs under way."""
+        self._gathering = threading.Condition()
+        self._gathered: list[Job] = []
+        self._alone: set[int] = set()
+        """Those of the threads that have one job each."""
         self._making = threading.Lock()
         self._live: KafkaProducer | None = None
         self._made_at = 0.0
@@ -92,11 +103,15 @@ class Courier:
     def deliver(self, jobs: Sequence[Job]) -> None:
         """Returns when every job has an outcome; those of one stream go one after the other, since
         each was decided on the one before it."""
-        self._delivering.add(threading.get_ident())
+        me = threading.get_ident()
+        self._delivering.add(me)
+        if len(jobs) == 1:
+            self._alone.add(me)
         try:
             self._deliver(_Round(jobs))
         finally:
-            self._delivering.discard(threading.get_ident())
+            self._delivering.discard(me)
+            self._alone.discard(me)
 
     def _deliver(self, round: _Round) -> None:
         for job in round.firsts():
@@ -104,20 +119,26 @@ class Courier:
             if job.error is not None and round.over():
                 break
         while round.flying:
-            try:
-                job = round.inbox.get(timeout=round.patience())
-            except Empty:
+            arrived = round.arrived()
+            if arrived:
+                self._take(round, arrived)
+            elif not round.ready:
                 self._look_after(round)
+            if not arrived or _enough(len(round.ready), len(round.flying)):
+                ready, round.ready = round.ready, []
+                for job in ready:
+                    self._launch(job)
+
+    def _take(self, round: _Round, arrived: Sequence[Job]) -> None:
+        acked = [(job.partition, job.acked.pop(), job) for job in arrived if job.acked]
+        if acked:
+            self._applier.apply(acked)
+        for job in arrived:
+            if job not in round.flying:
                 continue
-            if job.acked:
-                self._applier.apply(job.acked.pop(), job)
-            elif job not in round.flying:
-                continue
-            elif job.outcome is not None:
-                after = round.settled(job)
-                if after is not None:
-                    self._launch(after)
-            else:
+            if job.outcome is not None:
+                round.settled(job)
+            elif not job.under_way:
                 self._try_again(round, job)
 
     def _try_again(self, round: _Round, job: Job) -> None:
@@ -144,6 +165,43 @@ class Courier:
         if answer is not None:
             job.settle(answer)
             return
+        if job.single and len(self._alone) >= SIBLINGS:
+            self._gather(job)
+        else:
+            self._send([job])
+
+    def _gather(self, job: Job) -> None:
+        """Sends what several threads have, by one of them: a request costs the client more than
+        all that is in it."""
+        with self._gathering:
+            self._gathered.append(job)
+            if len(self._gathered) > 1:
+                if self._gathered_enough():
+                    self._gathering.notify()
+                return
+            try:
+                self._gathering.wait_for(self._gathered_enough, LINGER)
+            finally:
+                jobs, self._gathered = self._gathered, []
+        self._send(jobs)
+
+    def _gathered_enough(self) -> bool:
+        return _enough(len(self._gathered), len(self._alone))
+
+    def _send(self, jobs: Sequence[Job]) -> None:
+        """Where one of them finds no broker, the others don't wait for one either."""
+        unsent = deque(jobs)
+        try:
+            producer = self._producer()
+            while unsent:
+                self._post(producer, unsent[0])
+                unsent.popleft()
+        except (KafkaError, Unreachable) as error:
+            for job in unsent:
+                self._failed(job, job.attempt, error, doubt=False)
+
+    def _post(self, producer: KafkaProducer, job: Job) -> None:
+        """Raises KafkaTimeoutError where no broker can be found."""
         attempt = job.attempt
 
         def acked(metadata: Any) -> None:
@@ -152,11 +210,12 @@ class Courier:
             else:
                 self._failed(job, attempt, InDoubt("the broker didn't say where it wrote"))
 
+        job.under_way = True
         try:
-            producer = self._producer()
-            job.under_way = True
             future = producer.send(self._topic, value=job.data, partition=job.partition)
-        except (KafkaError, Unreachable) as error:
+        except KafkaTimeoutError:
+            raise
+        except KafkaError as error:
             self._failed(job, attempt, error, doubt=False)
         except Exception as error:
             # Another thread has given the producer up, and it is closed under our hands.
@@ -168,7 +227,7 @@ class Courier:
     def _acked(self, offset: int, job: Job) -> None:
         """Who waits alone applies its record itself, which spares a change of threads; the records
         of many are put into one transaction by the applier's thread."""
-        if job.single and len(self._delivering) == 1:
+        if len(self._delivering) == 1:
             job.acked.append(offset)
             job.inbox.put(job)
         else:
@@ -250,12 +309,19 @@ class Courier:
         threading.Thread(target=abandon, args=(broken,), daemon=True).start()
 
 
+def _enough(ready: int, under_way: int) -> bool:
+    """Whether it is time to send: with fewer the requests get small, with more the brokers idle."""
+    return 3 * ready >= 2 * under_way
+
+
 class _Round:
     """Jobs that are delivered together."""
 
     def __init__(self, jobs: Sequence[Job]) -> None:
         self.inbox: SimpleQueue[Job] = SimpleQueue()
         self.flying: set[Job] = set()
+        self.ready: list[Job] = []
+        """Those of the flying that can be sent."""
         self._chains: dict[str, list[Job]] = {}
         self._progress = time.monotonic()
         for job in jobs:
@@ -270,9 +336,9 @@ class _Round:
         self.flying.update(found)
         return found
 
-    def settled(self, job: Job) -> Job | None:
-        """Takes a job's outcome; returns the next one of its stream. What was decided on a commit
-        that isn't there is stale with it, also where its version fits by chance."""
+    def settled(self, job: Job) -> None:
+        """Takes a job's outcome, which makes the next one of its stream ready. What was decided on
+        a commit that isn't there is stale with it, also where its version fits by chance."""
         self.flying.discard(job)
         self._progress = time.monotonic()
         chain = self._chains[job.commit.stream]
@@ -280,14 +346,24 @@ class _Round:
             for later in chain:
                 later.outcome = job.outcome
             chain.clear()
-        if not chain:
-            return None
-        after = chain.pop()
-        after.behind = job.behind or isinstance(job.outcome, Conflict)
-        self.flying.add(after)
-        return after
+        if chain:
+            after = chain.pop()
+            after.behind = job.behind or isinstance(job.outcome, Conflict)
+            self.flying.add(after)
+            self.ready.append(after)
+
+    def arrived(self) -> list[Job]:
+        """Jobs of which something is known, at least one unless time is up."""
+        found = []
+        with suppress(Empty):
+            found.append(self.inbox.get(timeout=self.patience()))
+            while True:
+                found.append(self.inbox.get_nowait())
+        return found
 
     def patience(self) -> float:
+        if self.ready:
+            return LINGER
         return max(0.0, min(ATTEMPT, self._progress + DEADLINE - time.monotonic()))
 
     def over(self) -> bool:
