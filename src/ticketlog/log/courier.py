@@ -114,7 +114,7 @@ class Courier:
             self._alone.discard(me)
 
     def _deliver(self, round: _Round) -> None:
-        for job in round.firsts():
+        for job in round.sendable():
             self._launch(job)
             if job.error is not None and round.over():
                 break
@@ -125,8 +125,7 @@ class Courier:
             elif not round.ready:
                 self._look_after(round)
             if not arrived or _enough(len(round.ready), len(round.flying)):
-                ready, round.ready = round.ready, []
-                for job in ready:
+                for job in round.sendable():
                     self._launch(job)
 
     def _take(self, round: _Round, arrived: Sequence[Job]) -> None:
@@ -330,10 +329,11 @@ class _Round:
             self._chains.setdefault(job.commit.stream, []).append(job)
         for chain in self._chains.values():
             chain.reverse()
+            self.ready.append(chain.pop())
+        self.flying.update(self.ready)
 
-    def firsts(self) -> list[Job]:
-        found = [chain.pop() for chain in self._chains.values()]
-        self.flying.update(found)
+    def sendable(self) -> list[Job]:
+        found, self.ready = self.ready, []
         return found
 
     def settled(self, job: Job) -> None:

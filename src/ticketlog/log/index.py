@@ -40,6 +40,8 @@ _VOID = f"verdict > {Verdict.ACCEPTED:d} AND verdict < {Verdict.GENESIS:d}"
 VOIDS = f"CREATE INDEX void_{{partition}} ON record_{{partition}} (verdict) WHERE {_VOID}"
 """So that void records can be counted at any time: it costs those that are accepted nothing."""
 _ENDLESS = 2**63 - 1
+_new: Any = tuple.__new__
+"""A named tuple made without its argument handling."""
 SHORT = 64
 CACHES = f"""
 CREATE TABLE entry (
@@ -181,7 +183,8 @@ class Index:
             sql += " AND e.version < ?4"
             values.append(stop)
         found = self.rows(sql + " ORDER BY e.version", values)
-        return [Record(part, offset, data, Verdict.ACCEPTED) for offset, data in found]
+        accepted = Verdict.ACCEPTED
+        return [_new(Record, (part, offset, data, accepted)) for offset, data in found]
 
     def streams(
         self, partition: int, ends: Sequence[int] | None = None, after: str = ""

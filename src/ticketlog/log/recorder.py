@@ -13,6 +13,7 @@ from __future__ import annotations
 import time
 from base64 import b64decode
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -94,11 +95,11 @@ class LogAggregateRecorder(AggregateRecorder):
         """The events one after the other: of a long stream, none need be kept for the next."""
         start = 0 if gt is None else gt + 1
         stop = None if lte is None else lte + 1
-        for record in self.log.stream(stream, start, stop):
-            events = self._events(record)
-            if start or stop is not None:
-                events = [e for e in events if _within(e.originator_version, start, stop)]
-            yield from events
+        found = map(self._events, self.log.stream(stream, start, stop))
+        events = chain.from_iterable(found)
+        if not start and stop is None:
+            return events
+        return (each for each in events if _within(each.originator_version, start, stop))
 
     def _events(self, record: Record) -> Sequence[Any]:
         if self.find is not None:

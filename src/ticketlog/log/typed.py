@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, lru_cache
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 import orjson
@@ -103,7 +103,10 @@ def _event(find: Find, type: str, data: bytes) -> Event:
     validate, personal = _reader(cls)
     for name in personal:
         if name in values:
-            values[name] = _unwrapped(name, values[name])
+            wrapped = values[name]
+            if wrapped["alg"] != "none":
+                raise ValueError(f"no key for {name}")
+            values[name] = wrapped["value"]
     return validate(values, strict=False)
 
 
@@ -122,12 +125,6 @@ def _actor(data: bytes) -> Actor:
     return Actor(
         values["id"], values["kind"], get("role"), get("on_behalf_of"), get("authenticated")
     )
-
-
-def _unwrapped(name: str, wrapped: Json) -> Any:
-    if wrapped["alg"] != "none":
-        raise ValueError(f"no key for {name}")
-    return wrapped["value"]
 
 
 def _why(error: Exception) -> str:

@@ -43,10 +43,10 @@ def _fact(
 ) -> Fact:
     """The fact, from the ticket after the event; its `clock` is still that before."""
     at, clock = recorded.meta.occurred_at, ticket.clock
-    out = ticket.spam or ticket.is_duplicate
+    out = ticket.spam or (ticket.links != () and ticket.is_duplicate)
     team = ticket.team is not None
-    values = (kind, max(at, clock), because, ticket.status_category, team, out, switches)
-    made: Fact = _new(Fact, values)
+    at = at if at > clock else clock
+    made: Fact = _new(Fact, (kind, at, because, ticket.status_category, team, out, switches))
     return made
 
 

@@ -13,10 +13,12 @@ from ticketlog.domain.ticket.state import (
     AuthorKind,
     CommentRef,
     FieldValue,
+    Pages,
     Ticket,
     paged,
 )
 
+_new: Any = tuple.__new__
 RedactedKind = Literal["comment", "attachment", "description"]
 
 
@@ -133,11 +135,11 @@ def _replied(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     _, _, event, meta, _ = recorded
     assert isinstance(event, CommentEvent)
     kind = event.author_kind
-    ref = CommentRef(recorded.id, event.author, kind, True, event.message_id)
-    changes: dict[str, Any] = {"comment_pages": paged(ticket.comment_pages, ref)}
+    changes: dict[str, Any] = {"comment_pages": _with_comment(ticket, recorded, public=True)}
     if event.automated:
         return changes
-    changes |= {"quiet_since": recorded.meta.occurred_at, "reminders": 0}
+    changes["quiet_since"] = meta.occurred_at
+    changes["reminders"] = 0
     if kind == "agent":
         changes["agent_replies"] = ticket.agent_replies + 1
         changes["waiting_since"] = None
@@ -151,10 +153,17 @@ def _replied(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
 
 
 def _noted(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
-    event = recorded.event
+    return {"comment_pages": _with_comment(ticket, recorded, public=False)}
+
+
+def _with_comment(ticket: Ticket, recorded: Recorded, *, public: bool) -> Pages[CommentRef]:
+    _, _, event, meta, index = recorded
     assert isinstance(event, CommentEvent)
-    ref = CommentRef(recorded.id, event.author, event.author_kind, False, event.message_id)
-    return {"comment_pages": paged(ticket.comment_pages, ref)}
+    id = f"{meta.commit}.{index}"
+    ref: CommentRef = _new(
+        CommentRef, (id, event.author, event.author_kind, public, event.message_id, False)
+    )
+    return paged(ticket.comment_pages, ref)
 
 
 def _attachment_added(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:

@@ -80,29 +80,38 @@ def fold(ticket: Ticket, history: Iterable[Recorded]) -> Ticket:
     values = ticket.__dict__
     changed: dict[str, int] | None = None
     facts: list[Fact] = []
+    last_meta: Meta | None = None
     for recorded in history:
         _, version, event, meta, _ = recorded
         change = _BY_EVENT.get(type(event), _FOREIGN)
-        if change.tells and facts:
+        apply, aspect, fact_of, tells = change
+        if tells and facts:
             _remember(ticket, facts)
             facts.clear()
-        values.update(change.apply(ticket, recorded))
+        values.update(apply(ticket, recorded))
         values["version"] = version
-        if change.fact is not None and (fact := change.fact(ticket, recorded)) is not None:
+        if fact_of is not None and (fact := fact_of(ticket, recorded)) is not None:
             facts.append(fact)
-        if change.aspect is not None:
+        if aspect is not None:
             if changed is None:
                 changed = values["changed"] = dict(values["changed"])
-            changed[change.aspect] = version
-        if meta.occurred_at > values["clock"]:
-            values["clock"] = meta.occurred_at
-        if meta.commit != values["last_commit"]:
-            values["last_commit"] = meta.commit
-            if meta.actor.kind == "agent":
-                values["touches"] += 1
+            changed[aspect] = version
+        if meta is not last_meta:
+            _commit_begun(values, meta)
+            last_meta = meta
     if facts:
         _remember(ticket, facts)
     return ticket
+
+
+def _commit_begun(values: dict[str, Any], meta: Meta) -> None:
+    """What a commit changes, whatever its events are: with its first one."""
+    if meta.occurred_at > values["clock"]:
+        values["clock"] = meta.occurred_at
+    if meta.commit != values["last_commit"]:
+        values["last_commit"] = meta.commit
+        if meta.actor.kind == "agent":
+            values["touches"] += 1
 
 
 def _remember(ticket: Ticket, facts: list[Fact]) -> None:
