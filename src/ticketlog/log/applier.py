@@ -36,6 +36,9 @@ BATCH = 4_000
 """Arrivals put into one transaction at most."""
 WAITING = 20_000
 """Records from the tail that wait at most, before it stops fetching."""
+REMEMBERED = 2_000
+"""Records of a partition that are kept at most until the tail brings them, to be compared without
+a look into the index."""
 
 
 class Job:
@@ -236,9 +239,9 @@ class Applier:
             next += 1
         for offset in [offset for offset in acked if offset < next]:
             self._settle(acked.pop(offset), offset)
-        doubled, self._doubled[partition] = self._doubled[partition], []
-        for offset, job in doubled:
-            self._settle(job, offset)
+        for each in [each for each in self._doubled[partition] if each[0] < next]:
+            self._doubled[partition].remove(each)
+            self._settle(each[1], each[0])
 
     def _apply_own(self, job: Job) -> Placed | Exception:
         """Applies the record just acknowledged, of which nothing need be read again: what became
@@ -252,7 +255,7 @@ class Applier:
             offset = book.accept(part, job.data, commit.recorded_at, entry, job.hash)
         else:
             offset = book.void(part, job.data, verdict, commit.recorded_at)
-        if len(self._own[part]) < WAITING:
+        if len(self._own[part]) < REMEMBERED:
             self._own[part][offset] = job.data
         return self._outcome(job, offset, verdict)
 
