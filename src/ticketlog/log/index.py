@@ -72,7 +72,7 @@ def connect(path: Path | str, *, synchronous: str = "FULL") -> sqlite.Connection
         )
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA wal_autocheckpoint = 1000")
+        connection.execute("PRAGMA wal_autocheckpoint = 500")
         connection.execute("PRAGMA cache_size = -65536")
     except sqlite.Error as error:
         raise translated(error, path) from error
