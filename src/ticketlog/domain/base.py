@@ -33,6 +33,9 @@ from pydantic import (
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+bare = tuple.__new__
+"""Makes a named tuple, `bare(Meta, values)`, without its argument handling: to read a log makes
+some for every event."""
 
 
 def instant(text: str) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
@@ -189,14 +188,14 @@ class Courier:
 
     def _send(self, jobs: Sequence[Job]) -> None:
         """Where one of them finds no broker, the others don't wait for one either."""
-        unsent = deque(jobs)
+        sent = 0
         try:
             producer = self._producer()
-            while unsent:
-                self._post(producer, unsent[0])
-                unsent.popleft()
+            for job in jobs:
+                self._post(producer, job)
+                sent += 1
         except (KafkaError, Unreachable) as error:
-            for job in unsent:
+            for job in jobs[sent:]:
                 self._failed(job, job.attempt, error, doubt=False)
 
     def _post(self, producer: KafkaProducer, job: Job) -> None:

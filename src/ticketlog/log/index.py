@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import pysqlite3.dbapi2 as sqlite
 
+from ticketlog.domain.base import bare
 from ticketlog.errors import Damaged, Unreachable
 from ticketlog.log.acceptance import Form
 from ticketlog.log.commit import Head, Json, Verdict, parse
@@ -40,8 +41,6 @@ _VOID = f"verdict > {Verdict.ACCEPTED:d} AND verdict < {Verdict.GENESIS:d}"
 VOIDS = f"CREATE INDEX void_{{partition}} ON record_{{partition}} (verdict) WHERE {_VOID}"
 """So that void records can be counted at any time: it costs those that are accepted nothing."""
 _ENDLESS = 2**63 - 1
-_new: Any = tuple.__new__
-"""A named tuple made without its argument handling."""
 SHORT = 64
 CACHES = f"""
 CREATE TABLE entry (
@@ -184,7 +183,7 @@ class Index:
             values.append(stop)
         found = self.rows(sql + " ORDER BY e.version", values)
         accepted = Verdict.ACCEPTED
-        return [_new(Record, (part, offset, data, accepted)) for offset, data in found]
+        return [bare(Record, (part, offset, data, accepted)) for offset, data in found]
 
     def streams(
         self, partition: int, ends: Sequence[int] | None = None, after: str = ""

@@ -14,7 +14,7 @@ from typing import TypeAlias
 import msgspec
 import orjson
 
-from ticketlog.domain.base import Actor, Event, Meta, Recorded, instant
+from ticketlog.domain.base import Actor, Event, Meta, Recorded, bare, instant
 from ticketlog.errors import Unreadable
 from ticketlog.log.commit import Json
 
@@ -52,8 +52,6 @@ class _Envelope(msgspec.Struct, gc=False):
 
 
 _decode = msgspec.json.Decoder(_Envelope).decode
-_new = tuple.__new__
-"""A named tuple made without its argument handling: reading a log makes two per event."""
 
 
 def read(
@@ -82,13 +80,13 @@ def read(
             partition,
             offset,
         )
-        meta = _new(Meta, envelope_values)
+        meta = bare(Meta, envelope_values)
         found = []
         for index, event in enumerate(envelope.events):
             data = bytes(event.data)
             make = _event if len(data) > _SHORT or _PERSONAL in data else _again
             values = (stream, version + index, make(find, event.type, data), meta, index)
-            found.append(_new(kind, values))
+            found.append(bare(kind, values))
     except (KeyError, ValueError, TypeError, msgspec.MsgspecError) as error:
         stream = orjson.loads(record)["stream"]
         raise Unreadable(

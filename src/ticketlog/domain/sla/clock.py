@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple, TypeAlias
 
-from ticketlog.domain.base import Key, Seconds, Value
+from ticketlog.domain.base import Key, Seconds, Value, bare
 from ticketlog.domain.sla_policy import Metric, Switch
 from ticketlog.domain.timetable import LAST, SECOND, Timetable
 
@@ -102,8 +102,6 @@ class Clock(NamedTuple):
 
 
 Clocks: TypeAlias = Mapping[Metric, Clock]
-_new = tuple.__new__
-"""A named tuple made without its argument handling: to load a ticket turns many clocks."""
 
 
 class Late(NamedTuple):
@@ -137,13 +135,13 @@ def turned(clock: Clock, phase: Phase, because: Because, at: int) -> Clock:
     if before == "running" and at > since:
         used, spans = used + at - since, _spans(clock, at)
     head = (instance, phase, because, activated, at, used, business, spans, target)
-    return _new(Clock, (*head, None, (), clock.warned, clock.breached_at))
+    return bare(Clock, (*head, None, (), clock.warned, clock.breached_at))
 
 
 def started(instance: int, phase: Phase, because: Because, at: int) -> Clock:
     """A clock that begins."""
     head = (instance, phase, because, at, at, 0, None, (), None)
-    return _new(Clock, (*head, None, (), 0, None))
+    return bare(Clock, (*head, None, (), 0, None))
 
 
 def measured(clock: Clock, at: int, calendar: Timetable | None) -> Clock:

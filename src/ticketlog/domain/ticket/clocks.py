@@ -4,9 +4,9 @@ what depends on settings stands in events of its own (`service`)."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from ticketlog.domain.base import Event, Recorded
+from ticketlog.domain.base import Event, Recorded, bare
 from ticketlog.domain.sla.clock import Because
 from ticketlog.domain.sla.running import Fact, Kind
 from ticketlog.domain.sla_policy import Switch
@@ -31,7 +31,6 @@ LIGHT_AGENT = "light-agent"
 _AGENT_REQUESTED: Switch = (
     "next_reply_time.activate_on_agent_requested_ticket_with_public_comment_or_internal_note"
 )
-_new: Any = tuple.__new__
 
 
 def _fact(
@@ -43,11 +42,10 @@ def _fact(
 ) -> Fact:
     """The fact, from the ticket after the event; its `clock` is still that before."""
     at, clock = recorded.meta.occurred_at, ticket.clock
-    out = ticket.spam or (ticket.links != () and ticket.is_duplicate)
+    out = ticket.spam or ticket.is_duplicate
     team = ticket.team is not None
     at = at if at > clock else clock
-    made: Fact = _new(Fact, (kind, at, because, ticket.status_category, team, out, switches))
-    return made
+    return bare(Fact, (kind, at, because, ticket.status_category, team, out, switches))
 
 
 def _created(ticket: Ticket, recorded: Recorded) -> Fact:

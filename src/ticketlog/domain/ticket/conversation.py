@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field
 
-from ticketlog.domain.base import Command, Event, Key, Line, Personal, Recorded, Text
+from ticketlog.domain.base import Command, Event, Key, Line, Personal, Recorded, Text, bare
 from ticketlog.domain.ticket.state import (
     AttachmentRef,
     AuthorKind,
@@ -18,7 +18,6 @@ from ticketlog.domain.ticket.state import (
     paged,
 )
 
-_new: Any = tuple.__new__
 RedactedKind = Literal["comment", "attachment", "description"]
 
 
@@ -160,9 +159,7 @@ def _with_comment(ticket: Ticket, recorded: Recorded, *, public: bool) -> Pages[
     _, _, event, meta, index = recorded
     assert isinstance(event, CommentEvent)
     id = f"{meta.commit}.{index}"
-    ref: CommentRef = _new(
-        CommentRef, (id, event.author, event.author_kind, public, event.message_id, False)
-    )
+    ref = bare(CommentRef, (id, event.author, event.author_kind, public, event.message_id, False))
     return paged(ticket.comment_pages, ref)
 
 
