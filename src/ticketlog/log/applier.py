@@ -17,12 +17,8 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TypeAlias
 
-from ticketlog.errors import (
-    Damaged,
-    NewerFormat,
-    TicketlogError,
-    Unreachable,
-)
+from ticketlog.domain.base import bare
+from ticketlog.errors import Damaged, NewerFormat, TicketlogError, Unreachable
 from ticketlog.log.acceptance import accept, judge
 from ticketlog.log.answers import again, stale
 from ticketlog.log.book import Book
@@ -42,11 +38,13 @@ a look into the index."""
 
 
 class Job:
-    """A commit on its way, and what became of it. Whoever waits for it watches `inbox`."""
+    """A commit on its way, and what became of it. Whoever waits for it watches `inbox`, where it
+    comes with the offset that an attempt was acknowledged at, or with None where it failed or has
+    an outcome."""
 
     __slots__ = (
-        *("acked", "attempt", "behind", "commit", "data", "doubt", "error", "failed_at", "hash"),
-        *("inbox", "outcome", "partition", "sent_at", "single", "under_way"),
+        *("attempt", "behind", "commit", "data", "doubt", "error", "failed_at", "hash", "inbox"),
+        *("outcome", "partition", "sent_at", "single", "under_way"),
     )
 
     def __init__(self, commit: Commit, partitions: int) -> None:
@@ -56,8 +54,6 @@ class Job:
         self.hash = id_hash(commit.id)
         self.single = False
         """Whether nothing else is delivered with it."""
-        self.acked: list[int] = []
-        """Offsets that attempts of it were acknowledged at, which nobody has applied yet."""
         self.attempt = 0
         self.behind = False
         """Whether an earlier commit of its stream in the same bulk was stale."""
@@ -70,7 +66,7 @@ class Job:
         self.error: Exception | None = None
         """Why its last attempt failed."""
         self.outcome: Placed | Exception | None = None
-        self.inbox: SimpleQueue[Job]
+        self.inbox: SimpleQueue[tuple[int | None, Job]]
 
     def repeated(self, first: Placed, data: bytes) -> Placed | Exception:
         """What it is told where its stream has its id: `data` is the record that has it, perhaps
@@ -82,11 +78,13 @@ class Job:
     def settle(self, outcome: Placed | Exception) -> None:
         if self.outcome is None:
             self.outcome = outcome
-            self.inbox.put(self)
+            self.inbox.put((None, self))
 
 
 Tailed: TypeAlias = Sequence[tuple[int, bytes]]
 """Records as the tail delivers them: offsets and bytes."""
+Arrival: TypeAlias = tuple[int, Job | Tailed]
+"""A job, with the offset that it was acknowledged at, or what the tail brought of a partition."""
 
 
 class Applier:
@@ -98,10 +96,12 @@ class Applier:
         """Partitions to which nothing is applied any more, with the report."""
         self.failure: Unreachable | None = None
         """Why nothing at all is applied any more."""
+        self.wanted = threading.Event()
+        """Set where somebody waits for what only the tail can bring."""
         self._name = name
         self._partitions = partitions
         self._grown = grown
-        self._inbox: SimpleQueue[tuple[int, int, Job | Tailed] | None] = SimpleQueue()
+        self._inbox: SimpleQueue[Arrival | None] = SimpleQueue()
         self._acked: list[dict[int, Job]] = [{} for _ in range(partitions)]
         self._doubled: list[list[tuple[int, Job]]] = [[] for _ in range(partitions)]
         """Acknowledgements that another job has got as well."""
@@ -129,9 +129,9 @@ class Applier:
         self.book.close()
 
     def acked(self, offset: int, job: Job) -> None:
-        self._inbox.put((job.partition, offset, job))
+        self._inbox.put((offset, job))
 
-    def apply(self, acked: Sequence[tuple[int, int, Job]]) -> None:
+    def apply(self, acked: Sequence[tuple[int, Job]]) -> None:
         """The same at once, in the caller's thread."""
         self._take(acked)
 
@@ -141,13 +141,13 @@ class Applier:
             while self._waiting > WAITING:
                 self._room.wait()
             self._waiting += len(records)
-        self._inbox.put((partition, 0, records))
+        self._inbox.put((partition, records))
 
     def stop(self, partition: int, report: TicketlogError) -> None:
         """Nothing is applied to the partition from now on; those who wait for it are told."""
         if partition not in self.stopped:
             self.stopped[partition] = report
-            self._inbox.put((partition, 0, ()))
+            self._inbox.put((partition, ()))
 
     def _run(self) -> None:
         going = True
@@ -159,7 +159,7 @@ class Applier:
             going = None not in arrived
             self._take([each for each in arrived if each is not None])
 
-    def _take(self, arrived: Sequence[tuple[int, int, Job | Tailed]]) -> None:
+    def _take(self, arrived: Sequence[Arrival]) -> None:
         with self._turn:
             try:
                 self._apply(arrived)
@@ -168,7 +168,7 @@ class Applier:
                 self.book.rollback()
                 self._fail(error)
 
-    def _apply(self, arrived: Sequence[tuple[int, int, Job | Tailed]]) -> None:
+    def _apply(self, arrived: Sequence[Arrival]) -> None:
         touched = self._sorted(arrived)
         if self.failure is not None:
             self._refuse(touched, self.failure)
@@ -184,18 +184,20 @@ class Applier:
             job.settle(outcome)
         self._grown()
 
-    def _sorted(self, arrived: Sequence[tuple[int, int, Job | Tailed]]) -> set[int]:
+    def _sorted(self, arrived: Sequence[Arrival]) -> set[int]:
         """Puts arrivals where their partition finds them; returns the partitions."""
         touched = set()
         delivered = 0
-        for partition, offset, what in arrived:
-            touched.add(partition)
+        for number, what in arrived:
             if isinstance(what, Job):
-                if self._acked[partition].setdefault(offset, what) is not what:
-                    self._doubled[partition].append((offset, what))
+                partition = what.partition
+                if self._acked[partition].setdefault(number, what) is not what:
+                    self._doubled[partition].append((number, what))
             else:
+                partition = number
                 delivered += len(what)
                 self._tail[partition].extend(what)
+            touched.add(partition)
         if delivered:
             with self._room:
                 self._waiting -= delivered
@@ -237,6 +239,8 @@ class Applier:
             else:
                 break
             next += 1
+        if acked and max(acked) > next:
+            self.wanted.set()
         for offset in [offset for offset in acked if offset < next]:
             self._settle(acked.pop(offset), offset)
         for each in [each for each in self._doubled[partition] if each[0] < next]:
@@ -247,16 +251,21 @@ class Applier:
         """Applies the record just acknowledged, of which nothing need be read again: what became
         of it."""
         book, commit, part = self.book, job.commit, job.partition
-        head = book.head(part, commit.stream)
-        first = book.find(part, commit.stream, commit.id, job.hash) if head.version else None
-        verdict = judge(commit.expects, commit.settings, head, known=first is not None)
+        stream, expects, settings = commit.stream, commit.expects, commit.settings
+        if book.welcomes(stream, expects, settings, job.hash):
+            verdict = Verdict.ACCEPTED
+        else:
+            head = book.head(part, stream)
+            first = book.find(part, stream, commit.id, job.hash) if head.version else None
+            verdict = judge(expects, settings, head, known=first is not None)
         if verdict is Verdict.ACCEPTED:
-            entry = (commit.stream, commit.expects, len(commit.events), commit.settings)
+            entry = (stream, expects, len(commit.events), settings)
             offset = book.accept(part, job.data, commit.recorded_at, entry, job.hash)
         else:
             offset = book.void(part, job.data, verdict, commit.recorded_at)
-        if len(self._own[part]) < REMEMBERED:
-            self._own[part][offset] = job.data
+        own = self._own[part]
+        if len(own) < REMEMBERED:
+            own[offset] = job.data
         return self._outcome(job, offset, verdict)
 
     def _apply_foreign(self, partition: int, offset: int, data: bytes) -> None:
@@ -324,7 +333,7 @@ class Applier:
     def _outcome(self, job: Job, offset: int, verdict: Verdict) -> Placed | Exception:
         commit = job.commit
         if verdict is Verdict.ACCEPTED:
-            return Placed(job.partition, offset, commit.expects, len(commit.events))
+            return bare(Placed, (job.partition, offset, commit.expects, len(commit.events), False))
         if verdict is Verdict.DUPLICATE:
             first = self.book.find(job.partition, commit.stream, commit.id, job.hash)
             assert first is not None

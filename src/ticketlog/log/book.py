@@ -14,7 +14,9 @@ from typing import Any
 
 import pysqlite3.dbapi2 as sqlite
 
+from ticketlog.domain.base import bare
 from ticketlog.log import index
+from ticketlog.log.acceptance import judge
 from ticketlog.log.commit import Head, Verdict
 from ticketlog.log.port import Placed, Record
 
@@ -23,7 +25,7 @@ _KEEP = 50_000
 
 
 class Book:
-    """For one thread at a time, but for `glance` and `may_hold`. Raises sqlite.Error."""
+    """For one thread at a time, but for `welcomes`. Raises sqlite.Error."""
 
     def __init__(self, path: Path, partitions: int, *, synchronous: str = "FULL") -> None:
         self.connection = index.connect(path, synchronous=synchronous)
@@ -56,7 +58,7 @@ class Book:
         if version != self._version:
             self._forget()
             self._tails = [index.tail(self.connection, p) for p in range(self._partitions)]
-            self._whole = not any(end for end, _, _ in self._tails)
+            self._whole = not any(accepted for _, _, accepted in self._tails)
             self._version = version
         elif len(self._heads) > _KEEP:
             self._trim()
@@ -137,18 +139,23 @@ class Book:
                 self._begun[stream] = set()
         return head
 
-    def glance(self, stream: str) -> Head | None:
-        """How far a stream is, if that is remembered; from any thread."""
-        return self._heads.get(stream)
+    def welcomes(self, stream: str, expects: int, settings: int, hash: int) -> bool:
+        """Whether what is remembered suffices to say that such a commit would be accepted; from
+        any thread. `hash`: that of its id."""
+        head = self._heads.get(stream)
+        if head is None:
+            return self._whole and not expects
+        known = head.version > 0 and self._may_hold(stream, hash)
+        return judge(expects, settings, head, known=known) is Verdict.ACCEPTED
 
-    def may_hold(self, stream: str, hash: int) -> bool:
+    def _may_hold(self, stream: str, hash: int) -> bool:
         """Whether a stream that has commits may have one with an id of that hash."""
         begun = self._begun.get(stream)
         return begun is None or hash in begun
 
     def find(self, part: int, stream: str, id: str, hash: int) -> Placed | None:
         """Where the stream's accepted commit with that id stands, of this transaction too."""
-        if not self.may_hold(stream, hash):
+        if not self._may_hold(stream, hash):
             return None
         if stream in self._touched:
             self._flush()
@@ -162,9 +169,9 @@ class Book:
         offset, clock, ordinal = self._tails[part]
         stream, version, events, settings = entry
         self._entries.append((part, stream, version, events, settings, offset, hash))
-        self._heads[stream] = Head(version + events, settings)
+        self._heads[stream] = bare(Head, (version + events, settings))
         self._touched.add(stream)
-        begun = self._begun.get(stream)
+        begun = self._begun.get(stream) if version else self._begun.setdefault(stream, set())
         if begun is not None:
             begun.add(hash)
         self._put(part, (offset, data, 0, max(clock, recorded_at), ordinal + events))

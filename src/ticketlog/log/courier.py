@@ -113,25 +113,21 @@ class Courier:
             self._alone.discard(me)
 
     def _deliver(self, round: _Round) -> None:
-        for job in round.sendable():
-            self._launch(job)
-            if job.error is not None and round.over():
-                break
+        self._launch(round, round.sendable())
         while round.flying:
-            arrived = round.arrived()
-            if arrived:
-                self._take(round, arrived)
+            told = round.told()
+            if told:
+                self._take(round, told)
             elif not round.ready:
                 self._look_after(round)
-            if not arrived or _enough(len(round.ready), len(round.flying)):
-                for job in round.sendable():
-                    self._launch(job)
+            if round.ready and (not told or _enough(len(round.ready), len(round.flying))):
+                self._launch(round, round.sendable())
 
-    def _take(self, round: _Round, arrived: Sequence[Job]) -> None:
-        acked = [(job.partition, job.acked.pop(), job) for job in arrived if job.acked]
+    def _take(self, round: _Round, told: Sequence[tuple[int | None, Job]]) -> None:
+        acked = [(offset, job) for offset, job in told if offset is not None]
         if acked:
             self._applier.apply(acked)
-        for job in arrived:
+        for _, job in told:
             if job not in round.flying:
                 continue
             if job.outcome is not None:
@@ -144,29 +140,38 @@ class Courier:
         if round.over():
             self._give_up(round)
         else:
-            self._launch(job)
+            self._launch(round, [job])
 
-    def _launch(self, job: Job) -> None:
-        """Sends a job, unless its answer is known by now."""
-        job.attempt += 1
-        job.sent_at = time.monotonic()
-        job.under_way = False
+    def _launch(self, round: _Round, jobs: Sequence[Job]) -> None:
+        """Sends jobs, but those whose answer is known by now."""
+        unanswered = []
+        for job in jobs:
+            job.attempt += 1
+            job.sent_at = time.monotonic()
+            job.under_way = False
+            if self._unanswered(job):
+                unanswered.append(job)
+            elif job.error is not None and round.over():
+                break
+        if len(unanswered) == 1 and jobs[0].single and len(self._alone) >= SIBLINGS:
+            self._gather(unanswered[0])
+        elif unanswered:
+            self._send(unanswered)
+
+    def _unanswered(self, job: Job) -> bool:
+        """Whether it is to be sent. If not, it has an outcome or has failed."""
         try:
             answer = self._known(job)
         except Unreachable as error:
             self._failed(job, job.attempt, error, doubt=False)
-            return
+            return False
         except TicketlogError as error:
             answer = error
         if answer is None and job.behind:
             answer = Conflict(f"{job.commit.stream}: what it was decided on was stale")
         if answer is not None:
             job.settle(answer)
-            return
-        if job.single and len(self._alone) >= SIBLINGS:
-            self._gather(job)
-        else:
-            self._send([job])
+        return answer is None
 
     def _gather(self, job: Job) -> None:
         """Sends what several threads have, by one of them: a request costs the client more than
@@ -226,8 +231,7 @@ class Courier:
         """Who waits alone applies its record itself, which spares a change of threads; the records
         of many are put into one transaction by the applier's thread."""
         if len(self._delivering) == 1:
-            job.acked.append(offset)
-            job.inbox.put(job)
+            job.inbox.put((offset, job))
         else:
             self._applier.acked(offset, job)
 
@@ -241,7 +245,7 @@ class Courier:
         if isinstance(error, AuthorizationError | MessageSizeTooLargeError):
             job.settle(self._explained(job))
         else:
-            job.inbox.put(job)
+            job.inbox.put((None, job))
 
     def _look_after(self, round: _Round) -> None:
         """No future may stay unresolved: a producer that says nothing is replaced."""
@@ -254,7 +258,7 @@ class Courier:
         for job in lost:
             job.doubt = True
             job.error = job.error or Unreachable("no answer")
-            self._launch(job)
+        self._launch(round, lost)
 
     def _give_up(self, round: _Round) -> None:
         for job in list(round.flying):
@@ -316,7 +320,7 @@ class _Round:
     """Jobs that are delivered together."""
 
     def __init__(self, jobs: Sequence[Job]) -> None:
-        self.inbox: SimpleQueue[Job] = SimpleQueue()
+        self.inbox: SimpleQueue[tuple[int | None, Job]] = SimpleQueue()
         self.flying: set[Job] = set()
         self.ready: list[Job] = []
         """Those of the flying that can be sent."""
@@ -351,7 +355,7 @@ class _Round:
             self.flying.add(after)
             self.ready.append(after)
 
-    def arrived(self) -> list[Job]:
+    def told(self) -> list[tuple[int | None, Job]]:
         """Jobs of which something is known, at least one unless time is up."""
         found = []
         with suppress(Empty):

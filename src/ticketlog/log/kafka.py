@@ -70,7 +70,7 @@ class KafkaLog(IndexedLog):
 
     @property
     def reader(self) -> sqlite.Connection:
-        if not self._synced:
+        if not self._synced and not self._closed:
             self.sync()
         return super().reader
 
@@ -84,6 +84,7 @@ class KafkaLog(IndexedLog):
         seen, since = self._applier.ends, time.monotonic()
         while any(mine < theirs for mine, theirs in zip(seen, ends, strict=True)):
             self._check_going()
+            self._applier.wanted.set()
             with self._grown:
                 self._watchers += 1
                 self._grown.wait(0.05)
@@ -174,18 +175,17 @@ class KafkaLog(IndexedLog):
         report = self._applier.failure or self._applier.stopped.get(job.partition)
         if report is not None:
             return type(report)(str(report))
-        commit, book = job.commit, self._book
-        head = book.glance(commit.stream)
-        if head is None or commit.expects != head.version or commit.settings < head.settings:
+        commit = job.commit
+        if self._book.welcomes(commit.stream, commit.expects, commit.settings, job.hash):
+            return None
+        head = self.head(commit.stream)
+        if commit.expects > head.version:
+            self.sync(patience=0)
             head = self.head(commit.stream)
-            if commit.expects > head.version:
-                self.sync(patience=0)
-                head = self.head(commit.stream)
-        if head.version and book.may_hold(commit.stream, job.hash):
-            placed = self.find(commit.stream, commit.id)
-            if placed is not None:
-                (record,) = self.records(placed.partition, placed.offset, 1)
-                return job.repeated(placed, record.data)
+        placed = self.find(commit.stream, commit.id) if head.version else None
+        if placed is not None:
+            (record,) = self.records(placed.partition, placed.offset, 1)
+            return job.repeated(placed, record.data)
         if commit.expects != head.version or commit.settings < head.settings:
             return stale(commit, head)
         return None
