@@ -64,14 +64,19 @@ SELECT_HEAD = (
 
 
 def connect(path: Path | str, *, synchronous: str = "FULL") -> sqlite.Connection:
-    """A connection in WAL mode. Raises Unreachable or Damaged."""
+    """A connection in WAL mode. Raises Unreachable or Damaged.
+
+    Where each commit is synced the WAL is written back early, since a file that stays small is
+    overwritten, not extended; where none is, late, since writing back is what syncs.
+    """
     try:
         connection = sqlite.connect(
             str(path), timeout=10, isolation_level=None, check_same_thread=False
         )
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA wal_autocheckpoint = 500")
+        pages = 500 if synchronous == "FULL" else 4000
+        connection.execute(f"PRAGMA wal_autocheckpoint = {pages}")
         connection.execute("PRAGMA cache_size = -65536")
     except sqlite.Error as error:
         raise translated(error, path) from error
