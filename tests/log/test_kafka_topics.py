@@ -17,11 +17,12 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from tests.log.commits import a_commit, streams_in
 from tests.log.kafka_backend import NAME, topic_of
 from ticketlog.errors import Damaged, NewerFormat, Unfit, Usage
-from ticketlog.log import address, topics
+from ticketlog.log import address, tail, topics
 from ticketlog.log.address import Address
 from ticketlog.log.commit import MAX_BYTES, Verdict, encode
 from ticketlog.log.founding import found
 from ticketlog.log.kafka import KafkaLog
+from ticketlog.log.port import Placed
 
 pytestmark = pytest.mark.service
 Open = Callable[[str], KafkaLog]
@@ -117,6 +118,43 @@ class TestStrangeRecords:
         with pytest.raises(Usage, match="limit"):
             log.append(a_commit("ticket/A", 1, id="more", reason="x" * (room + 1)))
         assert log.ends() == log.reach() == (2,)
+
+
+class TestBulks:
+    def test_a_bulk_among_strangers_commits_misses_none_of_them(
+        self, opened: Open, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(tail, "_MANY", 20)
+        bulk, strange = opened("bulk"), opened("strange")
+        placed: list[Placed] = []
+        over = threading.Event()
+
+        def write_along() -> None:
+            while not over.is_set():
+                version = len(placed)
+                placed.append(strange.append(a_commit("ticket/strange", version)))
+                time.sleep(0.005)
+
+        thread = threading.Thread(target=write_along)
+        thread.start()
+        try:
+            for number in range(10):
+                streams = [f"ticket/{number}-{i}" for i in range(100)]
+                outcomes = bulk.append_all(
+                    [a_commit(stream, version) for version in range(4) for stream in streams]
+                )
+                assert all(isinstance(each, Placed) for each in outcomes)
+        finally:
+            over.set()
+            thread.join()
+
+        bulk.sync()
+        fresh = opened("fresh")
+        for log in (bulk, strange, fresh):
+            assert log.head("ticket/strange").version == len(placed) > 3
+            assert list(log.kept(0)) == list(bulk.kept(0))
+            assert log.ends() == log.reach() == (1 + 4000 + len(placed),)
+        assert bulk.troubles() == strange.troubles() == []
 
 
 class TestChangedTopics:
