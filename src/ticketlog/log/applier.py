@@ -252,12 +252,9 @@ class Applier:
         of it."""
         book, commit, part = self.book, job.commit, job.partition
         stream, expects, settings = commit.stream, commit.expects, commit.settings
-        if book.welcomes(stream, expects, settings, job.hash):
-            verdict = Verdict.ACCEPTED
-        else:
-            head = book.head(part, stream)
-            first = book.find(part, stream, commit.id, job.hash) if head.version else None
-            verdict = judge(expects, settings, head, known=first is not None)
+        head = book.head(part, stream)
+        first = book.find(part, stream, commit.id, job.hash) if head.version else None
+        verdict = judge(expects, settings, head, known=first is not None)
         if verdict is Verdict.ACCEPTED:
             entry = (stream, expects, len(commit.events), settings)
             offset = book.accept(part, job.data, commit.recorded_at, entry, job.hash)

@@ -171,7 +171,7 @@ class Book:
         self._entries.append((part, stream, version, events, settings, offset, hash))
         self._heads[stream] = bare(Head, (version + events, settings))
         self._touched.add(stream)
-        begun = self._begun.get(stream) if version else self._begun.setdefault(stream, set())
+        begun = self._begun.get(stream)
         if begun is not None:
             begun.add(hash)
         self._put(part, (offset, data, 0, max(clock, recorded_at), ordinal + events))

@@ -233,10 +233,6 @@ class EmbeddedLog(IndexedLog):
     def _refusal(self, job: _Job) -> Placed | Exception | None:
         """The acceptance rule, on a commit that is well-formed because we made it."""
         commit, book, part = job.commit, self._book, job.partition
-        if commit.stream not in job.behind and book.welcomes(
-            commit.stream, commit.expects, commit.settings, job.hash
-        ):
-            return None
         head = book.head(part, commit.stream)
         first = book.find(part, commit.stream, commit.id, job.hash) if head.version else None
         if first is not None:

@@ -175,10 +175,10 @@ class KafkaLog(IndexedLog):
         report = self._applier.failure or self._applier.stopped.get(job.partition)
         if report is not None:
             return type(report)(str(report))
-        commit, book = job.commit, self._book
-        if not self._synced:
-            self.sync()
-        if book.welcomes(commit.stream, commit.expects, commit.settings, job.hash):
+        commit = job.commit
+        if self._synced and self._book.welcomes(
+            commit.stream, commit.expects, commit.settings, job.hash
+        ):
             return None
         head = self.head(commit.stream)
         if commit.expects > head.version:
