@@ -12,7 +12,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from kafka import KafkaProducer, TopicPartition
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from tests.log.commits import a_commit, streams_in
@@ -60,6 +60,24 @@ def write(where: Address, *values: bytes, **options: object) -> None:
         producer.flush(timeout=10)
         if "transactional_id" in options:
             producer.commit_transaction()
+
+
+def configure(where: Address, settings: dict[str, str]) -> None:
+    with topics.admin(where) as admin:
+        topic = ConfigResource(ConfigResourceType.TOPIC, where.topic(NAME), configs=settings)
+        admin.alter_configs([topic])
+
+
+def offsets(where: Address) -> list[int]:
+    """Of the records that the topic still holds."""
+    place = TopicPartition(where.topic(NAME), 0)
+    with closing(KafkaConsumer(**where.client(), auto_offset_reset="earliest")) as consumer:
+        consumer.assign([place])
+        held: list[int] = []
+        end = consumer.end_offsets([place])[place]
+        while consumer.position(place) < end:
+            held += [record.offset for record in consumer.poll(timeout_ms=100).get(place, [])]
+        return held
 
 
 def eventually(holds: Callable[[], bool]) -> None:
@@ -184,6 +202,28 @@ class TestChangedTopics:
         with pytest.raises(Damaged, match="Delete the index"):
             opened("one")
 
+    def test_a_topic_that_was_compacted_is_no_log_any_more(
+        self, where: Address, opened: Open
+    ) -> None:
+        configure(where, {"segment.ms": "50"})
+        with closing(opened("behind")) as behind:
+            behind.append(a_commit("ticket/A"))
+        log = opened("one")
+        for version in range(1, 6):
+            log.append(a_commit("ticket/A", version))
+            time.sleep(0.1)
+        configure(where, {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.01"})
+        eventually(lambda: offsets(where) == [6])
+        configure(where, {"cleanup.policy": "delete"})
+        behind = opened("behind")
+        stop_reported(behind, "compacted")
+        with pytest.raises(Damaged, match="compacted"):
+            behind.append(a_commit("ticket/A", 6))
+        behind.look()
+        assert behind.ends() == (2,)
+        with pytest.raises(Damaged, match="its first record is 6: .* compacted"):
+            opened("fresh")
+
     @pytest.mark.parametrize(
         ("setting", "value"),
         [("retention.ms", "604800000"), ("cleanup.policy", "compact"), ("retention.bytes", "1")],
@@ -192,9 +232,7 @@ class TestChangedTopics:
         self, where: Address, setting: str, value: str
     ) -> None:
         name = where.topic(NAME)
-        with topics.admin(where) as admin:
-            resource = ConfigResource(ConfigResourceType.TOPIC, name, configs={setting: value})
-            admin.alter_configs([resource])
+        configure(where, {setting: value})
         with pytest.raises(Unfit, match=f"{name} has {setting}=.*kafka-python admin .*{setting}"):
             topic_of(where)
 

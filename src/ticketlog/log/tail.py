@@ -64,7 +64,8 @@ def consumer(address: Address, **options: Any) -> KafkaConsumer:
 
 
 def first_records(address: Address, topic: Topic) -> dict[int, bytes]:
-    """The record at offset 0 of each partition that has one. Raises Unreachable."""
+    """The record at offset 0 of each partition that has one. Raises Unreachable, and Damaged where
+    it is gone."""
     # A consumer's own `end_offsets` was seen to find no leader of a topic that was just made.
     ends = [end for _, end in asked(address, lambda client: bounds(client, topic))]
     waited_for = {TopicPartition(topic.name, p) for p, end in enumerate(ends) if end}
@@ -78,10 +79,13 @@ def first_records(address: Address, topic: Topic) -> dict[int, bytes]:
             reader.assign(list(waited_for))
             for place in waited_for:
                 reader.seek(place, 0)
-            for place, records in reader.poll(timeout_ms=_POLL).items():
-                firsts[place.partition] = (
-                    (records[0].value or b"") if not records[0].offset else b""
-                )
+            for place, (first, *_) in reader.poll(timeout_ms=_POLL).items():
+                if first.offset:
+                    raise Damaged(
+                        f"{topic.name} {place.partition}: its first record is {first.offset}: those "
+                        "before it were deleted, or the topic was compacted. It holds no whole log"
+                    )
+                firsts[place.partition] = first.value or b""
                 waited_for.discard(place)
             if time.monotonic() > deadline:
                 raise Unreachable(f"{topic.name} gives none of its records within {PATIENCE} s")
