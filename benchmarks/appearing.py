@@ -16,7 +16,7 @@ from benchmarks.desks import simulated
 from benchmarks.executing import AGENT, CREATE
 from benchmarks.measure import Bench, Figure, at_most, percentile, stopwatch
 from ticketlog import Desk, open_desk
-from ticketlog.projections import database, queue
+from ticketlog.projections import database, queue, storage
 
 FOLLOWER = """
 import sys, threading
@@ -91,10 +91,10 @@ class _Rows:
     """The queue's rows as they are in the database, without a look at the log."""
 
     def __init__(self, folder: Path) -> None:
-        self._engine = database.open_views(f"sqlite:///{folder / 'views.db'}")
+        self._engine = storage.open_views(f"sqlite:///{folder / 'views.db'}")
 
     def has(self, ticket: str) -> bool:
-        with database.reading(self._engine) as connection:
+        with storage.reading(self._engine) as connection:
             build = database.live(connection, queue.VIEW)
             assert build is not None
             entries = build.tables["entries"]

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine
 
 from benchmarks.desks import START, TEAMS
 from benchmarks.measure import Bench, Figure, Rounds, in_turn, percentile, stopwatch
-from ticketlog.projections import database, sla
+from ticketlog.projections import database, sla, storage
 from ticketlog.projections.base import Row, Tables
 from ticketlog.projections.changes import many, statements_of
 
@@ -93,24 +93,24 @@ def _view(bench: Bench, clocks: int) -> Iterator[tuple[Connection, Tables]]:
     """The view's tables with so many running clocks, in a file of their own."""
     bench.say(f"  writing {clocks:,} clocks")
     with bench.scratch() as folder:
-        engine = database.open_views(f"sqlite:///{folder / 'views.db'}")
+        engine = storage.open_views(f"sqlite:///{folder / 'views.db'}")
         tables = _filled(engine, clocks)
-        with database.reading(engine) as connection:
+        with storage.reading(engine) as connection:
             yield connection, tables
         engine.dispose()
 
 
 def _filled(engine: Engine, clocks: int) -> Tables:
     """As a rebuild writes them: rows in chunks, then the indexes."""
-    with database.writing(engine) as connection:
+    with storage.writing(engine) as connection:
         build = database.create(connection, sla.VIEW, 1)
     for spec in sla.TABLES[:2]:
         for start in range(0, clocks, _CHUNK):
             rows = [_row(list(spec.columns), n) for n in range(start, min(start + _CHUNK, clocks))]
-            with database.writing(engine) as connection:
+            with storage.writing(engine) as connection:
                 table = build.tables[spec.name]
                 many(connection, statements_of(spec, table, connection.dialect).insert, rows)
-    with database.writing(engine) as connection:
+    with storage.writing(engine) as connection:
         database.finish(connection, build)
     return build.tables
 

@@ -26,7 +26,7 @@ from ticketlog.domain.ticket.lifecycle import StatusEvent
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.log.embedded import EmbeddedLog
 from ticketlog.log.port import DEFAULT_PARTITIONS
-from ticketlog.projections import PROJECTIONS, database
+from ticketlog.projections import PROJECTIONS, storage
 from ticketlog.projections.base import INT, TEXT, Fold, Projection, Row, Rows
 from ticketlog.projections.rebuild import rebuild
 
@@ -133,7 +133,7 @@ def rebuilt(path: Path, folder: Path, views: Sequence[Projection], workers: int)
     """Events per second, from the log to the moment at which queries read the new rows."""
     log = EmbeddedLog.open(path)
     try:
-        engine = database.open_views(f"sqlite:///{folder / 'views.db'}")
+        engine = storage.open_views(f"sqlite:///{folder / 'views.db'}")
         with stopwatch() as seconds:
             rebuild(log, engine, views, workers=workers)
         taken = seconds()

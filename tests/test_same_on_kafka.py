@@ -13,7 +13,7 @@ from sqlalchemy import select
 from ticketlog.cli import run
 from ticketlog.desk import open_desk
 from ticketlog.log.transfer import Export
-from ticketlog.projections import PROJECTIONS, database
+from ticketlog.projections import PROJECTIONS, database, storage
 from ticketlog.reporting import REPORTS
 
 pytestmark = pytest.mark.service
@@ -26,8 +26,8 @@ THEIR_OWN = {"offset", "from_offset", "to_offset", "recorded_at"}
 def rows(folder: Path) -> dict[str, Any]:
     """All rows of all views, positions and times of recording aside."""
     found = {}
-    engine = database.open_views(f"sqlite:///{folder / 'views.db'}")
-    with database.reading(engine) as connection:
+    engine = storage.open_views(f"sqlite:///{folder / 'views.db'}")
+    with storage.reading(engine) as connection:
         for view in PROJECTIONS:
             build = database.live(connection, view)
             assert build is not None

@@ -14,7 +14,7 @@ from ticketlog.config import Config
 from ticketlog.errors import TicketlogError, Usage
 from ticketlog.log.commit import leaf
 from ticketlog.opening import Logs
-from ticketlog.projections import PROJECTIONS, database, named, view_of
+from ticketlog.projections import PROJECTIONS, database, named, storage, view_of
 from ticketlog.projections.as_of import past
 from ticketlog.projections.base import Projection, Tables
 from ticketlog.projections.basis import Basis
@@ -33,7 +33,7 @@ class Views:
 
     def __init__(self, logs: Logs, config: Config) -> None:
         self._logs = logs
-        self._engine = database.open_views(_url(config))
+        self._engine = storage.open_views(_url(config))
         self._runner = Runner(logs.tickets, self._engine)
         self._open = ExitStack()
 
@@ -70,7 +70,7 @@ class Views:
         """The same, with the ends of the log's partitions that it speaks of."""
         view = _view_of(function)
         self.refresh((view.name,))
-        with database.reading(self._engine) as connection:
+        with storage.reading(self._engine) as connection:
             build = database.live(connection, view)
             assert build is not None
             ends = tuple(at.next for at in database.positions(connection, build))
@@ -129,7 +129,7 @@ class Views:
     def problems(self) -> list[str]:
         """Views that stand behind a record which isn't there any more, or is another one now."""
         found = []
-        with database.reading(self._engine) as connection:
+        with storage.reading(self._engine) as connection:
             for view in PROJECTIONS:
                 build = database.live(connection, view)
                 for partition, at in enumerate(

@@ -221,7 +221,7 @@ class TestChangedTopics:
             behind.append(a_commit("ticket/A", 6))
         behind.look()
         assert behind.ends() == (2,)
-        with pytest.raises(Damaged, match="its first record is 6: .* compacted"):
+        with pytest.raises(Damaged, match=r"its first record is 6: .* compacted"):
             opened("fresh")
 
     @pytest.mark.parametrize(

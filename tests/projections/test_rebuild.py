@@ -20,7 +20,16 @@ from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.errors import Conflict, Poison
 from ticketlog.log.commit import Commit, Raw
 from ticketlog.log.embedded import EmbeddedLog
-from ticketlog.projections import PROJECTIONS, bulk, database, queue, reports, runner, tickets
+from ticketlog.projections import (
+    PROJECTIONS,
+    bulk,
+    database,
+    queue,
+    reports,
+    runner,
+    storage,
+    tickets,
+)
 from ticketlog.projections.filling import Progress
 from ticketlog.projections.folding import typed
 from ticketlog.projections.rebuild import rebuild
@@ -32,7 +41,7 @@ HELP = CreateTicket(subject="Help", description="Now", requester="KIM")
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = database.open_views(f"sqlite:///{tmp_path}/views.db")
+    engine = storage.open_views(f"sqlite:///{tmp_path}/views.db")
     yield engine
     engine.dispose()
 
@@ -48,7 +57,7 @@ def world(engine: Engine) -> World:
 
 
 def tables(engine: Engine) -> set[str]:
-    with database.reading(engine) as connection:
+    with storage.reading(engine) as connection:
         return set(inspect(connection).get_table_names())
 
 
@@ -71,7 +80,7 @@ def test_queries_are_served_while_it_runs(
 
     def look() -> None:
         while not done.is_set():
-            with database.reading(engine) as connection:
+            with storage.reading(engine) as connection:
                 build = database.live(connection, queue.VIEW)
                 assert build is not None
                 seen.append(len(queue.page(connection, build.tables).rows))
@@ -98,7 +107,7 @@ def test_what_comes_meanwhile_is_in_it(
         world.runner.catch_up()
 
     rebuild(world.log, engine, progress=more)
-    with database.reading(engine) as connection:
+    with storage.reading(engine) as connection:
         found = [database.live(connection, view) for view in PROJECTIONS]
         assert all(build is not None and build.number > 6 for build in found)
     assert [view.view for view in verify(world.log, engine) if not view.same] == []
@@ -180,7 +189,7 @@ def test_poison_stops_it_and_leaves_the_live_view(
     monkeypatch.setattr(Touchy, "poison", True)
     with pytest.raises(Poison, match=r"view touchy can't take ticket/A at \d+:2 \(ZeroDivision"):
         rebuild(world.log, engine, (TOUCHY,))
-    with database.reading(engine) as connection:
+    with storage.reading(engine) as connection:
         build = database.live(connection, TOUCHY)
         assert build is not None
         assert connection.execute(select(build.tables["notes"])).all() == [("A", "1")]

@@ -21,7 +21,7 @@ from ticketlog.domain.ticket.lifecycle import Solve
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.errors import Damaged, NewerFormat, Unreachable
 from ticketlog.log.commit import Verdict
-from ticketlog.projections import PROJECTIONS, agents, bulk, database, queue, tickets
+from ticketlog.projections import PROJECTIONS, agents, bulk, database, queue, storage, tickets
 from ticketlog.projections.base import TEXT, Fold, Projection, Row, Rows
 from ticketlog.projections.rebuild import rebuild
 from ticketlog.projections.runner import Runner
@@ -32,7 +32,7 @@ HELP = CreateTicket(subject="Help", requester="KIM")
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = database.open_views(f"sqlite:///{tmp_path}/views.db")
+    engine = storage.open_views(f"sqlite:///{tmp_path}/views.db")
     yield engine
     engine.dispose()
 
@@ -92,7 +92,7 @@ def touchy(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 def counted(world: World) -> dict[str, str]:
-    with database.reading(world.engine) as connection:
+    with storage.reading(world.engine) as connection:
         build = database.live(connection, TOUCHY)
         assert build is not None
         return notes(connection, build.tables)
@@ -112,7 +112,7 @@ def test_two_runners_at_once_count_each_event_once(world: World, engine: Engine)
         for thread in threads:
             thread.join()
     assert [view.view for view in world.verified() if not view.same] == []
-    with database.reading(engine) as connection:
+    with storage.reading(engine) as connection:
         build = database.live(connection, queue.VIEW)
         assert build is not None
         assert [n for *_, n in connection.execute(select(build.tables["counts"]))] == [4]
@@ -153,7 +153,7 @@ def test_a_build_that_is_stopped_keeps_nobody_waiting(
     monkeypatch.setattr(world.log, "streams", stopping)
     world.runner.run(stop)
     assert world.runner.passed == 0
-    with database.reading(engine) as connection:
+    with storage.reading(engine) as connection:
         assert all(database.live(connection, view) is None for view in PROJECTIONS)
         assert not any(database.building(connection, view, 60) for view in PROJECTIONS)
     world.runner.catch_up()
@@ -224,6 +224,22 @@ def test_running_follows_the_log_until_it_is_told_to_stop(world: World, engine: 
     assert [view.view for view in world.verified() if not view.same] == []
 
 
+def test_it_stops_while_another_writer_has_the_views(world: World, engine: Engine) -> None:
+    world.runner.catch_up()
+    stop = threading.Event()
+    thread = threading.Thread(target=world.runner.run, args=(stop,), daemon=True)
+    with storage.writing(engine) as connection:
+        thread.start()
+        world.do("ticket/A", HELP, KIM)
+        thread.join(1)
+        assert thread.is_alive()
+        stop.set()
+        thread.join(20)
+        assert not thread.is_alive()
+        connection.rollback()
+    assert sum(status.behind for status in world.runner.status()) > 0
+
+
 def test_what_fails_while_running_is_raised(world: World) -> None:
     world.do("ticket/A", HELP, KIM)
     world.runner.catch_up()
@@ -245,7 +261,7 @@ def test_a_stream_that_a_view_cannot_take_is_parked_there_alone(touchy: World) -
 def test_where_a_stream_is_parked_does_not_depend_on_the_batches(
     touchy: World, tmp_path: Path
 ) -> None:
-    other = World((TOUCHY, queue.VIEW), database.open_views(f"sqlite:///{tmp_path}/other.db"))
+    other = World((TOUCHY, queue.VIEW), storage.open_views(f"sqlite:///{tmp_path}/other.db"))
     Runner(other.log, other.engine, other.projections).catch_up()
     other.log.stored = [list(records[:1]) for records in touchy.log.stored]
     stored = sorted(
@@ -278,9 +294,9 @@ def test_a_parked_stream_is_tried_again_when_asked(
 
 
 def test_a_view_that_is_built_when_it_is_first_asked_parks_too(touchy: World) -> None:
-    fresh = database.scratch()
+    fresh = storage.scratch()
     Runner(touchy.log, fresh, touchy.projections).catch_up()
-    with database.reading(fresh) as connection:
+    with storage.reading(fresh) as connection:
         build = database.live(connection, TOUCHY)
         assert build is not None
         assert notes(connection, build.tables) == {"A": "1", "B": "2"}
@@ -346,7 +362,7 @@ def test_a_new_version_is_built_beside_and_takes_over(world: World, engine: Engi
     newer = replace(queue.VIEW, version=queue.VERSION + 1)
     projections = (tickets.VIEW, newer, agents.VIEW)
     Runner(world.log, engine, projections).catch_up()
-    with database.reading(engine) as connection:
+    with storage.reading(engine) as connection:
         assert database.live(connection, newer) is not None
         with pytest.raises(NewerFormat, match="upgrade"):
             database.live(connection, queue.VIEW)
@@ -360,9 +376,9 @@ def test_a_new_version_is_built_beside_and_takes_over(world: World, engine: Engi
 def test_a_file_that_is_no_database_is_reported(tmp_path: Path) -> None:
     (tmp_path / "views.db").write_bytes(b"this is no database at all" * 100)
     with pytest.raises(Damaged, match="delete that file"):
-        database.open_views(f"sqlite:///{tmp_path}/views.db")
+        storage.open_views(f"sqlite:///{tmp_path}/views.db")
     with pytest.raises(Unreachable):
-        database.open_views(f"sqlite:///{tmp_path}/no/such/folder/views.db")
+        storage.open_views(f"sqlite:///{tmp_path}/no/such/folder/views.db")
 
 
 def test_every_view_is_in_the_list_once() -> None:

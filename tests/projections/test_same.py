@@ -18,7 +18,16 @@ from ticketlog.domain.agent import SetAvailability
 from ticketlog.domain.base import Refused
 from ticketlog.domain.sla.clock import next_due
 from ticketlog.domain.ticket.creation import CreateTicket
-from ticketlog.projections import PROJECTIONS, agents, database, queue, reports, sla, tickets
+from ticketlog.projections import (
+    PROJECTIONS,
+    agents,
+    database,
+    queue,
+    reports,
+    sla,
+    storage,
+    tickets,
+)
 from ticketlog.projections.as_of import past
 from ticketlog.projections.attainment import attainment
 from ticketlog.projections.breaches import breaches, causes
@@ -124,7 +133,7 @@ def test_the_past_is_the_fold_of_what_there_was(history: list[Any], data: Any) -
             continue
         with (
             past(world.log, view, cut) as (connection, tables),
-            database.reading(then.engine) as other,
+            storage.reading(then.engine) as other,
         ):
             build = database.live(other, view)
             assert build is not None

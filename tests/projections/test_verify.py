@@ -14,7 +14,7 @@ from ticketlog.domain.ticket.assignment import Assign
 from ticketlog.domain.ticket.conversation import Note
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.errors import Usage
-from ticketlog.projections import PROJECTIONS, comparing, database, queue, search, tickets
+from ticketlog.projections import PROJECTIONS, comparing, database, queue, search, storage, tickets
 from ticketlog.projections.base import Projection
 from ticketlog.projections.comparing import Compared, Differing
 from ticketlog.projections.moment import Cut
@@ -23,7 +23,7 @@ from ticketlog.projections.verify import differences, verify
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = database.open_views(f"sqlite:///{tmp_path}/views.db")
+    engine = storage.open_views(f"sqlite:///{tmp_path}/views.db")
     yield engine
     engine.dispose()
 
@@ -38,7 +38,7 @@ def world(engine: Engine) -> World:
 
 
 def spoil(engine: Engine, view: Projection, table: str, change: object) -> None:
-    with database.writing(engine) as connection:
+    with storage.writing(engine) as connection:
         build = database.live(connection, view)
         assert build is not None
         connection.execute(change(build.tables[table]))  # type: ignore[operator]
@@ -105,7 +105,7 @@ def test_all_differences_are_counted_but_not_all_are_listed(
 
 
 def test_words_that_do_not_fit_the_texts_are_found(world: World, engine: Engine) -> None:
-    with database.writing(engine) as connection:
+    with storage.writing(engine) as connection:
         build = database.live(connection, search.VIEW)
         assert build is not None
         name = build.tables["texts"].name
@@ -125,7 +125,7 @@ def test_views_at_different_places_are_each_verified_there(world: World) -> None
 
 
 def test_a_view_that_was_never_built_cannot_be_verified(world: World) -> None:
-    empty = database.scratch()
+    empty = storage.scratch()
     with pytest.raises(Usage, match="never built"):
         verify(world.log, empty)
 
@@ -144,7 +144,7 @@ def test_an_earlier_difference_ends_a_table_s_sameness_only(world: World, engine
     spoil(engine, queue.VIEW, "entries", lambda table: delete(table))
     (result,) = (each for each in verify(world.log, engine) if each.view == "queue")
     assert [table.same for table in result.tables] == [False, True, True]
-    with database.reading(engine) as connection:
+    with storage.reading(engine) as connection:
         build = database.live(connection, queue.VIEW)
         assert build is not None
         assert connection.execute(select(build.tables["entries"])).all() == []

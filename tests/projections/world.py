@@ -16,7 +16,7 @@ from ticketlog.domain.settings import Settings
 from ticketlog.log.commit import Commit, Verdict, encode, genesis
 from ticketlog.log.partition import partition_of
 from ticketlog.log.port import Record
-from ticketlog.projections import PROJECTIONS, database, view_of
+from ticketlog.projections import PROJECTIONS, database, storage, view_of
 from ticketlog.projections.base import Projection
 from ticketlog.projections.folding import typed
 from ticketlog.projections.runner import Runner
@@ -106,7 +106,7 @@ class World:
     ) -> None:
         self.settings = settings
         self.log = MemoryLog()
-        self.engine = engine or database.scratch()
+        self.engine = engine or storage.scratch()
         self.projections = projections
         self.runner = Runner(self.log, self.engine, projections)
         self.states: dict[str, Any] = dict(OTHERS)
@@ -151,7 +151,7 @@ class World:
         """What a query function says of everything up to now."""
         view = view_of(function)
         self.runner.catch_up((view.name,))
-        with database.reading(self.engine) as connection:
+        with storage.reading(self.engine) as connection:
             build = database.live(connection, view)
             assert build is not None
             return function(connection, build.tables, **parameters)

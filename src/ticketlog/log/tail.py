@@ -82,8 +82,9 @@ def first_records(address: Address, topic: Topic) -> dict[int, bytes]:
             for place, (first, *_) in reader.poll(timeout_ms=_POLL).items():
                 if first.offset:
                     raise Damaged(
-                        f"{topic.name} {place.partition}: its first record is {first.offset}: those "
-                        "before it were deleted, or the topic was compacted. It holds no whole log"
+                        f"{topic.name} {place.partition}: its first record is {first.offset}: "
+                        "those before it were deleted, or the topic was compacted. It holds no "
+                        "whole log"
                     )
                 firsts[place.partition] = first.value or b""
                 waited_for.discard(place)

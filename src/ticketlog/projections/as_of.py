@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection
 
 from ticketlog.log.port import Log
-from ticketlog.projections import database
+from ticketlog.projections import database, storage
 from ticketlog.projections.base import Projection, Tables
 from ticketlog.projections.basis import Basis
 from ticketlog.projections.filling import fill
@@ -28,14 +28,14 @@ def past(
 
     A query that takes `moment` needs no such tables: it finds in the live rows what they were.
     """
-    engine = database.scratch()
+    engine = storage.scratch()
     try:
-        with database.writing(engine) as connection:
+        with storage.writing(engine) as connection:
             build = database.create(connection, view, log.partitions)
         fill(log, engine, [build], moment, park=True, past=True, basis=basis, stream=stream)
-        with database.writing(engine) as connection:
+        with storage.writing(engine) as connection:
             database.finish(connection, build)
-        with database.reading(engine) as connection:
+        with storage.reading(engine) as connection:
             yield connection, build.tables
     finally:
         engine.dispose()

@@ -7,43 +7,35 @@ and takes over by moving one pointer. A position belongs to a build and a partit
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-import pysqlite3.dbapi2 as sqlite
 from sqlalchemy import (
     BigInteger,
     Column,
     Connection,
-    Engine,
     Index,
     Integer,
     LargeBinary,
     MetaData,
     Table,
     Text,
-    create_engine,
     delete,
-    event,
     func,
     insert,
     inspect,
     select,
     update,
 )
-from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
-from sqlalchemy.pool import QueuePool
 
-from ticketlog.errors import Conflict, Damaged, NewerFormat, Unreachable
-from ticketlog.log.nameless import nameless
+from ticketlog.errors import Conflict, NewerFormat
 from ticketlog.projections.base import Projection, Rows, Tables
 
-_META = MetaData()
+META = MetaData()
 BUILDS = Table(
     "ticketlog_builds",
-    _META,
+    META,
     Column("build", Integer, primary_key=True, autoincrement=True),
     Column("view", Text, nullable=False),
     Column("version", Integer, nullable=False),
@@ -53,7 +45,7 @@ BUILDS = Table(
 )
 POSITIONS = Table(
     "ticketlog_positions",
-    _META,
+    META,
     Column("build", Integer, primary_key=True),
     Column("partition", Integer, primary_key=True),
     Column("next", BigInteger, nullable=False),
@@ -61,15 +53,13 @@ POSITIONS = Table(
 )
 PARKED = Table(
     "ticketlog_parked",
-    _META,
+    META,
     Column("build", Integer, primary_key=True),
     Column("stream", Text, primary_key=True),
     Column("partition", Integer, nullable=False),
     Column("offset", BigInteger, nullable=False),
     Column("error", Text, nullable=False),
 )
-_BUSY_SECONDS = 60
-"""To wait for another writer: the indexes of a large view are made in one transaction."""
 
 
 class Position(NamedTuple):
@@ -99,94 +89,6 @@ class Parked(NamedTuple):
 
 class Overtaken(Exception):
     """Another runner, rebuild or retry was first; what is read again goes on from there."""
-
-
-def open_views(url: str) -> Engine:
-    """The database of the views, made where it doesn't exist. Raises Unreachable, Damaged."""
-    engine = create_engine(url, module=sqlite, connect_args={"check_same_thread": False})
-    return _prepared(engine, "WAL")
-
-
-def scratch() -> Engine:
-    """A database that lasts as long as its engine and has one connection, for one thread after the
-    other; what doesn't fit in memory goes to a file that nobody else sees."""
-    engine = create_engine(
-        "sqlite://",
-        module=sqlite,
-        creator=nameless,
-        poolclass=QueuePool,
-        pool_size=1,
-        max_overflow=0,
-    )
-    return _prepared(engine, "OFF")
-
-
-def _prepared(engine: Engine, journal: str) -> Engine:
-    _adapt()
-
-    @event.listens_for(engine, "connect")
-    def _connected(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None
-        for pragma in (
-            f"busy_timeout = {_BUSY_SECONDS * 1000}",
-            f"journal_mode = {journal}",
-            "synchronous = NORMAL",  # views come back by replay
-            "cache_size = -65536",
-            "temp_store = MEMORY",
-        ):
-            connection.execute(f"PRAGMA {pragma}").close()
-
-    @event.listens_for(engine, "begin")
-    def _begun(connection: Connection) -> None:
-        immediate = connection.get_execution_options().get("immediate")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
-
-    with writing(engine) as connection:
-        _META.create_all(connection)
-    return engine
-
-
-def _adapt() -> None:
-    """Names these types' adapters: to find that there is none costs the driver 0.8 microseconds
-    a value, more than to write it."""
-    sqlite.register_adapter(type(None), lambda value: value)
-    sqlite.register_adapter(bool, int)
-    sqlite.register_adapter(bytes, bytes)
-
-
-@contextmanager
-def reading(engine: Engine) -> Iterator[Connection]:
-    """A transaction that sees one state of the views. Raises Unreachable, Damaged."""
-    with translated(engine), engine.begin() as connection:
-        yield connection
-
-
-@contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
-    """A transaction that writes: all of it or nothing. Raises Unreachable, Damaged."""
-    with translated(engine), engine.execution_options(immediate=True).begin() as connection:
-        yield connection
-
-
-@contextmanager
-def translated(engine: Engine) -> Iterator[None]:
-    """The database's errors as ours."""
-    where = engine.url.database or "the scratch database"
-    try:
-        yield
-    except (OperationalError, sqlite.OperationalError) as error:
-        raise Unreachable(f"the views in {where} can't be used: {_cause(error)}") from error
-    except (DatabaseError, sqlite.DatabaseError) as error:
-        if type(error) not in (DatabaseError, sqlite.DatabaseError):
-            raise
-        raise Damaged(
-            f"the views in {where} are damaged ({_cause(error)}): delete that file, then "
-            "`ticketlog replay rebuild` makes them anew from the log"
-        ) from error
-
-
-def _cause(error: Exception) -> object:
-    return error.orig if isinstance(error, DBAPIError) else error
 
 
 @lru_cache(maxsize=256)

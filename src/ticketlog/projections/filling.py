@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from ticketlog.log.commit import leaf
 from ticketlog.log.index import Index
 from ticketlog.log.port import Log
-from ticketlog.projections import database
+from ticketlog.projections import database, storage
 from ticketlog.projections.base import Row, Sum
 from ticketlog.projections.basis import Basis
 from ticketlog.projections.bulk import Alone, Chunk, Histories, Task, chunks
@@ -99,7 +99,7 @@ class _Filling:
         self._records = self._events = 0
 
     def write(self, chunk: Chunk) -> None:
-        with database.writing(self._engine) as connection:
+        with storage.writing(self._engine) as connection:
             for at, (build, tables) in enumerate(zip(self._builds, chunk.rows, strict=True)):
                 database.beat(connection, build)
                 for number, rows in enumerate(tables):
@@ -119,7 +119,7 @@ class _Filling:
 
     def finish(self, at: Sequence[Position]) -> None:
         """Writes the sums, and how far the builds have come."""
-        with database.writing(self._engine) as connection:
+        with storage.writing(self._engine) as connection:
             for build in self._builds:
                 database.beat(connection, build)
             for (number, place), sums in self._sums.items():

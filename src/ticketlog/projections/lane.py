@@ -13,7 +13,7 @@ from ticketlog.errors import Damaged, Unreadable
 from ticketlog.log.commit import Verdict, leaf
 from ticketlog.log.port import Log, Record
 from ticketlog.log.uncollected import uncollected
-from ticketlog.projections import database
+from ticketlog.projections import database, storage
 from ticketlog.projections.changes import Changes
 from ticketlog.projections.database import Build, Overtaken, Parked, Position
 from ticketlog.projections.folding import (
@@ -61,7 +61,7 @@ class Lane:
         self._log = log
         self._engine = engine
         self._known: OrderedDict[str, _Known] = OrderedDict()
-        with database.reading(engine) as connection:
+        with storage.reading(engine) as connection:
             self.at = database.positions(connection, self.builds[0])
             self._parked = {
                 (build.number, row.stream)
@@ -92,7 +92,7 @@ class Lane:
             for name, new in _by_stream(records).items():
                 self._take(name, new, now, changes, parked)
         try:
-            with database.writing(self._engine) as connection:
+            with storage.writing(self._engine) as connection:
                 self._check(connection)
                 for build in self.builds:
                     database.move(connection, build, self.at, now)

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from ticketlog.errors import TicketlogError
 from ticketlog.log.port import Log
-from ticketlog.projections import PROJECTIONS, database
+from ticketlog.projections import PROJECTIONS, database, storage
 from ticketlog.projections.base import Projection
 from ticketlog.projections.database import Overtaken
 from ticketlog.projections.filling import Report, fill
@@ -52,7 +52,7 @@ def _rebuild(
     progress: Report | None,
     automatic: bool,
 ) -> None:
-    with database.writing(engine) as connection:
+    with storage.writing(engine) as connection:
         if automatic and any(database.building(connection, view, BEAT) for view in views):
             raise Overtaken
         for view in views:
@@ -64,17 +64,17 @@ def _rebuild(
             log, engine, builds, Cut(log.ends()), park=automatic, workers=workers, progress=progress
         )
         for build in builds:
-            with database.writing(engine) as connection:
+            with storage.writing(engine) as connection:
                 database.finish(connection, build)
         lane = Lane(log, engine, builds, "building")
         while not _taken_over(log, engine, lane):
             pass
     except BaseException:
-        with suppress(TicketlogError), database.writing(engine) as connection:
+        with suppress(TicketlogError), storage.writing(engine) as connection:
             database.give_up(connection, builds)
         raise
     for view in views:
-        with database.writing(engine) as connection:
+        with storage.writing(engine) as connection:
             for number in database.leftovers(connection, view):
                 database.drop(connection, view, number)
 
@@ -85,7 +85,7 @@ def _taken_over(log: Log, engine: Engine, lane: Lane) -> bool:
     while lane.advance(ends):
         pass
     try:
-        with database.writing(engine) as connection:
+        with storage.writing(engine) as connection:
             for build in lane.builds:
                 if not database.take_over(connection, build, lane.at, log.ends()):
                     raise Overtaken

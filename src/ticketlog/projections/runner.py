@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 
 from ticketlog.errors import Conflict
 from ticketlog.log.port import Log
-from ticketlog.projections import PROJECTIONS, database
+from ticketlog.projections import PROJECTIONS, database, storage
 from ticketlog.projections.base import Projection
 from ticketlog.projections.changes import Changes
 from ticketlog.projections.database import Build, Overtaken, Parked, Position
@@ -120,7 +120,7 @@ class Runner:
     def status(self, ends: Sequence[int] | None = None) -> list[Status]:
         """Where each view stands, in a log that reaches to `ends`, or as far as it can be read."""
         ends = self._log.ends() if ends is None else ends
-        with database.reading(self._engine) as connection:
+        with storage.reading(self._engine) as connection:
             found = []
             for view in self._projections:
                 build = database.live(connection, view)
@@ -147,9 +147,10 @@ class _Track:
         self.names = frozenset(view.name for view in views)
         self.passed = 0.0
         self._log = log
-        self._engine = engine
+        self._engine = storage.interruptible(engine, self._goes_on)
         self._views = tuple(views)
         self._lock = threading.Lock()
+        self._ended: Callable[[], bool] = lambda: False
         self._lanes: list[Lane] = []
 
     @property
@@ -164,40 +165,43 @@ class _Track:
         fails, since they may be other ones when it is called again.
         """
         with self._lock:
+            self._ended = ended
             try:
                 ends = self._log.ends()
-                while not self._caught_up(ends, ended):
+                while not self._caught_up(ends):
                     pass
             except BaseException:
                 self._lanes = []
                 raise
+            finally:
+                self._ended = lambda: False
             self.passed = time.time()
             return ends
 
-    def _caught_up(self, ends: Sequence[int], ended: Callable[[], bool]) -> bool:
-        def goes_on(_: object = None) -> None:
-            if ended():
-                raise Stopped
+    def _goes_on(self, _: object = None) -> None:
+        if self._ended():
+            raise Stopped
 
-        self._ready(ends, goes_on)
+    def _caught_up(self, ends: Sequence[int]) -> bool:
+        self._ready(ends)
         for lane in self._lanes:
             while lane.advance(ends):
-                goes_on()
+                self._goes_on()
         if any(lane.overtaken for lane in self._lanes):
             self._lanes = []
-            goes_on()
+            self._goes_on()
         stands = self.stands
         if len({lane.at for lane in self._lanes}) < len(self._lanes):
             self._lanes = []
         return stands
 
-    def _ready(self, ends: Sequence[int], goes_on: Callable[..., None]) -> None:
+    def _ready(self, ends: Sequence[int]) -> None:
         """Makes lanes where there are none; builds what is missing or far behind."""
         if self._lanes and self._behind(self._lanes[0].at, ends) <= LARGE:
             return
         standing: dict[tuple[Position, ...], list[Build]] = {}
         missing: list[Projection] = []
-        with database.reading(self._engine) as connection:
+        with storage.reading(self._engine) as connection:
             for view in self._views:
                 build = database.live(connection, view)
                 at = database.positions(connection, build) if build else ()
@@ -215,12 +219,12 @@ class _Track:
                     self._engine,
                     missing,
                     workers=workers,
-                    progress=goes_on,
+                    progress=self._goes_on,
                     automatic=True,
                 )
             except (Overtaken, Conflict):
                 time.sleep(_POLL)
-                goes_on()
+                self._goes_on()
         elif not self._lanes:
             self._lanes = [
                 Lane(self._log, self._engine, builds, "live") for builds in standing.values()
@@ -238,7 +242,7 @@ class _Track:
         with self._lock:
             self._lanes = []
             while True:
-                with database.reading(self._engine) as connection:
+                with storage.reading(self._engine) as connection:
                     view = next(view for view in self._views if view.name == name)
                     build = database.live(connection, view)
                     if build is None:
@@ -265,7 +269,7 @@ class _Track:
             changes.replace(old, new)
             if failure is not None:
                 still.append(row._replace(offset=failure.record.offset, error=str(failure)))
-        with database.writing(self._engine) as connection:
+        with storage.writing(self._engine) as connection:
             if database.positions(connection, build) != at:
                 raise Overtaken
             changes.write(connection)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine
 
 from ticketlog.errors import Damaged, Usage
 from ticketlog.log.port import Log
-from ticketlog.projections import PROJECTIONS, database
+from ticketlog.projections import PROJECTIONS, database, storage
 from ticketlog.projections.as_of import past
 from ticketlog.projections.base import Projection
 from ticketlog.projections.comparing import Compared, Side, compare
@@ -47,7 +47,7 @@ def verify(
     in a live view count as far as they got. Raises Usage for a view that was never built.
     """
     damage = {view.name: _damage(engine, view) for view in projections}
-    with database.reading(engine) as connection:
+    with storage.reading(engine) as connection:
         together: dict[tuple[int, ...], list[Build]] = {}
         for view in projections:
             build = database.live(connection, view)
@@ -71,12 +71,12 @@ def _verify(
     ends: tuple[int, ...],
     progress: Report | None,
 ) -> list[Verified]:
-    scratch = database.scratch()
+    scratch = storage.scratch()
     try:
-        with database.writing(scratch) as connection:
+        with storage.writing(scratch) as connection:
             fresh = [database.create(connection, b.view, log.partitions) for b in builds]
         fill(log, scratch, fresh, Cut(ends), progress=progress, park=True)
-        with database.reading(scratch) as connection:
+        with storage.reading(scratch) as connection:
             return [
                 Verified(
                     build.view.name,
@@ -95,7 +95,7 @@ def _verify(
 
 def _damage(engine: Engine, view: Projection) -> str | None:
     try:
-        with database.writing(engine) as connection:
+        with storage.writing(engine) as connection:
             build = database.live(connection, view)
             if build is not None:
                 view.check(connection, build.tables)
