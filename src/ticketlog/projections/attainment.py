@@ -3,13 +3,13 @@ it was due, whatever came after it; else when it was fulfilled."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
+from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from ticketlog.projections.base import Tables
-from ticketlog.projections.groups import check
+from ticketlog.projections.groups import Grouped, check
 from ticketlog.projections.intervals import during
 from ticketlog.projections.moment import Moment
 from ticketlog.projections.periods import Period, PeriodKind, bounds
@@ -49,7 +49,8 @@ def attainment(
     periods or zones.
     """
     check((*by, *where), DIMENSIONS)
-    asked = _Asked(connection, tables, tuple(by), where, moment)
+    table = tables["outcomes"]
+    asked = _Outcomes(connection, tables, table, during(table, moment), by, where)
     rows: list[dict[str, Any]] = []
     for each in asked.periods(period, zone, start, end):
         cells = asked.cells(each)
@@ -71,28 +72,13 @@ class _Cell(NamedTuple):
     figures: dict[str, list[int]]
 
 
-class _Asked:
+class _Outcomes(Grouped):
     """The outcomes that are asked about."""
-
-    def __init__(
-        self,
-        connection: Connection,
-        tables: Tables,
-        by: tuple[str, ...],
-        where: Mapping[str, str],
-        moment: Moment | None,
-    ) -> None:
-        self._connection = connection
-        self._outcomes = tables["outcomes"]
-        self._names = tables["groups"]
-        self._columns = [self._names.c[name] for name in by]
-        self._where = [self._names.c[name] == value for name, value in where.items()]
-        self._holds = during(self._outcomes, moment)
 
     def periods(
         self, kind: PeriodKind, zone: str, start: int | None, end: int | None
     ) -> list[Period]:
-        return bounds(self._outermost, kind, zone, start, end)
+        return bounds(self._edge, kind, zone, start, end)
 
     def cells(self, period: Period) -> dict[_Group, _Cell]:
         cells: dict[_Group, _Cell] = {}
@@ -107,48 +93,31 @@ class _Asked:
         return cells
 
     def _counts(self, period: Period) -> Iterator[tuple[str, int, _Group]]:
-        table = self._outcomes.c
+        table = self._rows
         per_group = (
             select(table.kind, table.group, func.count().label("n"))
             .where(self._inside((*COUNTS, "late"), period))
             .group_by(table.kind, table.group)
             .subquery()
         )
-        query = (
-            select(per_group.c.kind, func.sum(per_group.c.n), *self._columns)
-            .join(self._names, self._names.c.id == per_group.c.group)
-            .where(*self._where)
-            .group_by(per_group.c.kind, *self._columns)
-        )
+        query = select(per_group.c.kind, func.sum(per_group.c.n), *self._columns)
+        query = self._named(query, per_group.c.group).group_by(per_group.c.kind, *self._columns)
         for kind, n, *group in self._connection.execute(query):
             yield kind, int(n), tuple(group)
 
     def _figures(self, period: Period) -> Iterator[tuple[int, int | None, _Group]]:
-        table = self._outcomes.c
-        query = self._named(select(table.used, table.business_used, *self._columns))
+        table = self._rows
+        query = self._named(select(table.used, table.business_used, *self._columns), table.group)
         for used, business, *group in self._connection.execute(
             query.where(self._inside(FULFILLED, period))
         ):
             yield used, business, tuple(group)
 
-    def _outermost(self, last: bool) -> int | None:
-        """A look-up per kind, not a walk."""
-        at = self._outcomes.c.decided_at
-        query = self._named(select(at)).where(self._holds)
-        query = query.order_by(at.desc() if last else at.asc()).limit(1)
-        found = [
-            self._connection.execute(query.where(self._outcomes.c.kind == kind)).scalar()
-            for kind in (*COUNTS, "late")
-        ]
-        times = [each for each in found if each is not None]
-        return (max if last else min)(times, default=None)
-
-    def _named(self, query: Select[Any]) -> Select[Any]:
-        group = self._outcomes.c.group
-        return query.join(self._names, self._names.c.id == group).where(*self._where)
+    def _edge(self, last: bool) -> int | None:
+        return self._outermost(self._rows.decided_at, (*COUNTS, "late"), last=last)
 
     def _inside(self, kinds: Sequence[str], period: Period) -> ColumnElement[bool]:
-        at, kind = self._outcomes.c.decided_at, self._outcomes.c.kind
+        at, kind = self._rows.decided_at, self._rows.kind
         return and_(kind.in_(kinds), at >= period.start, at < period.end, self._holds)
 
 

@@ -6,14 +6,14 @@ Reports run on business time. Ids only, never names; whole numbers only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, func, select, true
 
 from ticketlog.projections.base import Projection, Tables
 from ticketlog.projections.facts import DIMENSIONS, TABLES, FactsFold
-from ticketlog.projections.groups import check
+from ticketlog.projections.groups import Grouped, check
 from ticketlog.projections.intervals import known
 from ticketlog.projections.moment import Moment
 from ticketlog.projections.periods import Period, PeriodKind, bounds
@@ -63,7 +63,7 @@ def report(
     """
     check(metrics, METRICS, "metric")
     check((*by, *where), DIMENSIONS)
-    facts = _Facts(connection, tables, tuple(by), where, moment)
+    facts = _Facts(connection, tables, tables["facts"], known(tables["facts"], moment), by, where)
     found = bounds(facts.edge, period, zone, start, end)
     backlog: dict[_Group, int] = {}
     if found and "backlog" in metrics:
@@ -79,29 +79,14 @@ def report(
     return rows
 
 
-class _Facts:
-    """The facts that a report is about, grouped as it wants them."""
-
-    def __init__(
-        self,
-        connection: Connection,
-        tables: Tables,
-        by: tuple[str, ...],
-        where: Mapping[str, str],
-        moment: Moment | None,
-    ) -> None:
-        self._connection = connection
-        self._facts = tables["facts"]
-        self._names = tables["groups"]
-        self._columns = [self._names.c[name] for name in by]
-        self._where = [self._names.c[name] == value for name, value in where.items()]
-        self._known = known(self._facts, moment)
+class _Facts(Grouped):
+    """The facts that a report is about."""
 
     def counts(
         self, kinds: Sequence[str], start: int | None, end: int
     ) -> Iterator[tuple[_Group, str, int, int]]:
         """(group, kind, number, of them solved at first contact)."""
-        facts = self._facts.c
+        facts = self._rows
         per_group = (
             select(facts.kind, facts.group, func.count().label("n"))
             .add_columns(func.sum(facts.first_contact).label("first"))
@@ -109,48 +94,33 @@ class _Facts:
             .group_by(facts.kind, facts.group)
             .subquery()
         )
-        query = (
-            select(per_group.c.kind, func.sum(per_group.c.n), func.sum(per_group.c.first))
-            .add_columns(*self._columns)
-            .join(self._names, self._names.c.id == per_group.c.group)
-            .where(*self._where)
-            .group_by(per_group.c.kind, *self._columns)
-        )
+        sums = (func.sum(per_group.c.n), func.sum(per_group.c.first))
+        query = select(per_group.c.kind, *sums, *self._columns)
+        query = self._named(query, per_group.c.group).group_by(per_group.c.kind, *self._columns)
         for kind, n, first, *group in self._connection.execute(query):
             yield tuple(group), kind, int(n), int(first or 0)
 
     def figures(self, kind: str, column: str, period: Period) -> dict[_Group, list[int]]:
         """Per group the figures in a period, in order."""
-        facts = self._facts.c
+        facts = self._rows
         query = (
             select(facts[column], *self._columns)
-            .join(self._names, self._names.c.id == facts.group)
-            .where(self._inside((kind,), period.start, period.end), *self._where)
+            .where(self._inside((kind,), period.start, period.end))
             .order_by(facts[column])
         )
         found: dict[_Group, list[int]] = {}
-        for value, *group in self._connection.execute(query):
+        for value, *group in self._connection.execute(self._named(query, facts.group)):
             found.setdefault(tuple(group), []).append(value)
         return found
 
     def edge(self, last: bool) -> int | None:
-        """The first creation, or the last instant of all: a look-up a kind, not a walk."""
-        kinds = _KINDS if last else ("created",)
-        facts = self._facts.c
-        order = facts.at.desc() if last else facts.at.asc()
-        query = select(facts.at).join(self._names, self._names.c.id == facts.group)
-        found = [
-            self._connection.execute(
-                query.where(facts.kind == kind, self._known, *self._where).order_by(order).limit(1)
-            ).scalar()
-            for kind in kinds
-        ]
-        return max((at for at in found if at is not None), default=None)
+        """The first creation, or the last instant of all."""
+        return self._outermost(self._rows.at, _KINDS if last else ("created",), last=last)
 
     def _inside(self, kinds: Sequence[str], start: int | None, end: int) -> ColumnElement[bool]:
-        at = self._facts.c.at
+        at = self._rows.at
         after = true() if start is None else at >= start
-        return and_(self._facts.c.kind.in_(kinds), after, at < end, self._known)
+        return and_(self._rows.kind.in_(kinds), after, at < end, self._holds)
 
 
 def _cells(facts: _Facts, period: Period, metrics: Sequence[str]) -> _Cells:
