@@ -16,7 +16,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from broker.cluster import Cluster
+from tests import helpdesk
 from tests.kafka import begin, bootstrap, end, fresh_url
+from ticketlog.desk import Desk, open_desk
 
 ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("TICKETLOG_DATA") or ROOT.parent / "shared" / "data")
@@ -95,6 +97,26 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 def data_folder() -> Path:
     """The real histories; mark the test `data`."""
     return DATA
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A desk to copy."""
+    folder = tmp_path_factory.mktemp("template") / "desk"
+    helpdesk.make(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(template: Path, tmp_path: Path) -> Path:
+    """Where a desk is."""
+    return helpdesk.copy(template, tmp_path / "desk")
+
+
+@pytest.fixture
+def desk(folder: Path) -> Iterator[Desk]:
+    with open_desk(folder) as desk:
+        yield desk
 
 
 @pytest.fixture(scope="session")

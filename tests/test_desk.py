@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,24 +20,6 @@ from ticketlog.domain.ticket.creation import CreateTicket, TicketCreated
 from ticketlog.domain.ticket.lifecycle import Close, Reopen, Solve
 from ticketlog.errors import CommandReused, Conflict, Damaged, Unreachable, Usage
 from ticketlog.projections import agents, inbox, queue, reports, search, tickets
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("template") / "desk"
-    helpdesk.make(folder)
-    return folder
-
-
-@pytest.fixture
-def folder(template: Path, tmp_path: Path) -> Path:
-    return helpdesk.copy(template, tmp_path / "desk")
-
-
-@pytest.fixture
-def desk(folder: Path) -> Iterator[Desk]:
-    with open_desk(folder) as desk:
-        yield desk
 
 
 def in_threads(count: int, work: Callable[[int], None]) -> None:

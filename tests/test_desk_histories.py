@@ -9,11 +9,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests import helpdesk
 from tests.helpdesk import ANN, BOB, SUE, create
 from ticketlog.desk import Desk, Outcome, open_desk
 from ticketlog.domain import ticket as aggregate
@@ -44,13 +42,6 @@ STEPS = st.lists(
     ),
     max_size=25,
 )
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("template") / "desk"
-    helpdesk.make(folder)
-    return folder
 
 
 class Model:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,19 +25,6 @@ from ticketlog.errors import Damaged, Unreachable, Usage
 from ticketlog.execution import Executor
 
 FAR = 2**52
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("template") / "desk"
-    helpdesk.make(folder)
-    return folder
-
-
-@pytest.fixture
-def desk(template: Path, tmp_path: Path) -> Iterator[Desk]:
-    with open_desk(helpdesk.copy(template, tmp_path / "desk")) as desk:
-        yield desk
 
 
 def runner(desk: Desk, *policies: Tagger) -> Runner:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -15,20 +13,13 @@ from tests import helpdesk
 from tests.acting.fakes import SECOND, Reminder, named, tags
 from tests.helpdesk import ANN, SUE, create
 from ticketlog.acting.runner import Runner
-from ticketlog.desk import Desk, open_desk
+from ticketlog.desk import Desk
 from ticketlog.domain.base import Actor
 from ticketlog.domain.ticket.classification import SetDue, Tag, TagsChanged
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.service import SlaBreached
 
 START = 1_780_000_000 * SECOND
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    helpdesk.make(tmp_path / "desk")
-    with open_desk(tmp_path / "desk") as desk:
-        yield desk
 
 
 def ticket(desk: Desk, at: int = START, subject: str = "VPN drops") -> str:

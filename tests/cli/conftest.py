@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests import helpdesk
 from ticketlog import config
 from ticketlog.cli import run
 from ticketlog.cli.options import ACTOR_VARIABLE
@@ -28,17 +27,9 @@ class Said(NamedTuple):
 Run = Callable[..., Said]
 
 
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("template") / "desk"
-    helpdesk.make(folder)
-    return folder
-
-
 @pytest.fixture
-def folder(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A desk that commands find by themselves; agent ann acts."""
-    folder = helpdesk.copy(template, tmp_path / "desk")
     monkeypatch.setenv(config.VARIABLE, str(folder))
     monkeypatch.setenv(ACTOR_VARIABLE, "agent:ann")
     return folder

@@ -26,25 +26,6 @@ from ticketlog.policies import POLICIES
 from ticketlog.projections import queue
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("template") / "desk"
-    helpdesk.make(folder)
-    return folder
-
-
-@pytest.fixture
-def folder(template: Path, tmp_path: Path) -> Path:
-    return helpdesk.copy(template, tmp_path / "desk")
-
-
-@pytest.fixture
-def desk(folder: Path) -> Iterator[Desk]:
-    """The desk in this process, which is another one than the one that runs it."""
-    with open_desk(folder) as desk:
-        yield desk
-
-
 @pytest.fixture
 def service(desk: Desk) -> Iterator[Running]:
     with running(desk.folder) as started:

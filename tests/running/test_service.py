@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from tests import helpdesk
 from tests.helpdesk import create
-from ticketlog.desk import Desk, open_desk
+from ticketlog.desk import Desk
 from ticketlog.running.service import Service
 from ticketlog.supervisor import Worker
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    helpdesk.make(tmp_path / "desk")
-    with open_desk(tmp_path / "desk") as desk:
-        yield desk
 
 
 @pytest.fixture
