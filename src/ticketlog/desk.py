@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from ticketlog.importing import ImportReport
     from ticketlog.past import Past
     from ticketlog.policies.base import Policy
+    from ticketlog.projections.filling import Told
     from ticketlog.projections.moment import Cut, Moment
     from ticketlog.publishing import Publisher
     from ticketlog.simulating import Simulated
@@ -107,17 +108,26 @@ def restore_desk(
     return Desk(made, open_logs(made))
 
 
-def open_desk(path: str | os.PathLike[str] | None = None) -> Desk:
+def open_desk(path: str | os.PathLike[str] | None = None, *, told: Told | None = None) -> Desk:
     """The desk in a folder; without one, the desk that TICKETLOG_DESK names, or the nearest one
-    at or above the working folder. Raises Usage, Unreachable, Damaged."""
+    at or above the working folder. `told`: how far it is where a question has to wait for a view.
+
+    Raises Usage, Unreachable, Damaged.
+    """
     found = configuration.read(configuration.find(path))
-    return Desk(found, open_logs(found))
+    return Desk(found, open_logs(found), told=told)
 
 
 class Desk:
     """A ticketing desk. Thread-safe; use it as a context manager or `close()` it."""
 
-    def __init__(self, config: Config, logs: Logs, clock: Callable[[], int] | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        logs: Logs,
+        clock: Callable[[], int] | None = None,
+        told: Told | None = None,
+    ) -> None:
         self.config = config
         self.folder = config.folder
         self.log = logs.tickets
@@ -130,6 +140,7 @@ class Desk:
         )
         self._executor = Executor(self.log, self._repository, self._settings.in_force, self._writer)
         self._attachments = Attachments(self.folder / "attachments")
+        self._told = told
         self._views: Views | None = None
         self._supervisor: Supervisor | None = None
         self._opening = threading.Lock()
@@ -209,7 +220,7 @@ class Desk:
             if self._views is None:
                 from ticketlog.views import Views
 
-                self._views = Views(self._logs, self.config)
+                self._views = Views(self._logs, self.config, self._told)
             return self._views
 
     def query(self, function: Callable[..., Any], **parameters: Any) -> Any:

@@ -19,7 +19,7 @@ from ticketlog.projections.as_of import past
 from ticketlog.projections.base import Projection, Tables
 from ticketlog.projections.basis import Basis
 from ticketlog.projections.comparing import Compared, Side, compare
-from ticketlog.projections.filling import Progress
+from ticketlog.projections.filling import Progress, Told
 from ticketlog.projections.moment import Moment
 from ticketlog.projections.rebuild import rebuild
 from ticketlog.projections.runner import Runner
@@ -31,10 +31,12 @@ _SCHEME = "sqlite:///"
 class Views:
     """Thread-safe."""
 
-    def __init__(self, logs: Logs, config: Config) -> None:
+    def __init__(self, logs: Logs, config: Config, told: Told | None = None) -> None:
+        """`told`: how far it is where a question has to wait for what it is asked of."""
         self._logs = logs
         self._engine = storage.open_views(_url(config))
-        self._runner = Runner(logs.tickets, self._engine)
+        self._told = told
+        self._runner = Runner(logs.tickets, self._engine, told=told)
         self._open = ExitStack()
 
     def close(self) -> None:
@@ -77,7 +79,14 @@ class Views:
             return _asked(function, connection, build.tables, parameters), ends
 
     def at(self, moment: Moment, basis: Basis | None = None) -> PastViews:
-        return PastViews(self, self._logs, moment, basis, self._open)
+        return PastViews(self, moment, basis)
+
+    def past(
+        self, view: Projection, moment: Moment, basis: Basis | None, stream: str | None
+    ) -> tuple[Connection, Tables]:
+        """A view's tables as of a moment, made from the log and kept until this is closed."""
+        made = past(self._logs.tickets, view, moment, basis, stream, self._told)
+        return self._open.enter_context(made)
 
     def rebuild(
         self, names: Collection[str] = (), progress: Callable[[Progress], None] | None = None
@@ -96,7 +105,7 @@ class Views:
 
     def differences(self, name: str, first: Moment, second: Moment) -> list[Compared]:
         """What of a view is different at the second moment. Raises Usage for an unknown view."""
-        return differences(self._logs.tickets, _named(name), first, second)
+        return differences(self._logs.tickets, _named(name), first, second, self._told)
 
     def status(self, ends: Sequence[int] | None = None) -> list[dict[str, Any]]:
         """Where each view stands, in a log that reaches to `ends`, or as far as it can be read;
@@ -163,14 +172,10 @@ class PastViews:
     """Views as of a moment, for one thread. What the live rows can't answer is made from the log,
     once, and kept until the desk is closed."""
 
-    def __init__(
-        self, views: Views, logs: Logs, moment: Moment, basis: Basis | None, open: ExitStack
-    ) -> None:
+    def __init__(self, views: Views, moment: Moment, basis: Basis | None) -> None:
         self._views = views
-        self._logs = logs
         self._moment = moment
         self._basis = basis
-        self._open = open
         self._made: dict[str, tuple[Connection, Tables]] = {}
 
     def query(self, function: Callable[..., Any], parameters: Mapping[str, Any]) -> Any:
@@ -192,8 +197,7 @@ class PastViews:
         key = view.name if ticket is None or view.name in self._made else f"{view.name}/{ticket}"
         if key not in self._made:
             stream = None if key == view.name else f"ticket/{ticket}"
-            made = past(self._logs.tickets, view, self._moment, self._basis, stream)
-            self._made[key] = self._open.enter_context(made)
+            self._made[key] = self._views.past(view, self._moment, self._basis, stream)
         return self._made[key]
 
     def compared(self, name: str) -> list[Compared]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from ticketlog.cli.progress import Waiting
+
 if TYPE_CHECKING:
     from ticketlog.desk import Desk
 
@@ -23,7 +25,7 @@ class App:
     def desk(self) -> Desk:
         from ticketlog.desk import open_desk
 
-        desk = open_desk(self.folder)
+        desk = open_desk(self.folder, told=Waiting())
         click.get_current_context().find_root().call_on_close(desk.close)
         return desk
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from ticketlog.projections.filling import Progress
 
 _EVERY = 0.1
 """Seconds between two looks of the line."""
+_A_WHILE = 0.5
+"""Seconds that nobody needs to be told why they wait."""
 
 
 class Meter:
@@ -16,6 +21,7 @@ class Meter:
 
     def __init__(self) -> None:
         self._on = sys.stderr.isatty()
+        self._shown = False
         self._last = 0.0
 
     def __enter__(self) -> Self:
@@ -27,13 +33,18 @@ class Meter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._on:
+        self.clear()
+
+    def clear(self) -> None:
+        if self._shown:
             self._write("")
+            self._shown = False
 
     def show(self, text: str) -> None:
         now = time.monotonic()
         if self._on and now - self._last >= _EVERY:
             self._last = now
+            self._shown = True
             self._write(text)
 
     def far(self, what: str, done: int, unit: str, share: float, seconds: float) -> None:
@@ -42,9 +53,31 @@ class Meter:
         left = f", {duration(seconds * (1 / share - 1))} left" if share > 0 else ""
         self.show(f"{what}: {done:,} {unit}, {rate:,.0f}/s, {share:.0%}{left}")
 
+    def replayed(self, what: str, progress: Progress) -> None:
+        share = progress.records / max(progress.total, 1)
+        self.far(what, progress.events, "events", share, progress.seconds)
+
     def _write(self, text: str) -> None:
         sys.stderr.write(f"\r\x1b[K{text}")
         sys.stderr.flush()
+
+
+class Waiting:
+    """Tells why a question waits for its answer, once that takes a while: see
+    `projections.filling.Told`."""
+
+    def __init__(self) -> None:
+        self._meter = Meter()
+        self._far: dict[str, Progress] = {}
+
+    def __call__(self, what: str, progress: Progress | None) -> None:
+        if progress is None:
+            self._far.pop(what, None)
+            self._meter.clear()
+        elif progress.seconds > _A_WHILE:
+            self._far[what] = progress
+            slowest = min(self._far, key=lambda name: self._far[name].records)
+            self._meter.replayed(slowest, self._far[slowest])
 
 
 def duration(seconds: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,7 +17,6 @@ from ticketlog.errors import Usage
 if TYPE_CHECKING:
     from ticketlog.past import Past
     from ticketlog.projections.comparing import Compared
-    from ticketlog.projections.filling import Progress
     from ticketlog.projections.verify import Verified
 
 TABLES = (
@@ -26,10 +25,6 @@ TABLES = (
 )
 _HERE = "ticketlog.cli.replay"
 views = click.argument("views", nargs=-1, metavar="[VIEW]...")
-
-
-def reporting(meter: Meter, what: str) -> Callable[[Progress], None]:
-    return lambda p: meter.far(what, p.events, "events", p.records / max(p.total, 1), p.seconds)
 
 
 @click.command(
@@ -47,7 +42,7 @@ def rebuild(app: App, views: tuple[str, ...], as_json: bool) -> None:
     may be interrupted at any time.
     """
     with Meter() as meter:
-        app.desk.views.rebuild(views, reporting(meter, "rebuilding"))
+        app.desk.views.rebuild(views, partial(meter.replayed, "rebuilding"))
     found = [each for each in app.desk.views.status() if not views or each["view"] in views]
     if as_json:
         print_json({"views": found})
@@ -72,7 +67,7 @@ def verify(context: click.Context, app: App, views: tuple[str, ...], as_json: bo
     """Replay views beside the live ones and compare every row: exit code 1 where one differs."""
     app.desk.views.refresh(views or None)
     with Meter() as meter:
-        found = app.desk.views.verify(views, reporting(meter, "replaying"))
+        found = app.desk.views.verify(views, partial(meter.replayed, "replaying"))
     if as_json:
         print_json({"same": all(each.same for each in found), "views": list(map(_view, found))})
     else:

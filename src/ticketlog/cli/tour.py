@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,7 +18,6 @@ from ticketlog.cli.options import log_option
 from ticketlog.cli.output import cut_lines, show_all, table
 from ticketlog.cli.progress import Meter
 from ticketlog.cli.reads import rows_table
-from ticketlog.cli.replay import reporting
 from ticketlog.errors import Usage
 
 if TYPE_CHECKING:
@@ -178,7 +178,9 @@ def _history(desk: Desk) -> None:
 
 def _proof(desk: Desk) -> bool:
     with Meter() as meter:
-        found, seconds = _timed(lambda: desk.views.verify(progress=reporting(meter, "replaying")))
+        found, seconds = _timed(
+            lambda: desk.views.verify(progress=partial(meter.replayed, "replaying"))
+        )
     events = _events(desk)
     _head("Every view rebuilt from the log and compared, row for row")
     columns = ("view", "rows", "sha256 of the live view", "rebuilt")

@@ -11,7 +11,7 @@ from ticketlog.log.port import Log
 from ticketlog.projections import database, storage
 from ticketlog.projections.base import Projection, Tables
 from ticketlog.projections.basis import Basis
-from ticketlog.projections.filling import fill
+from ticketlog.projections.filling import Told, fill, telling
 from ticketlog.projections.moment import Moment
 
 
@@ -22,6 +22,7 @@ def past(
     moment: Moment,
     basis: Basis | None = None,
     stream: str | None = None,
+    told: Told | None = None,
 ) -> Iterator[tuple[Connection, Tables]]:
     """A view's tables as they were, or as they would have been on another `basis`, in a scratch
     database; of all streams, or of one. What was redacted since is not in them.
@@ -32,7 +33,18 @@ def past(
     try:
         with storage.writing(engine) as connection:
             build = database.create(connection, view, log.partitions)
-        fill(log, engine, [build], moment, park=True, past=True, basis=basis, stream=stream)
+        with telling(told, f"replaying {view.name}") as progress:
+            fill(
+                log,
+                engine,
+                [build],
+                moment,
+                park=True,
+                past=True,
+                basis=basis,
+                stream=stream,
+                progress=progress,
+            )
         with storage.writing(engine) as connection:
             database.finish(connection, build)
         with storage.reading(engine) as connection:

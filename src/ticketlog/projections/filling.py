@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from sqlalchemy import Engine
@@ -41,6 +42,20 @@ class Progress(NamedTuple):
 
 
 Report = Callable[[Progress], None]
+Told = Callable[[str, Progress | None], None]
+"""Told what is being made and how far it is; None: it is made, or given up."""
+
+
+@contextmanager
+def telling(told: Told | None, what: str) -> Iterator[Report]:
+    """How far one thing is, for somebody who is told of many."""
+    if told is None:
+        yield lambda progress: None
+        return
+    try:
+        yield lambda progress: told(what, progress)
+    finally:
+        told(what, None)
 
 
 def fill(

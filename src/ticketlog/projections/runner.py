@@ -20,6 +20,7 @@ from ticketlog.projections import PROJECTIONS, database, storage
 from ticketlog.projections.base import Projection
 from ticketlog.projections.changes import Changes
 from ticketlog.projections.database import Build, Overtaken, Parked, Position
+from ticketlog.projections.filling import Progress, Told, telling
 from ticketlog.projections.folding import carefully
 from ticketlog.projections.lane import Lane
 from ticketlog.projections.rebuild import rebuild
@@ -53,13 +54,18 @@ class Runner:
     """Follows the log for views. May be used from several threads, and by several processes."""
 
     def __init__(
-        self, log: Log, engine: Engine, projections: Sequence[Projection] = PROJECTIONS
+        self,
+        log: Log,
+        engine: Engine,
+        projections: Sequence[Projection] = PROJECTIONS,
+        told: Told | None = None,
     ) -> None:
+        """`told`: how far it is where it builds views."""
         self._log = log
         self._engine = engine
         self._projections = tuple(projections)
         self._tracks = [
-            _Track(log, engine, views)
+            _Track(log, engine, views, told)
             for apart in (False, True)
             if (views := [view for view in projections if view.apart is apart])
         ]
@@ -143,12 +149,15 @@ class Runner:
 class _Track:
     """Views that are followed by one thread."""
 
-    def __init__(self, log: Log, engine: Engine, views: Sequence[Projection]) -> None:
+    def __init__(
+        self, log: Log, engine: Engine, views: Sequence[Projection], told: Told | None
+    ) -> None:
         self.names = frozenset(view.name for view in views)
         self.passed = 0.0
         self._log = log
         self._engine = storage.interruptible(engine, self._goes_on)
         self._views = tuple(views)
+        self._told = told
         self._lock = threading.Lock()
         self._ended: Callable[[], bool] = lambda: False
         self._lanes: list[Lane] = []
@@ -178,7 +187,7 @@ class _Track:
             self.passed = time.time()
             return ends
 
-    def _goes_on(self, _: object = None) -> None:
+    def _goes_on(self) -> None:
         if self._ended():
             raise Stopped
 
@@ -213,15 +222,7 @@ class _Track:
         if missing:
             self._lanes = []
             try:
-                workers = self._workers(ends)
-                rebuild(
-                    self._log,
-                    self._engine,
-                    missing,
-                    workers=workers,
-                    progress=self._goes_on,
-                    automatic=True,
-                )
+                self._build(missing, self._workers(ends))
             except (Overtaken, Conflict):
                 time.sleep(_POLL)
                 self._goes_on()
@@ -229,6 +230,17 @@ class _Track:
             self._lanes = [
                 Lane(self._log, self._engine, builds, "live") for builds in standing.values()
             ]
+
+    def _build(self, views: Sequence[Projection], workers: int) -> None:
+        def goes_on(progress: Progress) -> None:
+            self._goes_on()
+            report(progress)
+
+        what = views[0].name if len(views) == 1 else f"{len(views)} views"
+        with telling(self._told, f"making {what}") as report:
+            rebuild(
+                self._log, self._engine, views, workers=workers, progress=goes_on, automatic=True
+            )
 
     def _workers(self, ends: Sequence[int]) -> int:
         """Slow views are folded by a process of their own where there is much to fold, so that

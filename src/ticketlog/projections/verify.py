@@ -14,7 +14,7 @@ from ticketlog.projections.as_of import past
 from ticketlog.projections.base import Projection
 from ticketlog.projections.comparing import Compared, Side, compare
 from ticketlog.projections.database import Build, Parked
-from ticketlog.projections.filling import Report, fill
+from ticketlog.projections.filling import Report, Told, fill
 from ticketlog.projections.moment import Cut, Moment
 
 
@@ -104,11 +104,13 @@ def _damage(engine: Engine, view: Projection) -> str | None:
     return None
 
 
-def differences(log: Log, view: Projection, first: Moment, second: Moment) -> list[Compared]:
+def differences(
+    log: Log, view: Projection, first: Moment, second: Moment, told: Told | None = None
+) -> list[Compared]:
     """What of a view is different at the second moment from what it was at the first: per table
     the rows that went (missing), came (extra) and changed."""
     with (
-        past(log, view, first) as (before, old),
-        past(log, view, second) as (after, new),
+        past(log, view, first, told=told) as (before, old),
+        past(log, view, second, told=told) as (after, new),
     ):
         return compare(view, Side(before, old), Side(after, new))
