@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from ticketlog.domain.ticket.lifecycle import Solve
 from ticketlog.domain.ticket.recomputation import COMMIT
 from ticketlog.domain.ticket.service import EVOLVE, SlaApplied, SlaBreached
 from ticketlog.errors import Usage
-from ticketlog.projections import queue, sla
+from ticketlog.projections import filling, queue, sla
 from ticketlog.reporting import REPORTS, has_basis
 
 HOUR = 3_600_000_000
@@ -197,6 +198,20 @@ def test_a_simulated_desk_as_now_is_what_it_was(tmp_path: Path) -> None:
             assert [e for e in found if type(e) in EVOLVE] == [e for e in was if type(e) in EVOLVE]
             breaches += sum(isinstance(event, SlaBreached) for event in was)
         assert breaches > 0
+
+
+def test_processes_beside_it_say_the_same(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.refresh()
+    alone = desk.at(basis="now")
+    expected = [*alone.views.rows("sla")]
+    with monkeypatch.context() as patch:
+        patch.setattr(filling, "HUGE", 0)
+        patch.setattr(os, "cpu_count", lambda: 3)
+        assert [*desk.at(basis="now").views.rows("sla")] == expected
+        assert desk.at(basis="now").report("attainment") == alone.report("attainment")
+        verified = desk.views.verify()
+    assert verified
+    assert all(each.same for each in verified)
 
 
 class TestCommandLine:

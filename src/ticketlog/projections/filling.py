@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,9 @@ from ticketlog.projections.changes import add, many, statements_of
 from ticketlog.projections.database import Build, Parked, Position
 from ticketlog.projections.moment import Cut, Moment
 from ticketlog.projections.workers import chunks_from_workers
+
+HUGE = 30_000
+"""Records from which processes of their own are worth their start."""
 
 
 class Progress(NamedTuple):
@@ -68,21 +72,30 @@ def fill(
     park: bool = False,
     basis: Basis | None = None,
     stream: str | None = None,
-    workers: int = 0,
+    workers: int | None = None,
     progress: Report | None = None,
 ) -> None:
     """Writes the rows of all streams, as of a moment, into empty builds, and their positions.
 
-    `past`, `park`, `basis`: see Task. `stream`: of this one alone. Raises Poison where an event
-    can't be taken and isn't to be parked.
+    `past`, `park`, `basis`: see Task. `stream`: of this one alone. `workers`: how many processes
+    read and fold while this one writes; 0: this one does all; None: see `helpers`. Raises Poison
+    where an event can't be taken and isn't to be parked.
     """
     ends = moment.ends if isinstance(moment, Cut) else log.ends()
     views = [build.view for build in builds]
     task = Task(views, range(log.partitions), ends, moment, past, park, basis)
     filling = _Filling(engine, builds, sum(ends), progress)
+    workers = helpers(ends) if workers is None else workers
     for chunk in _chunks(log if stream is None else Alone(log, stream), task, workers):
         filling.write(chunk)
     filling.finish([_position(log, p, end) for p, end in enumerate(ends)])
+
+
+def helpers(ends: Sequence[int]) -> int:
+    """How many processes to fold a log with: one a core where they are worth their start, else
+    none."""
+    cores = os.cpu_count() or 1
+    return cores if cores > 1 and sum(ends) > HUGE else 0
 
 
 def _chunks(log: Histories, task: Task, workers: int) -> Iterator[Chunk]:

@@ -26,7 +26,7 @@ def rebuild(
     engine: Engine,
     projections: Sequence[Projection] = PROJECTIONS,
     *,
-    workers: int = 0,
+    workers: int | None = None,
     progress: Report | None = None,
     automatic: bool = False,
 ) -> None:
@@ -35,8 +35,7 @@ def rebuild(
     May be interrupted at any time: what was begun is dropped by the next rebuild. One that
     somebody starts replaces one that runs, which then raises Conflict, and raises Poison where an
     event can't be taken. An `automatic` one, of a runner, raises Overtaken where one runs, and
-    parks what can't be taken. `workers`: how many processes read and fold while this one writes;
-    0: this one does all.
+    parks what can't be taken. `workers`: see `fill`.
     """
     for apart in (False, True):
         views = [view for view in projections if view.apart is apart]
@@ -48,7 +47,7 @@ def _rebuild(
     log: Log,
     engine: Engine,
     views: Sequence[Projection],
-    workers: int,
+    workers: int | None,
     progress: Report | None,
     automatic: bool,
 ) -> None:

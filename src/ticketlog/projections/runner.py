@@ -3,7 +3,6 @@ once in each view, however often it is delivered and however many runners compet
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -20,15 +19,13 @@ from ticketlog.projections import PROJECTIONS, database, storage
 from ticketlog.projections.base import Projection
 from ticketlog.projections.changes import Changes
 from ticketlog.projections.database import Build, Overtaken, Parked, Position
-from ticketlog.projections.filling import Progress, Told, telling
+from ticketlog.projections.filling import Progress, Told, helpers, telling
 from ticketlog.projections.folding import carefully
 from ticketlog.projections.lane import Lane
 from ticketlog.projections.rebuild import rebuild
 
 LARGE = 5_000
 """Records behind from which building anew, stream by stream, can be quicker than following."""
-HUGE = 30_000
-"""Records from which processes of their own are worth their start."""
 _PATIENCE = 0.5
 """Seconds to wait for the log before looking whether to stop."""
 _POLL = 0.05
@@ -79,7 +76,7 @@ class Runner:
         wanted = [
             track for track in self._tracks if views is None or not track.names.isdisjoint(views)
         ]
-        much = not any(track.stands for track in wanted) and _huge(self._log.ends())
+        much = not any(track.stands for track in wanted) and helpers(self._log.ends()) > 0
         if len(wanted) > 1 and much:
             with ThreadPoolExecutor(len(wanted)) as pool:
                 for done in [pool.submit(track.catch_up) for track in wanted]:
@@ -245,7 +242,7 @@ class _Track:
     def _workers(self, ends: Sequence[int]) -> int:
         """Slow views are folded by a process of their own where there is much to fold, so that
         the others don't share a core with them."""
-        return int(_huge(ends) and all(view.apart for view in self._views))
+        return min(helpers(ends), 1) if all(view.apart for view in self._views) else 0
 
     def _behind(self, at: Sequence[Position], ends: Sequence[int]) -> int:
         return sum(ends) - sum(position.next for position in at)
@@ -289,7 +286,3 @@ class _Track:
                 database.unpark(connection, build, row.stream)
             database.park(connection, still)
         return still
-
-
-def _huge(ends: Sequence[int]) -> bool:
-    return sum(ends) > HUGE and (os.cpu_count() or 1) > 1

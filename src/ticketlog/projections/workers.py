@@ -7,23 +7,20 @@ Run as a module it is one of those processes.
 from __future__ import annotations
 
 import marshal
+import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from queue import Empty, Queue
 from threading import Thread
 from typing import IO, Any
-
-import orjson
 
 from ticketlog import errors
 from ticketlog.errors import TicketlogError, Unreachable
 from ticketlog.log.index import Index
 from ticketlog.projections import named
 from ticketlog.projections.bulk import Chunk, Stuck, Task, chunks
-from ticketlog.projections.moment import Cut, Occurred
 
 _PLAIN = 2
 """marshal's format without references: the fastest for rows."""
@@ -70,22 +67,14 @@ def chunks_from_workers(log: Index, task: Task, workers: int) -> Iterator[Chunk]
 
 
 def _started(log: Index, task: Task) -> subprocess.Popen[bytes]:
-    order = {
-        "path": str(log.path),
-        "log_partitions": log.partitions,
-        "views": [view.name for view in task.views],
-        "partitions": list(task.partitions),
-        "ends": list(task.ends),
-        "cut": str(task.moment) if isinstance(task.moment, Cut) else None,
-        "occurred": None if isinstance(task.moment, Cut) else task.moment.at,
-        "past": task.past,
-        "park": task.park,
-    }
-    return subprocess.Popen(
-        [sys.executable, "-m", __name__, orjson.dumps(order).decode()],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
+    process = subprocess.Popen(
+        [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
+    names = [view.name for view in task.views]
+    assert process.stdin is not None
+    with suppress(BrokenPipeError), process.stdin as pipe:
+        pickle.dump((log.path, log.partitions, names, task._replace(views=())), pipe)
+    return process
 
 
 def _receive(pipe: IO[bytes], arrived: Queue[bytes | None]) -> None:
@@ -105,19 +94,11 @@ def _send(values: tuple[Any, ...] | None, error: TicketlogError | None = None) -
     sys.stdout.buffer.flush()
 
 
-def _main(order: dict[str, Any]) -> None:
-    cut = order["cut"] and Cut.parse(order["cut"])
-    task = Task(
-        [named(name) for name in order["views"]],
-        order["partitions"],
-        order["ends"],
-        cut or Occurred(order["occurred"]),
-        order["past"],
-        order["park"],
-    )
-    log = Index(Path(order["path"]), order["log_partitions"])
+def _main() -> None:
+    path, partitions, names, task = pickle.load(sys.stdin.buffer)
+    log = Index(path, partitions)
     try:
-        for chunk in chunks(log, task):
+        for chunk in chunks(log, task._replace(views=[named(name) for name in names])):
             stuck = [tuple(each) for each in chunk.stuck]
             _send((chunk.rows, stuck, chunk.records, chunk.events))
         _send(None)
@@ -128,4 +109,4 @@ def _main(order: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    _main(orjson.loads(sys.argv[1]))
+    _main()
