@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import random
+import shlex
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -19,7 +22,7 @@ from tests.hardship.writers import Crew, crew, opened
 from tests.kafka import fresh_url
 from tests.log.commits import a_commit
 from tests.log.kafka_backend import NAME
-from ticketlog.errors import InDoubt, Unreachable
+from ticketlog.errors import InDoubt, Unfit, Unreachable
 from ticketlog.log import address, courier, topics
 from ticketlog.log.address import Address
 from ticketlog.log.commit import Commit
@@ -86,6 +89,39 @@ def test_whoever_of_three_brokers_dies_nothing_is_lost_and_nothing_doubled(
     figures = judge(url, told, indexes, tmp_path / "fresh.db")
     print(figures, f"{blows} blows")
     assert figures.accepted >= commits
+
+
+def test_the_commands_that_refusals_name_make_any_topic_fit(
+    cluster3: Cluster, tmp_path: Path
+) -> None:
+    url = f"{fresh_url(cluster3.bootstrap)}?partitions={PARTITIONS}"
+    where = address.parse(url)
+    wrong = {
+        "cleanup.policy": "compact",
+        "retention.ms": "1000",
+        "retention.bytes": "1000",
+        "max.message.bytes": "1000",
+        "unclean.leader.election.enable": "true",
+        "message.timestamp.type": "LogAppendTime",
+        "min.insync.replicas": "1",
+    }
+    made = {"num_partitions": PARTITIONS, "replication_factor": 1, "configs": wrong}
+    with topics.admin(where) as admin:
+        admin.create_topics({where.topic(NAME): made})
+    named = []
+    for _ in range(len(wrong) + 1):
+        with pytest.raises(Unfit, match=f"{where.topic(NAME)} has ") as refused:
+            found(where, {NAME: PARTITIONS, "settings": 1}, "desk-1")
+        told, _, command = str(refused.value).partition(": kafka-python ")
+        named.append(told)
+        subprocess.run(
+            [Path(sys.executable).with_name("kafka-python"), *shlex.split(command)], check=True
+        )
+    for each in (*(f"{key}={value}" for key, value in wrong.items()), "replication factor 1"):
+        assert sum(f" has {each}, " in told for told in named) == 1
+    found(where, {NAME: PARTITIONS, "settings": 1}, "desk-1")
+    with closing(opened(url, tmp_path / "index.db")) as log:
+        log.append(a_commit("ticket/A"))
 
 
 def require_in_sync(where: Address, replicas: int) -> None:

@@ -15,6 +15,7 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
+from broker.cluster import Cluster
 from tests.log.commits import a_commit, streams_in
 from tests.log.kafka_backend import NAME, topic_of
 from ticketlog.errors import Damaged, NewerFormat, Unfit, Usage
@@ -201,6 +202,16 @@ class TestChangedTopics:
         log.close()
         with pytest.raises(Damaged, match="Delete the index"):
             opened("one")
+
+    def test_an_index_of_another_cluster_is_refused(
+        self, where: Address, opened: Open, own_broker: Cluster, tmp_path: Path
+    ) -> None:
+        opened("one").append(a_commit("ticket/A"))
+        elsewhere = where._replace(brokers=(own_broker.bootstrap,))
+        found(elsewhere, {NAME: 1, "settings": 1}, "desk-1")
+        there = topic_of(elsewhere)
+        with pytest.raises(Damaged, match=rf"cluster {there.cluster}, .* the URL leads elsewhere"):
+            KafkaLog.open(elsewhere, there, tmp_path / "one.db", NAME)
 
     def test_a_topic_that_was_compacted_is_no_log_any_more(
         self, where: Address, opened: Open

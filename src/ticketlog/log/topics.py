@@ -146,7 +146,7 @@ def check(
             )
         values = {key: config["value"] for key, config in configs[name].items()}
         _check_settings(name, values, len(cluster["brokers"]), address)
-        _check_replicas(topic, len(cluster["brokers"]))
+        _check_replicas(topic, [int(broker["broker_id"]) for broker in cluster["brokers"]], address)
     have = len(described[names[0]]["partitions"])
     if partitions is not None and have != partitions:
         raise Unfit(
@@ -180,16 +180,34 @@ def _check_settings(name: str, values: Mapping[str, str], brokers: int, address:
         if not fits and not (key == "cleanup.policy" and value == ""):
             raise Unfit(
                 f"{name} has {key}={value}, so it isn't fit to keep a log; it must be {wanted}"
-                f"{' or more' if numeric else ''}: kafka-python admin -b "
-                f"{','.join(address.brokers)} configs alter -r topic -n {name} -c {key}={wanted}"
+                f"{' or more' if numeric else ''}: {_admin(address)} configs alter -r topic "
+                f"-n {name} -c {key}={wanted}"
             )
 
 
-def _check_replicas(topic: Mapping[str, Any], brokers: int) -> None:
-    wanted = min(REPLICAS, brokers)
-    fewest = min(len(partition["replica_nodes"]) for partition in topic["partitions"])
+def _check_replicas(topic: Mapping[str, Any], brokers: Sequence[int], address: Address) -> None:
+    wanted = min(REPLICAS, len(brokers))
+    placed = {each["partition_index"]: each["replica_nodes"] for each in topic["partitions"]}
+    fewest = min(map(len, placed.values()))
     if fewest < wanted:
+        more = " ".join(
+            f"-r {topic['name']}:{partition}={','.join(map(str, _filled(held, brokers, wanted)))}"
+            for partition, held in sorted(placed.items())
+            if len(held) < wanted
+        )
         raise Unfit(
             f"{topic['name']} has replication factor {fewest}, so it isn't fit to keep a log; it "
-            f"must be {wanted}: kafka-reassign-partitions.sh adds replicas to each partition"
+            f"must be {wanted} or more: {_admin(address)} partitions alter-reassignments {more}"
         )
+
+
+def _filled(held: Sequence[int], brokers: Sequence[int], wanted: int) -> list[int]:
+    """The brokers that have a partition, with as many others as it takes, so that each broker gets
+    its share."""
+    at = max(held)
+    others = sorted(set(brokers) - set(held), key=lambda broker: (broker < at, broker))
+    return [*held, *others][:wanted]
+
+
+def _admin(address: Address) -> str:
+    return f"kafka-python admin -b {','.join(address.brokers)}"
