@@ -6,7 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -238,6 +240,26 @@ class TestProcesses:
         assert process.returncode == 130
         assert (out, err.strip()) == ("", "ticketlog: interrupted; what was acknowledged is kept")
 
+    def test_ctrl_c_while_other_processes_help(self, done: Run, ticket: str) -> None:
+        code = """
+import os, signal, sys, time
+from ticketlog.cli import run
+from ticketlog.projections import filling, workers
+filling.helpers = lambda ends: 2
+began = workers._started
+def interrupted(*arguments):
+    process = began(*arguments)
+    time.sleep(0.3)
+    os.killpg(0, signal.SIGINT)  # as a terminal does
+    return process
+workers._started = interrupted
+sys.exit(run(["replay", "rebuild", "queue"]))
+"""
+        process = started("-c", code, program=[sys.executable], start_new_session=True)
+        _, err = process.communicate(timeout=60)
+        said = "ticketlog: interrupted; what was acknowledged is kept"
+        assert (process.returncode, err.strip()) == (130, said)
+
     def test_a_full_output(self, done: Run, ticket: str) -> None:
         if not os.path.exists("/dev/full"):
             pytest.skip("needs /dev/full")
@@ -314,14 +336,17 @@ assert not {'sqlalchemy'} & set(sys.modules)
             )
 
 
-def started(*arguments: str) -> subprocess.Popen[str]:
+def started(
+    *arguments: str, program: Sequence[str] = TICKETLOG, **options: Any
+) -> subprocess.Popen[str]:
     """It hears Ctrl-C also where the tests run in the background, and don't."""
     return subprocess.Popen(
-        [*TICKETLOG, *arguments],
+        [*program, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        **options,
     )
 
 

@@ -68,7 +68,10 @@ def chunks_from_workers(log: Index, task: Task, workers: int) -> Iterator[Chunk]
 
 def _started(log: Index, task: Task) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(
-        [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-m", __name__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        process_group=0,  # Ctrl-C is for this process alone, which ends the others.
     )
     names = [view.name for view in task.views]
     assert process.stdin is not None
