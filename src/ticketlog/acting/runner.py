@@ -83,21 +83,25 @@ class Runner:
                 self._log.wait(ends, self._patience(watch))
             self._following.record(0.0)
 
-    def run_until(self, moment: int) -> Ran:
+    def run_until(self, moment: int, progress: Callable[[Ran], None] = lambda _: None) -> Ran:
         """Reacts to all that the log holds and rings all that is due by the moment, each after the
         other and without a wait: as if it had been there all the time. What is sent is stamped
-        with the time of its cause.
+        with the time of its cause. `progress` is told now and then what it did so far.
 
         Raises Unreachable, Damaged, NewerFormat, Conflict.
         """
         self._asking.moved = True
-        before = (self._sender.done, self._sender.refused)
+        before = Ran(self._sender.done, self._sender.refused)
+
+        def ran() -> Ran:
+            return Ran(self._sender.done - before.done, self._sender.refused - before.refused)
+
         with self._at_work() as watch:
             self._log.sync()
             while self._page(self._log.ends(), watch) or self._ring(moment, watch):
-                pass
+                progress(ran())
             self._following.record(0.0)
-        return Ran(self._sender.done - before[0], self._sender.refused - before[1])
+        return ran()
 
     def passed(self) -> float:
         """When all there was to do was last done, in seconds since 1970; 0: not yet."""

@@ -7,6 +7,7 @@ import click
 from ticketlog.cli.base import App, Command, Entry, Group, pass_app
 from ticketlog.cli.options import as_json
 from ticketlog.cli.output import clean, print_json, retried, show_all, table
+from ticketlog.cli.progress import Meter
 
 _HERE = "ticketlog.cli.policies"
 
@@ -73,7 +74,13 @@ def run(app: App, until: str, as_json: bool) -> None:
     except ValueError as error:
         raise Usage(f"--until {until}: {error}") from error
     runner = app.desk.policies()
-    ran = runner.run_until(moment)
+    with Meter() as meter:
+        ran = runner.run_until(
+            moment,
+            lambda ran: meter.show(
+                f"at record {sum(runner.positions()):,}: {ran.done:,} commands done"
+            ),
+        )
     if as_json:
         document = {"until": iso(moment), **ran._asdict(), "policies": runner.status()}
         print_json(document)
