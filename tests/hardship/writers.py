@@ -178,7 +178,10 @@ def _written(log: KafkaLog, work: Work, accepted: Any, line: Connection) -> list
             threads.submit(_one_after_the_other, log, name, work.streams, stop, accepted)
             for name in names
         ]
-        line.recv()
+        try:
+            line.recv()
+        except EOFError:
+            os._exit(1)  # Whoever would have asked is gone.
         stop.set()
         _, hanging = wait(writing, timeout=2 * LONGEST)
         if hanging:
