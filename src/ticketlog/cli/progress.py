@@ -64,7 +64,7 @@ class Meter:
 
 class Waiting:
     """Tells why a question waits for its answer, once that takes a while: see
-    `projections.filling.Told`."""
+    `projections.filling.Told`. Of several things at once, the one that is least far."""
 
     def __init__(self) -> None:
         self._meter = Meter()
@@ -76,8 +76,8 @@ class Waiting:
             self._meter.clear()
         elif progress.seconds > _A_WHILE:
             self._far[what] = progress
-            slowest = min(self._far, key=lambda name: self._far[name].records)
-            self._meter.replayed(slowest, self._far[slowest])
+            # A copy: other threads tell, too.
+            self._meter.replayed(*min(list(self._far.items()), key=lambda far: far[1].records))
 
 
 def duration(seconds: float) -> str:
