@@ -18,7 +18,7 @@ from ticketlog.acting.asking import Asking
 from ticketlog.acting.following import OURS, Following
 from ticketlog.acting.progress import OUTBOX, park
 from ticketlog.acting.sending import Cause, Sender
-from ticketlog.acting.watch import Stopped, Watch
+from ticketlog.acting.watch import Watch
 from ticketlog.domain.base import Recorded
 from ticketlog.domain.policy import KIND, EventUnparked, Unpark
 from ticketlog.domain.settings import Settings
@@ -35,6 +35,10 @@ EVERY = 10.0
 """Seconds after which it is recorded how far the policies are, where they moved."""
 LOOK = 0.5
 """Seconds after which it looks whether it should stop."""
+
+
+class _Stopped(Exception):
+    """It was asked to stop before it knew enough."""
 
 
 class Ran(NamedTuple):
@@ -73,7 +77,12 @@ class Runner:
         Raises Unreachable, Damaged, NewerFormat, Conflict.
         """
         self._asking.moved = False
-        with suppress(Stopped), self._at_work(stop.is_set) as watch:
+
+        def goes_on(_: int) -> None:
+            if stop.is_set():
+                raise _Stopped
+
+        with suppress(_Stopped), self._at_work(goes_on) as watch:
             while not stop.is_set():
                 ends = self._log.ends()
                 if self._page(ends, watch) or self._ring(self._clock(), watch):
@@ -83,10 +92,10 @@ class Runner:
                 self._log.wait(ends, self._patience(watch))
             self._following.record(0.0)
 
-    def run_until(self, moment: int, progress: Callable[[Ran], None] = lambda _: None) -> Ran:
+    def run_until(self, moment: int, progress: Callable[[str], None] = lambda _: None) -> Ran:
         """Reacts to all that the log holds and rings all that is due by the moment, each after the
         other and without a wait: as if it had been there all the time. What is sent is stamped
-        with the time of its cause. `progress` is told now and then what it did so far.
+        with the time of its cause. `progress` is told now and then how far it is.
 
         Raises Unreachable, Damaged, NewerFormat, Conflict.
         """
@@ -96,10 +105,13 @@ class Runner:
         def ran() -> Ran:
             return Ran(self._sender.done - before.done, self._sender.refused - before.refused)
 
-        with self._at_work() as watch:
+        def learned(records: int) -> None:
+            progress(f"learning what is there: {records:,} records")
+
+        with self._at_work(learned) as watch:
             self._log.sync()
             while self._page(self._log.ends(), watch) or self._ring(moment, watch):
-                progress(ran())
+                progress(f"at record {sum(self.positions()):,}: {ran().done:,} commands done")
             self._following.record(0.0)
         return ran()
 
@@ -148,22 +160,22 @@ class Runner:
         return sorted({*followers, *(each.NAME for each in self._timers)})
 
     @contextmanager
-    def _at_work(self, ended: Callable[[], bool] = lambda: False) -> Iterator[Watch]:
+    def _at_work(self, goes_on: Callable[[int], None] = lambda _: None) -> Iterator[Watch]:
         """What it knows is forgotten where it fails: it may have sent less than that says."""
         try:
-            yield self._begun(ended)
+            yield self._begun(goes_on)
         except BaseException:
             if self._watch is not None:
                 self._watch.close()
             self._watch = None
             raise
 
-    def _begun(self, ended: Callable[[], bool]) -> Watch:
+    def _begun(self, goes_on: Callable[[int], None]) -> Watch:
         if self._watch is None:
             # What is known ends where the policies are: they shall see things come one by one.
             ends = self._following.begin()
             self._watch = Watch(self._log, self._timers, self._load, self._settings)
-            self._watch.begin(ends, ended)
+            self._watch.begin(ends, goes_on)
         return self._watch
 
     def _patience(self, watch: Watch) -> float:

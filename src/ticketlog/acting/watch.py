@@ -22,10 +22,6 @@ from ticketlog.reading import events_of
 _TICKET, _AGENT = "ticket", "agent"
 
 
-class Stopped(Exception):
-    """It was asked to stop before it knew enough."""
-
-
 class Watch:
     """Used by one thread at a time."""
 
@@ -44,14 +40,16 @@ class Watch:
         self.floor = Floor()
         self.looks = Looks(self.floor)
 
-    def begin(self, ends: Sequence[int], ended: Callable[[], bool] = lambda: False) -> None:
-        """Learns what the log says up to the ends. Raises Stopped soon after `ended` is true."""
+    def begin(self, ends: Sequence[int], goes_on: Callable[[int], None]) -> None:
+        """Learns what the log says up to the ends. `goes_on` is told after each stream how many
+        records that were; what it raises ends this."""
         settings = self._settings()
         self._under = settings.position
+        learned = 0
         for partition in range(self._log.partitions):
             for stream, records in self._log.streams(partition, ends):
-                if ended():
-                    raise Stopped
+                learned += len(records)
+                goes_on(learned)
                 kind = stream.partition("/")[0]
                 if kind in (_TICKET, _AGENT):
                     with uncollected():

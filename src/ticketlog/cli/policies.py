@@ -75,12 +75,7 @@ def run(app: App, until: str, as_json: bool) -> None:
         raise Usage(f"--until {until}: {error}") from error
     runner = app.desk.policies()
     with Meter() as meter:
-        ran = runner.run_until(
-            moment,
-            lambda ran: meter.show(
-                f"at record {sum(runner.positions()):,}: {ran.done:,} commands done"
-            ),
-        )
+        ran = runner.run_until(moment, meter.show)
     if as_json:
         document = {"until": iso(moment), **ran._asdict(), "policies": runner.status()}
         print_json(document)

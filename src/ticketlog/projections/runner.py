@@ -83,7 +83,7 @@ class Runner:
                     done.result()
             return
         for track in wanted:
-            track.catch_up()
+            track.catch_up(alone=True)
 
     def run(self, stop: threading.Event) -> None:
         """Follows the log until `stop` is set. The slow views have a thread of their own.
@@ -157,6 +157,7 @@ class _Track:
         self._told = told
         self._lock = threading.Lock()
         self._ended: Callable[[], bool] = lambda: False
+        self._alone = False
         self._lanes: list[Lane] = []
 
     @property
@@ -164,14 +165,17 @@ class _Track:
         """Whether it follows already; before that, there may be much to build."""
         return bool(self._lanes)
 
-    def catch_up(self, ended: Callable[[], bool] = lambda: False) -> tuple[int, ...]:
-        """Applies what the log holds at the call; returns how far that is.
+    def catch_up(
+        self, ended: Callable[[], bool] = lambda: False, *, alone: bool = False
+    ) -> tuple[int, ...]:
+        """Applies what the log holds at the call; returns how far that is. `alone`: no other track
+        is at work.
 
         Raises Stopped soon after `ended` is true. What it knew of the views is forgotten where it
         fails, since they may be other ones when it is called again.
         """
         with self._lock:
-            self._ended = ended
+            self._ended, self._alone = ended, alone
             try:
                 ends = self._log.ends()
                 while not self._caught_up(ends):
@@ -240,8 +244,10 @@ class _Track:
             )
 
     def _workers(self, ends: Sequence[int]) -> int:
-        """Slow views are folded by a process of their own where there is much to fold, so that
-        the others don't share a core with them."""
+        """Where there is much to fold and another track is at work, slow views are folded by a
+        process of their own, so that the others don't share a core with them."""
+        if self._alone:
+            return helpers(ends)
         return min(helpers(ends), 1) if all(view.apart for view in self._views) else 0
 
     def _behind(self, at: Sequence[Position], ends: Sequence[int]) -> int:
