@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.given import SETTINGS
+from ticketlog.desk import init_desk
 from ticketlog.domain.settings import Settings
 from ticketlog.errors import Usage
 from ticketlog.projections import PROJECTIONS, view_of
@@ -53,3 +56,13 @@ def test_thresholds_stand_in_the_document() -> None:
 def test_teams_are_those_of_the_settings_at_the_cut() -> None:
     asked = parameters(named("utilisation"), {}, lambda: SETTINGS)
     assert asked["teams"] == {"network": ["ann", "rob", "sue"], "billing": ["ann", "bob"]}
+
+
+def test_what_is_measured_is_in_the_rows(tmp_path: Path) -> None:
+    with init_desk(tmp_path) as desk:
+        desk.simulate(tickets=60, seed=1)
+        for name, report in REPORTS.items():
+            rows = desk.report(name)["rows"]
+            assert rows or name == "gaming-cases"
+            for row in rows:
+                assert {*report.seconds, *report.hundredths} <= row.keys()

@@ -58,6 +58,8 @@ class Report(NamedTuple):
     """The columns that fit on a page for people; empty: all."""
     hundredths: Mapping[str, str] = {}
     """The columns that hold hundredths, with the unit that people read behind the number."""
+    seconds: tuple[str, ...] = ()
+    """The columns that hold seconds, of which people read hours, minutes and seconds."""
 
     def limits(self, given: Mapping[str, Any]) -> dict[str, int]:
         """The thresholds that count. Raises Usage for those that the report hasn't."""
@@ -85,7 +87,12 @@ def _calendars(settings: Settings) -> Mapping[str, Any]:
 
 
 def _counts(*metrics: str) -> Report:
-    return Report(reports.report, facts.DIMENSIONS, {"metrics": metrics})
+    times = [name for name in metrics if name.endswith("_time")]
+    return Report(reports.report, facts.DIMENSIONS, {"metrics": metrics}, seconds=_ranks(*times))
+
+
+def _ranks(*figures: str) -> tuple[str, ...]:
+    return tuple(f"{name}_{rank}" for name in figures for rank in ("median", "p90"))
 
 
 def _members(settings: Settings) -> Mapping[str, Any]:
@@ -105,15 +112,21 @@ REPORTS: Mapping[str, Report] = {
         promises.DIMENSIONS,
         by=("metric",),
         hundredths={"attainment": " %"},
+        seconds=_ranks(*attainment.FIGURES),
     ),
     "breaches": Report(
-        breaches.causes, breaches.DIMENSIONS, of_settings=_calendars, by=("metric",)
+        breaches.causes,
+        breaches.DIMENSIONS,
+        of_settings=_calendars,
+        by=("metric",),
+        seconds=("seconds", "business_seconds"),
     ),
     "utilisation": Report(
         utilisation.utilisation,
         utilisation.DIMENSIONS,
         of_settings=_members,
         hundredths={"load": "", "occupancy": " %", "utilisation": " %"},
+        seconds=("online", "away", "on_shift", "worked", "engaged", "open", "waiting"),
     ),
     "gaming": Report(
         gaming.gaming,
@@ -122,7 +135,11 @@ REPORTS: Mapping[str, Report] = {
         hundredths={"share": " %"},
     ),
     "gaming-cases": Report(
-        gaming.cases, gaming.DIMENSIONS, thresholds=patterns.THRESHOLDS, shown=gaming.SHORT
+        gaming.cases,
+        gaming.DIMENSIONS,
+        thresholds=patterns.THRESHOLDS,
+        shown=gaming.SHORT,
+        seconds=("left",),
     ),
 }
 DIMENSIONS = tuple(dict.fromkeys(name for each in REPORTS.values() for name in each.dimensions))

@@ -636,6 +636,14 @@ class TestFilling:
         assert "yesterday" in said.out
         assert "not recorded  1" in said.out
 
+    def test_times_are_seconds_in_documents_and_hours_for_people(
+        self, done: Run, ask: Run, old: tuple[str, ...]
+    ) -> None:
+        done("import", *old)
+        (row,) = done("report", "times", "--json").document["rows"]
+        assert row["resolution_time_median"] == 3600
+        assert "1:00:00" in ask("report", "times").out
+
     def test_a_tour_of_a_file(self, ask: Run, old: tuple[str, ...], tmp_path: Path) -> None:
         said = ask("tour", *old, "--into", str(tmp_path / "toured"))
         assert (said.code, said.err) == (0, "")

@@ -8,7 +8,7 @@ import click
 
 from ticketlog.cli.base import App, Command, pass_app
 from ticketlog.cli.options import as_json, at_moment, note_imported, on_basis, reader
-from ticketlog.cli.output import note, print_json, show_all
+from ticketlog.cli.output import length, note, print_json, show_all
 from ticketlog.cli.reads import rows_table
 from ticketlog.domain.base import instant
 from ticketlog.errors import Usage
@@ -34,8 +34,8 @@ from ticketlog.reporting import DIMENSIONS, REPORTS, Report, has_basis
         "cut); or 'position N'",
         "recomputed": "not as was: the position of the settings, and until when time passed",
         "parameters": "period, zone, by, start, end, where; thresholds, where there are any",
-        "rows": "each with period, the dimensions, the metrics (docs/REPORTS.md); shares are of "
-        "10,000, rounded down",
+        "rows": "each with period, the dimensions, the metrics (docs/REPORTS.md); times are in "
+        "seconds, shares of 10,000, rounded down",
         "sha256": "of the canonical JSON of all the rest",
     },
 )
@@ -79,7 +79,7 @@ def report(
     """Counts and times by day, week or month, on business time.
 
     flow: created, solved, reopened, backlog. times: first reply and resolution, median and 90th
-    percentile in seconds. quality: solved at first contact, reopened, hand-overs, touches.
+    percentile. quality: solved at first contact, reopened, hand-overs, touches.
     endings: solved, closed, cancelled. attainment: SLA targets met and breached, and the time that
     clocks had used. breaches: who held the clocks that broke, in which status, and how long.
     utilisation: how much of their time agents work, and how much they have to do. gaming: acts that
@@ -113,11 +113,20 @@ def report(
 
 
 def _show(report: Report, rows: list[dict[str, Any]]) -> None:
-    columns, units = report.shown or list(rows[0]), report.hundredths
+    columns = report.shown or tuple(rows[0])
+    headings = {c: c.replace("seconds", "time") if c in report.seconds else c for c in columns}
     numbers = [c for c in columns if any(isinstance(row[c], int) for row in rows)]
-    right = [c.replace("_", " ") for c in numbers]
-    rows = [{**row, **{c: _scaled(row[c], unit) for c, unit in units.items()}} for row in rows]
-    show_all(rows_table(rows, columns, right=right))
+    right = [headings[c].replace("_", " ") for c in numbers]
+    shown = [{headings[c]: _told(report, c, row[c]) for c in columns} for row in rows]
+    show_all(rows_table(shown, tuple(headings.values()), right=right))
+
+
+def _told(report: Report, column: str, value: Any) -> Any:
+    if column in report.seconds:
+        return length(value)
+    if value is not None and column in report.hundredths:
+        return f"{value // 100}.{value % 100:02}{report.hundredths[column]}"
+    return value
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -125,10 +134,6 @@ def _pair(text: str) -> tuple[str, str]:
     if not equals:
         raise Usage(f"--where {text!r} is no DIMENSION=VALUE")
     return name, value
-
-
-def _scaled(hundredths: int | None, unit: str) -> str | None:
-    return None if hundredths is None else f"{hundredths // 100}.{hundredths % 100:02}{unit}"
 
 
 def _number(text: str) -> tuple[str, int]:
