@@ -77,7 +77,7 @@ def test_any_other_text_is_refused_in_one_line(text: str) -> None:
         ("kafka://a:1,b:65536", "broker 2 of 2 is no HOST:PORT"),
         ("kafka://a:1,", "broker 2 of 2 is no HOST:PORT"),
         ("kafka://a:٩", "broker 1 of 1 is no HOST:PORT"),
-        ("kafka://[::1:9092", "no list of HOST:PORT"),
+        ("kafka://[::1:9092", "broker 1 of 1 is no HOST:PORT"),
         ("kafka://a:1/under_score", "'under_score' can't begin a topic's name"),
         ("kafka://a:1/two/parts", "'two/parts' can't begin a topic's name"),
         ("kafka://a:1?partitions=0", "partitions is a number from 1 to 10,000"),

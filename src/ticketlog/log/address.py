@@ -19,7 +19,7 @@ import re
 import ssl
 from collections.abc import Mapping
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from ticketlog.errors import Usage
 from ticketlog.log.port import DEFAULT_PARTITIONS
@@ -31,6 +31,12 @@ _SECURITY = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 _MECHANISMS = ("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN", "OAUTHBEARER")
 _QUERY = {"partitions", "security", "mechanism"}
 _MOST_PARTITIONS = 10_000
+_URL = re.compile(
+    SCHEME + r"(?P<brokers>[^/?#]*)(?P<path>[^?#]*)(\?(?P<query>[^#]*))?(#(?P<fragment>.*))?",
+    re.DOTALL,
+)
+"""As RFC 3986 splits a URL. The standard library's `urlsplit` takes brackets for those of the only
+host, in some releases and not in others."""
 _PREFIX = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9.-]{0,99}")
 _BROKER = re.compile(r"(\[[0-9a-fA-F:]+\]|[a-zA-Z0-9._-]+):([0-9]{1,5})")
 
@@ -79,23 +85,20 @@ def parse(url: str) -> Address:
     """Raises Usage, which never repeats what may be a secret."""
     if "@" in url:
         raise _wrong("it holds a user; name one in the environment (docs/KAFKA.md)")
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        raise _wrong("its brokers are no list of HOST:PORT") from None
-    if f"{parts.scheme}://" != SCHEME:
+    parts = _URL.fullmatch(url)
+    if parts is None:
         raise _wrong(f"it doesn't begin with {SCHEME}")
-    brokers = tuple(parts.netloc.split(","))
+    brokers = tuple(parts["brokers"].split(","))
     for number, broker in enumerate(brokers, 1):
         found = _BROKER.fullmatch(broker)
         if found is None or not 0 < int(found[2]) < 1 << 16:
             raise _wrong(f"broker {number} of {len(brokers)} is no HOST:PORT")
-    prefix = parts.path.strip("/") or DEFAULT_PREFIX
+    prefix = parts["path"].strip("/") or DEFAULT_PREFIX
     if not _PREFIX.fullmatch(prefix):
         raise _wrong(f"{prefix!r} can't begin a topic's name: take letters, digits, '.' and '-'")
-    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    pairs = parse_qsl(parts["query"] or "", keep_blank_values=True)
     query = dict(pairs)
-    if parts.fragment or len(query) < len(pairs) or not query.keys() <= _QUERY:
+    if parts["fragment"] or len(query) < len(pairs) or not query.keys() <= _QUERY:
         raise _wrong(
             "after '?' it may say partitions, security and mechanism, each once; secrets belong "
             "in the environment (docs/KAFKA.md)"
