@@ -226,6 +226,7 @@ class TestChangedTopics:
         configure(where, {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.01"})
         eventually(lambda: offsets(where) == [6])
         configure(where, {"cleanup.policy": "delete"})
+        assert [line for line in log.differences() if "tickets 0:0: " in line and "lost" in line]
         behind = opened("behind")
         stop_reported(behind, "compacted")
         with pytest.raises(Damaged, match="compacted"):

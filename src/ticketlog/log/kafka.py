@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import chain, islice, repeat
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -117,12 +118,12 @@ class KafkaLog(IndexedLog):
 
     def differences(self) -> Iterator[str]:
         for partition, end in enumerate(self.ends()):
-            records = self._tail.read(partition, end)
-            for kept, (offset, data) in zip(self.kept(partition), records, strict=False):
-                if (kept.offset, kept.data) != (offset, data):
+            records = chain(self._tail.read(partition, end), repeat(None))
+            for kept, found in zip(islice(self.kept(partition), end), records, strict=False):
+                if found != (kept.offset, kept.data):
                     yield (
                         f"{self.name} {partition}:{kept.offset}: the index holds another record "
-                        "than the topic"
+                        "than the topic, or one that the topic has lost"
                     )
                     break
 
