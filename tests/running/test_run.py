@@ -208,6 +208,16 @@ class TestHealth:
         assert service.metrics()[parked] == 1
 
 
+def at_one_moment(desk: Desk, service: Running) -> tuple[Any, Any]:
+    """Metrics and status. Policies record now and then what they have parked, and how far they
+    are."""
+    said = done(desk.folder, "status", "--json")
+    while True:
+        found, before, said = service.metrics(), said, done(desk.folder, "status", "--json")
+        if wanted(before) == wanted(said):
+            return found, said
+
+
 class TestMetrics:
     def test_they_agree_with_the_status(self, desk: Desk, service: Running) -> None:
         ticket = create(desk)
@@ -216,8 +226,7 @@ class TestMetrics:
         desk.execute(Note(body="more"), on=ticket, actor=ANN)
         service.ready()
         followed(desk, service)
-        found = service.metrics()
-        said = done(desk.folder, "status", "--json")
+        found, said = at_one_moment(desk, service)
 
         assert said["log"]["void"] == {"stale": 2, "malformed": 1}
         assert wanted(said).items() <= found.items()
