@@ -24,7 +24,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         cluster.start()
         print(f"Kafka serves at kafka://{cluster.bootstrap}/ticketlog until Ctrl-C")
-        print(f"  next: ticketlog init my-desk --log kafka://{cluster.bootstrap}/ticketlog")
+        first = f"ticketlog init my-desk --log kafka://{cluster.bootstrap}/ticketlog"
+        print(f"  next: {first}", flush=True)
         signal.pause()
     except KeyboardInterrupt:
         cluster.stop()
