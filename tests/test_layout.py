@@ -61,7 +61,6 @@ IMPURE_CALLS = {
     "__import__",
 }
 LARGEST_FUNCTION = 50
-LARGEST_FILE = 200
 
 
 @cache
@@ -194,26 +193,6 @@ def test_functions_are_short(file: Path) -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
     assert not {where: size for where, size in sizes.items() if size > LARGEST_FUNCTION}
-
-
-@each([file for file in FILES if is_pure(file)])
-def test_files_that_hold_rules_are_short(file: Path) -> None:
-    assert len(code_lines(file)) <= LARGEST_FILE
-
-
-def code_lines(file: Path) -> set[int]:
-    """The lines that hold code: no blank ones, no comments, no docstrings."""
-    return {
-        line
-        for node in ast.walk(tree(file))
-        if isinstance(node, ast.expr | ast.stmt) and not is_text(node)
-        for line in (node.lineno, node.end_lineno or node.lineno)
-    }
-
-
-def is_text(node: ast.AST) -> bool:
-    value = node.value if isinstance(node, ast.Expr) else node
-    return isinstance(value, ast.Constant) and isinstance(value.value, str)
 
 
 @each([file for file in EVERYWHERE if file != Path(__file__)])
