@@ -1,0 +1,80 @@
+"""A desk that release 0.1.0 wrote (`0.1.0/make.sh`): it is read, verified, and goes on."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ticketlog import config, open_desk
+from ticketlog.cli import run
+from ticketlog.cli.options import ACTOR_VARIABLE
+from ticketlog.domain import ticket
+
+HERE = Path(__file__).parent / "0.1.0"
+RECORDS = "776b4aed29f0b29974fd2d9d6cfa5272230ec5f85a6917e8b4b54540a6f655c5"
+"""SHA-256 of what 0.1.0 itself exported of this desk's log."""
+
+
+@pytest.fixture
+def old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "desk"
+    with tarfile.open(HERE / "desk.tar.xz") as kept:
+        kept.extractall(folder, filter="data")
+    monkeypatch.setenv(config.VARIABLE, str(folder))
+    monkeypatch.setenv(ACTOR_VARIABLE, "agent:privacy-officer")
+    return folder
+
+
+@pytest.fixture
+def done(capsys: pytest.CaptureFixture[str]) -> Any:
+    def done(*arguments: str) -> str:
+        capsys.readouterr()
+        code = run(list(arguments))
+        said = capsys.readouterr()
+        assert code == 0, said
+        return said.out
+
+    return done
+
+
+def test_its_records_are_the_same_bytes_and_verify(old: Path, done: Any, tmp_path: Path) -> None:
+    done("log", "verify")
+    done("log", "export", str(tmp_path / "log.gz"))
+    exported = gzip.decompress((tmp_path / "log.gz").read_bytes())
+    assert hashlib.sha256(exported).hexdigest() == RECORDS
+
+
+def test_its_views_come_up_and_are_those_of_a_replay(old: Path, done: Any) -> None:
+    waiting = json.loads(done("queue", "--json"))["tickets"]
+    assert {"TVC6YT1XX45K", "ZVR88AMNYX0J"} <= {entry["ticket"] for entry in waiting}
+    done("replay", "verify")
+
+
+def test_every_history_is_read_and_a_snapshot_agrees_with_it(old: Path, done: Any) -> None:
+    with open_desk(old) as desk:
+        streams = {each.originator_id for each in desk.subscribe(follow=False)}
+        tickets = {stream for stream in streams if stream.startswith("ticket/")}
+        assert len(tickets) > 15
+        assert any(len(desk.history(stream)) > 300 for stream in tickets)
+        for stream in tickets:
+            folded = ticket.fold(ticket.initial(stream.partition("/")[2]), desk.history(stream))
+            assert desk.load(stream) == folded
+
+
+def test_its_people_go_on(old: Path, done: Any) -> None:
+    made = json.loads(done("ticket", "create", "The printer is on fire", "--json"))["stream"]
+    done("ticket", "reply", made.removeprefix("ticket/"), "Leave the room", "--as", "agent:mei")
+    done("ticket", "assign", "ZVR88AMNYX0J", "--team", "network", "--assignee", "mei")
+    done("replay", "verify")
+
+
+def test_a_history_that_it_imported_is_known(old: Path, done: Any) -> None:
+    mapping = ("--mapping", str(HERE / "history.toml"))
+    report = json.loads(done("import", str(HERE / "history.csv"), *mapping, "--json"))
+    assert (report["commits"], report["known"], report["tickets"]["new"]) == (0, 7, 0)
