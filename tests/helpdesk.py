@@ -41,9 +41,9 @@ options = [{ id = "berlin", label = "Berlin" }, { id = "rome", label = "Rome" }]
 """
 
 
-def make(folder: Path) -> None:
-    """A desk with these settings in force."""
-    with init_desk(folder) as desk:
+def make(folder: Path, *, simulation: bool = False) -> None:
+    """A desk with these settings in force. `simulation`: things happen in it at any time."""
+    with init_desk(folder, simulation=simulation) as desk:
         desk.settings_apply(SETTINGS, actor=SUE, reason="tests")
 
 

@@ -69,7 +69,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("basis")
     (home / "rows.csv").write_text(ROWS)
     (home / "mapping.toml").write_text(MAPPING)
-    make_desk(home / "desk")
+    make_desk(home / "desk", simulation=True)
     with open_desk(home / "desk") as desk:
         desk.import_file(home / "rows.csv", home / "mapping.toml")
         desk.settings_apply(promise("8h"), actor=SUE)

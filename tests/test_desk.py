@@ -278,10 +278,13 @@ class TestExecuting:
 
     def test_business_time_is_what_a_channel_says_and_never_goes_back(self, desk: Desk) -> None:
         now = desk.load(create(desk)).clock
-        made = desk.execute(CreateTicket(subject="x"), actor=ANN, occurred_at=now + 10**12)
-        noted = desk.execute(Note(body="y"), on=made.stream, actor=ANN)
-        assert noted.events[0].meta.occurred_at == now + 10**12
-        assert noted.events[0].meta.recorded_at < now + 10**12
+        soon = now + 250 * 10**6
+        made = desk.execute(CreateTicket(subject="x"), actor=ANN, occurred_at=soon)
+        noted = desk.execute(Note(body="y"), on=made.stream, actor=ANN, occurred_at=now)
+        meta = noted.events[0].meta
+        assert (meta.occurred_at, meta.claimed_at) == (soon, now)
+        assert meta.recorded_at < soon
+        assert desk.history(made.stream)[-1].meta == meta
 
 
 class TestFollowUps:

@@ -10,6 +10,9 @@ url = "sqlite:///views.db"
 url = "kafka://broker:9092/ticketlog"  # default: that of the log, where it is in Kafka
 personal = ["ticket.replied.v1.body"]  # personal fields that are published all the same
 
+[desk]                                 # may be missing
+simulation = true                      # its clock may be moved; made by `init --simulation`
+
 [outbox]                               # may be missing
 mail = "mail.jsonl"                    # the outbox of a name: a file that gets a JSON line each
 """
@@ -34,7 +37,8 @@ class Config(NamedTuple):
 
     `publish_url`: where accepted events are published, None: where the log is, if that is in
     Kafka. `publish_personal`: personal fields that are published, each EVENT.FIELD.
-    `outboxes`: the files that get notifications, each with the outbox's name.
+    `outboxes`: the files that get notifications, each with the outbox's name. `simulation`: times
+    may be stated that lie ahead, since nothing that is recorded here really happens.
     """
 
     folder: Path
@@ -43,6 +47,7 @@ class Config(NamedTuple):
     publish_url: str | None = None
     publish_personal: tuple[str, ...] = ()
     outboxes: tuple[tuple[str, str], ...] = ()
+    simulation: bool = False
 
 
 def find(desk: str | os.PathLike[str] | None = None) -> Path:
@@ -73,16 +78,17 @@ def read(folder: Path) -> Config:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise Usage(f"{file} can't be read: {error}") from error
-    unknown = sorted(set(content) - {"log", "views", "publish", "outbox"})
+    unknown = sorted(set(content) - {"desk", "log", "views", "publish", "outbox"})
     if unknown:
-        known = "[log], [views], [publish], [outbox]"
+        known = "[desk], [log], [views], [publish], [outbox]"
         raise Usage(f"{file}: unknown section [{unknown[0]}]; it knows {known}")
     log_url, views_url = (
         _url(file, content, "log", LOG_URL),
         _url(file, content, "views", VIEWS_URL),
     )
     publish = _publish(file, content)
-    return Config(folder, log_url, views_url, *publish, _outboxes(file, content))
+    outboxes, simulation = _outboxes(file, content), _simulation(file, content)
+    return Config(folder, log_url, views_url, *publish, outboxes, simulation)
 
 
 def _url(file: Path, content: dict[str, Any], section: str, default: str) -> str:
@@ -119,6 +125,16 @@ def _outboxes(file: Path, content: dict[str, Any]) -> tuple[tuple[str, str], ...
     return tuple(values.items())
 
 
+def _simulation(file: Path, content: dict[str, Any]) -> bool:
+    values = content.get("desk", {})
+    if not isinstance(values, dict) or set(values) - {"simulation"}:
+        raise Usage(f"{file}: [desk] knows one key, simulation")
+    simulation = values.get("simulation", False)
+    if not isinstance(simulation, bool):
+        raise Usage(f"{file}: [desk] simulation must be true or false")
+    return simulation
+
+
 def write(config: Config) -> None:
     """Makes the file, durably and never over another one. Raises Usage, OSError."""
     file = config.folder / FILE
@@ -126,6 +142,8 @@ def write(config: Config) -> None:
         f"# A ticketlog desk. Relative files are relative to this folder.\n"
         f"[log]\nurl = {_quoted(config.log_url)}\n\n[views]\nurl = {_quoted(config.views_url)}\n"
     )
+    if config.simulation:
+        text += "\n[desk]\nsimulation = true\n"
     try:
         with open(file, "x", encoding="utf-8") as out:
             out.write(text)

@@ -61,14 +61,19 @@ SERVICE = Actor("ticketlog", "service", authenticated="local")
 
 
 def init_desk(
-    path: str | os.PathLike[str], *, log_url: str | None = None, views_url: str | None = None
+    path: str | os.PathLike[str],
+    *,
+    log_url: str | None = None,
+    views_url: str | None = None,
+    simulation: bool = False,
 ) -> Desk:
-    """Makes a desk in a folder and opens it, with the default settings in force.
+    """Makes a desk in a folder and opens it, with the default settings in force. `simulation`: its
+    clock may be moved, and what happens in it may be stated to happen at any time.
 
     Raises Usage where the folder is a desk already, Unreachable where it can't be written.
     """
     folder = Path(path)
-    made = Config(folder, log_url or LOG_URL, views_url or VIEWS_URL)
+    made = Config(folder, log_url or LOG_URL, views_url or VIEWS_URL, simulation=simulation)
     if (folder / configuration.FILE).exists():
         raise Usage(f"{folder} is a desk already: choose another folder, or use it as it is")
     try:
@@ -138,7 +143,13 @@ class Desk:
         self._repository = Repository(
             self.log, AGGREGATES, catalogue.find, self.folder / "snapshots.db"
         )
-        self._executor = Executor(self.log, self._repository, self._settings.in_force, self._writer)
+        self._executor = Executor(
+            self.log,
+            self._repository,
+            self._settings.in_force,
+            self._writer,
+            simulated=config.simulation,
+        )
         self._attachments = Attachments(self.folder / "attachments")
         self._told = told
         self._views: Views | None = None
@@ -186,7 +197,9 @@ class Desk:
         `on` names the stream ('ticket/ID', or the ID alone), None for a command that creates.
         `id` makes the command safe to send again: it is done once and has one answer. `seen` is
         the version that the sender saw: where what the command touches has changed since, it is
-        refused. `occurred_at` is for adapters of channels that know when it happened.
+        refused. `occurred_at` is for adapters of channels that know when it happened; a time that
+        can't be true (`domain.receipt`) is taken to be that of receipt, and stays recorded as
+        what was claimed.
 
         A reply to a closed ticket, or its reopening, opens a follow-up ticket instead.
 

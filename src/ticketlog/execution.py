@@ -31,12 +31,14 @@ from ticketlog.domain.base import (
 )
 from ticketlog.domain.organisation import RegisterOrganisation
 from ticketlog.domain.person import RegisterPerson
+from ticketlog.domain.receipt import FIRST, LIVE, LIVE_CREATION, SIMULATED, believed
 from ticketlog.domain.refusal import CommandRefused, recorded, refused_again
 from ticketlog.domain.settings import Settings
 from ticketlog.domain.ticket.conversation import Reply
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import Reopen
 from ticketlog.domain.ticket.state import Ticket
+from ticketlog.domain.timetable import LAST
 from ticketlog.errors import CommandReused, Conflict, InDoubt, TicketlogError, Usage
 from ticketlog.log.commit import Commit, digest
 from ticketlog.log.partition import partition_of
@@ -78,6 +80,7 @@ class Request:
     digest: str
     received_at: int
     occurred_at: int
+    """As its sender states it; that of receipt where nothing is stated."""
     actor: Actor
     channel: str
     source: str | None
@@ -102,7 +105,10 @@ def request(
     cause: str | None = None,
     correlation: str | None = None,
 ) -> Request:
-    """A command as it was received. Raises Usage where it can't go where it is sent to."""
+    """A command as it was received. Raises Usage where it can't go where it is sent to, or happened
+    at no time that a record can hold."""
+    if occurred_at is not None and not FIRST <= occurred_at <= LAST:
+        raise Usage(f"occurred_at lies beyond the years 1000 to 9999: {occurred_at} microseconds")
     aggregate, stream = stream_of(type(command), on, id)
     return Request(
         command=command,
@@ -170,11 +176,15 @@ class Executor:
         repository: Repository,
         settings: Callable[[], Settings],
         writer: str,
+        *,
+        simulated: bool = False,
     ) -> None:
+        """`simulated`: any time is believed."""
         self.log = log
         self.repository = repository
         self.settings = settings
         self.writer = writer
+        self.simulated = simulated
 
     def execute(self, request: Request) -> Outcome:
         """Raises Refused, CommandReused, Conflict, Unreadable, Unreachable, Damaged."""
@@ -215,6 +225,15 @@ class Executor:
             return request.aggregate.initial(request.stream.partition("/")[2])
         return self.repository.load(request.stream)
 
+    def moment(self, request: Request, state: Any) -> int:
+        """When the command happens: as stated, where that can be, and never before the stream's
+        clock."""
+        command = type(request.command)
+        bounds = LIVE_CREATION if command in CREATES else LIVE
+        stated, received = request.occurred_at, request.received_at
+        known = believed(stated, received, SIMULATED if self.simulated else bounds)
+        return max(known, int(state.clock))
+
     def decided(
         self, request: Request, state: Any, settings: Settings | None = None
     ) -> Commit | None:
@@ -222,7 +241,7 @@ class Executor:
         Refused."""
         settings = self.settings() if settings is None else settings
         command, aggregate = request.command, request.aggregate
-        now = max(request.occurred_at, state.clock)
+        now = self.moment(request, state)
         context = Context(
             settings=settings,
             now=now,
@@ -266,6 +285,7 @@ class Executor:
             settings=settings.position,
             reads={stream: each.version for stream, each in others.items()} or None,
             writer=self.writer,
+            claimed_at=_claimed(request, now),
         )
 
     def _has_moved(self, request: Request, state: Any) -> bool:
@@ -296,7 +316,7 @@ class Executor:
                 f"its way; it would be refused now ({refusal}). Send it again under the same id, "
                 f"{request.id}"
             )
-        now = max(request.occurred_at, state.clock)
+        now = self.moment(request, state)
         event = recorded(request.command.NAME, refusal)
         commit = self._commit(request, state, [event], now, self.settings(), {})
         try:
@@ -345,6 +365,12 @@ class Executor:
                 self.repository.snapshot(request.stream, before, now)
 
 
+def _claimed(request: Request, now: int) -> int | None:
+    """The time that its sender stated, where another one counts."""
+    stated = request.occurred_at
+    return stated if stated not in (request.received_at, now) else None
+
+
 def _asks_on(command: Command) -> TypeGuard[Reply | Reopen]:
     """An out-of-office mail to a closed ticket opens no other one."""
     return isinstance(command, Reopen) or (isinstance(command, Reply) and not command.automated)
@@ -365,6 +391,7 @@ def outcome_of(commit: Commit, placed: Placed) -> Outcome:
         commit.settings,
         placed.partition,
         placed.offset,
+        commit.claimed_at,
     )
     stream, first = commit.stream, placed.version
     events = tuple(

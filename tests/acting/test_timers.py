@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,14 @@ from ticketlog.domain.base import Actor
 from ticketlog.domain.ticket.classification import SetDue, Tag, TagsChanged
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.service import SlaBreached
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A desk in which things happen at any time."""
+    helpdesk.make(tmp_path / "desk", simulation=True)
+    return tmp_path / "desk"
+
 
 START = 1_780_000_000 * SECOND
 

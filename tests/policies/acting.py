@@ -35,7 +35,7 @@ class Story:
     ) -> None:
         """`make`: there is no desk yet."""
         if make:
-            helpdesk.make(folder)
+            helpdesk.make(folder, simulation=True)
         self.desk: Desk = open_desk(folder)
         self.apply(base + settings)
         self.desk.policies().run_until(NOON)

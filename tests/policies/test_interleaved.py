@@ -65,7 +65,7 @@ STEPS = st.lists(
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("template") / "desk"
-    helpdesk.make(folder)
+    helpdesk.make(folder, simulation=True)
     with open_desk(folder) as desk:
         desk.settings_apply(SETTINGS, actor=SUE)
         desk.policies().run_until(FAR)

@@ -15,22 +15,37 @@ from ticketlog.cli.progress import Meter
 
 @click.command(
     cls=Command,
-    examples=("ticketlog init my-desk", "ticketlog init . --log sqlite:///data/log.db"),
+    examples=(
+        "ticketlog init my-desk",
+        "ticketlog init . --log sqlite:///data/log.db",
+        "ticketlog init rehearsal --simulation",
+    ),
     keys={"desk": "its id", "folder": "where it is", "partitions": "of its log"},
 )
 @click.argument("folder", type=click.Path(path_type=Path), required=False)
 @log_option
 @views_option
+@click.option(
+    "--simulation",
+    is_flag=True,
+    help="To try things out: its clock may be moved ahead, and what is recorded isn't real.",
+)
 @as_json
 @pass_app
 def init(
-    app: App, folder: Path | None, log_url: str | None, views_url: str | None, as_json: bool
+    app: App,
+    folder: Path | None,
+    log_url: str | None,
+    views_url: str | None,
+    simulation: bool,
+    as_json: bool,
 ) -> None:
     """Make a desk: a folder with a log and views. Default: here."""
     from ticketlog.desk import init_desk
 
     folder = folder or Path(app.folder or ".")
-    with init_desk(folder, log_url=log_url, views_url=views_url) as desk:
+    given = {"log_url": log_url, "views_url": views_url}
+    with init_desk(folder, **given, simulation=simulation) as desk:
         made = {"desk": desk.log.desk, "folder": str(folder), "partitions": desk.log.partitions}
     if as_json:
         print_json(made)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ticketlog.cli.options import reader
-from ticketlog.cli.output import clean, print_json
+from ticketlog.cli.output import clean, moment, print_json
 from ticketlog.cli.phrases import phrase, text_of, when, who
 from ticketlog.domain.base import NotFound, Recorded, iso
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from ticketlog.cli.base import App
 
 EVENT = (
-    "id, stream, version, type, data, occurred_at, recorded_at, actor, channel, source, reason, "
-    "cause, correlation, settings, partition, offset"
+    "id, stream, version, type, data, occurred_at, recorded_at, claimed_at, actor, channel, "
+    "source, reason, cause, correlation, settings, partition, offset"
 )
 """The keys of an event's document."""
 HISTORY = {"stream": "whose it is", "events": f"in order, each with {EVENT}"}
@@ -47,6 +47,7 @@ def event_document(recorded: Recorded) -> dict[str, Any]:
         "data": recorded.event.model_dump(mode="json", exclude_defaults=True),
         "occurred_at": iso(meta.occurred_at),
         "recorded_at": iso(meta.recorded_at),
+        "claimed_at": None if meta.claimed_at is None else iso(meta.claimed_at),
         "actor": {name: value for name, value in meta.actor._asdict().items() if value},
         "channel": meta.channel,
         "source": meta.source,
@@ -68,7 +69,9 @@ def lines(events: list[Recorded]) -> list[str]:
         margin = f"{when(each)}  {who(each.meta.actor):{width}}  "
         same = each.meta.commit == before
         before = each.meta.commit
-        found.append(clean((" " * len(margin) if same else margin) + phrase(each.event)))
+        claimed = None if same else each.meta.claimed_at
+        said = "" if claimed is None else f"  (its sender says {moment(claimed)})"
+        found.append(clean((" " * len(margin) if same else margin) + phrase(each.event) + said))
         indent = " " * len(margin) + "| "
         found += [clean(indent + line) for line in text_of(each.event).splitlines()]
     return found

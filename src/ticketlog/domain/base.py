@@ -167,6 +167,9 @@ class Meta(NamedTuple):
     settings: int = 0
     partition: int = 0
     offset: int = 0
+    claimed_at: int | None = None
+    """When its sender says that it happened, where `occurred_at` is another time: one that can't
+    be true is cut to that of receipt, and one before the stream's clock is lifted to that."""
 
 
 class Recorded(NamedTuple):

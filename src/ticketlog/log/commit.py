@@ -71,6 +71,8 @@ class Commit:
     settings: int = 0
     reads: Mapping[str, int] | None = None
     writer: str | None = None
+    claimed_at: int | None = None
+    """When its sender says that it happened, where `occurred_at` is another time."""
 
 
 def digest(command: str, arguments: Mapping[str, Any]) -> str:
@@ -102,6 +104,8 @@ def encode(commit: Commit) -> bytes:
     }
     if commit.seen is not None:
         record["seen"] = commit.seen
+    if commit.claimed_at is not None:
+        record["claimed_at"] = iso(commit.claimed_at)
     for name in ("reason", "cause", "correlation", "reads", "writer"):
         value = getattr(commit, name)
         if value:

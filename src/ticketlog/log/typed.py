@@ -49,6 +49,7 @@ class _Envelope(msgspec.Struct, gc=False):
     reason: str | None = None
     cause: str | None = None
     correlation: str | None = None
+    claimed_at: str | None = None
 
 
 _decode = msgspec.json.Decoder(_Envelope).decode
@@ -79,6 +80,7 @@ def read(
             envelope.settings,
             partition,
             offset,
+            None if envelope.claimed_at is None else instant(envelope.claimed_at),
         )
         meta = bare(Meta, envelope_values)
         found = []
