@@ -63,7 +63,7 @@ def test_a_mail_that_is_dated_a_year_ahead_moves_nothing(desk: Desk) -> None:
         assert recorded.meta.occurred_at <= recorded.meta.recorded_at + AHEAD
     assert desk.load(ticket).clock <= now()
     assert [r["resolution_time_n"] for r in desk.report("times", period="month")["rows"]] == [1]
-    assert [r["open"] for r in desk.report("backlog", period="month")["rows"]] == [0]
+    assert [r["backlog"] for r in desk.report("flow", period="month")["rows"]] == [0]
     assert not [r for r in desk.report("attainment", period="month")["rows"] if r["breached"]]
 
 
