@@ -24,6 +24,7 @@ from ticketlog.domain.base import (
     Command,
     Context,
     Event,
+    Invalid,
     Meta,
     Recorded,
     Refused,
@@ -37,6 +38,7 @@ from ticketlog.domain.settings import Settings
 from ticketlog.domain.ticket.conversation import Reply
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import Reopen
+from ticketlog.domain.ticket.relations import LinkTo, Unlink, cycle
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.domain.timetable import LAST
 from ticketlog.errors import CommandReused, Conflict, InDoubt, TicketlogError, Usage
@@ -212,11 +214,34 @@ class Executor:
             self.snapshot(request, state, placed)
             outcome = outcome_of(commit, placed)
             self.repository.keep(request.stream, request.aggregate.fold(state, outcome.events))
+            self._part_cycle(request)
             return outcome
         raise Conflict(
             f"{request.stream} changed {ATTEMPTS} times while {request.command.NAME} was decided: "
             f"send it again with the same id ({request.id})"
         )
+
+    def _part_cycle(self, request: Request) -> None:
+        """Takes a link back that closes a circle with others that were made meanwhile on other
+        tickets, and raises the refusal: of two tickets linked to each other at once neither stays
+        linked, or only the first."""
+        command = request.command
+        if not isinstance(command, LinkTo):
+            return
+        self.log.sync()
+        refusal = cycle(command, self.repository.load(request.stream), self.repository.load)
+        if refusal is None:
+            return
+        undo = Unlink(kind=command.kind, target=command.target)
+        back = replace(
+            request,
+            command=undo,
+            id=_parting_id(request),
+            digest=digest(undo.NAME, undo.model_dump(mode="json", exclude_defaults=True)),
+            seen=None,
+        )
+        self.execute(back)
+        raise refusal
 
     def state(self, request: Request) -> Any:
         """What the command is decided on at first. One that creates takes its stream to be new,
@@ -331,6 +356,20 @@ class Executor:
         placed = self.log.find(request.stream, request.id)
         return None if placed is None else self._answer(request, placed)
 
+    def _check_parted(self, request: Request) -> None:
+        """Raises what the first attempt at a link was told where it closed a circle."""
+        command = request.command
+        if not isinstance(command, LinkTo):
+            return
+        if self.log.find(request.stream, _parting_id(request)) is None:
+            self._part_cycle(request)
+            return
+        raise Invalid(
+            f"{request.stream} was linked as {command.kind} of {command.target} while that was "
+            "linked the other way round: links of this kind never lead back, so this one was taken "
+            "back; link them again, in one direction"
+        )
+
     def _answer(self, request: Request, placed: Placed) -> Outcome:
         """What the first attempt did, from its record. Raises CommandReused."""
         record = self.log.records(placed.partition, placed.offset, 1)[0]
@@ -343,6 +382,7 @@ class Executor:
         events = read(record.data, placed.partition, placed.offset, catalogue.find)
         if isinstance(events[0].event, CommandRefused):
             raise refused_again(events[0].event)
+        self._check_parted(request)
         return Outcome(
             request.stream,
             events[-1].originator_version,
@@ -369,6 +409,11 @@ def _claimed(request: Request, now: int) -> int | None:
     """The time that its sender stated, where another one counts."""
     stated = request.occurred_at
     return stated if stated not in (request.received_at, now) else None
+
+
+def _parting_id(request: Request) -> str:
+    """The id under which a link that closed a circle is taken back."""
+    return derived_id(request.id, "circle")
 
 
 def _asks_on(command: Command) -> TypeGuard[Reply | Reopen]:

@@ -8,7 +8,7 @@ from ticketlog.domain.ticket.assignment import Assign, Unassign
 from ticketlog.domain.ticket.conversation import Note, Reply
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import Hold, MarkSpam, Solve
-from ticketlog.domain.ticket.relations import Follow, Unfollow
+from ticketlog.domain.ticket.relations import Follow, LinkTo, Unfollow, Unlink
 from ticketlog.projections.inbox import inbox, unassigned
 
 
@@ -42,6 +42,19 @@ def test_solved_tickets_and_spam_wait_for_nobody(world: World) -> None:
     world.do("ticket/A", Solve())
     world.do("ticket/B", MarkSpam())
     assert waits(world) == []
+
+
+def test_a_duplicate_waits_for_whoever_has_its_original(world: World) -> None:
+    world.do("ticket/A", Assign(team="billing", assignee="bob"))
+    world.do("ticket/A", LinkTo(kind="duplicate-of", target="B"))
+    assert waits(world, "bob") == []
+    assert waits(world) == [("A", "duplicate"), ("B", "waiting")]
+    world.do("ticket/A", Reply(body="We work on it in the other one"))
+    assert waits(world) == [("B", "waiting")]
+    world.do("ticket/A", Reply(body="It burns!"), KIM)
+    assert waits(world) == [("B", "waiting"), ("A", "duplicate")]
+    world.do("ticket/A", Unlink(kind="duplicate-of", target="B"))
+    assert waits(world, "bob") == [("A", "waiting")]
 
 
 def test_a_mention_waits_until_its_agent_does_something_there(world: World) -> None:

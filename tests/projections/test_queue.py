@@ -9,6 +9,7 @@ from ticketlog.domain.ticket.assignment import Assign
 from ticketlog.domain.ticket.classification import Prioritise
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import Hold, MarkSpam, Restore, Solve
+from ticketlog.domain.ticket.relations import LinkTo, Unlink
 from ticketlog.projections.queue import counts, page
 
 
@@ -43,6 +44,13 @@ def test_what_needs_no_work_is_not_in_it(world: World) -> None:
     assert queued(world) == "FEAD"
     world.do("ticket/B", Restore())
     assert queued(world) == "FBEAD"
+
+
+def test_a_duplicate_is_worked_on_in_its_original(world: World) -> None:
+    world.do("ticket/C", LinkTo(kind="duplicate-of", target="F"))
+    assert queued(world) == "FBEAD"
+    world.do("ticket/C", Unlink(kind="duplicate-of", target="F"))
+    assert queued(world) == "CFBEAD"
 
 
 def test_it_can_be_asked_by_whom_it_concerns(world: World) -> None:

@@ -12,7 +12,7 @@ from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import MarkSpam, Solve
 from ticketlog.domain.ticket.relations import LinkTo, Unlink
 from ticketlog.projections.moment import Occurred
-from ticketlog.projections.tickets import count_at, intervals, page, ticket
+from ticketlog.projections.tickets import count_at, intervals, links, page, ticket
 
 PRINTER = CreateTicket(
     subject="Printer on fire", requester="KIM", tags=("hot",), category="billing"
@@ -63,6 +63,21 @@ def test_links_are_seen_from_both_sides(world: World) -> None:
     assert world.ask(ticket, ticket="B")["linked_by"] == [{"kind": "blocks", "ticket": "A"}]
     world.do("ticket/A", Unlink(kind="blocks", target="B"))
     assert world.ask(ticket, ticket="B")["linked_by"] == []
+
+
+def test_links_are_those_of_their_moment(world: World) -> None:
+    """As of a moment they are found in the live rows, and are those of a replay to it."""
+    for stream in ("ticket/A", "ticket/B", "ticket/C"):
+        world.do(stream, PRINTER, KIM)
+    world.do("ticket/A", LinkTo(kind="blocks", target="B"))
+    world.do("ticket/C", LinkTo(kind="parent", target="B"))
+    world.do("ticket/A", Unlink(kind="blocks", target="B"))
+    world.do("ticket/A", LinkTo(kind="blocks", target="B"))
+    expected = [[], ["A"], ["A", "C"], ["C"], ["A", "C"]]
+    for minute, tickets in enumerate(expected, 2):
+        moment = Occurred(NOON + minute * MINUTE)
+        found = world.ask(links, ticket="B", moment=moment)["linked_by"]
+        assert [row["ticket"] for row in found] == tickets
 
 
 def test_pages_of_a_list_hold_every_ticket_once_the_newest_first(world: World) -> None:

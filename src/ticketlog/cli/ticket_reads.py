@@ -18,10 +18,10 @@ from ticketlog.cli.output import clean, facts, print_json, show_all
 from ticketlog.domain.base import NotFound, Recorded, iso
 from ticketlog.domain.ticket.conversation import AttachmentAdded, CommentEvent
 from ticketlog.domain.ticket.creation import TicketCreated
-from ticketlog.errors import Usage
+from ticketlog.errors import TicketlogError, Usage
 
 if TYPE_CHECKING:
-    from ticketlog.domain.ticket.state import Ticket
+    from ticketlog.domain.ticket.state import LinkKind, Ticket
 
 _T = "4F7K2M9QABCD"
 _PLAIN = (
@@ -40,6 +40,7 @@ KEYS = {
     ", ".join(_PLAIN): "what it is",
     ", ".join(_TIMES): "when; null: not yet, or no longer",
     "links": "kind and target of its links to other tickets",
+    "linked_by": "kind and ticket of other tickets' links to it; null: the views can't be read",
     "working": "agent and since when, of those who work on it now",
     "description": "the text that it was created with",
     "comments": "id, at, author, author_kind, public, automated, body; the oldest first",
@@ -63,16 +64,34 @@ def show(
     app: App, ticket: str, as_of: str | None, occurred_as_of: str | None, as_json: bool
 ) -> None:
     """Show a ticket as it is, or was."""
+    from ticketlog.projections import tickets
+
     stream = stream_of("ticket", ticket)
     source = reader(app, as_of, occurred_as_of)
     state = source.load(stream)
     if not state.exists:
         raise NotFound(f"{stream} doesn't exist{_then(as_of or occurred_as_of)}")
     document = _document(state, source.history(stream))
+    try:
+        document["linked_by"] = source.query(tickets.links, ticket=state.id)["linked_by"]
+    except TicketlogError as error:  # a ticket is shown whatever became of its views
+        document["linked_by"] = None
+        click.echo(f"ticketlog: what is linked to it isn't known: {error}", err=True)
     if as_json:
         print_json(document)
     else:
         _show(document)
+
+
+_INVERSE: dict[LinkKind, str] = {
+    "duplicate-of": "duplicate",
+    "problem": "incident",
+    "parent": "child",
+    "blocks": "blocked by",
+    "follow-up-of": "follow-up",
+    "change": "change for",
+}
+"""What the other ticket of a link is, seen from this one."""
 
 
 def _then(text: str | None) -> str:
@@ -115,9 +134,14 @@ def _comment(recorded: Recorded) -> dict[str, Any]:
 
 
 def _show(document: dict[str, Any]) -> None:
-    links = [f"{link['kind']} {link['target']}" for link in document["links"]]
+    links = [
+        f"{link['kind']} {link['target'].removeprefix('ticket/')}" for link in document["links"]
+    ]
+    linked_by = [
+        f"{_INVERSE[link['kind']]} {link['ticket']}" for link in document["linked_by"] or ()
+    ]
     attachments = [f"{a['name']} ({a['size']:,} bytes, {a['id']})" for a in document["attachments"]]
-    named = {**document, "links": links, "attachments": attachments}
+    named = {**document, "links": links, "linked_by": linked_by, "attachments": attachments}
     title = f"{document['id']}  {document['subject']}"
     hidden = {"id", "subject", "status_category", "priority_source", "comments", "description"}
     pairs = [

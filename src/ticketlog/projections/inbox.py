@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, select
+from sqlalchemy import Connection, literal, or_, select, union_all
 
 from ticketlog.domain.base import Recorded
 from ticketlog.domain.ticket.conversation import Noted, Replied
@@ -18,11 +18,12 @@ from ticketlog.domain.ticket.state import Ticket
 from ticketlog.projections.base import INT, TEXT, Fold, Projection, Row, Rows, Tables
 
 NAME = "inbox"
-VERSION = 1
+VERSION = 2
 
-WHY = ("waiting", "held", "mentioned", "news")
+WHY = ("waiting", "held", "mentioned", "news", "duplicate")
 """waiting: the requester waits for the assignee; held: on hold until an instant; mentioned: a note
-calls the agent; news: a ticket that the agent follows has moved on."""
+calls the agent; news: a ticket that the agent follows has moved on; duplicate: an end user waits
+for an answer on a duplicate of the agent's ticket."""
 
 _ENTRY = {"subject": TEXT, "status": TEXT, "priority": TEXT, "team": TEXT}
 TABLES = (
@@ -38,8 +39,16 @@ TABLES = (
         values={"since": INT, **_ENTRY},
         indexes=(("team", "since"),),
     ),
+    Rows(
+        "duplicates",
+        key={"ticket": TEXT},
+        values={"original": TEXT, "since": INT, **_ENTRY},
+        indexes=(("original",),),
+    ),
+    Rows("assigned", key={"ticket": TEXT}, values={"agent": TEXT}, indexes=(("agent",),)),
 )
-"""`since` of a held ticket is the instant until which it is held."""
+"""`duplicates` are those on which an end user waits; `assigned` says whose an active ticket is.
+`since` of a held ticket is the instant until which it is held."""
 
 
 class _Fold(Fold):
@@ -68,22 +77,31 @@ class _Fold(Fold):
 
     def rows(self, state: Ticket) -> tuple[list[Row], ...]:
         if state.spam or not state.status:
-            return [], []
+            return [], [], [], []
         about = (state.subject, state.status, state.priority, state.team)
+        if state.is_duplicate:
+            return [], [], self._duplicate(state, about), []
         waits = [
             *(("mentioned", agent, since) for agent, since in self.mentioned.items()),
             *(("news", agent, at) for agent, at in self.news.items() if agent in state.followers),
         ]
-        active = state.status_category not in ("solved", "closed")
-        if active and state.assignee is not None:
+        if state.active and state.assignee is not None:
             if state.waiting_since is not None:
                 waits.append(("waiting", state.assignee, state.waiting_since))
             if state.hold_until is not None:
                 waits.append(("held", state.assignee, state.hold_until))
         entries = [(self.id, why, agent, since, *about) for why, agent, since in waits]
-        if active and state.assignee is None:
-            return entries, [(self.id, state.waiting_since or state.created_at, *about)]
-        return entries, []
+        if not state.active:
+            return entries, [], [], []
+        if state.assignee is None:
+            return entries, [(self.id, state.waiting_since or state.created_at, *about)], [], []
+        return entries, [], [], [(self.id, state.assignee)]
+
+    def _duplicate(self, state: Ticket, about: Row) -> list[Row]:
+        original = next(link.target for link in state.links if link.kind == "duplicate-of")
+        if state.waiting_since is None or state.status_category in ("solved", "closed"):
+            return []
+        return [(self.id, original.removeprefix("ticket/"), state.waiting_since, *about)]
 
 
 _NEWS = (Replied, Noted, StatusEvent)
@@ -93,9 +111,25 @@ def inbox(
     connection: Connection, tables: Tables, *, agent: str, now: int, limit: int = 100
 ) -> list[dict[str, Any]]:
     """What waits for the agent; a held ticket does once `now` (microseconds) has come."""
-    entries = tables["entries"]
+    entries, duplicates, assigned = tables["entries"], tables["duplicates"], tables["assigned"]
     reached = or_(entries.c.why != "held", entries.c.since <= now)
-    return _oldest(connection, entries, and_(entries.c.agent == agent, reached), limit)
+    columns = ("since", *_ENTRY)
+    own = select(
+        entries.c.ticket, entries.c.why, entries.c.agent, *(entries.c[name] for name in columns)
+    ).where(entries.c.agent == agent, reached)
+    of_own = (
+        select(
+            duplicates.c.ticket,
+            literal("duplicate").label("why"),
+            assigned.c.agent,
+            *(duplicates.c[name] for name in columns),
+        )
+        .join(assigned, assigned.c.ticket == duplicates.c.original)
+        .where(assigned.c.agent == agent)
+    )
+    found = union_all(own, of_own).subquery()
+    query = select(found).order_by(found.c.since, found.c.ticket, found.c.why).limit(limit)
+    return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def unassigned(
@@ -103,13 +137,8 @@ def unassigned(
 ) -> list[dict[str, Any]]:
     """Active tickets of these teams that no agent has."""
     table = tables["unassigned"]
-    return _oldest(connection, table, table.c.team.in_(list(teams)), limit)
-
-
-def _oldest(
-    connection: Connection, table: Any, condition: ColumnElement[bool], limit: int
-) -> list[dict[str, Any]]:
-    query = select(table).where(condition).order_by(table.c.since, table.c.ticket).limit(limit)
+    query = select(table).where(table.c.team.in_(list(teams)))
+    query = query.order_by(table.c.since, table.c.ticket).limit(limit)
     return [dict(row) for row in connection.execute(query).mappings()]
 
 

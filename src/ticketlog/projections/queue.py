@@ -1,5 +1,7 @@
 """The tickets that somebody should still work on: the most urgent first, then the oldest.
 
+A duplicate isn't among them: the ticket that it is a duplicate of is worked on.
+
 The order of the priorities is the settings'; it is given with the question, so that it can change
 without touching a row. Priorities that it doesn't name (imported ones) come last.
 """
@@ -16,7 +18,7 @@ from ticketlog.domain.ticket.state import Ticket
 from ticketlog.projections.base import INT, TEXT, Fold, Projection, Row, Rows, Sum, Tables
 
 NAME = "queue"
-VERSION = 1
+VERSION = 2
 
 PRIORITIES = ("critical", "high", "medium", "low")
 """The order where the settings say nothing else."""
@@ -58,7 +60,7 @@ class _Fold(Fold):
     __slots__ = ()
 
     def rows(self, state: Ticket) -> tuple[list[Row], ...]:
-        if state.status_category in ("solved", "closed") or state.spam or not state.status:
+        if not state.active or not state.status:
             return [], [], []
         counted = (
             *(state.team or "", state.assignee or "", state.status),

@@ -15,14 +15,14 @@ from sqlalchemy import Connection, func, select, tuple_
 
 from ticketlog.domain.base import Recorded
 from ticketlog.domain.ticket.activity import ActivityRecorded
-from ticketlog.domain.ticket.state import Ticket
+from ticketlog.domain.ticket.state import Link, Ticket
 from ticketlog.projections.base import BOOL, INT, TEXT, Fold, Projection, Row, Rows, Tables
 from ticketlog.projections.groups import group, groups
 from ticketlog.projections.intervals import during
 from ticketlog.projections.moment import Moment
 
 NAME = "tickets"
-VERSION = 1
+VERSION = 2
 
 COUNTED = ("status", "status_category", "team", "assignee", "priority", "category", "spam")
 """What an interval holds; any of them can be counted by."""
@@ -68,13 +68,21 @@ TABLES = (
         ),
     ),
     groups({**dict.fromkeys(COUNTED[:-1], TEXT), "spam": BOOL}),
-    Rows("links", key={"ticket": TEXT, "kind": TEXT, "target": TEXT}, indexes=(("target",),)),
+    Rows(
+        "links",
+        key={"ticket": TEXT, "version": INT, "kind": TEXT, "target": TEXT},
+        values=dict.fromkeys(("from_at", "partition", "from_offset", "to_at", "to_offset"), INT),
+        indexes=(("target",),),
+    ),
     Rows("tags", key={"ticket": TEXT, "tag": TEXT}, indexes=(("tag", "ticket"),)),
 )
 
 
 class _Fold(Fold):
-    __slots__ = ("closed", "groups", "original", "since", "substatus", "values", "version")
+    __slots__ = (
+        *("closed", "groups", "linked", "original", "since", "substatus", "unlinked"),
+        *("values", "version"),
+    )
 
     def __init__(self, id: str) -> None:
         super().__init__(id)
@@ -85,6 +93,9 @@ class _Fold(Fold):
         self.version = -1
         """That of the event from which the open interval holds; -1: there is none."""
         self.since: Row = ()
+        self.linked: dict[Link, Row] = {}
+        """What it is linked to -> since when."""
+        self.unlinked: list[Row] = []
         self.original: str | None = None
         self.substatus: str | None = None
 
@@ -96,6 +107,25 @@ class _Fold(Fold):
         if values != self.values and after.status:
             self.values = values
             self._turn(recorded, after.clock)
+        if after.links is not before.links:
+            self._relink(recorded, after)
+
+    def _relink(self, recorded: Recorded, after: Ticket) -> None:
+        """Ends the links that the ticket has no more, and begins those that are new."""
+        meta = recorded.meta
+        now = dict.fromkeys(after.links)
+        for link in [each for each in self.linked if each not in now]:
+            row = self._link(link, after.clock, meta.offset)
+            if row[5] != meta.offset:
+                self.unlinked.append(row)
+            del self.linked[link]
+        for link in now:
+            since = (recorded.originator_version, after.clock, meta.partition, meta.offset)
+            self.linked.setdefault(link, since)
+
+    def _link(self, link: Link, to_at: int | None, to_offset: int | None) -> Row:
+        version, *since = self.linked[link]
+        return (self.id, version, link.kind, _id(link.target), *since, to_at, to_offset)
 
     def _turn(self, recorded: Recorded, clock: int) -> None:
         """Ends the open interval and begins the next; what one commit does is one change."""
@@ -125,7 +155,7 @@ class _Fold(Fold):
             [current],
             [*self.closed, self._interval(None, None)],
             list(self.groups),
-            [(id, kind, _id(target)) for kind, target in dict.fromkeys(state.links)],
+            [*self.unlinked, *(self._link(link, None, None) for link in self.linked)],
             [(id, tag) for tag in dict.fromkeys(tags)],
         )
 
@@ -186,14 +216,43 @@ def ticket(connection: Connection, tables: Tables, *, ticket: str) -> dict[str, 
     row = connection.execute(select(current).where(current.c.ticket == ticket)).mappings().first()
     if row is None:
         return None
-    links = tables["links"]
-    outward = select(links.c.kind, links.c.target).where(links.c.ticket == ticket)
-    inward = select(links.c.kind, links.c.ticket).where(links.c.target == ticket)
+    return {**_shown(row), **links(connection, tables, ticket=ticket)}
+
+
+def links(
+    connection: Connection, tables: Tables, *, ticket: str, moment: Moment | None = None
+) -> dict[str, list[dict[str, Any]]]:
+    """What a ticket is linked to (`links`: kind, target), and what is linked to it (`linked_by`:
+    kind, ticket); now, or at a moment."""
+    table = tables["links"]
+    holds = during(table, moment)
+    outward = select(table.c.kind, table.c.target).where(table.c.ticket == ticket, holds)
+    inward = select(table.c.kind, table.c.ticket).where(table.c.target == ticket, holds)
     return {
-        **_shown(row),
-        "links": _listed(connection, outward.order_by(links.c.kind, links.c.target)),
-        "linked_by": _listed(connection, inward.order_by(links.c.kind, links.c.ticket)),
+        "links": _listed(connection, outward.order_by(table.c.kind, table.c.target)),
+        "linked_by": _listed(connection, inward.order_by(table.c.kind, table.c.ticket)),
     }
+
+
+def mutual_duplicates(connection: Connection, tables: Tables) -> list[list[str]]:
+    """The circles of tickets that are each a duplicate of the next, which releases before 0.2
+    allowed: nobody works on any of them until one is unlinked."""
+    table = tables["links"]
+    kind = table.c.kind == "duplicate-of"
+    query = select(table.c.ticket, table.c.target).where(kind, during(table, None))
+    original = {row.ticket: row.target for row in connection.execute(query)}
+    found: list[list[str]] = []
+    done: set[str] = set()
+    for start in sorted(original):
+        way: dict[str, None] = {}
+        at: str | None = start
+        while at is not None and at not in done and at not in way:
+            way[at] = None
+            at = original.get(at)
+        if at in way:
+            found.append(list(way)[list(way).index(at) :])
+        done.update(way)
+    return found
 
 
 def intervals(connection: Connection, tables: Tables, *, ticket: str) -> list[dict[str, Any]]:
@@ -249,4 +308,10 @@ def _shown(row: Any) -> dict[str, Any]:
     return {**row, "tags": orjson.loads(row["tags"])}
 
 
-VIEW = Projection(NAME, VERSION, TABLES, {"ticket": _Fold}, (page, ticket, intervals, count_at))
+VIEW = Projection(
+    NAME,
+    VERSION,
+    TABLES,
+    {"ticket": _Fold},
+    (page, ticket, links, mutual_duplicates, intervals, count_at),
+)

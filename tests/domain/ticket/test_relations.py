@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from tests.domain.ticket.shop import a_ticket, closed, new, open_, solved
+import pytest
+
+from tests.domain.ticket.shop import a_ticket, closed, created, new, open_, solved
 from tests.given import ADA, ANN, BOB, KIM, LEE, MAIL, RULE, SUE
 from ticketlog.domain.base import Forbidden, IllegalTransition, Invalid
 from ticketlog.domain.ticket.creation import CreateTicket
@@ -14,6 +16,7 @@ from ticketlog.domain.ticket.feedback import (
 )
 from ticketlog.domain.ticket.lifecycle import Cancel, Reopen
 from ticketlog.domain.ticket.relations import (
+    ACYCLIC,
     AddCc,
     CcAdded,
     CcRemoved,
@@ -31,7 +34,7 @@ from ticketlog.domain.ticket.relations import (
     Unlink,
     Unlinked,
 )
-from ticketlog.domain.ticket.state import Link
+from ticketlog.domain.ticket.state import Link, LinkKind, Ticket
 
 
 def test_agents_follow_and_let_others_follow() -> None:
@@ -70,6 +73,19 @@ def test_a_link_is_stored_once_on_this_side() -> None:
     )
     story.when(Unlink(kind="blocks", target="OTHER")).then()
     assert story.state.links == (Link("parent", "ticket/OTHER"),)
+
+
+@pytest.mark.parametrize("kind", sorted(ACYCLIC))
+@pytest.mark.parametrize("length", [1, 2, 5])
+def test_links_of_most_kinds_never_lead_back(kind: LinkKind, length: int) -> None:
+    names = [f"T{n}" for n in range(length)]
+    chain = {
+        f"ticket/{name}": Ticket(id=name, version=1, links=(Link(kind, f"ticket/{after}"),))
+        for name, after in zip(names, [*names[1:], "THIS"], strict=True)
+    }
+    story = a_ticket(**chain).given(created())
+    story.when(LinkTo(kind=kind, target="T0")).then_refused(Invalid, *names, "unlink one")
+    story.when(LinkTo(kind="problem", target="T0")).then_made(Linked)
 
 
 def test_a_link_goes_to_another_ticket_that_exists() -> None:

@@ -9,7 +9,7 @@ from ticketlog.domain.person import Person
 from ticketlog.domain.ticket.classification import SetOrganisation, SetRequester
 from ticketlog.domain.ticket.conversation import Reply
 from ticketlog.domain.ticket.creation import CreateTicket
-from ticketlog.domain.ticket.relations import AddCc, LinkTo, ticket_stream
+from ticketlog.domain.ticket.relations import ACYCLIC, AddCc, LinkTo, targets, ticket_stream
 from ticketlog.domain.ticket.state import Ticket
 
 
@@ -17,14 +17,16 @@ def reads(command: Command, ticket: Ticket, context: Context | None = None) -> t
     """The streams whose states `decide` wants in `context.others`.
 
     With a context also those that only it leads to: the person who acts, who stands for a merged
-    person, a person's organisation. To be asked again until it names nothing new.
+    person, a person's organisation, the tickets that a chain of links leads to. To be asked again
+    until it names nothing new.
     """
     streams = list(_named(command))
     if context is not None:
         if _creates_for_actor(command, context):
             streams.append(f"person/{context.actor.id}")
         for stream in streams:
-            streams.extend(new for new in _behind(stream, context) if new not in streams)
+            behind = dict.fromkeys(_behind(stream, command, context))
+            streams.extend(new for new in behind if new not in streams)
     return tuple(streams)
 
 
@@ -58,8 +60,10 @@ def _creates_for_actor(command: Command, context: Context) -> bool:
     )
 
 
-def _behind(stream: str, context: Context) -> Iterator[str]:
+def _behind(stream: str, command: Command, context: Context) -> Iterator[str]:
     state = context.others.get(stream)
+    if isinstance(state, Ticket) and isinstance(command, LinkTo) and command.kind in ACYCLIC:
+        yield from targets(state, command.kind)
     if isinstance(state, Person):
         if state.merged_into:
             yield f"person/{state.merged_into}"

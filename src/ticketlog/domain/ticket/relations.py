@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from ticketlog.domain.base import Command, Context, Event, Invalid, Key, Line, Recorded
@@ -211,6 +212,52 @@ def _remove_cc(command: RemoveCc, ticket: Ticket, context: Context) -> list[Even
     return [CcRemoved(person=command.person)] if command.person in ticket.ccs else []
 
 
+ACYCLIC: frozenset[LinkKind] = frozenset({"duplicate-of", "parent", "blocks", "follow-up-of"})
+"""Kinds of links that never lead back to where they come from: two tickets that are each other's
+duplicate would both be nobody's work."""
+
+
+def targets(ticket: Ticket, kind: LinkKind) -> list[str]:
+    """The streams of the tickets that a ticket is `kind` of."""
+    return [link.target for link in ticket.links if link.kind == kind]
+
+
+def way_back(
+    kind: LinkKind, target: str, origin: str, read: Callable[[str], object]
+) -> list[str] | None:
+    """The shortest way from `target` over links of a kind to `origin`, both ends included; None
+    where there is none. `read(stream)`: the state of a ticket as far as it was read."""
+    ways = {target: [target]}
+    waiting = [target]
+    for stream in waiting:
+        if stream == origin:
+            return ways[stream]
+        state = read(stream)
+        for each in targets(state, kind) if isinstance(state, Ticket) else ():
+            if each not in ways:
+                ways[each] = [*ways[stream], each]
+                waiting.append(each)
+    return None
+
+
+def cycle(command: LinkTo, ticket: Ticket, read: Callable[[str], object]) -> Invalid | None:
+    """The refusal of a link that would close a circle, or closes one; None where it doesn't."""
+    if command.kind not in ACYCLIC:
+        return None
+    target = ticket_stream(command.target)
+    way = way_back(command.kind, target, f"ticket/{ticket.id}", read)
+    if way is None:
+        return None
+    names = [stream.removeprefix("ticket/") for stream in way]
+    chain = f", which is {command.kind} ".join(names)
+    return Invalid(
+        f"ticket {ticket.id} can't be {command.kind} {chain}: links of this kind never lead back; "
+        f"unlink one of them first",
+        kind=command.kind,
+        tickets=tuple(names),
+    )
+
+
 def _link(command: LinkTo, ticket: Ticket, context: Context) -> list[Event]:
     target = ticket_stream(command.target)
     if target == f"ticket/{ticket.id}":
@@ -221,6 +268,8 @@ def _link(command: LinkTo, ticket: Ticket, context: Context) -> list[Event]:
     original = next((link.target for link in ticket.links if link.kind == "duplicate-of"), None)
     if command.kind == "duplicate-of" and original is not None:
         raise Invalid(f"ticket {ticket.id} is a duplicate of {original} already; unlink it first")
+    if refusal := cycle(command, ticket, context.others.get):
+        raise refusal
     return [Linked(kind=command.kind, target=target)]
 
 
