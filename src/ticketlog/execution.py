@@ -192,6 +192,7 @@ class Executor:
         """Raises Refused, CommandReused, Conflict, Unreadable, Unreachable, Damaged."""
         for attempt in range(ATTEMPTS):
             state = self.state(request) if attempt == 0 else self.repository.load(request.stream)
+            self._check_seen(request, state)
             try:
                 commit = self.decided(request, state)
             except Refused as refusal:
@@ -220,6 +221,18 @@ class Executor:
             f"{request.stream} changed {ATTEMPTS} times while {request.command.NAME} was decided: "
             f"send it again with the same id ({request.id})"
         )
+
+    def _check_seen(self, request: Request, state: Any) -> None:
+        """Raises Usage for a version that the stream hasn't reached: nobody saw it."""
+        if request.seen is None or request.seen <= state.version:
+            return
+        self.log.sync()
+        version = int(self.log.head(request.stream).version) - 1
+        if 0 <= version < request.seen:
+            raise Usage(
+                f"{request.stream} is at version {version}, and nobody has seen version "
+                f"{request.seen} of it: look at it, and name the version that you see"
+            )
 
     def _part_cycle(self, request: Request) -> None:
         """Takes a link back that closes a circle with others that were made meanwhile on other

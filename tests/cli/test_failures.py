@@ -68,6 +68,11 @@ class TestRefused:
         said = ask("ticket", "assign", ticket, "--team", "network", "--seen", "0")
         one_line(said, 1, "version")
 
+    def test_a_version_that_nobody_can_have_seen(self, ask: Run, ticket: str) -> None:
+        said = ask("ticket", "note", ticket, "x", "--seen", "99")
+        one_line(said, 2, ticket, "at version 0", "version 99")
+        one_line(ask("ticket", "note", "NOPE", "x", "--seen", "99"), 1, "doesn't exist")
+
     def test_an_id_that_stands_for_something_else(self, ask: Run, done: Run, ticket: str) -> None:
         done("ticket", "note", ticket, "one", "--id", "n1")
         one_line(ask("ticket", "note", ticket, "two", "--id", "n1"), 1, "n1")

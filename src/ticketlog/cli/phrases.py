@@ -29,7 +29,7 @@ def phrase(event: Event) -> str:
         return f"{name}: {', '.join(f'{c.metric} {c.change}' for c in event.changes)}"
     data = event.model_dump(mode="json", exclude_defaults=True)
     text = text_field(event)
-    parts = [_change(data)] if "old" in data or "new" in data else []
+    parts = [_change(event, data)] if "old" in data or "new" in data else []
     parts += [
         f"{field.replace('_', ' ')} {_shown(value)}"
         for field, value in data.items()
@@ -56,7 +56,10 @@ def when(recorded: Recorded) -> str:
     return moment(recorded.meta.occurred_at)
 
 
-def _change(data: dict[str, Any]) -> str:
+def _change(event: Event, data: dict[str, Any]) -> str:
+    """From what to what. What has no `new` says by another field what is now."""
+    if "new" not in type(event).model_fields:
+        return f"before {_shown(data['old'])}"
     old, new = (_shown(data.get(side)) or _NOTHING for side in ("old", "new"))
     return f"{old} {_ARROW} {new}"
 
