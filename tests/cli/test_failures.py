@@ -68,6 +68,14 @@ class TestRefused:
         said = ask("ticket", "assign", ticket, "--team", "network", "--seen", "0")
         one_line(said, 1, "version")
 
+    @pytest.mark.parametrize("blank", [" ", "\t\n", "\u200b", "\u202e \u2066", "\u3164", "\u0301"])
+    def test_what_nobody_can_read_is_no_answer(self, ask: Run, ticket: str, blank: str) -> None:
+        one_line(
+            ask("ticket", "reply", ticket, blank), 2, "body", "nothing that anybody could read"
+        )
+        one_line(ask("ticket", "note", ticket, blank), 2, "body")
+        assert ask("ticket", "reply", ticket, f"{blank}?").code == 0
+
     def test_a_version_that_nobody_can_have_seen(self, ask: Run, ticket: str) -> None:
         said = ask("ticket", "note", ticket, "x", "--seen", "99")
         one_line(said, 2, ticket, "at version 0", "version 99")

@@ -20,8 +20,10 @@ from typing import (
     Self,
     TypeAlias,
 )
+from unicodedata import category
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -78,6 +80,22 @@ Key = Annotated[
 """The id of a thing in the settings or of a stream's subject: printable, at most 100 characters."""
 Line = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00\r\n]+$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200_000)]
+
+_INVISIBLE = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Mn", "Zl", "Zp", "Zs"})
+"""General categories of Unicode whose characters show nothing by themselves."""
+_FILLERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Letters and symbols that show nothing: the fillers of Hangul, the empty braille pattern."""
+
+
+def _visible(text: str) -> str:
+    if all(category(each) in _INVISIBLE or each in _FILLERS for each in text):
+        raise ValueError("it holds nothing that anybody could read; write what you have to say")
+    return text
+
+
+Said = Annotated[Text, AfterValidator(_visible)]
+"""What somebody says now: at least one character can be seen. Events keep `Text`, since records
+from before this rule stay readable."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field
 
-from ticketlog.domain.base import Command, Event, Key, Line, Personal, Recorded, Text, bare
+from ticketlog.domain.base import Command, Event, Key, Line, Personal, Recorded, Said, Text, bare
 from ticketlog.domain.ticket.state import (
     AttachmentRef,
     AuthorKind,
@@ -82,7 +82,7 @@ class Reply(Command):
     """Says something publicly; may set status, assignee and fields in the same commit."""
 
     NAME: ClassVar[str] = "ticket.reply"
-    body: Text
+    body: Said
     author: Key | None = None
     """A person the comment is by, where the actor sends it for them; default: the actor."""
     automated: bool = False
@@ -107,7 +107,7 @@ _SET_BY_REPLIES = ("status", "team", "assignee", "fields")
 
 class Note(Command):
     NAME: ClassVar[str] = "ticket.note"
-    body: Text
+    body: Said
     mentions: Annotated[tuple[Key, ...], Field(max_length=100)] = ()
     automated: bool = False
     macro: Key | None = None
