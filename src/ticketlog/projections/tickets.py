@@ -234,27 +234,6 @@ def links(
     }
 
 
-def mutual_duplicates(connection: Connection, tables: Tables) -> list[list[str]]:
-    """The circles of tickets that are each a duplicate of the next, which releases before 0.2
-    allowed: nobody works on any of them until one is unlinked."""
-    table = tables["links"]
-    kind = table.c.kind == "duplicate-of"
-    query = select(table.c.ticket, table.c.target).where(kind, during(table, None))
-    original = {row.ticket: row.target for row in connection.execute(query)}
-    found: list[list[str]] = []
-    done: set[str] = set()
-    for start in sorted(original):
-        way: dict[str, None] = {}
-        at: str | None = start
-        while at is not None and at not in done and at not in way:
-            way[at] = None
-            at = original.get(at)
-        if at in way:
-            found.append(list(way)[list(way).index(at) :])
-        done.update(way)
-    return found
-
-
 def intervals(connection: Connection, tables: Tables, *, ticket: str) -> list[dict[str, Any]]:
     """What one ticket was counted by, from when to when, in order."""
     table, names = tables["intervals"], tables["groups"]
@@ -313,5 +292,5 @@ VIEW = Projection(
     VERSION,
     TABLES,
     {"ticket": _Fold},
-    (page, ticket, links, mutual_duplicates, intervals, count_at),
+    (page, ticket, links, intervals, count_at),
 )
