@@ -60,7 +60,7 @@ class _Fold(Fold):
     __slots__ = ()
 
     def rows(self, state: Ticket) -> tuple[list[Row], ...]:
-        if not state.active or not state.status:
+        if not state.active or state.is_duplicate or not state.status:
             return [], [], []
         counted = (
             *(state.team or "", state.assignee or "", state.status),

@@ -211,15 +211,13 @@ class Ticket(State):
     def waits_for_agent(self) -> bool:
         """A team has it, and nobody in it works on it yet (Zendesk: new or open, with a group,
         unassigned)."""
-        mine = self.status_category in ("new", "open") and self.active
+        mine = self.status_category in ("new", "open") and not self.spam
         return mine and self.assignee is None and self.team is not None
 
     @property
     def active(self) -> bool:
-        """Somebody should still work on it: it isn't solved, closed, spam, or a duplicate of
-        another ticket, which is worked on instead."""
-        ended = self.status_category in ("solved", "closed")
-        return not ended and not self.spam and not self.is_duplicate
+        """Somebody should still work on it."""
+        return self.status_category not in ("solved", "closed") and not self.spam
 
 
 Decisions: TypeAlias = Mapping[type[Command], Callable[[Any, Ticket, Context], list[Event]]]
