@@ -27,7 +27,7 @@ from ticketlog.attachments import Attachments
 from ticketlog.config import LOG_URL, VIEWS_URL, Config
 from ticketlog.domain import catalogue
 from ticketlog.domain.aggregates import AGGREGATES
-from ticketlog.domain.base import Actor, Command, NotFound, Recorded, instant
+from ticketlog.domain.base import Actor, Command, NotFound, Recorded, instant, iso
 from ticketlog.domain.settings import Settings
 from ticketlog.domain.ticket.conversation import Attach, AttachmentAdded
 from ticketlog.errors import Unreachable, Usage
@@ -422,9 +422,18 @@ class Desk:
             "settings": {"position": self.settings.position},
             "cut": str(self.cut()),
             "views": found["views"],
+            "ahead": self._ahead() if found["views"] else {"streams": 0, "first": []},
             "troubles": found["troubles"],
             "keyring": "none: personal values are not encrypted, and no person can be erased",
         }
+
+    def _ahead(self) -> dict[str, Any]:
+        """The streams whose clock is ahead of now, as far as the view of tickets has come."""
+        from ticketlog.projections import tickets
+
+        number, first = self.views.peek(tickets.ahead, {"now": self._clock()}) or (0, [])
+        shown = [{**row, "clock": iso(row["clock"])} for row in first]
+        return {"streams": number, "first": shown}
 
     def log_stat(self) -> dict[str, Any]:
         """How much each partition of both logs holds; keys are stable."""

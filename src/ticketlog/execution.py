@@ -270,7 +270,7 @@ class Executor:
         bounds = LIVE_CREATION if command in CREATES else LIVE
         stated, received = request.occurred_at, request.received_at
         known = believed(stated, received, SIMULATED if self.simulated else bounds)
-        return max(known, int(state.clock))
+        return known if command.SETS_BACK else max(known, int(state.clock))
 
     def decided(
         self, request: Request, state: Any, settings: Settings | None = None

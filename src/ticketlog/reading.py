@@ -16,6 +16,8 @@ from ticketlog.domain import catalogue
 from ticketlog.domain.base import Recorded
 from ticketlog.domain.ticket.conversation import AttachmentAdded, CommentEvent, Redacted
 from ticketlog.domain.ticket.creation import TicketCreated
+from ticketlog.domain.ticket.rectification import rectified_history
+from ticketlog.domain.ticket.timecorrection import TimeCorrected
 from ticketlog.errors import Unreachable, Usage
 from ticketlog.log.commit import Verdict
 from ticketlog.log.port import Log, Record
@@ -56,7 +58,14 @@ def until(events: Sequence[Recorded], moment: Moment) -> list[Recorded]:
 
     if isinstance(moment, Cut):
         return [each for each in events if each.meta.offset < moment.ends[each.meta.partition]]
-    return list(takewhile(lambda each: each.meta.occurred_at <= moment.at, events))
+    return list(takewhile(lambda each: each.meta.occurred_at <= moment.at, _counted(events)))
+
+
+def _counted(events: Sequence[Recorded]) -> Sequence[Recorded]:
+    """In business time a ticket's history is what a correction of its clock makes of it."""
+    if not any(isinstance(each.event, TimeCorrected) for each in events):
+        return events
+    return rectified_history(events[0].originator_id.partition("/")[2], events)
 
 
 def follow(

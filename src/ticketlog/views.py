@@ -14,13 +14,13 @@ from ticketlog.config import Config
 from ticketlog.errors import TicketlogError, Usage
 from ticketlog.log.commit import leaf
 from ticketlog.opening import Logs
-from ticketlog.projections import PROJECTIONS, database, named, storage, view_of
+from ticketlog.projections import PROJECTIONS, database, named, storage, tickets, view_of
 from ticketlog.projections.as_of import past
 from ticketlog.projections.base import Projection, Tables
 from ticketlog.projections.basis import Basis
 from ticketlog.projections.comparing import Compared, Side, compare
 from ticketlog.projections.filling import Progress, Told
-from ticketlog.projections.moment import Moment
+from ticketlog.projections.moment import Cut, Moment
 from ticketlog.projections.rebuild import rebuild
 from ticketlog.projections.runner import Runner
 from ticketlog.projections.verify import Verified, differences, verify
@@ -77,6 +77,22 @@ class Views:
             assert build is not None
             ends = tuple(at.next for at in database.positions(connection, build))
             return _asked(function, connection, build.tables, parameters), ends
+
+    def peek(self, function: Callable[..., Any], parameters: Mapping[str, Any]) -> Any:
+        """What a view's query function says of what the view has taken in by now; None where the
+        view was never made."""
+        with storage.reading(self._engine) as connection:
+            build = database.live(connection, _view_of(function))
+            if build is None:
+                return None
+            return _asked(function, connection, build.tables, parameters)
+
+    def set_back_since(self, moment: Moment) -> bool:
+        """Whether a ticket's clock was set back after a cut: what live rows say of before isn't
+        what was known then. In business time they say what happened."""
+        if not isinstance(moment, Cut):
+            return False
+        return bool(self.query(tickets.corrected_since, {"ends": moment.ends}))
 
     def at(self, moment: Moment, basis: Basis | None = None) -> PastViews:
         return PastViews(self, moment, basis)
@@ -188,7 +204,9 @@ class PastViews:
                 "other basis"
             )
         if self._basis is None and "moment" in signature(function).parameters:
-            return self._views.query(function, {**parameters, "moment": self._moment})
+            found = self._views.query(function, {**parameters, "moment": self._moment})
+            if not self._views.set_back_since(self._moment):
+                return found
         ticket = parameters.get("ticket") if self._basis is not None else None
         return _asked(function, *self.tables(view, ticket), parameters)
 

@@ -73,6 +73,7 @@ PARTITIONS = (
         "settings": "position",
         "cut": "how far the logs can be read",
         "views": VIEWS,
+        "ahead": "the streams whose clock is ahead of now: how many, and the first (stream, clock)",
         "troubles": "what is wrong with the log or the views",
         "keyring": "whether persons can be erased",
     },
@@ -110,9 +111,18 @@ def _facts(document: dict[str, Any]) -> list[tuple[str, Any]]:
         ("void", void or "none"),
         ("settings", f"in force since position {document['settings']['position']}"),
         ("views", _views(document["views"])),
+        *_ahead(document["ahead"]),
         ("keyring", document["keyring"]),
         *(("trouble", trouble) for trouble in document["troubles"]),
     ]
+
+
+def _ahead(found: dict[str, Any]) -> list[tuple[str, str]]:
+    if not found["streams"]:
+        return []
+    first = ", ".join(f"{row['stream']} at {row['clock'][:16]}Z" for row in found["first"][:3])
+    mend = "`ticketlog ticket correct-time TICKET --reason WHY` brings a ticket back"
+    return [("clocks ahead", f"{found['streams']:,} ahead of now: {first}; {mend}")]
 
 
 def _views(views: list[dict[str, Any]]) -> str:

@@ -64,6 +64,13 @@ FORMS = {
         "Stop the clock of your work, or say the seconds yourself.",
         (f"ticketlog ticket stop-work {_T} --seconds 900",),
     ),
+    "correct-time": Form(
+        "Set its clock back that a wrong time has moved ahead.",
+        (f'ticketlog ticket correct-time {_T} --reason "A mail was dated a year ahead"',),
+        more="For supervisors. What was stamped ahead of its receipt counts as of its receipt from "
+        "then on, and what was due only by the wrong time never was. As of before, all is shown as "
+        "it was.",
+    ),
     "set-status": Form(
         "Move it to open, pending or a status of your own.",
         (f"ticketlog ticket set-status {_T} pending",),

@@ -149,6 +149,8 @@ class Command(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     NAME: ClassVar[str]
+    SETS_BACK: ClassVar[bool] = False
+    """It happens when it is sent, also where its stream's clock is ahead of that."""
     TOUCHES: ClassVar[frozenset[str]] = frozenset()
     """The aspects that the sender must have seen in their latest version, if a version is named."""
 

@@ -7,6 +7,7 @@ from heapq import merge
 from itertools import takewhile
 from typing import NamedTuple, Protocol
 
+from ticketlog.domain.ticket.rectification import rectified
 from ticketlog.errors import Poison
 from ticketlog.log.port import Log, Record
 from ticketlog.log.uncollected import uncollected
@@ -14,9 +15,11 @@ from ticketlog.projections.base import Projection, Row, Sum
 from ticketlog.projections.basis import Basis
 from ticketlog.projections.changes import add
 from ticketlog.projections.folding import (
+    Commit,
     Stream,
     ViewRows,
     carefully,
+    is_correction,
     kind_of,
     occurred_at,
     redacted,
@@ -110,7 +113,8 @@ def _split(records: Sequence[Record], moment: Moment) -> tuple[list[Record], Seq
     if isinstance(moment, Cut):
         before = takewhile(lambda each: each.offset < moment.ends[each.partition], records)
     else:
-        before = takewhile(lambda each: occurred_at(each) <= moment.at, records)
+        corrected = any(map(is_correction, records))
+        before = takewhile(lambda each: occurred_at(each, corrected) <= moment.at, records)
     known = list(before)
     return known, records[len(known) :]
 
@@ -144,7 +148,7 @@ class _Sink:
         places, views = followers
         try:
             stream = Stream(name, views, self._task.basis)
-            stream.apply([typed(record) for record in records])
+            stream.apply(self._known(name, records, later))
             stream.end()
             if later:
                 stream.hide(redacted(later))
@@ -154,6 +158,15 @@ class _Sink:
             found = self._carefully(name, places, records, redacted(later))
         for at, tables in zip(places, found, strict=True):
             self._keep(at, tables)
+
+    def _known(self, name: str, records: Sequence[Record], later: Sequence[Record]) -> list[Commit]:
+        """The commits up to the moment. In business time, a correction that came later counts."""
+        commits = [typed(record) for record in records]
+        if isinstance(self._task.moment, Cut) or not any(map(is_correction, later)):
+            return commits
+        known = {record.offset for record in records}
+        whole = rectified(name.partition("/")[2], [*commits, *map(typed, later)])
+        return [commit for commit in whole if commit[0].meta.offset in known]
 
     def _keep(self, at: int, tables: ViewRows) -> None:
         for number, rows in enumerate(tables):

@@ -10,9 +10,12 @@ import orjson
 from ticketlog.domain import catalogue
 from ticketlog.domain.aggregates import AGGREGATES
 from ticketlog.domain.base import Recorded, instant
+from ticketlog.domain.receipt import is_ahead
 from ticketlog.domain.ticket import KIND as TICKET
 from ticketlog.domain.ticket.conversation import Redacted
 from ticketlog.domain.ticket.recomputation import outstanding, retold
+from ticketlog.domain.ticket.rectification import corrects, rectified
+from ticketlog.domain.ticket.timecorrection import TimeCorrected
 from ticketlog.errors import TicketlogError
 from ticketlog.log.port import Record
 from ticketlog.log.typed import read
@@ -23,6 +26,7 @@ Commit: TypeAlias = list[Recorded]
 ViewRows: TypeAlias = Sequence[list[Row]]
 """A stream's rows in one view: a list per table."""
 _REDACTED = Redacted.NAME.encode()
+_CORRECTED = TimeCorrected.NAME.encode()
 
 
 def typed(record: Record) -> Commit:
@@ -30,9 +34,18 @@ def typed(record: Record) -> Commit:
     return read(record.data, record.partition, record.offset, catalogue.find)
 
 
-def occurred_at(record: Record) -> int:
-    moment: str = orjson.loads(record.data)["occurred_at"]
-    return instant(moment)
+def occurred_at(record: Record, corrected: bool = False) -> int:
+    """A commit's business time; `corrected`: where its stream's clock was set back, at most that of
+    its receipt."""
+    envelope = orjson.loads(record.data)
+    moment = instant(envelope["occurred_at"])
+    received = instant(envelope["recorded_at"])
+    return received if corrected and is_ahead(moment, received) else moment
+
+
+def is_correction(record: Record) -> bool:
+    """Whether a record sets a ticket's clock back."""
+    return _CORRECTED in record.data and corrects(typed(record))
 
 
 def redacted(records: Iterable[Record]) -> list[str]:
@@ -50,14 +63,19 @@ def kind_of(stream: str) -> str:
     return stream.partition("/")[0]
 
 
+class SetBack(Exception):
+    """The stream's clock was set back after what is folded of it: it is to be folded anew."""
+
+
 class Stream:
     """The state of a stream and what the views keep of it; on a basis, a ticket's as if its
     settings had been in force."""
 
-    __slots__ = ("_basis", "_evolve", "_last", "_steps", "folds", "state", "version")
+    __slots__ = ("_basis", "_evolve", "_id", "_last", "_steps", "folds", "state", "version")
 
     def __init__(self, name: str, views: Sequence[Projection], basis: Basis | None = None) -> None:
         kind, _, id = name.partition("/")
+        self._id = id
         aggregate = AGGREGATES[kind]
         self._evolve = aggregate.evolve
         self.state: Any = aggregate.initial(id)
@@ -68,7 +86,9 @@ class Stream:
         self._last: Recorded | None = None
 
     def apply(self, commits: Iterable[Commit]) -> None:
-        """Takes the events in. What a fold raises goes through; the stream is then of no use."""
+        """Takes the events in; the first ones from the stream's beginning on. What a fold raises
+        goes through; the stream is then of no use. Raises SetBack."""
+        commits = self._rectified(list(commits))
         evolve, steps, before = self._evolve, self._steps, self.state
         basis, recorded = self._basis, self._last
         for commit in commits:
@@ -82,6 +102,14 @@ class Stream:
         self.state, self._last = before, recorded
         if recorded is not None:
             self.version = recorded.originator_version
+
+    def _rectified(self, commits: list[Commit]) -> list[Commit]:
+        """What was stamped ahead before the clock was set back counts as of its receipt."""
+        if not any(map(corrects, commits)):
+            return commits
+        if self._last is not None:
+            raise SetBack
+        return rectified(self._id, commits)
 
     def end(self) -> None:
         """All commits are taken in: on a basis, time passes until its end."""
@@ -126,9 +154,15 @@ def carefully(
     """
     good: ViewRows = [[] for _ in view.tables]
     one = Stream(stream, [view], basis)
+    taken: list[Commit] = []
     for record in records:
         try:
-            one.apply([typed(record)])
+            taken.append(typed(record))
+            if corrects(taken[-1]):
+                one = Stream(stream, [view], basis)
+                one.apply(taken)
+            else:
+                one.apply(taken[-1:])
             one.hide(hidden)
             (good,) = one.rows()
         except Exception as error:

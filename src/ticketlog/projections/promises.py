@@ -33,6 +33,7 @@ from ticketlog.domain.ticket.service import (
     clock_after,
 )
 from ticketlog.domain.ticket.state import Ticket
+from ticketlog.domain.ticket.timecorrection import TimeCorrected
 from ticketlog.projections.base import Fold, Row
 from ticketlog.projections.groups import group
 from ticketlog.projections.holding import Holders, Span, edition
@@ -66,8 +67,8 @@ class _Run:
 
 class PromisesFold(Fold):
     __slots__ = (
-        *("answered", "breaches", "groups", "held", "holders", "outcomes", "runs", "spans"),
-        "untold",
+        *("answered", "breaches", "corrected", "groups", "held", "holders", "outcomes", "runs"),
+        *("spans", "untold"),
     )
 
     def __init__(self, id: str) -> None:
@@ -75,6 +76,8 @@ class PromisesFold(Fold):
         self.holders = Holders()
         self.answered: tuple[str, str | None] = ("", None)
         """The last commit in which an agent said something, and who did."""
+        self.corrected = ""
+        """The last commit by which the ticket's clock was set back."""
         self.held: tuple[str, Applied | None] = ("", None)
         """The last commit by which another policy or calendar applied, and what did before."""
         self.runs: dict[tuple[Metric, int], _Run] = {}
@@ -99,6 +102,9 @@ class PromisesFold(Fold):
         event: Any = recorded.event
         if event.author_kind == "agent" and not event.automated:
             self.answered = (recorded.meta.commit, event.author)
+
+    def _correct(self, recorded: Recorded, before: Ticket, after: Ticket) -> None:
+        self.corrected = recorded.meta.commit
 
     def _apply(self, recorded: Recorded, before: Ticket, after: Ticket) -> None:
         self.held = (recorded.meta.commit, before.sla)
@@ -149,6 +155,9 @@ class PromisesFold(Fold):
             row, ended = self.outcomes[run.outcome], (after.clock, recorded.meta.offset)
             self.outcomes[run.outcome] = (*row[:9], *ended, *row[11:])
             run.outcome = -1
+        elif run.outcome >= 0 and self.corrected == recorded.meta.commit:
+            row = self.outcomes[run.outcome]
+            self.outcomes[run.outcome] = (*row[:-2], _seconds(clock.used), _seconds(clock.business))
         elif clock.live or clock.target is None or run.outcome >= 0:
             return
         elif clock.phase == "fulfilled" or not run.breached:
@@ -249,6 +258,7 @@ _TAKES: dict[type, Any] = {
     **dict.fromkeys((Replied, Noted), PromisesFold._say),
     ClocksChanged: PromisesFold._change,
     SlaApplied: PromisesFold._apply,
+    TimeCorrected: PromisesFold._correct,
     SlaBreached: PromisesFold._breach,
 }
 

@@ -8,21 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, func, select, tuple_
+from sqlalchemy import Connection, exists, func, select, tuple_
 
 from ticketlog.domain.base import Recorded
+from ticketlog.domain.receipt import AHEAD, is_ahead
 from ticketlog.domain.ticket.activity import ActivityRecorded
 from ticketlog.domain.ticket.state import Link, Ticket
+from ticketlog.domain.ticket.timecorrection import TimeCorrected
 from ticketlog.projections.base import BOOL, INT, TEXT, Fold, Projection, Row, Rows, Tables
 from ticketlog.projections.groups import group, groups
-from ticketlog.projections.intervals import during
+from ticketlog.projections.intervals import before, during
 from ticketlog.projections.moment import Moment
 
 NAME = "tickets"
-VERSION = 2
+VERSION = 3
 
 COUNTED = ("status", "status_category", "team", "assignee", "priority", "category", "spam")
 """What an interval holds; any of them can be counted by."""
@@ -74,13 +76,20 @@ TABLES = (
         values=dict.fromkeys(("from_at", "partition", "from_offset", "to_at", "to_offset"), INT),
         indexes=(("target",),),
     ),
+    Rows("ahead", key={"stream": TEXT}, values={"clock": INT}),
+    Rows(
+        "corrections",
+        key={"ticket": TEXT, "version": INT},
+        values={"partition": INT, "offset": INT},
+    ),
     Rows("tags", key={"ticket": TEXT, "tag": TEXT}, indexes=(("tag", "ticket"),)),
 )
 
 
 class _Fold(Fold):
     __slots__ = (
-        *("closed", "groups", "linked", "original", "since", "substatus", "unlinked"),
+        *("closed", "corrections", "groups", "linked", "original", "received", "since"),
+        *("substatus", "unlinked"),
         *("values", "version"),
     )
 
@@ -96,10 +105,17 @@ class _Fold(Fold):
         self.linked: dict[Link, Row] = {}
         """What it is linked to -> since when."""
         self.unlinked: list[Row] = []
+        self.received = 0
+        self.corrections: list[Row] = []
         self.original: str | None = None
         self.substatus: str | None = None
 
     def step(self, recorded: Recorded, before: Ticket, after: Ticket) -> None:
+        self.received = recorded.meta.recorded_at
+        if type(recorded.event) is TimeCorrected:
+            meta = recorded.meta
+            key = (self.id, recorded.originator_version)
+            self.corrections.append((*key, meta.partition, meta.offset))
         if type(recorded.event) is ActivityRecorded:
             self.original = recorded.event.status
             self.substatus = recorded.event.substatus
@@ -144,7 +160,7 @@ class _Fold(Fold):
 
     def rows(self, state: Ticket) -> tuple[list[Row], ...]:
         if not self.groups:
-            return [], [], [], [], []
+            return [], [], [], [], [], [], []
         id, tags = self.id, state.tags
         comments = sum([not each.redacted for each in state.comments])
         current = (
@@ -156,8 +172,48 @@ class _Fold(Fold):
             [*self.closed, self._interval(None, None)],
             list(self.groups),
             [*self.unlinked, *(self._link(link, None, None) for link in self.linked)],
+            _ahead(f"ticket/{id}", state, self.received),
+            list(self.corrections),
             [(id, tag) for tag in dict.fromkeys(tags)],
         )
+
+
+class _ClockFold(Fold):
+    """Of the other streams, whether their clock is ahead."""
+
+    __slots__ = ("received",)
+    KIND: ClassVar[str]
+
+    def __init__(self, id: str) -> None:
+        super().__init__(id)
+        self.received = 0
+
+    def step(self, recorded: Recorded, before: Any, after: Any) -> None:
+        self.received = recorded.meta.recorded_at
+
+    def rows(self, state: Any) -> tuple[list[Row], ...]:
+        name = f"{self.KIND}/{self.id}"
+        return [], [], [], [], _ahead(name, state, self.received), [], []
+
+
+class _PersonFold(_ClockFold):
+    __slots__ = ()
+    KIND = "person"
+
+
+class _OrganisationFold(_ClockFold):
+    __slots__ = ()
+    KIND = "organisation"
+
+
+class _AgentFold(_ClockFold):
+    __slots__ = ()
+    KIND = "agent"
+
+
+def _ahead(stream: str, state: Any, received: int) -> list[Row]:
+    """Whose clock was ahead when it was last written, which is all whose clock is ahead of now."""
+    return [(stream, state.clock)] if is_ahead(state.clock, received) else []
 
 
 def _id(stream: str) -> str:
@@ -279,6 +335,26 @@ def count_at(
     return _listed(connection, query if "spam" in wanted else query.where(names.c.spam.is_(False)))
 
 
+def ahead(
+    connection: Connection, tables: Tables, *, now: int, limit: int = 20
+) -> tuple[int, list[dict[str, Any]]]:
+    """How many streams (of tickets, persons, organisations, agents) have a clock that is ahead of
+    now, and the first of them, the one farthest ahead first."""
+    table = tables["ahead"]
+    those = table.c.clock > now + AHEAD
+    number = connection.execute(select(func.count()).select_from(table).where(those)).scalar_one()
+    query = select(table).where(those).order_by(table.c.clock.desc(), table.c.stream)
+    return number, _listed(connection, query.limit(limit))
+
+
+def corrected_since(connection: Connection, tables: Tables, *, ends: Sequence[int]) -> bool:
+    """Whether a ticket's clock was set back by a commit behind these ends of the partitions."""
+    table = tables["corrections"]
+    return connection.execute(
+        select(exists().where(~before(table.c.offset, table, ends)))
+    ).scalar_one()
+
+
 def _listed(connection: Connection, query: Any) -> list[dict[str, Any]]:
     return [dict(row) for row in connection.execute(query).mappings()]
 
@@ -291,6 +367,11 @@ VIEW = Projection(
     NAME,
     VERSION,
     TABLES,
-    {"ticket": _Fold},
-    (page, ticket, links, intervals, count_at),
+    {
+        "ticket": _Fold,
+        "person": _PersonFold,
+        "organisation": _OrganisationFold,
+        "agent": _AgentFold,
+    },
+    (page, ticket, links, intervals, count_at, ahead, corrected_since),
 )

@@ -50,6 +50,7 @@ from ticketlog.domain.ticket.lifecycle import (
     Verify,
 )
 from ticketlog.domain.ticket.service import ReapplySla, RecordDue
+from ticketlog.domain.ticket.timecorrection import CorrectTime
 
 PAGE = Path(__file__).parents[3] / "docs" / "ARCHITECTURE.md"
 HEADING = "## Status x command"
@@ -114,6 +115,7 @@ CASES: dict[str, Case] = {
     "review": Case(Review(verdict="good")),
     "record-due, by a timer": Case(RecordDue(), RULE),
     "reapply-sla, by a supervisor": Case(ReapplySla(), SUE),
+    "correct-time, by a supervisor": Case(CorrectTime(reason="a wrong date"), SUE),
     "remind, by a policy": Case(Remind(number=1, rule="nudge@1"), RULE),
     "route, by a policy": Case(Route(steps=(Step(rule="r@1", add_tags=("hot",)),)), RULE),
     "choose, by a policy": Case(

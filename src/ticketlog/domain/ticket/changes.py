@@ -178,6 +178,50 @@ def _told(metric: Metric, turn: Turn, priority: str, terms: Terms) -> ClockChang
     )
 
 
+def afresh(last: Ticket, held: Clocks, terms: Terms) -> list[Event]:
+    """How the clocks stand that have a target, or had one in `held`, told anew; before it, the
+    breaches that were due by then and that nobody has recorded. `last`: the ticket, at some time
+    before the terms' instant."""
+    told: list[ClockChange] = []
+    breaches: list[SlaBreached] = []
+    for metric in METRICS:
+        clock, before = last.clocks.get(metric), held.get(metric)
+        if clock is None or (clock.target is None and (before is None or before.target is None)):
+            continue
+        due = _due(metric, clock, last.priority, terms)
+        if due is not None and due < terms.at and clock.target is not None:
+            breaches.append(_in_time(metric, clock, due, terms))
+            clock = clock._replace(breached_at=due, due=None, warnings=())
+        change = _told(metric, Turn(clock, "applied"), last.priority, terms)
+        told.append(change.model_copy(update={"because": clock.because}))
+    breaches.sort(key=lambda each: each.at)
+    return [*breaches, ClocksChanged(changes=tuple(told))] if told else []
+
+
+def _due(metric: Metric, clock: Clock, priority: str, terms: Terms) -> int | None:
+    """When a clock's target is used up; None: it doesn't run, was breached, or never will be."""
+    target = terms.target(metric, priority)
+    if target is None or clock.phase != "running" or clock.breached_at is not None:
+        return None
+    clock = measured(clock, clock.since, terms.measure)
+    return reaches(clock, target, target.seconds * SECOND, clock.since, terms.timetable)
+
+
+def _in_time(metric: Metric, clock: Clock, due: int, terms: Terms) -> SlaBreached:
+    target = clock.target
+    assert target is not None
+    return SlaBreached(
+        metric=metric,
+        instance=clock.instance,
+        at=due,
+        used=target.seconds * SECOND,
+        target=target.seconds,
+        business=target.business,
+        policy=terms.applied.policy if terms.applied else None,
+        because="time",
+    )
+
+
 def _because(turn: Turn, terms: Terms) -> Because:
     if turn.change != "applied":
         return turn.clock.because

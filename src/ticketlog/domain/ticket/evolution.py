@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import Any, NamedTuple
 
 from ticketlog.domain.base import Context, Event, Meta, Recorded
+from ticketlog.domain.receipt import AHEAD
 from ticketlog.domain.sla.running import Fact, run
 from ticketlog.domain.ticket import (
     activity,
@@ -18,6 +20,7 @@ from ticketlog.domain.ticket import (
     lifecycle,
     relations,
     service,
+    timecorrection,
 )
 from ticketlog.domain.ticket.clocks import FACTS, FactOf
 from ticketlog.domain.ticket.state import Ticket
@@ -52,6 +55,7 @@ _FACETS = (
     automation,
     activity,
     service,
+    timecorrection,
 )
 _BY_EVENT: dict[type[Event], _Change] = {
     cls: _Change(
@@ -76,16 +80,22 @@ def evolve(ticket: Ticket, recorded: Recorded) -> Ticket:
 
 def fold(ticket: Ticket, history: Iterable[Recorded]) -> Ticket:
     """The same as to evolve by one event after the other, but copies the ticket only once."""
+    if ticket.sound is not None:
+        return _twofold(ticket, history)
     ticket = ticket.but({})
     values = ticket.__dict__
     changed: dict[str, int] | None = None
     facts: list[Fact] = []
     last_meta: Meta | None = None
-    for recorded in history:
+    left = iter(history)
+    for recorded in left:
         _, version, event, meta, _ = recorded
+        if meta is not last_meta and meta.occurred_at - meta.recorded_at > AHEAD:
+            _remember(ticket, facts)
+            return _twofold(ticket.but({"sound": ticket}), chain((recorded,), left))
         change = _BY_EVENT.get(type(event), _FOREIGN)
         apply, aspect, fact_of, tells = change
-        if tells and facts:
+        if tells:
             _remember(ticket, facts)
             facts.clear()
         values.update(apply(ticket, recorded))
@@ -99,9 +109,33 @@ def fold(ticket: Ticket, history: Iterable[Recorded]) -> Ticket:
         if meta is not last_meta:
             _commit_begun(values, meta)
             last_meta = meta
-    if facts:
-        _remember(ticket, facts)
+    _remember(ticket, facts)
     return ticket
+
+
+def _twofold(ticket: Ticket, history: Iterable[Recorded]) -> Ticket:
+    """The ticket after events of which some are stamped ahead of their receipt, with what it would
+    be if they weren't; after a correction, that alone."""
+    for recorded in history:
+        beside = ticket.sound
+        if beside is None:
+            ticket = evolve(ticket, recorded)
+            continue
+        if type(recorded.event) is timecorrection.TimeCorrected:
+            ticket = fold(beside, (recorded,))
+            continue
+        counted = timecorrection.sound(recorded, beside)
+        if counted is not None:
+            beside = fold(beside, (counted,))
+        ticket = fold(ticket.but({"sound": None}), (_believed(recorded),))
+        ticket = ticket.but({"sound": beside})
+    return ticket
+
+
+def _believed(recorded: Recorded) -> Recorded:
+    """The event with its stamp taken as it is, as the ticket's own clock takes it."""
+    meta = recorded.meta
+    return recorded._replace(meta=meta._replace(recorded_at=meta.occurred_at))
 
 
 def _commit_begun(values: dict[str, Any], meta: Meta) -> None:
@@ -115,6 +149,8 @@ def _commit_begun(values: dict[str, Any], meta: Meta) -> None:
 
 
 def _remember(ticket: Ticket, facts: list[Fact]) -> None:
+    if not facts:
+        return
     values = ticket.__dict__
     values["facts"] += tuple(facts)
     if "clocks" in values:

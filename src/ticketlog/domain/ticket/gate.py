@@ -27,6 +27,7 @@ from ticketlog.domain.ticket.relations import (
 from ticketlog.domain.ticket.rules import roles_of
 from ticketlog.domain.ticket.service import ReapplySla, RecordDue
 from ticketlog.domain.ticket.state import Ticket
+from ticketlog.domain.ticket.timecorrection import CorrectTime
 
 PERSONS_MAY: frozenset[type[Command]] = frozenset({Reply, Attach})
 """What any end user may do: Zendesk's public comment."""
@@ -35,13 +36,13 @@ REQUESTERS_MAY: frozenset[type[Command]] = frozenset({Reopen, Verify, Rate, Canc
 ON_CLOSED: frozenset[type[Command]] = frozenset(
     (
         *(LinkTo, Unlink, Redact, PlaceLegalHold, ReleaseLegalHold, Rate, OfferSurvey, Review),
-        *(Settle, Notify, RecordDue, ReapplySla),
+        *(Settle, Notify, RecordDue, ReapplySla, CorrectTime),
     )
 )
 ON_SPAM: frozenset[type[Command]] = frozenset(
     (
         *(MarkSpam, Restore, Redact, PlaceLegalHold, ReleaseLegalHold, LinkTo, Unlink, Note),
-        *(Settle, RecordDue, ReapplySla),
+        *(Settle, RecordDue, ReapplySla, CorrectTime),
     )
 )
 

@@ -7,13 +7,14 @@ So no downtime and no race can lose a breach or invent one: timers only cover si
 
 from __future__ import annotations
 
-from ticketlog.domain.base import Command, Context, Event
+from ticketlog.domain.base import Command, Context, Event, Refused, iso
 from ticketlog.domain.calendar import Calendar
+from ticketlog.domain.receipt import is_ahead
 from ticketlog.domain.settings import Settings
 from ticketlog.domain.sla.clock import Applied, Late, late
 from ticketlog.domain.sla_policy import SlaPolicy, first_match
 from ticketlog.domain.ticket.activity import RecordActivity
-from ticketlog.domain.ticket.changes import Terms, changes
+from ticketlog.domain.ticket.changes import Terms, afresh, changes
 from ticketlog.domain.ticket.evolution import after, afters
 from ticketlog.domain.ticket.facts import facts_of
 from ticketlog.domain.ticket.rules import require_role, settings_of
@@ -26,6 +27,7 @@ from ticketlog.domain.ticket.service import (
     told,
 )
 from ticketlog.domain.ticket.state import Decisions, Ticket
+from ticketlog.domain.ticket.timecorrection import CorrectTime, TimeCorrected
 
 _TIMERS = ("rule", "service", "supervisor", "admin")
 
@@ -40,7 +42,7 @@ def accounted(
     """
     settings = settings_of(context)
     reapply = isinstance(command, ReapplySla)
-    if isinstance(command, RecordDue) or not (events or reapply):
+    if isinstance(command, RecordDue | CorrectTime) or not (events or reapply):
         return events
     if ticket.sla is None and (not settings.sla_policies or isinstance(command, RecordActivity)):
         return events
@@ -102,8 +104,19 @@ def _effect(events: list[Event], start: Ticket, context: Context, reapply: bool)
     if _switches(applied) != _switches(held):
         # A policy's switches count for what makes it apply, too.
         states = steps(start.but({"sla": applied, **told(start.clocks)}), events, context)
-    terms = Terms(
-        at=max(start.clock, context.now),
+    at = max(start.clock, context.now)
+    terms = _terms(at, held, applied, settings, reapply)
+    found = changes(states, plain[-1].clocks, terms)
+    if applied is held:
+        return found
+    return [SlaApplied(old=held, new=applied, because=terms.why), *found]
+
+
+def _terms(
+    at: int, held: Applied | None, applied: Applied | None, settings: Settings, reapply: bool
+) -> Terms:
+    return Terms(
+        at=at,
         held=held,
         applied=applied,
         policy=settings.policy(applied.policy) if applied else None,
@@ -111,10 +124,6 @@ def _effect(events: list[Event], start: Ticket, context: Context, reapply: bool)
         calendar=settings.calendar(applied.calendar if applied else None),
         reapplied=reapply,
     )
-    found = changes(states, plain[-1].clocks, terms)
-    if applied is held:
-        return found
-    return [SlaApplied(old=held, new=applied, because=terms.why), *found]
 
 
 def _nothing_turned(before: Ticket, then: Ticket) -> bool:
@@ -178,4 +187,26 @@ def _reapply(command: ReapplySla, ticket: Ticket, context: Context) -> list[Even
     return []
 
 
-DECIDE: Decisions = {RecordDue: _record_due, ReapplySla: _reapply}
+def _correct_time(command: CorrectTime, ticket: Ticket, context: Context) -> list[Event]:
+    """What its clocks had used is told anew, since what was recorded of them counts time that never
+    was."""
+    require_role(ticket, context, "supervisor", "admin")
+    now = context.now
+    if ticket.sound is None and not is_ahead(ticket.clock, now):
+        raise Refused(
+            f"no time of ticket {ticket.id} lies ahead of its receipt, and its clock, "
+            f"{iso(ticket.clock)}, isn't ahead of now: there is nothing to correct",
+            ticket=ticket.id,
+        )
+    then = ticket.sound or ticket
+    at = max(now, then.clock) if then is not ticket else now
+    event = TimeCorrected(old=ticket.clock, new=at, reason=command.reason)
+    terms = _terms(at, then.sla, then.sla, settings_of(context), False)
+    return [event, *afresh(then, ticket.clocks, terms)]
+
+
+DECIDE: Decisions = {
+    RecordDue: _record_due,
+    ReapplySla: _reapply,
+    CorrectTime: _correct_time,
+}

@@ -17,6 +17,7 @@ from ticketlog.domain.base import Actor, Context, Event, Meta, Recorded
 from ticketlog.domain.settings import Settings
 from ticketlog.domain.ticket import promises
 from ticketlog.domain.ticket.evolution import fold, initial
+from ticketlog.domain.ticket.rectification import rectified_history
 from ticketlog.domain.ticket.service import EVOLVE, SlaApplied
 from ticketlog.domain.ticket.state import Ticket
 
@@ -32,6 +33,7 @@ def recomputed(
     after the last commit."""
     ticket = initial(id)
     found: list[Recorded] = []
+    history = rectified_history(id, history)
     for _, commit in groupby(history, key=lambda each: each.meta.commit):
         made = retold(list(commit), ticket, settings)
         ticket = fold(ticket, made)

@@ -86,7 +86,7 @@ class Choice(NamedTuple):
 class Ticket(State):
     """A ticket after its event number `version` (from 0; -1: it doesn't exist)."""
 
-    CODE: ClassVar[int] = 4
+    CODE: ClassVar[int] = 5
 
     id: str = ""
     version: int = -1
@@ -179,6 +179,9 @@ class Ticket(State):
     """Its clocks as the last event about them left them."""
     facts: tuple[Fact, ...] = ()
     """What has concerned its clocks since then."""
+    sound: Ticket | None = None
+    """What it would be if each commit had happened when it was received; None: no time lies ahead
+    of its receipt (`timecorrection`)."""
 
     @cached_property
     def clocks(self) -> Clocks:

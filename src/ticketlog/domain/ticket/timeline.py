@@ -15,6 +15,7 @@ from ticketlog.domain.sla.clock import Applied, Promise
 from ticketlog.domain.sla_policy import Metric
 from ticketlog.domain.ticket.changes import METRICS, turns_of
 from ticketlog.domain.ticket.evolution import evolve, initial
+from ticketlog.domain.ticket.rectification import rectified_history
 from ticketlog.domain.ticket.service import (
     Change,
     ClockChange,
@@ -48,6 +49,7 @@ def timeline(id: str, history: Iterable[Recorded]) -> tuple[Ticket, list[Line]]:
     """The ticket, and every change of its clocks in the order of the log."""
     ticket = initial(id)
     lines: list[Line] = []
+    history = rectified_history(id, history)
     for _, commit in groupby(history, key=lambda each: each.meta.commit):
         found: list[Line] = []
         for recorded in commit:
