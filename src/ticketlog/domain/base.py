@@ -261,7 +261,7 @@ class State:
 
     CODE: ClassVar[int] = 1
     """To be raised with every change of a state's fields or of its evolve: it makes the snapshots
-    that older code wrote void."""
+    that older code wrote void. `tests/domain/test_codes.py` notices such changes."""
 
     def but(self, changes: Mapping[str, Any]) -> Self:
         new = object.__new__(type(self))
