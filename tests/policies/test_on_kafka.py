@@ -57,7 +57,7 @@ outbox = "mail"
 
 def told(folder: Path, log_url: str | None) -> list[list[tuple[str, str, int]]]:
     """What rules did to each of some tickets, and when."""
-    with init_desk(folder, log_url=log_url) as made:
+    with init_desk(folder, log_url=log_url, simulation=True) as made:
         made.settings_apply(helpdesk.SETTINGS, actor=SUE)
     story = Story(folder, RULES, make=False)
     tickets = []

@@ -80,6 +80,16 @@ def test_links_are_those_of_their_moment(world: World) -> None:
         assert [row["ticket"] for row in found] == tickets
 
 
+@pytest.mark.parametrize("id", "ABCDEFGH")
+def test_a_link_that_ended_is_kept_in_every_partition(world: World, id: str) -> None:
+    """Wherever its records lie: it is gone now, and was there before."""
+    world.do(f"ticket/{id}", CreateTicket(subject="Again", follow_up_of="OTHER"))
+    world.do(f"ticket/{id}", Unlink(kind="follow-up-of", target="OTHER"))
+    then = world.ask(links, ticket=id, moment=Occurred(NOON))
+    assert then["links"] == [{"kind": "follow-up-of", "target": "OTHER"}]
+    assert world.ask(links, ticket=id)["links"] == []
+
+
 def test_pages_of_a_list_hold_every_ticket_once_the_newest_first(world: World) -> None:
     for n in range(7):
         world.do(f"ticket/{n}", PRINTER, KIM)

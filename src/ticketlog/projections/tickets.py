@@ -131,9 +131,7 @@ class _Fold(Fold):
         meta = recorded.meta
         now = dict.fromkeys(after.links)
         for link in [each for each in self.linked if each not in now]:
-            row = self._link(link, after.clock, meta.offset)
-            if row[5] != meta.offset:
-                self.unlinked.append(row)
+            self.unlinked.append(self._link(link, after.clock, meta.offset))
             del self.linked[link]
         for link in now:
             since = (recorded.originator_version, after.clock, meta.partition, meta.offset)
