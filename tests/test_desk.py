@@ -77,7 +77,7 @@ class TestMaking:
         ("text", "said"),
         [
             ("[log]\nurl = 3\n", "must be a text"),
-            ("[log]\npath = 'x'\n", "knows one key"),
+            ("[log]\npath = 'x'\n", "knows nothing but url"),
             ("[logs]\n", r"unknown section \[logs\]"),
             ("[log\n", "can't be read"),
             ("[log]\nurl = 'postgres://a'\n", "this release knows"),

@@ -91,10 +91,16 @@ def read(folder: Path) -> Config:
     return Config(folder, log_url, views_url, *publish, outboxes, simulation)
 
 
+def _section(file: Path, content: dict[str, Any], name: str, *keys: str) -> dict[str, Any]:
+    """The section's values. Raises Usage for a key that it doesn't know."""
+    values = content.get(name, {})
+    if not isinstance(values, dict) or set(values) - set(keys):
+        raise Usage(f"{file}: [{name}] knows nothing but {' and '.join(keys)}")
+    return values
+
+
 def _url(file: Path, content: dict[str, Any], section: str, default: str) -> str:
-    values = content.get(section, {})
-    if not isinstance(values, dict) or set(values) - {"url"}:
-        raise Usage(f"{file}: [{section}] knows one key, url")
+    values = _section(file, content, section, "url")
     url = values.get("url", default)
     if not isinstance(url, str):
         raise Usage(f"{file}: [{section}] url must be a text, such as {default!r}")
@@ -102,9 +108,7 @@ def _url(file: Path, content: dict[str, Any], section: str, default: str) -> str
 
 
 def _publish(file: Path, content: dict[str, Any]) -> tuple[str | None, tuple[str, ...]]:
-    values = content.get("publish", {})
-    if not isinstance(values, dict) or set(values) - {"url", "personal"}:
-        raise Usage(f"{file}: [publish] knows two keys, url and personal")
+    values = _section(file, content, "publish", "url", "personal")
     url, personal = values.get("url"), values.get("personal", [])
     if not isinstance(url, str | None):
         raise Usage(
@@ -126,10 +130,7 @@ def _outboxes(file: Path, content: dict[str, Any]) -> tuple[tuple[str, str], ...
 
 
 def _simulation(file: Path, content: dict[str, Any]) -> bool:
-    values = content.get("desk", {})
-    if not isinstance(values, dict) or set(values) - {"simulation"}:
-        raise Usage(f"{file}: [desk] knows one key, simulation")
-    simulation = values.get("simulation", False)
+    simulation = _section(file, content, "desk", "simulation").get("simulation", False)
     if not isinstance(simulation, bool):
         raise Usage(f"{file}: [desk] simulation must be true or false")
     return simulation

@@ -19,6 +19,8 @@ from uuid_utils import uuid7
 from ticketlog.domain import catalogue
 from ticketlog.domain.aggregates import AGGREGATES, Aggregate, aggregate_of, informed
 from ticketlog.domain.base import (
+    FIRST,
+    LAST,
     Actor,
     Closed,
     Command,
@@ -32,15 +34,14 @@ from ticketlog.domain.base import (
 )
 from ticketlog.domain.organisation import RegisterOrganisation
 from ticketlog.domain.person import RegisterPerson
-from ticketlog.domain.receipt import FIRST, LIVE, LIVE_CREATION, SIMULATED, believed
+from ticketlog.domain.receipt import LIVE, LIVE_CREATION, SIMULATED, believed
 from ticketlog.domain.refusal import CommandRefused, recorded, refused_again
 from ticketlog.domain.settings import Settings
 from ticketlog.domain.ticket.conversation import Reply
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import Reopen
-from ticketlog.domain.ticket.relations import LinkTo, Unlink, cycle
+from ticketlog.domain.ticket.relations import ACYCLIC, LinkTo, Unlink, cycle
 from ticketlog.domain.ticket.state import Ticket
-from ticketlog.domain.timetable import LAST
 from ticketlog.errors import CommandReused, Conflict, InDoubt, TicketlogError, Usage
 from ticketlog.log.commit import Commit, digest
 from ticketlog.log.partition import partition_of
@@ -117,7 +118,7 @@ def request(
         aggregate=aggregate,
         stream=stream,
         id=id,
-        digest=digest(command.NAME, command.model_dump(mode="json", exclude_defaults=True)),
+        digest=digest_of(command),
         received_at=received_at,
         occurred_at=received_at if occurred_at is None else occurred_at,
         actor=actor,
@@ -128,6 +129,11 @@ def request(
         cause=cause,
         correlation=correlation,
     )
+
+
+def digest_of(command: Command) -> str:
+    """The digest of a command's name and of what it says beside its defaults."""
+    return digest(command.NAME, command.model_dump(mode="json", exclude_defaults=True))
 
 
 def new_id() -> str:
@@ -239,7 +245,7 @@ class Executor:
         tickets, and raises the refusal: of two tickets linked to each other at once neither stays
         linked, or only the first."""
         command = request.command
-        if not isinstance(command, LinkTo):
+        if not _may_lead_back(command):
             return
         self.log.sync()
         refusal = cycle(command, self.repository.load(request.stream), self.repository.load)
@@ -250,7 +256,7 @@ class Executor:
             request,
             command=undo,
             id=_parting_id(request),
-            digest=digest(undo.NAME, undo.model_dump(mode="json", exclude_defaults=True)),
+            digest=digest_of(undo),
             seen=None,
         )
         self.execute(back)
@@ -372,7 +378,7 @@ class Executor:
     def _check_parted(self, request: Request) -> None:
         """Raises what the first attempt at a link was told where it closed a circle."""
         command = request.command
-        if not isinstance(command, LinkTo):
+        if not _may_lead_back(command):
             return
         if self.log.find(request.stream, _parting_id(request)) is None:
             self._part_cycle(request)
@@ -422,6 +428,10 @@ def _claimed(request: Request, now: int) -> int | None:
     """The time that its sender stated, where another one counts."""
     stated = request.occurred_at
     return stated if stated not in (request.received_at, now) else None
+
+
+def _may_lead_back(command: Command) -> TypeGuard[LinkTo]:
+    return isinstance(command, LinkTo) and command.kind in ACYCLIC
 
 
 def _parting_id(request: Request) -> str:

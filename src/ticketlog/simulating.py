@@ -11,7 +11,8 @@ from ticketlog.demo import Step
 from ticketlog.domain.settings import Settings
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.errors import Conflict
-from ticketlog.log.commit import Commit, Verdict, digest
+from ticketlog.execution import digest_of
+from ticketlog.log.commit import Commit, Verdict
 from ticketlog.log.port import Log
 
 BATCH = 2_000
@@ -85,7 +86,7 @@ def _commit(step: Step, settings: Settings, writer: str) -> Commit:
     return Commit(
         id=step.id,
         command=command.NAME,
-        digest=digest(command.NAME, command.model_dump(mode="json", exclude_defaults=True)),
+        digest=digest_of(command),
         stream=step.stream,
         expects=step.expects,
         events=step.events,

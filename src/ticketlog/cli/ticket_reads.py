@@ -21,7 +21,9 @@ from ticketlog.domain.ticket.creation import TicketCreated
 from ticketlog.errors import TicketlogError, Usage
 
 if TYPE_CHECKING:
+    from ticketlog.desk import Desk
     from ticketlog.domain.ticket.state import LinkKind, Ticket
+    from ticketlog.past import Past
 
 _T = "4F7K2M9QABCD"
 _PLAIN = (
@@ -64,23 +66,29 @@ def show(
     app: App, ticket: str, as_of: str | None, occurred_as_of: str | None, as_json: bool
 ) -> None:
     """Show a ticket as it is, or was."""
-    from ticketlog.projections import tickets
-
     stream = stream_of("ticket", ticket)
     source = reader(app, as_of, occurred_as_of)
     state = source.load(stream)
     if not state.exists:
         raise NotFound(f"{stream} doesn't exist{_then(as_of or occurred_as_of)}")
     document = _document(state, source.history(stream))
-    try:
-        document["linked_by"] = source.query(tickets.links, ticket=state.id)["linked_by"]
-    except TicketlogError as error:  # a ticket is shown whatever became of its views
-        document["linked_by"] = None
-        click.echo(f"ticketlog: what is linked to it isn't known: {error}", err=True)
+    document["linked_by"] = _linked_by(source, state.id)
     if as_json:
         print_json(document)
     else:
         _show(document)
+
+
+def _linked_by(source: Desk | Past, id: str) -> list[dict[str, str]] | None:
+    """The links of other tickets to a ticket; None, said on stderr, where the views can't be read:
+    a ticket is shown whatever became of its views."""
+    from ticketlog.projections import tickets
+
+    try:
+        return list(source.query(tickets.links, ticket=id)["linked_by"])
+    except TicketlogError as error:
+        click.echo(f"ticketlog: what is linked to it isn't known: {error}", err=True)
+        return None
 
 
 _INVERSE: dict[LinkKind, str] = {

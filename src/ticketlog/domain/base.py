@@ -64,9 +64,12 @@ def _to_instant(value: object) -> object:
     return value
 
 
+FIRST, LAST = instant("1000-01-01T00:00:00Z"), instant("9999-12-31T23:59:59Z")
+"""The first and the last instant that a record can hold: four digits of a year."""
+
 Instant = Annotated[
     int,
-    Field(ge=instant("1000-01-01T00:00:00Z"), le=instant("9999-12-31T23:59:59Z")),
+    Field(ge=FIRST, le=LAST),
     BeforeValidator(_to_instant),
     PlainSerializer(iso, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "format": "date-time"}),

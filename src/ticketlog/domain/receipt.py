@@ -8,11 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ticketlog.domain.base import instant
 from ticketlog.domain.timetable import DAY, SECOND
-
-FIRST = instant("1000-01-01T00:00:00Z")
-"""The first instant that an event can hold."""
 
 AHEAD = 300 * SECOND
 """Microseconds that two good clocks may differ (Kerberos allows as much). What is stated to have
@@ -33,8 +29,6 @@ LIVE = Bounds(AHEAD)
 """Of commands by a live channel. Their time isn't bounded backwards: the ticket's clock does it."""
 LIVE_CREATION = Bounds(AHEAD, BEHIND)
 """Of commands by a live channel that create something."""
-IMPORTED = Bounds(AHEAD)
-"""Of imported rows, unless the mapping states others."""
 SIMULATED = Bounds(None)
 
 

@@ -11,13 +11,11 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
-from ticketlog.domain.base import instant
+from ticketlog.domain.base import LAST
 
 SECOND = 1_000_000
 DAY = 86_400
 WEEK = 7 * DAY * SECOND
-LAST = instant("9999-12-31T23:59:59Z")
-"""The last instant that an event can hold."""
 
 Hours: TypeAlias = Sequence[tuple[int, int]]
 """The open parts of a day, in seconds since its midnight: ordered, none over another."""

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, literal, or_, select, union_all
 from ticketlog.domain.base import Recorded
 from ticketlog.domain.ticket.conversation import Noted, Replied
 from ticketlog.domain.ticket.lifecycle import StatusEvent
+from ticketlog.domain.ticket.relations import targets
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.projections.base import INT, TEXT, Fold, Projection, Row, Rows, Tables
 
@@ -98,9 +99,9 @@ class _Fold(Fold):
         return entries, [], [], [(self.id, state.assignee)]
 
     def _duplicate(self, state: Ticket, about: Row) -> list[Row]:
-        original = next(link.target for link in state.links if link.kind == "duplicate-of")
-        if state.waiting_since is None or state.status_category in ("solved", "closed"):
+        if state.waiting_since is None or not state.active:
             return []
+        original = targets(state, "duplicate-of")[0]
         return [(self.id, original.removeprefix("ticket/"), state.waiting_since, *about)]
 
 

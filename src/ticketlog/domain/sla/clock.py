@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple, TypeAlias
 
-from ticketlog.domain.base import Key, Seconds, Value, bare
+from ticketlog.domain.base import LAST, Key, Seconds, Value, bare
 from ticketlog.domain.sla_policy import Metric, Switch
-from ticketlog.domain.timetable import LAST, SECOND, Timetable
+from ticketlog.domain.timetable import SECOND, Timetable
 
 Phase = Literal["running", "paused", "fulfilled", "withdrawn"]
 LIVE: tuple[Phase, ...] = ("running", "paused")

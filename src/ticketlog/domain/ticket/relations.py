@@ -265,9 +265,11 @@ def _link(command: LinkTo, ticket: Ticket, context: Context) -> list[Event]:
     if Link(command.kind, target) in ticket.links:
         return []
     ticket_read(target, context)
-    original = next((link.target for link in ticket.links if link.kind == "duplicate-of"), None)
-    if command.kind == "duplicate-of" and original is not None:
-        raise Invalid(f"ticket {ticket.id} is a duplicate of {original} already; unlink it first")
+    originals = targets(ticket, "duplicate-of")
+    if command.kind == "duplicate-of" and originals:
+        raise Invalid(
+            f"ticket {ticket.id} is a duplicate of {originals[0]} already; unlink it first"
+        )
     if refusal := cycle(command, ticket, context.others.get):
         raise refusal
     return [Linked(kind=command.kind, target=target)]

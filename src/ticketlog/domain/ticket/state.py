@@ -208,7 +208,7 @@ class Ticket(State):
 
     @property
     def is_duplicate(self) -> bool:
-        return bool(self.links) and any(link.kind == "duplicate-of" for link in self.links)
+        return any(link.kind == "duplicate-of" for link in self.links)
 
     @property
     def waits_for_agent(self) -> bool:
