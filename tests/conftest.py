@@ -18,6 +18,8 @@ from hypothesis import HealthCheck, settings
 from broker.cluster import Cluster
 from tests import helpdesk
 from tests.kafka import begin, bootstrap, end, fresh_url
+from tests.said import Run, Said
+from ticketlog.cli import run
 from ticketlog.desk import Desk, open_desk
 
 ROOT = Path(__file__).parent.parent
@@ -143,3 +145,16 @@ def cluster3(tmp_path: Path) -> Iterator[Cluster]:
     """Three brokers to kill; mark the test `service`."""
     with Cluster(tmp_path / "kafka", 3) as cluster:
         yield cluster
+
+
+@pytest.fixture
+def ask(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command line, whatever comes of it."""
+
+    def ask(*arguments: str) -> Said:
+        capsys.readouterr()
+        code = run(list(arguments))
+        captured = capsys.readouterr()
+        return Said(code, captured.out, captured.err)
+
+    return ask

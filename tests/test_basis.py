@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ import pytest
 
 from tests.helpdesk import ANN, SUE
 from tests.helpdesk import make as make_desk
+from tests.said import Run
 from ticketlog import config
-from ticketlog.cli import run
 from ticketlog.desk import Desk, init_desk, open_desk
 from ticketlog.domain.base import iso, stream_key
 from ticketlog.domain.ticket.conversation import Redact, Reply
@@ -215,20 +215,11 @@ def test_processes_beside_it_say_the_same(desk: Desk, monkeypatch: pytest.Monkey
 
 
 class TestCommandLine:
-    @pytest.fixture
-    def ask(
-        self, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-    ) -> Callable[..., tuple[int, str, str]]:
+    @pytest.fixture(autouse=True)
+    def desk_that_is_found(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(config.VARIABLE, str(folder))
 
-        def ask(*arguments: str) -> tuple[int, str, str]:
-            capsys.readouterr()
-            code = run(list(arguments))
-            return code, *capsys.readouterr()
-
-        return ask
-
-    def test_a_report(self, ask: Callable[..., tuple[int, str, str]], desk: Desk) -> None:
+    def test_a_report(self, ask: Run, desk: Desk) -> None:
         code, out, _ = ask("report", "attainment", "--basis", "now", "--json")
         assert code == 0
         assert json.loads(out) == desk.report("attainment", basis="now")
@@ -237,16 +228,14 @@ class TestCommandLine:
         assert ask("report", "flow", "--basis", "now")[0] == 2
         assert ask("report", "attainment", "--basis", "soon")[0] == 2
 
-    def test_who_asks_as_was_is_told_of_imports(
-        self, ask: Callable[..., tuple[int, str, str]]
-    ) -> None:
+    def test_who_asks_as_was_is_told_of_imports(self, ask: Run) -> None:
         told = "have no recorded clocks; --basis now computes them"
         assert told in ask("report", "attainment", "--json")[2]
         assert told not in ask("report", "flow")[2]
         assert "--basis now computes them" in ask("sla", OLD)[2]
         assert ask("sla", LIVE)[2] == ask("sla", OLD, "--basis", "now")[2] == ""
 
-    def test_what_is_due_or_broken(self, ask: Callable[..., tuple[int, str, str]]) -> None:
+    def test_what_is_due_or_broken(self, ask: Run) -> None:
         recomputed = json.loads(ask("sla", "--basis", "now", "--breached", "--json")[1])
         assert [
             (each["metric"], each["cause"]["by_status"][0]["status"])
@@ -257,7 +246,7 @@ class TestCommandLine:
         assert (as_was["clocks"], as_was["recomputed"]) == ([], None)
         assert "--basis now computes them" in err
 
-    def test_a_ticket(self, ask: Callable[..., tuple[int, str, str]], desk: Desk) -> None:
+    def test_a_ticket(self, ask: Run, desk: Desk) -> None:
         code, out, _ = ask("sla", OLD, "--basis", "now", "--json")
         document = json.loads(out)
         assert (code, document["recomputed"]) == (0, desk.settings.position)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run
 from tests.cli.test_manual import keys_of
+from tests.said import Run
 from ticketlog.cli.options import ACTOR_VARIABLE
 from ticketlog.cli.output import clean
 

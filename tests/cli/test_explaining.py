@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from tests import helpdesk
-from tests.cli.conftest import Run
 from tests.helpdesk import ANN, BOB, SUE
 from tests.policies.acting import Story, at
+from tests.said import Run
 from ticketlog.domain.agent import SetAvailability
 from ticketlog.domain.base import iso
 from ticketlog.domain.ticket.assignment import Unassign

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Run, Said
+from tests.said import Run, Said
 from ticketlog import config
 
 TICKETLOG = [sys.executable, "-c", "from ticketlog.cli import main; main()"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
-from tests.cli.conftest import Run
+from tests.said import Run
 from ticketlog.cli.base import Command, FormGroup, Group
 from ticketlog.cli.outcomes import OUTCOME
 from ticketlog.cli.page import cli_page, commands

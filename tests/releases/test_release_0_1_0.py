@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import json
 import tarfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.said import Run, Said
 from ticketlog import config, open_desk
-from ticketlog.cli import run
 from ticketlog.cli.options import ACTOR_VARIABLE
 from ticketlog.domain import ticket
 
@@ -32,31 +30,29 @@ def old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def done(capsys: pytest.CaptureFixture[str]) -> Any:
-    def done(*arguments: str) -> str:
-        capsys.readouterr()
-        code = run(list(arguments))
-        said = capsys.readouterr()
-        assert code == 0, said
-        return said.out
+def done(ask: Run) -> Run:
+    def done(*arguments: str) -> Said:
+        said = ask(*arguments)
+        assert said.code == 0, said
+        return said
 
     return done
 
 
-def test_its_records_are_the_same_bytes_and_verify(old: Path, done: Any, tmp_path: Path) -> None:
+def test_its_records_are_the_same_bytes_and_verify(old: Path, done: Run, tmp_path: Path) -> None:
     done("log", "verify")
     done("log", "export", str(tmp_path / "log.gz"))
     exported = gzip.decompress((tmp_path / "log.gz").read_bytes())
     assert hashlib.sha256(exported).hexdigest() == RECORDS
 
 
-def test_its_views_come_up_and_are_those_of_a_replay(old: Path, done: Any) -> None:
-    waiting = json.loads(done("queue", "--json"))["tickets"]
+def test_its_views_come_up_and_are_those_of_a_replay(old: Path, done: Run) -> None:
+    waiting = done("queue", "--json").document["tickets"]
     assert {"TVC6YT1XX45K", "ZVR88AMNYX0J"} <= {entry["ticket"] for entry in waiting}
     done("replay", "verify")
 
 
-def test_every_history_is_read_and_a_snapshot_agrees_with_it(old: Path, done: Any) -> None:
+def test_every_history_is_read_and_a_snapshot_agrees_with_it(old: Path, done: Run) -> None:
     with open_desk(old) as desk:
         streams = {each.originator_id for each in desk.subscribe(follow=False)}
         tickets = {stream for stream in streams if stream.startswith("ticket/")}
@@ -67,14 +63,14 @@ def test_every_history_is_read_and_a_snapshot_agrees_with_it(old: Path, done: An
             assert desk.load(stream) == folded
 
 
-def test_its_people_go_on(old: Path, done: Any) -> None:
-    made = json.loads(done("ticket", "create", "The printer is on fire", "--json"))["stream"]
+def test_its_people_go_on(old: Path, done: Run) -> None:
+    made = done("ticket", "create", "The printer is on fire", "--json").document["stream"]
     done("ticket", "reply", made.removeprefix("ticket/"), "Leave the room", "--as", "agent:mei")
     done("ticket", "assign", "ZVR88AMNYX0J", "--team", "network", "--assignee", "mei")
     done("replay", "verify")
 
 
-def test_a_history_that_it_imported_is_known(old: Path, done: Any) -> None:
+def test_a_history_that_it_imported_is_known(old: Path, done: Run) -> None:
     mapping = ("--mapping", str(HERE / "history.toml"))
-    report = json.loads(done("import", str(HERE / "history.csv"), *mapping, "--json"))
+    report = done("import", str(HERE / "history.csv"), *mapping, "--json").document
     assert (report["commits"], report["known"], report["tickets"]["new"]) == (0, 7, 0)
