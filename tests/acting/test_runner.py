@@ -27,6 +27,13 @@ from ticketlog.execution import Executor
 FAR = 2**52
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A desk whose clock may be moved as far as one likes."""
+    helpdesk.make(tmp_path / "desk", simulation=True)
+    return tmp_path / "desk"
+
+
 def runner(desk: Desk, *policies: Tagger) -> Runner:
     return desk.policies(policies or [Tagger()], timers=())
 
@@ -153,7 +160,7 @@ class TestProgress:
         create(desk)
         begun(desk)
         cut = tmp_path / "cut"
-        helpdesk.make(cut)
+        helpdesk.make(cut, simulation=True)
         with open_desk(cut) as other:
             create(other)
             theirs = runner(other)

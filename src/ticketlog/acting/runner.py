@@ -19,8 +19,9 @@ from ticketlog.acting.following import OURS, Following
 from ticketlog.acting.progress import OUTBOX, park
 from ticketlog.acting.sending import Cause, Sender
 from ticketlog.acting.watch import Watch
-from ticketlog.domain.base import Recorded
+from ticketlog.domain.base import Recorded, Refused, iso
 from ticketlog.domain.policy import KIND, EventUnparked, Unpark
+from ticketlog.domain.receipt import is_ahead
 from ticketlog.domain.settings import Settings
 from ticketlog.errors import Usage
 from ticketlog.execution import Executor
@@ -64,6 +65,7 @@ class Runner:
         self._load = executor.repository.load
         self._settings = settings
         self._clock = clock
+        self._simulated = executor.simulated
         self._sender = Sender(executor, clock)
         self._following = Following(policies, log, self._load, self._sender)
         self._asking = Asking(self._following, self._sender, executor.repository, clock)
@@ -97,8 +99,10 @@ class Runner:
         other and without a wait: as if it had been there all the time. What is sent is stamped
         with the time of its cause. `progress` is told now and then how far it is.
 
-        Raises Unreachable, Damaged, NewerFormat, Conflict.
+        Raises Refused for a moment ahead of now where the desk isn't made for simulation: what
+        would be due by then hasn't happened. Raises Unreachable, Damaged, NewerFormat, Conflict.
         """
+        self._check_reached(moment)
         self._asking.moved = True
         before = Ran(self._sender.done, self._sender.refused)
 
@@ -114,6 +118,17 @@ class Runner:
                 progress(f"at record {sum(self.positions()):,}: {ran().done:,} commands done")
             self._following.record(0.0)
         return ran()
+
+    def _check_reached(self, moment: int) -> None:
+        now = self._clock()
+        if self._simulated or not is_ahead(moment, now):
+            return
+        raise Refused(
+            f"{iso(moment)} is ahead of now, {iso(now)}: what is due by then hasn't happened, and "
+            "this desk's clock isn't moved. Run until now, or rehearse in a desk that "
+            "`ticketlog init DIR --simulation` makes",
+            moment=iso(moment),
+        )
 
     def passed(self) -> float:
         """When all there was to do was last done, in seconds since 1970; 0: not yet."""

@@ -47,7 +47,7 @@ def list_(app: App, as_json: bool) -> None:
 
 @click.command(
     cls=Command,
-    examples=("ticketlog policies run --until 2026-02-01T00:00:00Z",),
+    examples=("ticketlog policies run", "ticketlog policies run --until 2026-02-01T00:00:00Z"),
     keys={
         "until": "the time that it ran to",
         "done": "commands that changed something",
@@ -56,23 +56,23 @@ def list_(app: App, as_json: bool) -> None:
     },
 )
 @click.option(
-    "--until", metavar="TIME", required=True, help="An ISO time with zone; it may lie ahead."
+    "--until",
+    metavar="TIME",
+    help="An ISO time with zone; ahead of now only in a desk made by `init --simulation`. "
+    "Default: now.",
 )
 @as_json
 @pass_app
-def run(app: App, until: str, as_json: bool) -> None:
+def run(app: App, until: str | None, as_json: bool) -> None:
     """React to all that is recorded and do all that is due by a time, at once and without waiting.
 
-    The clock is moved: what is sent is stamped with the time of its cause, or with the time at
-    which it was due. `ticketlog run` does the same by the real clock.
+    What is sent is stamped with the time of its cause, or with the time at which it was due.
+    `ticketlog run` does the same all the time. What would be due ahead of now hasn't happened:
+    such a time is refused (exit code 1) unless the desk was made by `init --simulation`.
     """
-    from ticketlog.domain.base import instant, iso
-    from ticketlog.errors import Usage
+    from ticketlog.domain.base import iso
 
-    try:
-        moment = instant(until)
-    except ValueError as error:
-        raise Usage(f"--until {until}: {error}") from error
+    moment = _until(until)
     runner = app.desk.policies()
     with Meter() as meter:
         ran = runner.run_until(moment, meter.show)
@@ -104,6 +104,21 @@ def retry(context: click.Context, app: App, policy: str, as_json: bool) -> None:
     lines = (f"{row['event']} of {row['stream']}: {row['error']}" for row in still)
     retried("policy", policy, still, lines, as_json)
     context.exit(1 if still else 0)
+
+
+def _until(until: str | None) -> int:
+    """Raises Usage for what is no time."""
+    import time
+
+    from ticketlog.domain.base import instant
+    from ticketlog.errors import Usage
+
+    if until is None:
+        return time.time_ns() // 1000
+    try:
+        return instant(until)
+    except ValueError as error:
+        raise Usage(f"--until {until}: {error}") from error
 
 
 def _positions(at: list[int | None]) -> str:
