@@ -41,6 +41,7 @@ from ticketlog.domain.ticket.lifecycle import (
 )
 from ticketlog.domain.ticket.relations import Linked
 from ticketlog.domain.ticket.service import SlaApplied, SlaBreached, SlaWarned
+from ticketlog.domain.ticket.timecorrection import TimeCorrected
 
 TICKETS = 2_000
 TIMERS = ("lifecycle", "sla")
@@ -161,8 +162,8 @@ def test_time_never_goes_back_and_ids_never_repeat() -> None:
     assert len({step.id for step in steps()}) == len(steps())
 
 
-ELSEWHERE = {ActivityRecorded, ChoiceDropped}
-"""Events of imported tickets, and of runners that overtake each other."""
+ELSEWHERE = {ActivityRecorded, ChoiceDropped, TimeCorrected}
+"""Events of imported tickets, of runners that overtake each other, of clocks that were wrong."""
 
 
 @pytest.mark.parametrize("kind", [kind for kind in ticket.EVENTS if kind not in ELSEWHERE])

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from broker.cluster import Cluster
@@ -292,3 +292,29 @@ class TestWriters:
         contents = [list(log.kept(0)) for log in (one, two, opened("three"))]
         assert contents[0] == contents[1] == contents[2]
         assert list(opened("four").differences()) == []
+
+
+class Behind:
+    """An admin client whose broker doesn't know the settings of a new topic at first, as one of
+    three does now and then; which one answers can't be chosen."""
+
+    def __init__(self, client: KafkaAdminClient) -> None:
+        self.client = client
+        self.asked = 0
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.client, name)
+
+    def describe_configs(self, *args: object, **options: object) -> object:
+        self.asked += 1
+        answer = self.client.describe_configs(*args, **options)
+        if self.asked == 1:
+            answer["topic"] = {name: {} for name in answer["topic"]}
+        return answer
+
+
+def test_a_broker_that_does_not_know_a_new_topic_yet_is_asked_again(where: Address) -> None:
+    with topics.admin(where) as client:
+        behind = Behind(client)
+        assert topics.check(behind, where, [where.topic(NAME)], 1)  # type: ignore[arg-type]
+        assert behind.asked == 2

@@ -135,9 +135,7 @@ def check(
     Raises Unfit with the setting and the command that mends it.
     """
     cluster = client.describe_cluster()
-    described = _described(client, names)
-    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
-    configs = client.describe_configs(resources, config_filter="all")["topic"]
+    described, configs = _described(client, names), _configured(client, names)
     for name in names:
         topic = described[name]
         if topic["error_code"]:
@@ -162,12 +160,32 @@ def check(
 
 
 def _described(client: KafkaAdminClient, names: Sequence[str]) -> dict[str, Any]:
-    """What the brokers say of these topics: one of several may not know of a new topic yet."""
+    """What the brokers say of these topics."""
+
+    def described() -> dict[str, Any]:
+        return {topic["name"]: topic for topic in client.describe_topics(list(names))}
+
+    return _spread(described, lambda each: not each["error_code"])
+
+
+def _configured(client: KafkaAdminClient, names: Sequence[str]) -> dict[str, Any]:
+    """The settings of these topics: none, where the broker that answers doesn't know a topic."""
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+
+    def configured() -> dict[str, Any]:
+        return dict(client.describe_configs(resources, config_filter="all")["topic"])
+
+    return _spread(configured, bool)
+
+
+def _spread(question: Callable[[], dict[str, Any]], known: Callable[[Any], bool]) -> dict[str, Any]:
+    """What is said of each topic, asked again for a while: one of several brokers may not know of
+    a new topic yet."""
     until = time.monotonic() + _SPREAD
     while True:
-        found = {topic["name"]: topic for topic in client.describe_topics(list(names))}
-        if not any(found[name]["error_code"] for name in names) or time.monotonic() > until:
-            return found
+        answer = question()
+        if all(map(known, answer.values())) or time.monotonic() > until:
+            return answer
         time.sleep(0.1)
 
 
