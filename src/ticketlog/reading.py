@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING
 
 from ticketlog.domain import catalogue
 from ticketlog.domain.base import Recorded
-from ticketlog.domain.ticket.conversation import AttachmentAdded, CommentEvent, Redacted
+from ticketlog.domain.ticket.conversation import (
+    AttachmentAdded,
+    CommentEvent,
+    Described,
+    Redacted,
+)
 from ticketlog.domain.ticket.creation import TicketCreated
 from ticketlog.domain.ticket.rectification import rectified_history
 from ticketlog.domain.ticket.timecorrection import TimeCorrected
@@ -34,7 +39,7 @@ PAGE = 500
 LOOK = 0.5
 """Seconds after which a follower looks whether it should stop."""
 _REDACTED = Redacted.NAME.encode()
-_HIDEABLE = (CommentEvent, AttachmentAdded, TicketCreated)
+_HIDEABLE = (CommentEvent, AttachmentAdded, Described, TicketCreated)
 
 
 def events_of(records: Iterable[Record]) -> Iterator[Recorded]:
@@ -137,7 +142,7 @@ def _without(recorded: Recorded, hidden: frozenset[str]) -> Recorded:
             gone = {"body": HIDDEN, "message_id": None, "in_reply_to": None}
         case AttachmentAdded():
             gone = {"name": HIDDEN, "sha256": NO_HASH}
-        case TicketCreated():
+        case TicketCreated() | Described():
             gone = {"description": HIDDEN}
         case _:
             return recorded

@@ -16,7 +16,7 @@ from ticketlog.cli.options import SENDING, as_json, at_moment, reader, sender
 from ticketlog.cli.outcomes import OUTCOME, print_outcome
 from ticketlog.cli.output import clean, facts, print_json, show_all
 from ticketlog.domain.base import NotFound, Recorded, iso
-from ticketlog.domain.ticket.conversation import AttachmentAdded, CommentEvent
+from ticketlog.domain.ticket.conversation import AttachmentAdded, CommentEvent, Described
 from ticketlog.domain.ticket.creation import TicketCreated
 from ticketlog.errors import TicketlogError, Usage
 
@@ -112,7 +112,12 @@ def _document(state: Ticket, events: list[Recorded]) -> dict[str, Any]:
     document["links"] = [{"kind": link.kind, "target": link.target} for link in state.links]
     document["working"] = {agent: iso(at) for agent, at in state.working.items()}
     document["description"] = next(
-        (e.event.description for e in events if isinstance(e.event, TicketCreated)), None
+        (
+            said
+            for e in events
+            if isinstance(e.event, TicketCreated | Described) and (said := e.event.description)
+        ),
+        None,
     )
     document["comments"] = [_comment(e) for e in events if isinstance(e.event, CommentEvent)]
     document["attachments"] = [

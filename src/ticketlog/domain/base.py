@@ -77,8 +77,9 @@ Instant = Annotated[
 """Microseconds since 1970 UTC; an ISO time in records. Accepts aware datetimes and ISO text."""
 
 Seconds: TypeAlias = int
+LONGEST_KEY = 100
 Key = Annotated[
-    str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")
+    str, StringConstraints(min_length=1, max_length=LONGEST_KEY, pattern=r"^[^\x00-\x1f\x7f]+$")
 ]
 """The id of a thing in the settings or of a stream's subject: printable, at most 100 characters."""
 Line = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00\r\n]+$")]
@@ -297,5 +298,10 @@ def stream_key(seed: str) -> str:
 
     Derived, so that a create that is sent twice meets itself.
     """
-    number = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8], "big") >> 4
+    return base32(hashlib.sha256(seed.encode()).digest())
+
+
+def base32(digest: bytes) -> str:
+    """The first 60 bits of a digest as 12 base32 characters."""
+    number = int.from_bytes(digest[:8], "big") >> 4
     return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(55, -1, -5))

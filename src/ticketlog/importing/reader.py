@@ -16,11 +16,11 @@ from ticketlog.importing.xesrows import XesRows
 class Rows:
     """The rows of a file in its order, each after the problems that it has. To be read once."""
 
-    def __init__(self, source: Source, mapping: Mapping) -> None:
+    def __init__(self, source: Source, mapping: Mapping, secret: bytes = b"") -> None:
         self._source = source
         reader = CsvRows if mapping.format == "csv" else XesRows
         self._found = reader(source, mapping)
-        self._translator = Translator(mapping, self._found.names)
+        self._translator = Translator(mapping, self._found.names, secret)
 
     @property
     def done(self) -> int:
@@ -43,11 +43,14 @@ class Rows:
             self._source.close()
 
 
-def read_rows(path: Path, mapping: Mapping) -> Rows:
-    """Raises Usage where the file can't be read at all, or lacks a column of the mapping."""
+def read_rows(path: Path, mapping: Mapping, secret: bytes = b"") -> Rows:
+    """`secret`: what the ids of persons are made with (`people.person_id`).
+
+    Raises Usage where the file can't be read at all, or lacks a column of the mapping.
+    """
     source = Source(path)
     try:
-        return Rows(source, mapping)
+        return Rows(source, mapping, secret)
     except BaseException:
         source.close()
         raise

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ticketlog.domain.ticket.activity import RecordActivity
+from ticketlog.importing.people import Person
 
 
 class Problem(NamedTuple):
@@ -38,6 +39,10 @@ class Row(NamedTuple):
     key: bytes
     command: RecordActivity
     digest: str
+    people: tuple[Person, ...] = ()
+    """Whom its persons' ids stand for, as far as the file names or addresses them."""
+    legacy: bytes | None = None
+    """The key that release 0.1.0 gave it, under which it may be known."""
 
 
 Found = Iterator[Raw | Problem]

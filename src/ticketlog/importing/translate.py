@@ -37,8 +37,9 @@ def _target(id: str, column: Column, names: Sequence[str]) -> _Target:
 class Translator:
     """Reads rows as a mapping says; `names` are those of the rows' cells."""
 
-    def __init__(self, mapping: Mapping, names: Sequence[str]) -> None:
+    def __init__(self, mapping: Mapping, names: Sequence[str], secret: bytes = b"") -> None:
         self._source = mapping.source
+        self._secret = secret
         self._seed = mapping.source.encode() + b"\0"
         self._state = mapping.rows == "state"
         self._case = Cell(mapping.columns.case, names)

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from ticketlog.domain.base import Recorded
-from ticketlog.domain.ticket.conversation import CommentEvent, Redacted
+from ticketlog.domain.ticket.conversation import CommentEvent, Described, Redacted
 from ticketlog.domain.ticket.creation import TicketCreated
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.projections.base import BOOL, INT, TEXT, Fold, Projection, Row, Rows, Tables
@@ -40,7 +40,7 @@ class _Fold(Fold):
         if isinstance(event, CommentEvent):
             public = event.direction != "internal"
             self._add(recorded, "comment", public, event.author_kind, after.clock, event.body)
-        elif isinstance(event, TicketCreated) and event.description is not None:
+        elif isinstance(event, TicketCreated | Described) and event.description is not None:
             public, kind = event.description_public, event.author_kind
             self._add(recorded, "description", public, kind, after.clock, event.description)
         elif isinstance(event, Redacted):

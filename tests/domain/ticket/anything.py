@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.given import ADA, ANN, BOB, DAY, IMPORT, KIM, LEE, MAIL, NOON, RULE, SUE
 from ticketlog.domain import ticket
 from ticketlog.domain.base import Actor, Command
-from ticketlog.domain.ticket.activity import RecordActivity
+from ticketlog.domain.ticket.activity import FileKept, RecordActivity
 from ticketlog.domain.ticket.automation import Step
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.feedback import Rate
@@ -52,7 +52,12 @@ WORDS: dict[str, tuple[Any, ...]] = {
         (Step(rule="r@1", team="billing", priority="low"), Step(rule="s@1", assignee="sue")),
         (Step(rule="t@1", category="network/vpn", add_tags=("a",), remove_tags=("b",)),),
     ),
-    "cleared": (("assignee",), ("team", "category")),
+    "cleared": (("assignee",), ("team", "category"), ("due", "resolution_code")),
+    "links": ((),),
+    "linked": ((("blocks", "ticket/OTHER"),), (("duplicate-of", "ticket/OTHER"),)),
+    "attachments": ((),),
+    "files": ((FileKept(name="a", media_type="text/plain", size=1, sha256="a" * 64),),),
+    "due": (NOON, NOON + DAY),
     "due_at": (NOON, NOON + DAY),
     "until": (NOON, NOON + DAY),
     "system": ({"browser": "lynx"},),
@@ -63,6 +68,8 @@ WORDS: dict[str, tuple[Any, ...]] = {
         {"system": "linux", "seen-at": "2026-01-31T10:00:00+01:00"},
     ),
 }
+OF_ROWS: dict[str, tuple[Any, ...]] = {"external": ("JIRA-1",)}
+"""Where a row has one of what others have many of."""
 NONSENSE: dict[str, tuple[Any, ...]] = {
     **dict.fromkeys(("team", "assignee", "agent", "author", "category"), ("?", "rob")),
     **dict.fromkeys(("product", "impact", "urgency", "priority", "organisation"), ("?",)),
@@ -105,9 +112,10 @@ def commands_of(draw: st.DrawFn, kind: type[Command]) -> Command:
     optional = [name for name, info in fields.items() if not info.is_required()]
     more = draw(st.lists(st.sampled_from(optional), max_size=2)) if optional else []
     names = [name for name, info in fields.items() if info.is_required() or name in more]
-    return kind.model_validate(
-        {name: draw(_values(name, fields[name].annotation)) for name in names}
-    )
+    given = {name: draw(_values(name, fields[name].annotation)) for name in names}
+    if kind is RecordActivity:
+        given |= {name: draw(st.sampled_from(OF_ROWS[name])) for name in names if name in OF_ROWS}
+    return kind.model_validate(given)
 
 
 @st.composite

@@ -7,30 +7,36 @@ import pytest
 from tests.domain.ticket.shop import a_ticket, closed, open_, spam, with_workflow
 from tests.given import ANN, DAY, IMPORT, KIM, MINUTE, NOON, Story
 from ticketlog.domain.base import Forbidden, Invalid
-from ticketlog.domain.ticket.activity import ActivityRecorded, RecordActivity
-from ticketlog.domain.ticket.assignment import AssigneeChanged, TeamChanged
+from ticketlog.domain.ticket.activity import ActivityRecorded, FileKept, RecordActivity, stream_of
+from ticketlog.domain.ticket.assignment import AssigneeChanged, TeamChanged, WorkStopped
 from ticketlog.domain.ticket.classification import (
     AttributeChanged,
     CategoryChanged,
+    DueChanged,
+    ExternalAdded,
     FieldsChanged,
     ImpactChanged,
     OrganisationChanged,
     PriorityChanged,
     RequesterChanged,
     SubjectChanged,
+    TagsChanged,
     TypeChanged,
     UrgencyChanged,
 )
-from ticketlog.domain.ticket.conversation import Noted, Replied
+from ticketlog.domain.ticket.conversation import Described, Noted, Replied
 from ticketlog.domain.ticket.creation import CreateTicket, TicketCreated
+from ticketlog.domain.ticket.feedback import Rated
 from ticketlog.domain.ticket.lifecycle import (
     Cancelled,
     PutOnHold,
     Reopened,
+    ResolutionCoded,
     Solved,
     StatusChanged,
     TicketClosed,
 )
+from ticketlog.domain.ticket.state import Link, Ticket
 
 
 def row(number: int = 1, **values: Any) -> RecordActivity:
@@ -338,3 +344,176 @@ def test_the_workflow_of_the_rows_type_counts() -> None:
     story.when(row(status="analysis", type="problem"), by=IMPORT)
     assert story.state.status == "analysis"
     story.when(row(2), by=IMPORT).then_made(ActivityRecorded)
+
+
+# What few rows speak of
+
+
+FULL: dict[str, Any] = {
+    "external": "INC7",
+    "description": "No light on the router",
+    "tags": ("vpn", "move", "vpn"),
+    "channel": "email",
+    "site": "turin",
+    "asset": "router-7",
+    "language": "it",
+    "due": NOON + DAY,
+    "requester": "C77",
+}
+
+
+def test_the_first_row_says_all_that_a_ticket_begins_with() -> None:
+    story = imported(FULL)
+
+    state = story.state
+    assert (state.external, state.tags, state.channel) == (("bpi:INC7",), ("vpn", "move"), "email")
+    assert (state.site, state.asset, state.language) == ("turin", "router-7", "it")
+    assert (state.due_at, state.waiting_since) == (NOON + DAY, NOON)
+    assert state.description is not None
+    assert state.description.author == "C77"
+    assert state.description.author_kind == "requester"
+    assert state.description.public
+
+
+def test_a_row_that_says_the_same_again_changes_nothing() -> None:
+    again = {**FULL, "linked": (("blocks", "ticket/B"),), "rating": 2, "rating_comment": "Slow"}
+    story = imported(again, again)
+    assert [type(each) for each in story.outcome] == [ActivityRecorded]  # type: ignore[union-attr]
+
+
+def test_what_comes_later_is_a_change() -> None:
+    story = imported({})
+    story.when(row(2, **FULL), by=IMPORT).then_made(
+        *(ActivityRecorded, RequesterChanged, AttributeChanged, AttributeChanged),
+        *(AttributeChanged, ExternalAdded, Described, TagsChanged, DueChanged),
+    )
+    assert (story.state.external, story.state.due_at) == (("bpi:INC7",), NOON + DAY)
+    assert story.state.description is not None
+
+
+def test_a_description_without_a_requester_is_nobodys_public_word() -> None:
+    story = imported({"description": "No light"})
+    created = story.history[1].event
+    assert isinstance(created, TicketCreated)
+    assert (created.author_kind, created.description_public) == ("import", False)
+    assert story.state.waiting_since is None
+
+
+def test_the_channel_is_that_of_the_first_row() -> None:
+    assert imported({}, {"channel": "email"}).state.channel == "api"
+
+
+@pytest.mark.parametrize(
+    ("whole", "after"), [(True, ("c",)), (False, ("a", "b", "c"))], ids=["whole", "added"]
+)
+def test_tags_are_told_whole_or_added(whole: bool, after: tuple[str, ...]) -> None:
+    story = imported({"tags": ("a", "b")}, {"tags": ("c",), "tags_whole": whole})
+    assert story.state.tags == after
+
+
+def test_a_row_without_tags_takes_none_away() -> None:
+    assert imported({"tags": ("a",)}, {"tags_whole": True}).state.tags == ("a",)
+    assert imported({"tags": ("a",)}, {"tags": (), "tags_whole": True}).state.tags == ()
+
+
+@pytest.mark.parametrize(("whole", "spent"), [(True, 90), (False, 150)], ids=["whole", "added"])
+def test_time_worked_is_told_whole_or_added(whole: bool, spent: int) -> None:
+    rows = ({"worked_seconds": each, "worked_whole": whole} for each in (60, 90))
+    assert imported(*rows).state.seconds_spent == spent
+
+
+def test_the_time_worked_is_that_of_whom_the_row_names() -> None:
+    story = imported({"worked_seconds": 5, "actor": "mueller"})
+    assert story.outcome[-1] == WorkStopped(agent="mueller", seconds=5)  # type: ignore[index]
+
+
+def test_a_code_is_told_by_the_solution_that_it_comes_with() -> None:
+    story = imported({"status": "open"}, {"status": "solved", "resolution_code": "fixed"})
+    solved = story.outcome[-1]  # type: ignore[index]
+    assert isinstance(solved, Solved)
+    assert (solved.code, story.state.resolution_code) == ("fixed", "fixed")
+
+
+@pytest.mark.parametrize("status", ["open", "solved", "closed"])
+def test_a_code_of_its_own_is_a_change(status: str) -> None:
+    story = imported({"status": status}, {"resolution_code": "fixed"})
+    assert story.outcome[1] == ResolutionCoded(new="fixed")  # type: ignore[index]
+    assert story.state.resolution_code == "fixed"
+
+
+def test_a_code_that_came_before_the_solution_is_its_code() -> None:
+    story = imported({"resolution_code": "fixed"}, {"status": "solved"})
+    assert story.state.resolution_code == "fixed"
+
+
+def test_reopening_takes_the_code_whatever_the_row_still_says() -> None:
+    rows = ({"status": status, "resolution_code": "fixed"} for status in ("solved", "open"))
+    assert imported(*rows).state.resolution_code is None
+
+
+def test_what_takes_due_and_code_away() -> None:
+    story = imported({"due": NOON, "resolution_code": "fixed", "site": "turin"})
+    story.given(row(2, cleared=("due", "resolution_code", "site")), by=IMPORT)
+    state = story.state
+    assert (state.due_at, state.resolution_code, state.site) == (None, None, None)
+
+
+def test_a_rating_is_of_who_has_the_ticket_when_the_row_is_done() -> None:
+    story = imported({"status": "solved", "rating": 5, "assignee": "mueller", "team": "L2"})
+    assert story.outcome[-1] == Rated(  # type: ignore[index]
+        data_subject="ticket/THIS", score=5, team="L2", assignee="mueller"
+    )
+
+
+def test_a_rating_after_the_end_breaks_nothing() -> None:
+    story = imported({"status": "closed"}, {"rating": 4, "linked": (("blocks", "ticket/B"),)})
+    assert broke(story) == ()
+    assert story.state.rating == 4
+
+
+def test_links_lead_to_the_tickets_of_other_cases() -> None:
+    links = (("blocks", "ticket/B"), ("duplicate-of", "ticket/C"), ("blocks", "ticket/B"))
+    story = imported({"linked": links})
+    assert story.state.links == (Link("blocks", "ticket/B"), Link("duplicate-of", "ticket/C"))
+
+
+def test_a_case_is_another_ticket_after_it_was_withdrawn() -> None:
+    assert stream_of("bpi", "B", 2) != stream_of("bpi", "B", 1) != stream_of("bpi", "B")
+
+
+def test_links_that_lead_back_are_left_out() -> None:
+    other = Ticket(id="B", version=0, links=(Link("parent", "ticket/THIS"),))
+    story = a_ticket(**{"ticket/B": other})
+    story.given(row(linked=(("parent", "ticket/B"), ("blocks", "ticket/B"))), by=IMPORT)
+    assert broke(story) == ("parent leads back",)
+    assert [each.kind for each in story.state.links] == ["blocks"]
+
+
+def test_a_ticket_is_the_duplicate_of_one_other() -> None:
+    story = imported({"linked": (("duplicate-of", "ticket/B"), ("duplicate-of", "ticket/C"))})
+    assert broke(story) == ("duplicate of a second one",)
+    assert len(story.state.links) == 1
+
+
+def test_a_ticket_is_not_linked_to_itself() -> None:
+    story = imported({"linked": (("parent", "ticket/THIS"),)})
+    assert broke(story) == ("linked to itself",)
+
+
+def test_the_files_of_a_row_are_attached_once() -> None:
+    file = {"name": "a.txt", "media_type": "text/plain", "size": 3, "sha256": "a" * 64}
+    story = imported({"files": (FileKept(**file),)}, {"files": (FileKept(**file),)})  # type: ignore[arg-type]
+    assert [each.sha256 for each in story.state.attachments] == ["a" * 64]
+
+
+@pytest.mark.parametrize(
+    ("author", "by_requester", "kind"),
+    [("C77", False, "requester"), ("C88", True, "end-user"), ("eve", False, "agent")],
+)
+def test_a_comment_is_by_its_author(author: str, by_requester: bool, kind: str) -> None:
+    said = {"comment": "Hm", "comment_author": author, "comment_by_requester": by_requester}
+    story = imported({"requester": "C77", "actor": "robot", **said})
+    comment = story.outcome[-1]  # type: ignore[index]
+    assert isinstance(comment, Replied)
+    assert (comment.author, comment.author_kind) == (author, kind)
+    assert comment.direction == ("outbound" if kind == "agent" else "inbound")

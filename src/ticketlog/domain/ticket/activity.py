@@ -7,13 +7,56 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from ticketlog.domain.base import Command, Event, Key, Line, Recorded, Text
+from ticketlog.domain.base import (
+    Command,
+    Event,
+    Instant,
+    Key,
+    Line,
+    Recorded,
+    Text,
+    Value,
+    stream_key,
+)
 from ticketlog.domain.settings import TicketType
-from ticketlog.domain.ticket.state import FieldValue, Ticket
+from ticketlog.domain.ticket.classification import MOST_TAGS
+from ticketlog.domain.ticket.state import FieldValue, LinkKind, Ticket
 
 Clearable = Literal[
-    "team", "assignee", "impact", "urgency", "category", "product", "requester", "organisation"
+    "team",
+    "assignee",
+    "impact",
+    "urgency",
+    "category",
+    "product",
+    "requester",
+    "organisation",
+    "asset",
+    "site",
+    "language",
+    "due",
+    "resolution_code",
 ]
+
+
+def stream_of(source: str, case: str, generation: int = 0) -> str:
+    """The stream of the ticket that a case of a source becomes: the same whoever imports it.
+    `generation` says how often such a ticket was withdrawn before."""
+    again = f"\0{generation}" if generation else ""
+    return "ticket/" + stream_key(f"{source}\0{case}{again}")
+
+
+class FileKept(Value):
+    """A file whose bytes the desk keeps."""
+
+    name: Line
+    media_type: Line
+    size: Annotated[int, Field(ge=0)]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+MOST_WORKED = 10 * 365 * 86_400
+"""Seconds."""
 
 
 class ActivityRecorded(Event):
@@ -63,7 +106,7 @@ class RecordActivity(Command):
     product: Key | None = None
     requester: Key | None = None
     organisation: Key | None = None
-    cleared: Annotated[tuple[Clearable, ...], Field(max_length=8)] = ()
+    cleared: Annotated[tuple[Clearable, ...], Field(max_length=13)] = ()
     """What the row says to have no value now: it takes away what an earlier row set."""
     fields: Annotated[Mapping[Key, FieldValue], Field(max_length=500)] = Field(default_factory=dict)
     """Custom fields; None: no value now."""
@@ -72,6 +115,35 @@ class RecordActivity(Command):
     comment_by_requester: bool = False
     cancelled: bool = False
     """The status of category closed means that it was cancelled."""
+    external: Key | None = None
+    """Its number in the source."""
+    description: Text | None = None
+    """What was asked, where the ticket has no description yet."""
+    tags: Annotated[tuple[Key, ...], Field(max_length=MOST_TAGS)] | None = None
+    tags_whole: bool = False
+    """The tags are all that it has now; otherwise they are added."""
+    channel: Key | None = None
+    """How it came to the source; what the first row of a case says."""
+    site: Key | None = None
+    asset: Key | None = None
+    language: Key | None = None
+    resolution_code: Key | None = None
+    due: Instant | None = None
+    links: Annotated[tuple[tuple[LinkKind, Key], ...], Field(max_length=100)] = ()
+    """Kind and case of the same source: this ticket is `kind` of that."""
+    rating: Annotated[int, Field(ge=1, le=5)] | None = None
+    rating_comment: Text | None = None
+    worked_seconds: Annotated[int, Field(ge=0, le=MOST_WORKED)] | None = None
+    worked_whole: bool = False
+    """The time is all that was worked so far; otherwise it is what this row adds."""
+    comment_author: Key | None = None
+    """Who said the comment; without, the requester or the actor."""
+    attachments: Annotated[tuple[str, ...], Field(max_length=100)] = ()
+    """Where the files lie, below the folder of the file that is imported."""
+    files: tuple[FileKept, ...] = ()
+    """The attachments, when they are kept."""
+    linked: tuple[tuple[LinkKind, Key], ...] = ()
+    """The links, with the streams of the tickets that the cases are."""
 
 
 def _recorded(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:

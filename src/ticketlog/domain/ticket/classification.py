@@ -128,6 +128,15 @@ class TagsChanged(Event):
     new: tuple[Key, ...] = ()
 
 
+class ExternalAdded(Event):
+    """Another system knows it by a further number."""
+
+    NAME: ClassVar[str] = "ticket.external-added.v1"
+    ASPECT: ClassVar[str] = "external"
+    external: Key
+    """'SYSTEM:NUMBER'."""
+
+
 class FieldsChanged(Event):
     """The custom fields that changed, with their old and new values; None: no value."""
 
@@ -225,6 +234,11 @@ def _attribute_changed(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     return {event.attribute: event.new}
 
 
+def _external_added(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
+    assert isinstance(recorded.event, ExternalAdded)
+    return {"external": (*ticket.external, recorded.event.external)}
+
+
 def _requester_changed(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     event = recorded.event
     assert isinstance(event, RequesterChanged)
@@ -253,6 +267,7 @@ EVOLVE = {
     RequesterChanged: _requester_changed,
     DueChanged: _to("due_at"),
     TagsChanged: _to("tags"),
+    ExternalAdded: _external_added,
     PriorityChanged: _priority_changed,
     AttributeChanged: _attribute_changed,
     OrganisationChanged: _organisation_changed,

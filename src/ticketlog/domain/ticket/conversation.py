@@ -53,6 +53,18 @@ class Noted(CommentEvent):
     mentions: tuple[Key, ...] = ()
 
 
+class Described(Event):
+    """What it is about was told after it was opened, where nothing had been told before."""
+
+    NAME: ClassVar[str] = "ticket.described.v1"
+    ASPECT: ClassVar[str] = "conversation"
+    data_subject: Key
+    description: Annotated[Text, Personal()]
+    description_public: bool = False
+    author: Key
+    author_kind: AuthorKind
+
+
 class AttachmentAdded(Event):
     """A file was attached; its bytes lie in the desk's folder under their SHA-256."""
 
@@ -163,6 +175,13 @@ def _with_comment(ticket: Ticket, recorded: Recorded, *, public: bool) -> Pages[
     return paged(ticket.comment_pages, ref)
 
 
+def _described(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
+    event = recorded.event
+    assert isinstance(event, Described)
+    said = CommentRef(recorded.id, event.author, event.author_kind, event.description_public)
+    return {"description": said}
+
+
 def _attachment_added(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     event = recorded.event
     assert isinstance(event, AttachmentAdded)
@@ -190,6 +209,7 @@ def _hidden(refs: tuple[R, ...], target: str) -> tuple[R, ...]:
 EVOLVE = {
     Replied: _replied,
     Noted: _noted,
+    Described: _described,
     AttachmentAdded: _attachment_added,
     Redacted: _redacted,
 }

@@ -71,6 +71,8 @@ class TicketCreated(Event):
     ccs: tuple[Key, ...] = ()
     follow_up_of: Key | None = None
     workflow: Key | None = None
+    channel: Key | None = None
+    """How it came to the system that it was imported from; None: by the commit's channel."""
 
 
 class CreateTicket(Command):
@@ -115,7 +117,7 @@ def _created(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
         "created_at": at,
         "quiet_since": at,
         "created_by": recorded.meta.actor.id,
-        "channel": recorded.meta.channel,
+        "channel": event.channel or recorded.meta.channel,
         "type": event.type,
         "subject": event.subject,
         "requester": event.requester,
@@ -143,18 +145,20 @@ def _created(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
         "tags": event.tags,
         "fields": {**event.fields, **(event.personal_fields or {})},
         "due_at": event.due_at,
-        "description": (
-            CommentRef(
-                recorded.id, recorded.meta.actor.id, event.author_kind, event.description_public
-            )
-            if event.description
-            else None
-        ),
+        "description": _description(event, recorded) if event.description else None,
         "first_message": event.message_id,
         "ccs": event.ccs,
         "waiting_since": at if asked else None,
         "links": (Link(follow_up, event.follow_up_of),) if event.follow_up_of else (),
     }
+
+
+def _description(event: TicketCreated, recorded: Recorded) -> CommentRef:
+    kind, public = event.author_kind, event.description_public
+    author = recorded.meta.actor
+    asked = author.kind == "import" and kind == "requester"
+    said = event.requester if asked else None
+    return CommentRef(recorded.id, said or author.id, kind, public)
 
 
 EVOLVE = {TicketCreated: _created}

@@ -70,6 +70,15 @@ class Cancelled(StatusEvent):
     reason: Line | None = None
 
 
+class ResolutionCoded(Event):
+    """How it was solved is told by another code now, or before it is solved."""
+
+    NAME: ClassVar[str] = "ticket.resolution-coded.v1"
+    ASPECT: ClassVar[str] = "resolution"
+    old: Key | None = None
+    new: Key | None = None
+
+
 class Verified(Event):
     """Somebody confirmed that the solution holds."""
 
@@ -208,6 +217,11 @@ def _cancelled(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     return _closed(ticket, recorded) | {"cancelled": True}
 
 
+def _coded(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
+    assert isinstance(recorded.event, ResolutionCoded)
+    return {"resolution_code": recorded.event.new}
+
+
 def _verified(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     assert isinstance(recorded.event, Verified)
     return {"verified_by": recorded.event.by}
@@ -228,6 +242,7 @@ EVOLVE = {
     Reopened: _reopened,
     TicketClosed: _closed,
     Cancelled: _cancelled,
+    ResolutionCoded: _coded,
     Verified: _verified,
     MarkedSpam: _marked_spam,
     Restored: _restored,

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 from ticketlog.domain.base import Command, Context
 from ticketlog.domain.person import Person
+from ticketlog.domain.ticket.activity import RecordActivity
 from ticketlog.domain.ticket.classification import SetOrganisation, SetRequester
 from ticketlog.domain.ticket.conversation import Reply
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.relations import ACYCLIC, AddCc, LinkTo, targets, ticket_stream
-from ticketlog.domain.ticket.state import Ticket
+from ticketlog.domain.ticket.state import LinkKind, Ticket
 
 
 def reads(command: Command, ticket: Ticket, context: Context | None = None) -> tuple[str, ...]:
@@ -44,6 +45,8 @@ def _named(command: Command) -> Iterator[str]:
             yield f"organisation/{id}"
         case LinkTo(target=target):
             yield from _ticket(target)
+        case RecordActivity(linked=links):
+            yield from (stream for _, stream in links)
 
 
 def _ticket(id: str | None) -> Iterator[str]:
@@ -60,10 +63,21 @@ def _creates_for_actor(command: Command, context: Context) -> bool:
     )
 
 
+def _linked(command: Command) -> frozenset[LinkKind]:
+    """The kinds of links that the command makes."""
+    match command:
+        case LinkTo(kind=kind):
+            return frozenset({kind})
+        case RecordActivity(linked=links):
+            return frozenset(kind for kind, _ in links)
+    return frozenset()
+
+
 def _behind(stream: str, command: Command, context: Context) -> Iterator[str]:
     state = context.others.get(stream)
-    if isinstance(state, Ticket) and isinstance(command, LinkTo) and command.kind in ACYCLIC:
-        yield from targets(state, command.kind)
+    if isinstance(state, Ticket):
+        for kind in _linked(command) & ACYCLIC:
+            yield from targets(state, kind)
     if isinstance(state, Person):
         if state.merged_into:
             yield f"person/{state.merged_into}"
