@@ -22,8 +22,9 @@ _FALSE = frozenset({"false", "no", "0"})
 class Says:
     """What a cell says when it isn't a value."""
 
-    def __init__(self, problem: str = "") -> None:
+    def __init__(self, problem: str = "", word: str | None = None) -> None:
         self.problem = problem
+        self.word = word
 
 
 NOTHING = Says()
@@ -69,7 +70,9 @@ class Cell:
         if not text or _matches(text, column.empty):
             return NO_VALUE
         if column.words is not None:
-            return column.words.get(text) or Says(f"{text!r} is not among the mapping's words")
+            return column.words.get(text) or Says(
+                f"{text!r} is not among the mapping's words", text
+            )
         return _typed(text, column.kind) if isinstance(column, FieldColumn) else text
 
 

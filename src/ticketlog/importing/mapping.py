@@ -192,6 +192,20 @@ class Comment(_Part):
     by_requester: bool | Flag = False
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Accept(_Part):
+    """How large a share of the new rows may be so, from 0 to 1, before the file is refused."""
+
+    out_of_order: Share = 0.2
+    """Older than a row before it of its case."""
+    unknown_status: Share = 0.1
+    """With status words that the mapping doesn't have."""
+    older_rows: Share = 0.0
+    """Older than what the desk has of their case already."""
+
+
 class Mapping(_Part):
     """What a file's columns mean."""
 
@@ -208,6 +222,7 @@ class Mapping(_Part):
     status: Status | None = None
     fields: dict[Key, FieldColumn] = Field(default_factory=dict)
     comment: Comment | None = None
+    accept: Accept = Accept()
 
     _file: Path | None = PrivateAttr(default=None)
     _text: str = PrivateAttr(default="")

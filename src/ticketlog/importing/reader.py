@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Mapping as Mapping_
 from pathlib import Path
 
 from ticketlog.importing.csvrows import CsvRows
@@ -26,6 +27,11 @@ class Rows:
     def done(self) -> int:
         """How many bytes of the file were read so far."""
         return self._source.done
+
+    @property
+    def swallowed(self) -> Mapping_[tuple[str, str], int]:
+        """Column and cell -> how often `empty` made it no value."""
+        return self._translator.swallowed
 
     @property
     def size(self) -> int:

@@ -18,6 +18,8 @@ class Problem(NamedTuple):
     message: str
     column: str | None = None
     lost: bool = False
+    word: str | None = None
+    """The word that the mapping doesn't know (`unknown-word`, `unknown-status`)."""
 
 
 class Raw(NamedTuple):

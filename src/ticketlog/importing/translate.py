@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from ticketlog.importing.times import instants
 from ticketlog.log.commit import digest
 
 _TARGETS = {"agent": "assignee"}
+_ORIGINAL = ("original_status", "original_substatus")
 _NEVER_EMPTY = frozenset({"activity", "actor", "priority", "subject", "type"})
 
 
@@ -40,6 +42,8 @@ class Translator:
     def __init__(self, mapping: Mapping, names: Sequence[str], secret: bytes = b"") -> None:
         self._source = mapping.source
         self._secret = secret
+        self.swallowed: Counter[tuple[str, str]] = Counter()
+        """Column and cell -> how often `empty` made it no value."""
         self._seed = mapping.source.encode() + b"\0"
         self._state = mapping.rows == "state"
         self._case = Cell(mapping.columns.case, names)
@@ -104,10 +108,14 @@ class Translator:
             if value.__class__ is str:
                 said[target] = value
             elif value is NO_VALUE:
+                if cell.column.empty and (said_so := str(pick(cells))):
+                    self.swallowed[cell.label or target, said_so] += 1
                 if self._state and target not in _NEVER_EMPTY:
                     cleared[target] = None
             elif value is not NOTHING:
-                wrong.append(Problem(raw.line, "unknown-word", value.problem, cell.label))
+                wrong.append(
+                    Problem(raw.line, "unknown-word", value.problem, cell.label, word=value.word)
+                )
         return cleared
 
     def _read_status(
@@ -121,7 +129,10 @@ class Translator:
         given, meaning = words.read(raw.cells)
         said.update(given)
         if isinstance(meaning, str):
-            wrong.append(Problem(raw.line, "unknown-status", meaning, self._status_column))
+            word = " / ".join(filter(None, (given.get(n) for n in _ORIGINAL)))
+            wrong.append(
+                Problem(raw.line, "unknown-status", meaning, self._status_column, word=word)
+            )
         elif meaning is not None and meaning.agent is not None:
             said.pop("assignee", None)
             cleared.pop("assignee", None)
@@ -138,6 +149,8 @@ class Translator:
             if value.__class__ is not Says:
                 found[id] = value
             elif value is NO_VALUE:
+                if cell.column.empty and (said_so := str(pick(cells))):
+                    self.swallowed[cell.label or id, said_so] += 1
                 if self._state:
                     found[id] = None
             elif value is not NOTHING:
