@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ticketlog.domain.base import instant, iso
-from ticketlog.domain.calendar import WEEKDAYS
+from ticketlog.domain.calendar import WEEKDAYS, Weekday
 from ticketlog.domain.shifts import Shift, cover, next_start
 
 MINUTE = 60_000_000
@@ -57,3 +57,12 @@ def test_clocks_that_are_changed() -> None:
 def test_without_a_zone_or_shifts_none_begins() -> None:
     assert next_start((), "UTC", 0) is None
     assert next_start((Shift(day="mon", start="09:00", end="17:00"),), None, 0) is None
+
+
+@given(st.sampled_from(WEEKDAYS), clocks, st.integers(0, 20 * 1440))
+def test_a_shift_may_end_at_24_00(day: Weekday, start: str, minutes: int) -> None:
+    shift = Shift(day=day, start=start, end="24:00")
+    assert shift == Shift(day=day, start=start, end="00:00")
+    local = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes)
+    on_that_day = WEEKDAYS[local.weekday()] == day and f"{local:%H:%M}" >= start
+    assert cover([shift], "UTC", instant(local.isoformat())) == on_that_day

@@ -31,7 +31,8 @@ answers the same. Send a command again with its id whenever its answer was lost.
 **Then.** Reads take `--as-of` an ISO time with zone (`2026-01-31T09:00:00Z`), a record
 (`P:OFFSET`, as `log tail` prints it), or a cut (`12,40,7/5`, as reports print it): what was
 recorded by then. `--occurred-as-of` takes a business time: what had occurred by then, whenever it
-was recorded.
+was recorded. In every time `24:00` is the next day's `00:00`, and a minute's 60th second (a leap
+second) the first of the next minute.
 
 **For programs.** `--json` prints one document; its keys are listed here and stay. Times are ISO
 texts in UTC, durations are seconds, ids stand for persons. Without it, tables are for people,

@@ -145,13 +145,14 @@ def _number(text: str) -> tuple[str, int]:
 
 def _time(text: str | None, zone: str) -> int | None:
     """An ISO time; a bare date is its midnight in the report's zone. Raises Usage."""
-    from datetime import datetime
     from zoneinfo import ZoneInfo
+
+    from ticketlog.domain.timetext import moment
 
     if text is None:
         return None
     try:
-        at = datetime.fromisoformat(text)
+        at = moment(text)
         at = at if at.tzinfo else at.replace(tzinfo=ZoneInfo(zone))
         return instant(at.isoformat())
     except (ValueError, KeyError, OSError) as error:

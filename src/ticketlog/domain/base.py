@@ -33,6 +33,8 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from ticketlog.domain.timetext import moment
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 bare = tuple.__new__
@@ -42,16 +44,16 @@ some for every event."""
 
 def instant(text: str) -> int:
     """Microseconds since 1970 UTC of an ISO 8601 time with zone. Raises ValueError."""
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
+    said = moment(text)
+    if said.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone; write it as 2026-01-31T09:00:00Z")
-    since = moment - _EPOCH
+    since = said - _EPOCH
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
-def iso(moment: int) -> str:
+def iso(at: int) -> str:
     """The one way a time is written in records: UTC, microseconds, fixed width."""
-    return (_EPOCH + timedelta(microseconds=moment)).isoformat(timespec="microseconds")[:-6] + "Z"
+    return (_EPOCH + timedelta(microseconds=at)).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def _to_instant(value: object) -> object:

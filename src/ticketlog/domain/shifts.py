@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import StringConstraints
+from pydantic import BeforeValidator, StringConstraints
 
 from ticketlog.domain.base import Value
 from ticketlog.domain.calendar import WEEKDAYS, Weekday
@@ -15,6 +15,13 @@ from ticketlog.domain.calendar import WEEKDAYS, Weekday
 Clock = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 """A time of day on the wall: '09:00'."""
 
+
+def _midnight(end: object) -> object:
+    return "00:00" if end == "24:00" else end
+
+
+End = Annotated[Clock, BeforeValidator(_midnight)]
+"""The same where something ends: '24:00' is the next day's '00:00', and kept as that."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -24,7 +31,7 @@ class Shift(Value):
 
     day: Weekday
     start: Clock
-    end: Clock
+    end: End
 
 
 def next_start(shifts: Iterable[Shift], zone: str | None, after: int) -> int | None:

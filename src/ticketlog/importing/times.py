@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from ticketlog.domain.timetext import moment, moment_by
 from ticketlog.importing.mapping import Time, zone_of
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -19,8 +20,8 @@ def instants(time: Time) -> Callable[[str], int]:
         for pattern in time.formats:
             try:
                 if pattern == "iso":
-                    return datetime.fromisoformat(text)
-                return datetime.strptime(text, pattern)  # noqa: DTZ007 (the zone comes next)
+                    return moment(text)
+                return moment_by(pattern, text)
             except ValueError:
                 continue
         raise ValueError(f"{text!r} is no time of the form {' or '.join(time.formats)}")
@@ -28,12 +29,12 @@ def instants(time: Time) -> Callable[[str], int]:
     def instant(text: str) -> int:
         if not text:
             raise ValueError("the row has no time")
-        moment = parsed(text)
-        if moment.tzinfo is None:
+        said = parsed(text)
+        if said.tzinfo is None:
             if zone is None:
                 raise ValueError(f"{text!r} has no zone; set `zone` under [time] in the mapping")
-            moment = moment.replace(tzinfo=zone)
-        at = (moment - _EPOCH) // _MICROSECOND
+            said = said.replace(tzinfo=zone)
+        at = (said - _EPOCH) // _MICROSECOND
         if at < 0:
             raise ValueError(f"{text!r} is before 1970")
         return at
