@@ -82,7 +82,7 @@ def test_many_due_at_once_are_all_done_once(desk: Desk) -> None:
     ids = [ticket(desk) for _ in range(1_200)]
     ran = runner(desk, Reminder(10)).run_until(START + 10 * SECOND)
     assert ran.done == len(ids)
-    assert runner(desk, Reminder(10)).run_until(START + 20 * SECOND) == (0, 0)
+    assert runner(desk, Reminder(10)).run_until(START + 20 * SECOND)[:2] == (0, 0)
     assert len(named(desk, TagsChanged)) == len(ids)
 
 

@@ -67,7 +67,7 @@ def test_a_rule_that_is_applied_is_for_those_that_wait_too(tmp_path: Path) -> No
     made.apply(STAFF.replace('capacity = { "*" = 2 }\n', "") + LEAST)
     runner.run_until(at("2h"))
     assert owners(made, ids) == ["ann"] * 130
-    assert made.desk.policies().run_until(at("3h")) == (0, 0)
+    assert made.desk.policies().run_until(at("3h"))[:2] == (0, 0)
     made.desk.close()
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
@@ -43,10 +43,14 @@ class _Stopped(Exception):
 
 
 class Ran(NamedTuple):
-    """What a run did: commands that changed something, and commands that a rule refused."""
+    """What a run did: commands that changed something, and commands that a rule refused.
+
+    `notifications`: how many were decided for each outbox. Outboxes send them, not a run.
+    """
 
     done: int
     refused: int
+    notifications: Mapping[str, int]
 
 
 class Runner:
@@ -104,10 +108,12 @@ class Runner:
         """
         self._check_reached(moment)
         self._asking.moved = True
-        before = Ran(self._sender.done, self._sender.refused)
+        sender = self._sender
+        done, refused, notified = sender.done, sender.refused, sender.notified.copy()
 
         def ran() -> Ran:
-            return Ran(self._sender.done - before.done, self._sender.refused - before.refused)
+            news = dict(sorted((sender.notified - notified).items()))
+            return Ran(sender.done - done, sender.refused - refused, news)
 
         def learned(records: int) -> None:
             progress(f"learning what is there: {records:,} records")

@@ -3,11 +3,13 @@ as one likes and done once."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ticketlog.bulk import Done, execute_all
 from ticketlog.domain.base import Actor, Command, Refused
+from ticketlog.domain.ticket.automation import NotificationDecided
 from ticketlog.errors import CommandReused, Conflict, Damaged, NewerFormat, Unreachable, Unreadable
 from ticketlog.execution import Executor, Outcome, Request, derived_id, request
 from ticketlog.policies.base import Reaction
@@ -63,6 +65,8 @@ class Sender:
         self._clock = clock
         self.done = 0
         self.refused = 0
+        self.notified: Counter[str] = Counter()
+        """Notifications that were decided, by outbox."""
 
     def send(self, reactions: Sequence[tuple[Cause, Reaction]]) -> list[Sent]:
         """Raises Unreachable, Damaged, Conflict: then they may all be sent again."""
@@ -76,10 +80,17 @@ class Sender:
             except Exception as error:
                 found.append(Sent(cause, reaction.on, error))
         for (cause, on), done in zip(causes, execute_all(self._executor, requests), strict=True):
-            self.done += isinstance(done, Outcome) and not done.repeated and bool(done.events)
-            self.refused += isinstance(done, Refused)
+            self._count(done)
             found.append(Sent(cause, on, done))
         return found
+
+    def _count(self, done: Done) -> None:
+        self.refused += isinstance(done, Refused)
+        if isinstance(done, Outcome) and not done.repeated:
+            self.done += bool(done.events)
+            for each in done.events:
+                if isinstance(each.event, NotificationDecided):
+                    self.notified[each.event.outbox] += 1
 
     def ours(self, policy: str, command: Command, *parts: str) -> None:
         """Records something on a policy's own stream."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -210,6 +211,37 @@ def retried(kind: str, name: str, still: Sequence[Any], lines: Iterable[str], js
             click.echo(clean(line))
     else:
         click.echo(f"nothing is parked in {name}")
+
+
+_FORMULA = re.compile(r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?")
+
+
+def csv_cell(value: Any) -> Any:
+    """A value for a CSV file. A text that a spreadsheet would take for a formula gets a ' before it
+    (OWASP: CSV injection), and lists are texts with spaces; numbers stay numbers."""
+    if isinstance(value, (tuple, list)):
+        value = " ".join(map(str, value))
+    if not isinstance(value, str) or not _FORMULA.match(value) or _NUMBER.fullmatch(value):
+        return value
+    return f"'{value}"
+
+
+def csv_lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """The lines of a CSV file, the first one naming the columns; none of no rows."""
+    columns: list[str] | None = None
+    for row in rows:
+        if columns is None:
+            columns = list(row)
+            yield _csv_line(columns)
+        yield _csv_line([csv_cell(row[name]) for name in columns])
+
+
+def _csv_line(values: Sequence[Any]) -> str:
+    line = io.StringIO()
+    # It quotes those line breaks that it ends lines with itself.
+    csv.writer(line, lineterminator="\r\n").writerow(values)
+    return line.getvalue().removesuffix("\r\n") + "\n"
 
 
 def note(text: str) -> None:

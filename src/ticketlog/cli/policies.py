@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import click
 
 from ticketlog.cli.base import App, Command, Entry, Group, pass_app
@@ -52,6 +54,7 @@ def list_(app: App, as_json: bool) -> None:
         "until": "the time that it ran to",
         "done": "commands that changed something",
         "refused": "commands that a rule refused",
+        "notifications": "how many were decided for each outbox; none of them is sent by this",
         "policies": "as `policies list`",
     },
 )
@@ -67,7 +70,8 @@ def run(app: App, until: str | None, as_json: bool) -> None:
     """React to all that is recorded and do all that is due by a time, at once and without waiting.
 
     What is sent is stamped with the time of its cause, or with the time at which it was due.
-    `ticketlog run` does the same all the time. What would be due ahead of now hasn't happened:
+    `ticketlog run` does the same all the time, and sends the notifications that are decided; this
+    sends none. What would be due ahead of now hasn't happened:
     such a time is refused (exit code 1) unless the desk was made by `init --simulation`.
     """
     from ticketlog.domain.base import iso
@@ -81,6 +85,7 @@ def run(app: App, until: str | None, as_json: bool) -> None:
         print_json(document)
     else:
         click.echo(f"until {iso(moment)}: {ran.done:,} commands done, {ran.refused:,} refused")
+        click.echo(clean(_notified(ran.notifications)))
         for line in runner.troubles():
             click.echo(clean(line))
 
@@ -104,6 +109,14 @@ def retry(context: click.Context, app: App, policy: str, as_json: bool) -> None:
     lines = (f"{row['event']} of {row['stream']}: {row['error']}" for row in still)
     retried("policy", policy, still, lines, as_json)
     context.exit(1 if still else 0)
+
+
+def _notified(decided: Mapping[str, int]) -> str:
+    """What is to be told, and that it isn't sent yet."""
+    if not decided:
+        return "no notification decided"
+    listed = ", ".join(f"{number:,} for the outbox {name}" for name, number in decided.items())
+    return f"notifications decided: {listed}; none is sent by this, `ticketlog run` sends them"
 
 
 def _until(until: str | None) -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -20,6 +18,7 @@ from ticketlog.cli.options import (
     reader,
 )
 from ticketlog.cli.output import (
+    csv_lines,
     minute,
     note,
     print_json,
@@ -313,22 +312,18 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
 @at_moment
 @pass_app
 def export(app: App, form: str, as_of: str | None, occurred_as_of: str | None) -> None:
-    """Write all tickets as CSV or JSON lines, the newest first."""
+    """Write all tickets as CSV or JSON lines, the newest first.
+
+    In CSV a text that a spreadsheet would take for a formula (it begins with =, +, -, @, a tab or a
+    line break, and is no number) gets a ' before it; JSON has texts as they are.
+    """
     source = reader(app, as_of, occurred_as_of)
     if form == "jsonl":
         for row in _every(source):
             print_json_line(row)
         return
-    out: csv.DictWriter[str] | None = None
-    buffer = io.StringIO()
-    for row in _every(source):
-        if out is None:
-            out = csv.DictWriter(buffer, fieldnames=list(row), lineterminator="\n")
-            out.writeheader()
-        out.writerow(row | {"tags": " ".join(row["tags"])})
-        click.echo(buffer.getvalue(), nl=False)
-        buffer.seek(0)
-        buffer.truncate()
+    for lines in csv_lines(_every(source)):
+        click.echo(lines, nl=False)
 
 
 def _every(source: Desk | Past) -> Iterator[dict[str, Any]]:

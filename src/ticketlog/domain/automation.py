@@ -29,6 +29,9 @@ Occasion = Literal[
 ]
 EscalationOccasion = Literal["warned", "breached"]
 Recipient = Literal["requester", "ccs", "assignee", "followers", "mentioned"]
+INTERNAL: frozenset[Occasion] = frozenset({"noted", "escalated", "warned", "breached"})
+"""What end users are never told of."""
+END_USERS: frozenset[Recipient] = frozenset({"requester", "ccs"})
 Affinity = Literal["requester", "account"]
 _Level = Annotated[int, Field(ge=1, le=100)]
 

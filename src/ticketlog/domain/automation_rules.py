@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from ticketlog.domain.automation import (
+    END_USERS,
+    INTERNAL,
     AssignmentRule,
     EscalationRule,
     LifecycleRule,
@@ -34,6 +36,19 @@ def broken_automation(settings: Settings) -> Iterator[str]:
         for channel, number in agent.capacity.items():
             if number < 0:
                 yield f"[agents.{agent.id}] capacity {channel}: {number} is less than none"
+
+
+def broken_notifications(settings: Settings) -> Iterator[str]:
+    """Rules that would tell end users of what is internal. Asked where a file says what they are:
+    one that an older release took stays as it is, and tells them nothing of it."""
+    for rule in settings.notifications.values():
+        to = sorted(END_USERS.intersection(rule.to))
+        on = sorted(INTERNAL.intersection(rule.on))
+        if to and on:
+            yield (
+                f"[notifications.{rule.id}] {', '.join(on)}: internal, never told to "
+                f"{' and '.join(to)}; tell them to assignee or followers by a rule of its own"
+            )
 
 
 def _own(rule: Rule, settings: Settings) -> Iterator[str]:

@@ -135,7 +135,7 @@ def differences(desired: Desired, compiled: Compiled, file_sha256: str) -> list[
     changes = _changes(wanted, compiled.things, pending, file_sha256)
     if not changes and not pending:
         return []
-    problems = broken(settings_of(wanted, 0), compiled.former)
+    problems = broken(settings_of(wanted, 0), compiled.former, desired)
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise Invalid(f"the settings can't be put in force: {problems[0]}{more}", all=problems)

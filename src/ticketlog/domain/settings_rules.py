@@ -6,10 +6,10 @@ Each rule yields what breaks it, in the words of a settings file.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TypeVar, get_args
 
-from ticketlog.domain.automation_rules import broken_automation
+from ticketlog.domain.automation_rules import broken_automation, broken_notifications
 from ticketlog.domain.base import Value
 from ticketlog.domain.calendar_rules import broken_calendars
 from ticketlog.domain.settings import (
@@ -30,8 +30,11 @@ _T = TypeVar("_T")
 _NEEDED: tuple[CategoryOfStatus, ...] = ("new", "open", "solved", "closed")
 
 
-def broken(settings: Settings, former: Mapping[str, Value]) -> tuple[str, ...]:
-    """What is wrong with the settings; `former` holds what ever was in force, by stream."""
+def broken(
+    settings: Settings, former: Mapping[str, Value], said: Collection[str] = ()
+) -> tuple[str, ...]:
+    """What is wrong with the settings; `former` holds what ever was in force, by stream, `said` the
+    kinds that the file says."""
     return (
         *_workflows(settings),
         *_priorities(settings.priorities),
@@ -41,6 +44,7 @@ def broken(settings: Settings, former: Mapping[str, Value]) -> tuple[str, ...]:
         *broken_calendars(settings),
         *broken_sla_policies(settings),
         *broken_automation(settings),
+        *(broken_notifications(settings) if "notification-rule" in said else ()),
         *_meanings(settings, former),
     )
 

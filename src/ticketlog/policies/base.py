@@ -48,6 +48,15 @@ class Situation:
     commit: Sequence[Recorded] = ()
     """All events of the event's commit."""
 
+    def identity(self, who: str) -> str:
+        """The one under whom a human is known: of a merged person ('person/KIM'), who has them."""
+        seen: set[str] = set()
+        while who.startswith("person/") and who not in seen:
+            seen.add(who)
+            into = self.load(who).merged_into
+            who = who if into is None else f"person/{into}"
+        return who
+
 
 class Policy(Protocol):
     """A module with these names is one; so is an object."""

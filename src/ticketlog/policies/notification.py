@@ -1,15 +1,26 @@
 """Notifications: that somebody is to be told is an event; sending it is an outbox's business.
 
-Nobody is told of what they did themselves.
+What one commit did is told once: a rule tells a person of it in one notification, that names all of
+its occasions. Nobody is told of what they did themselves, under whatever id. What is internal isn't
+told to end users, whatever a rule says.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
-from ticketlog.domain.automation import NotificationRule, Occasion, Recipient, in_order
+from ticketlog.domain.automation import (
+    END_USERS,
+    INTERNAL,
+    NotificationRule,
+    Occasion,
+    Recipient,
+    in_order,
+)
 from ticketlog.domain.base import Event, Recorded
 from ticketlog.domain.conditions import matches
+from ticketlog.domain.settings import Settings
 from ticketlog.domain.ticket.assignment import AssigneeChanged, Escalated
 from ticketlog.domain.ticket.automation import Notify, RequesterReminded
 from ticketlog.domain.ticket.conversation import Noted, Replied
@@ -39,29 +50,66 @@ _OCCASIONS: dict[type[Event], Occasion] = {
 ON: frozenset[type[Event]] = frozenset(_OCCASIONS)
 
 
+class _Told(NamedTuple):
+    """Who is told of which events of a commit: the same for each of them."""
+
+    to: tuple[str, ...]
+    of: tuple[Recorded, ...]
+
+
 def react(recorded: Recorded, situation: Situation) -> Iterable[Reaction]:
-    """A decision for each rule that is for this occasion and this ticket, and has somebody to
-    tell."""
+    """A decision for each rule that is for this ticket and what its commit did, and has somebody to
+    tell; said because of the first event of those that they are told of."""
     settings = situation.settings
-    occasion = _OCCASIONS[type(recorded.event)]
-    rules = [each for each in settings.notifications.values() if occasion in each.on]
+    rules = [each for each in settings.notifications.values() if _occasion(recorded) in each.on]
     if not rules or _is_empty(recorded.event):
         return
     ticket: Ticket = situation.after()
     facts = facts_of(ticket, settings)
     for rule in in_order(rules):
-        told = tuple(dict.fromkeys(_told(rule, ticket, recorded)))
-        if told and matches(rule.when, facts):
-            named = cited("notification-rule", rule.id, settings)
-            command = Notify(
-                rule=named,
-                occasion=occasion,
-                of=recorded.id,
-                outbox=rule.outbox,
-                template=rule.template or rule.id,
-                to=told,
-            )
-            yield Reaction(command, recorded.originator_id, named, slot=rule.id)
+        if not matches(rule.when, facts):
+            continue
+        for number, told in enumerate(_groups(rule, ticket, recorded, situation)):
+            if told.of[0].id == recorded.id:
+                # The first is named as by releases that told of each event apart.
+                slot = rule.id if number == 0 else f"{rule.id} {' '.join(e.id for e in told.of)}"
+                yield _decided(rule, told, settings)._replace(slot=slot)
+
+
+def _occasion(recorded: Recorded) -> Occasion:
+    return _OCCASIONS[type(recorded.event)]
+
+
+def _decided(rule: NotificationRule, told: _Told, settings: Settings) -> Reaction:
+    named = cited("notification-rule", rule.id, settings)
+    command = Notify(
+        rule=named,
+        occasion=_occasion(told.of[0]),
+        occasions=tuple(dict.fromkeys(map(_occasion, told.of))),
+        of=told.of[0].id,
+        outbox=rule.outbox,
+        template=rule.template or rule.id,
+        to=told.to,
+    )
+    return Reaction(command, told.of[0].originator_id, named)
+
+
+def _groups(
+    rule: NotificationRule, ticket: Ticket, recorded: Recorded, situation: Situation
+) -> list[_Told]:
+    """Everybody once, with those who are told of the same events; the first whom the first event
+    concerns come first."""
+    by_person: dict[str, list[Recorded]] = {}
+    for each in situation.commit or (recorded,):
+        occasion = _OCCASIONS.get(type(each.event))
+        if occasion in rule.on and not _is_empty(each.event):
+            for person in _told(rule, ticket, each, situation):
+                by_person.setdefault(person, []).append(each)
+    groups: dict[tuple[str, ...], _Told] = {}
+    for person, of in by_person.items():
+        known = groups.get(key := tuple(each.id for each in of), _Told((), tuple(of)))
+        groups[key] = known._replace(to=(*known.to, person))
+    return list(groups.values())
 
 
 def _is_empty(event: Event) -> bool:
@@ -72,20 +120,29 @@ def _is_empty(event: Event) -> bool:
     return False
 
 
-def _told(rule: NotificationRule, ticket: Ticket, recorded: Recorded) -> Iterator[str]:
-    themselves = _themselves(recorded)
-    for recipient in rule.to:
-        for each in _named(recipient, ticket, recorded.event):
-            if each not in themselves:
-                yield each
+def _told(
+    rule: NotificationRule, ticket: Ticket, recorded: Recorded, situation: Situation
+) -> Iterator[str]:
+    """Whom a rule tells of one event, each once."""
+    found = dict.fromkeys(
+        situation.identity(each)
+        for recipient in rule.to
+        if recipient not in END_USERS or _occasion(recorded) not in INTERNAL
+        for each in _named(recipient, ticket, recorded.event)
+    )
+    themselves = {situation.identity(each) for each in _themselves(recorded)}
+    return (each for each in found if each not in themselves)
 
 
-def _themselves(recorded: Recorded) -> set[str]:
+def _themselves(recorded: Recorded) -> Iterator[str]:
     """Whose doing it is. A missed target is time's, whoever's commit records it."""
     if isinstance(recorded.event, DueEvent):
-        return set()
+        return
     actor = recorded.meta.actor
-    return {f"{actor.kind}/{actor.id}", f"person/{actor.on_behalf_of}"}
+    if actor.kind in ("person", "agent"):
+        yield f"{actor.kind}/{actor.id}"
+    if actor.on_behalf_of is not None:
+        yield f"person/{actor.on_behalf_of}"
 
 
 def _named(recipient: Recipient, ticket: Ticket, event: Event) -> list[str]:

@@ -47,6 +47,7 @@ WORDS: dict[str, tuple[Any, ...]] = {
     "external": (("JIRA-1",),),
     "candidates": ((),),
     "to": (("agent/ann",),),
+    "occasions": (("replied", "solved"),),
     "choice": ("c1.0", "c2.0", "c3.0"),
     "steps": (
         (Step(rule="r@1", team="billing", priority="low"), Step(rule="s@1", assignee="sue")),

@@ -67,6 +67,8 @@ class NotificationDecided(Event):
     template: Key
     to: tuple[Key, ...]
     """Persons and agents: 'person/4F7K2M9Q', 'agent/ann'."""
+    occasions: tuple[Key, ...] = ()
+    """All that its commit did of which they are told, `occasion` first; none: that alone."""
 
 
 class Remind(Command):
@@ -126,6 +128,7 @@ class Notify(Command):
     outbox: Key
     template: Key
     to: Annotated[tuple[Key, ...], Field(min_length=1, max_length=1_000)]
+    occasions: tuple[Key, ...] = ()
 
 
 class Choose(Command):

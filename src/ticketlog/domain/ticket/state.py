@@ -86,7 +86,7 @@ class Choice(NamedTuple):
 class Ticket(State):
     """A ticket after its event number `version` (from 0; -1: it doesn't exist)."""
 
-    CODE: ClassVar[int] = 6
+    CODE: ClassVar[int] = 7
 
     id: str = ""
     version: int = -1
