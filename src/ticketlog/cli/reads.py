@@ -217,6 +217,8 @@ def _instant_of(text: str | None) -> int:
     examples=(
         "ticketlog search vpn drops",
         "ticketlog search '\"blue screen\"' 'print*' --public --json",
+        "ticketlog search 'subject:vpn OR subject:wlan NOT solved'",
+        "ticketlog search INC0012345",
     ),
     keys={"found": "each with ticket, version, kind, public, author_kind, at, snippet"},
 )
@@ -237,9 +239,13 @@ def search(
     as_json: bool,
     **how: Any,
 ) -> None:
-    """Find words in subjects, descriptions and comments, the best match first.
+    """Find words in subjects, descriptions, comments and numbers, the best match first.
 
-    All words must occur; "two words" in quotes stand side by side; wor* is any that begin so.
+    All words must occur in one text; "two words" in quotes stand side by side; wor* is any that
+    begin so; NOT word doesn't occur; OR stands between alternatives; subject:word (or description,
+    comment, number) is looked for there. Case, accents and width don't matter; of scripts without
+    spaces between words, such as Chinese, any part is found. A number is found by its parts
+    (INC0012345 by 12345), a ticket by the beginning of its id.
     """
     source = reader(app, as_of, occurred_as_of)
     rows = source.query(search_view.search, words=" ".join(words), **how)

@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, RowMapping, text
 
 from ticketlog.domain.base import Recorded
 from ticketlog.domain.ticket.conversation import CommentEvent, Described, Redacted
 from ticketlog.domain.ticket.creation import TicketCreated
 from ticketlog.domain.ticket.state import Ticket
+from ticketlog.projections import words as folding
 from ticketlog.projections.base import BOOL, INT, TEXT, Fold, Projection, Row, Rows, Tables
 
 NAME = "search"
-VERSION = 1
+VERSION = 2
 
 TABLES = (
     Rows(
         "texts",
         key={"ticket": TEXT, "version": INT, "kind": TEXT},
-        values={"public": BOOL, "author_kind": TEXT, "at": INT, "body": TEXT},
+        values={
+            "public": BOOL,
+            "author_kind": TEXT,
+            "at": INT,
+            "body": TEXT,
+            "words": TEXT,
+            "parts": TEXT,
+        },
         numbered=True,
     ),
 )
-"""A subject's `version` is -1: a ticket has one. Others have that of their event."""
+"""The `version` of a subject and of numbers is -1: a ticket has one row of them. Others have that
+of their event. `words`: what is indexed where that isn't the body as it stands; `parts`: what else
+the text is found by."""
 
 
 class _Fold(Fold):
@@ -52,38 +63,55 @@ class _Fold(Fold):
     def _add(
         self, recorded: Recorded, kind: str, public: bool, author_kind: str, at: int, body: str
     ) -> None:
-        version = recorded.originator_version
-        self.texts[recorded.id] = (self.id, version, kind, public, author_kind, at, body)
+        about = (self.id, recorded.originator_version, kind, public, author_kind, at)
+        self.texts[recorded.id] = _row(about, body)
 
     def rows(self, state: Ticket) -> tuple[list[Row], ...]:
-        if not state.subject:
-            return (list(self.texts.values()),)
-        subject = (self.id, -1, "subject", True, None, state.created_at, state.subject)
-        return ([subject, *self.texts.values()],)
+        found = list(self.texts.values())
+        for kind, body in (("number", " ".join(state.external)), ("subject", state.subject)):
+            if body:
+                found.insert(0, _row((self.id, -1, kind, True, None, state.created_at), body))
+        return (found,)
+
+
+def _row(about: Row, body: str) -> Row:
+    return (*about, body, folding.words(body), folding.parts(body))
 
 
 _FINISH = """
+CREATE VIEW {indexed} (row, body, parts) AS SELECT {every} FROM {texts};
 CREATE VIRTUAL TABLE {fts} USING fts5(
-    body, content = '{texts}', content_rowid = 'row', tokenize = 'unicode61 remove_diacritics 2'
+    body, parts, content = '{indexed}', content_rowid = 'row',
+    tokenize = "unicode61 remove_diacritics 2 categories 'L* N* M* Co'"
 );
 INSERT INTO {fts} ({fts}, rank) VALUES ('secure-delete', 1);
+INSERT INTO {fts} ({fts}, rank) VALUES ('rank', 'bm25(1.0, 0.5)');
 INSERT INTO {fts} ({fts}) VALUES ('rebuild');
 CREATE TRIGGER {texts}_in AFTER INSERT ON {texts} BEGIN
-    INSERT INTO {fts} (rowid, body) VALUES (new.row, new.body);
+    INSERT INTO {fts} (rowid, body, parts) VALUES ({new});
 END;
 CREATE TRIGGER {texts}_out AFTER DELETE ON {texts} BEGIN
-    INSERT INTO {fts} ({fts}, rowid, body) VALUES ('delete', old.row, old.body);
+    INSERT INTO {fts} ({fts}, rowid, body, parts) VALUES ('delete', {old});
 END;
-CREATE TRIGGER {texts}_change AFTER UPDATE OF body ON {texts} BEGIN
-    INSERT INTO {fts} ({fts}, rowid, body) VALUES ('delete', old.row, old.body);
-    INSERT INTO {fts} (rowid, body) VALUES (new.row, new.body);
+CREATE TRIGGER {texts}_change AFTER UPDATE OF body, words, parts ON {texts} BEGIN
+    INSERT INTO {fts} ({fts}, rowid, body, parts) VALUES ('delete', {old});
+    INSERT INTO {fts} (rowid, body, parts) VALUES ({new});
 END;
 """
+_INDEXED = (
+    "{0}.row, coalesce({0}.words, {0}.body), '{1}' || {0}.kind || coalesce(' ' || {0}.parts, '')"
+)
 
 
 def _names(tables: Tables) -> dict[str, str]:
     texts = tables["texts"].name
-    return {"texts": texts, "fts": f"{texts}_words"}
+    return {
+        "texts": texts,
+        "fts": f"{texts}_words",
+        "indexed": f"{texts}_indexed",
+        **{each: _INDEXED.format(each, folding.KIND) for each in ("old", "new")},
+        "every": _INDEXED.format(texts, folding.KIND),
+    }
 
 
 def _finish(connection: Connection, tables: Tables) -> None:
@@ -93,12 +121,17 @@ def _finish(connection: Connection, tables: Tables) -> None:
 
 
 def _discard(connection: Connection, tables: Tables) -> None:
-    connection.exec_driver_sql("DROP TABLE IF EXISTS {fts}".format(**_names(tables)))
+    for kind, name in (("TABLE", "fts"), ("VIEW", "indexed")):
+        connection.exec_driver_sql(f"DROP {kind} IF EXISTS {_names(tables)[name]}")
 
 
 def _check(connection: Connection, tables: Tables) -> None:
     statement = "INSERT INTO {fts} ({fts}, rank) VALUES ('integrity-check', 1)"
     connection.exec_driver_sql(statement.format(**_names(tables)))
+
+
+_ID = re.compile("(?=.*[0-9]|.{6})[0-9A-HJKMNP-TV-Z]{4,12}")
+"""What may be a ticket's id or its beginning. Four letters are rather a word."""
 
 
 def search(
@@ -111,36 +144,48 @@ def search(
     skip: int = 0,
     limit: int = 20,
 ) -> list[dict[str, Any]]:
-    """The texts that hold all the words, the best match first.
+    """The texts that hold all the words, the best match first; before them the subject of a ticket
+    whose id begins so.
 
-    "two words" in quotes stand side by side; wor* stands for all words that begin so.
-    `public_only`: nothing internal, for readers who aren't agents. In the snippet the words found
-    stand in [brackets].
+    "two words" in quotes stand side by side; wor* stands for all words that begin so; -word and
+    NOT word may not occur; OR stands between alternatives; subject:word (description, comment,
+    number) is looked for there. `public_only`: nothing internal, for readers who aren't agents. In
+    the snippet the words found stand in [brackets].
     """
-    wanted = _expression(words)
+    groups = folding.asked(words)
+    wanted = folding.expression(groups)
     if not wanted:
         return []
-    query = (
-        "SELECT t.ticket, t.version, t.kind, t.public, t.author_kind, t.at, "
-        "snippet({fts}, 0, '[', ']', '…', 16) AS snippet "
-        "FROM {fts} JOIN {texts} t ON t.row = {fts}.rowid WHERE {fts} MATCH :wanted"
-        + " AND t.public" * public_only
-        + " AND t.ticket = :ticket" * (ticket is not None)
-        + " ORDER BY {fts}.rank, t.at DESC, t.ticket, t.version LIMIT :limit OFFSET :skip"
-    )
+    id = words.strip().upper()
+    named = _ID.fullmatch(id) is not None
+    where = " AND t.public" * public_only + " AND t.ticket = :ticket" * (ticket is not None)
+    query = _BY_WORDS.format(where=where, **_names(tables))
+    if named:
+        query = f"{_BY_ID} UNION ALL {_BY_WORDS} AND NOT ({_NAMED})".format(
+            where=where, **_names(tables)
+        )
+    query += " ORDER BY place, score, at DESC, ticket, version, kind LIMIT :limit OFFSET :skip"
     values = {"wanted": wanted, "ticket": ticket, "limit": limit, "skip": skip}
-    found = connection.execute(text(query.format(**_names(tables))), values).mappings()
-    return [{**row, "public": bool(row["public"])} for row in found]
+    values |= {"low": id, "high": id + "\uffff"} if named else {}
+    found = connection.execute(text(query), values).mappings()
+    return [_shown(row, groups) for row in found]
 
 
-def _expression(words: str) -> str:
-    """FTS5's expression for what a person typed, whatever they typed."""
-    terms = re.findall(r'"([^"]*)"|([^\s"]+)', words)
-    return " ".join(
-        f'"{phrase}"' if phrase else f'"{word.rstrip("*")}"' + "*" * word.endswith("*")
-        for phrase, word in terms
-        if re.search(r"\w", phrase or word)
-    )
+_COLUMNS = "t.ticket, t.version, t.kind, t.public, t.author_kind, t.at, t.body"
+_NAMED = "t.ticket BETWEEN :low AND :high AND t.kind = 'subject'"
+_BY_ID = f"SELECT 0 AS place, 0.0 AS score, {_COLUMNS} FROM {{texts}} t WHERE {_NAMED}{{where}}"
+_BY_WORDS = (
+    f"SELECT 1 AS place, {{fts}}.rank AS score, {_COLUMNS} "
+    "FROM {fts} JOIN {texts} t ON t.row = {fts}.rowid WHERE {fts} MATCH :wanted{where}"
+)
+
+
+def _shown(row: RowMapping, groups: Sequence[folding.Group]) -> dict[str, Any]:
+    shown = {name: value for name, value in row.items() if name not in ("place", "score", "body")}
+    return shown | {
+        "public": bool(row["public"]),
+        "snippet": folding.snippet(row["body"], groups),
+    }
 
 
 VIEW = Projection(
