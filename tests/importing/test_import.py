@@ -202,14 +202,15 @@ def test_the_same_row_of_another_case_or_source_is_another(
 
 def test_what_is_recorded_stays_when_the_mapping_changes(log: EmbeddedLog, tmp_path: Path) -> None:
     path = a_file(tmp_path, LIFE)
-    imported(log, path)
+    rows = {"kind": "state", "key": ["Time", "Status", "Sub"]}
+    imported(log, path, a_mapping(rows=rows))
     before = content(log)
 
-    report = imported(log, path, a_mapping(columns={"case": "Case"}))
+    report = imported(log, path, a_mapping(rows=rows, columns={"case": "Case"}))
 
     assert (report.known, report.remapped) == (8, 8)
     assert content(log) == before
-    assert imported(log, path).remapped == 0
+    assert imported(log, path, a_mapping(rows=rows)).remapped == 0
 
 
 def test_cases_that_come_back_are_taken_up_again(

@@ -11,10 +11,19 @@ from ticketlog.importing.mapping import (
     Columns,
     Comment,
     FieldColumn,
+    FileIs,
+    Flag,
+    Happening,
+    Link,
     Mapping,
+    PeopleFile,
+    PersonColumn,
+    RowsAre,
     Status,
     StatusWord,
     Time,
+    When,
+    WorkedColumn,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -62,7 +71,7 @@ def test_a_mapping_says_where_its_keys_stand(tmp_path: Path) -> None:
     ("good", "bad", "place", "what"),
     [
         ('source = "old"', "", "1:1", "source: is missing"),
-        ('format = "csv"', 'format = "xls"', "2:1", "'csv' or 'xes'"),
+        ('format = "csv"', 'format = "xls"', "2:1", "'csv', 'xlsx'"),
         ('case = "Case"', 'cases = "Case"', "6:1", "columns.cases: is no key"),
         ('case = "Case"', "", "5:2", "columns.case: is missing"),
         ('case = "Case"', "case = 7", "6:1", "columns.case"),
@@ -130,9 +139,15 @@ def test_the_mapping_in_the_documentation_is_one(tmp_path: Path) -> None:
 
 def test_every_key_is_in_the_documentation() -> None:
     page = (ROOT / "docs" / "IMPORT.md").read_text(encoding="utf-8")
-    models = (Mapping, Columns, FieldColumn, Time, Status, StatusWord, Comment)
-    missing = [key for model in models for key in model.model_fields if f"`{key}`" not in page]
+    models = (
+        *(Mapping, RowsAre, FileIs, Columns, PersonColumn, FieldColumn, WorkedColumn, Time, Status),
+        *(StatusWord, Flag, When, Comment, Link, Happening, PeopleFile),
+    )
+    keys = {each.alias or key for model in models for key, each in model.model_fields.items()}
+    missing = sorted(key for key in keys if f"`{key}`" not in page)
     assert [key for key in missing if f"### [{key}]" not in page] == []
+    assert "### [[events]]" in page
+    assert "### [[links]]" in page
 
 
 def test_every_kind_of_problem_is_in_the_documentation() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.importing.histories import HEADER, MAPPING, Line, a_file, a_mapping, csv_bytes
+from tests.importing.histories import HEADER, MAPPING, Line, a_file, a_mapping, at, csv_bytes
 from ticketlog.domain.base import instant
 from ticketlog.errors import Usage
 from ticketlog.importing import Mapping, Problem, Row, load_mapping, read_rows
@@ -240,25 +240,42 @@ def test_a_row_without_a_time_is_lost(tmp_path: Path, text: str, why: str) -> No
 # What tells rows apart
 
 
-def test_rows_are_equal_where_all_their_cells_are(tmp_path: Path) -> None:
+def test_rows_are_equal_where_all_their_mapped_cells_are(tmp_path: Path) -> None:
     first, same, other = rows(a_file(tmp_path, [Line(), Line(), Line(note="x")]))
     assert first.key == same.key != other.key
 
+    unmapped = rows(a_file(tmp_path, [Line(), Line(note="x")]), a_mapping(fields={}))
+    assert len({row.key for row in unmapped}) == 1
 
-def test_neither_the_mapping_nor_the_place_of_columns_is_part_of_a_row(tmp_path: Path) -> None:
+
+def test_neither_words_nor_the_place_of_columns_are_part_of_a_row(tmp_path: Path) -> None:
     line = Line(note="x")
     (row,) = rows(a_file(tmp_path, [line]))
 
-    (mapped,) = rows(a_file(tmp_path, [line]), a_mapping(fields={}, rows="event"))
+    words = {**MAPPING["status"], "words": [{"status": "Accepted", "to": "solved"}]}
+    (mapped,) = rows(a_file(tmp_path, [line]), a_mapping(status=words, rows="event"))
     assert (mapped.key, mapped.digest == row.digest) == (row.key, False)
 
     backwards = csv_bytes([tuple(reversed(line))], tuple(reversed(HEADER)))
     (moved,) = rows(a_file(tmp_path, backwards))
     assert moved.key == row.key
 
-    (wider,) = rows(a_file(tmp_path, csv_bytes([(*line, "")], (*HEADER, "New"))))
+    (wider,) = rows(a_file(tmp_path, csv_bytes([(*line, "1")], (*HEADER, "New"))))
     assert wider.key == row.key
-    assert rows(a_file(tmp_path, csv_bytes([(*line, "1")], (*HEADER, "New"))))[0].key != row.key
+
+
+def test_the_mapping_may_say_what_tells_rows_apart(tmp_path: Path) -> None:
+    mapping = a_mapping(rows={"kind": "state", "key": ["Time"]})
+    path = a_file(tmp_path, [Line(), Line(note="x"), Line(time=at(1)), Line(case="B")])
+    first, changed, later, other = (row.key for row in rows(path, mapping))
+    assert first == changed
+    assert len({first, later, other}) == 3
+
+
+def test_a_row_has_the_key_that_an_earlier_release_gave_it(tmp_path: Path) -> None:
+    (whole,) = rows(a_file(tmp_path, [Line(note="x")]))
+    (part,) = rows(a_file(tmp_path, [Line(note="x")]), a_mapping(fields={}))
+    assert (whole.legacy, part.legacy) == (None, whole.key)
 
 
 @given(
@@ -334,7 +351,7 @@ def test_a_column_that_is_missing_is_named_with_those_there_are(tmp_path: Path) 
 
 def test_a_wrong_delimiter_is_suspected(tmp_path: Path) -> None:
     data = a_file(tmp_path, csv_bytes([Line()]).replace(b",", b";"))
-    with pytest.raises(Usage, match="Is ',' its delimiter"):
+    with pytest.raises(Usage, match='set delimiter = ";"'):
         read_rows(data, a_mapping())
 
 
@@ -456,8 +473,20 @@ def test_text_that_ends_amid_a_character_is_reported(tmp_path: Path) -> None:
 def test_a_quote_that_is_never_closed_is_reported_where_it_opens(tmp_path: Path) -> None:
     data = csv_bytes([Line()]) + b'A,2026-01-01T09:00:00Z,Accepted,,ann,"never\nclosed\n'
     path = a_file(tmp_path, data)
-    assert problems(path) == [(3, "cut-off", None, True)]
+    assert problems(path) == [(3, "cut-off", None, True), (4, "cut-off", None, True)]
     assert lines_read(path) == [2]
+
+
+@pytest.mark.parametrize("rows_after", [1, 7, 40_000])
+def test_a_quote_that_swallows_the_rest_counts_as_all_its_rows(
+    tmp_path: Path, rows_after: int
+) -> None:
+    row = b"A,2026-01-01T09:00:00Z,Accepted,,ann,%b\n"
+    data = csv_bytes([Line()]) + row % b'"never closed' + row % b"x" * rows_after
+    lost = [problem for problem in found(a_file(tmp_path, data)) if isinstance(problem, Problem)]
+    read = lines_read(a_file(tmp_path, data))
+    assert len(lost) + len(read) == 1 + 1 + rows_after
+    assert {problem.lost for problem in lost} == {True}
 
 
 def many() -> bytes:

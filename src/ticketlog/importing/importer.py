@@ -306,9 +306,9 @@ def _evolved(state: Ticket, commit: Commit, events: list[Event]) -> Ticket:
 def _check_statuses(mapping: Mapping, settings: Settings) -> None:
     """Every status that the mapping leads to is one of the settings'. Raises Usage."""
     known = {status.id for flow in settings.workflows.values() for status in flow.statuses}
-    for at, word in enumerate(mapping.status.words if mapping.status else ()):
-        if word.to is not None and word.to not in known:
+    for place, status in mapping.statuses():
+        if status not in known:
             raise Usage(
-                f"{mapping.where(('status', 'words', at, 'to'))}: {word.to!r} is no status of "
+                f"{mapping.where(place)}: {status!r} is no status of "
                 f"this desk's workflows; they have: {', '.join(sorted(known))}"
             )

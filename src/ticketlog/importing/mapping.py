@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -20,22 +21,37 @@ from pydantic import (
 )
 
 from ticketlog.domain.base import Key
+from ticketlog.domain.ticket.state import LinkKind
 from ticketlog.errors import Usage
 
 Name = Annotated[str, Field(min_length=1)]
-"""The name of a column (CSV) or the key of an attribute (XES; of the trace: 'case:KEY')."""
+"""The name of a column (CSV, XLSX), the key of an attribute (XES; of the trace: 'case:KEY') or a
+path in a document (JSON, XML). 'NAME[]' is all of that name, 'NAME[2]' the second."""
+Words = Annotated[tuple[Name, ...], Field(min_length=1)]
+
+ALWAYS_UTC = ("UTC", "GMT")
+"""The names of zones that mean the same everywhere."""
+_PATTERN = re.compile(r"(?=.*[^\W_])(?:.*[*?]|.*\[.+\])")
+NUMBERS = ("excel", "unix", "unix-ms")
+"""Times as numbers: days of Excel, seconds and milliseconds since 1970 UTC."""
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _as_words(given: object) -> object:
+    return [given] if isinstance(given, str) else given
+
+
 class Column(_Part):
     """Where a value comes from; a bare text is the name of a column.
 
     One column, several that are joined, or one `value` for all rows. `words` translates what
-    the column says, and reports what it doesn't know. Cells that match a pattern of `empty`
-    hold no value; those that match one of `ignore` say nothing.
+    the column says, and reports what it doesn't know. Cells that are a word of `empty`, or match
+    one of `empty_patterns`, hold no value; those that match a pattern of `ignore` say nothing.
+    `split` parts a cell; `take` is the number of the part that counts, from 1 or, from the end,
+    from -1.
     """
 
     column: Name | None = None
@@ -44,7 +60,10 @@ class Column(_Part):
     value: Name | None = None
     words: dict[str, Name] | None = None
     empty: tuple[str, ...] = ()
+    empty_patterns: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    split: Name | None = None
+    take: int | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -55,11 +74,39 @@ class Column(_Part):
     def _one_source(self) -> Self:
         if sum(x is not None for x in (self.column, self.columns, self.value)) != 1:
             raise ValueError("it needs one of column, columns and value")
+        if self.take is not None and (self.split is None or self.take == 0):
+            raise ValueError("take is the number of a part, from 1 or from -1, and needs split")
         return self
 
     @property
     def names(self) -> tuple[str, ...]:
         return self.columns or ((self.column,) if self.column is not None else ())
+
+
+class PersonColumn(Column):
+    """Where a person comes from. `is` says by what the file tells persons apart: their address,
+    their name, both in one cell (`Kim Lee <kim@example.org>`), or an id of the source's.
+
+    A person gets an id that is derived from it, and `name` and `address`, other columns, are kept
+    as personal values. Without `is`, the cell is the id itself.
+    """
+
+    by: Annotated[
+        Literal["address", "name", "address-and-name", "id"] | None, Field(alias="is")
+    ] = None
+    name: Name | None = None
+    address: Name | None = None
+
+    @model_validator(mode="after")
+    def _told_apart(self) -> Self:
+        if self.by is None and (self.name or self.address):
+            raise ValueError('name and address need `is`, such as is = "id"')
+        return self
+
+    @property
+    def besides(self) -> tuple[str, ...]:
+        """Further columns that are read with the person's own."""
+        return tuple(filter(None, (self.name, self.address)))
 
 
 class FieldColumn(Column):
@@ -68,26 +115,17 @@ class FieldColumn(Column):
     kind: Literal["text", "integer", "boolean"] = "text"
 
 
-class Columns(_Part):
-    case: Column
-    activity: Column | None = None
-    actor: Column | None = None
-    agent: Column | None = None
-    team: Column | None = None
-    priority: Column | None = None
-    impact: Column | None = None
-    urgency: Column | None = None
-    category: Column | None = None
-    product: Column | None = None
-    requester: Column | None = None
-    organisation: Column | None = None
-    subject: Column | None = None
-    type: Column | None = None
+class WorkedColumn(Column):
+    """Where the time worked comes from: a number of units, or hours and minutes such as 1:30.
+    `total`: it is all that was worked on the ticket so far."""
+
+    unit: Literal["seconds", "minutes", "hours"] = "minutes"
+    total: bool = False
 
 
 def zone_of(name: str) -> tzinfo:
     """'UTC', an offset such as '+01:00', or a name such as 'Europe/Rome'. Raises ValueError."""
-    if name == "UTC":
+    if name in ALWAYS_UTC:
         return UTC
     if name[:1] in ("+", "-"):
         offset = datetime.strptime(name, "%z").utcoffset()
@@ -104,15 +142,17 @@ def _zone(name: str) -> str:
 
 
 def _format(pattern: str) -> str:
-    if pattern == "iso":
+    if pattern == "iso" or pattern in NUMBERS:
         return pattern
     sample = datetime(2001, 2, 3, 4, 5, 6, tzinfo=UTC)
     try:
         datetime.strptime(sample.strftime(pattern), pattern)  # noqa: DTZ007 (a trial)
-    except ValueError as error:
-        raise ValueError(f"{pattern!r} is neither 'iso' nor a pattern of strptime") from error
-    if "%" not in pattern:
-        raise ValueError(f"{pattern!r} is neither 'iso' nor a pattern of strptime")
+        wrong = "%" not in pattern
+    except ValueError:
+        wrong = True
+    if wrong:
+        known = ", ".join(map(repr, NUMBERS))
+        raise ValueError(f"{pattern!r} is neither 'iso', {known} nor a pattern of strptime")
     return pattern
 
 
@@ -124,14 +164,57 @@ def _encoding(name: str) -> str:
     return name
 
 
-class Time(_Part):
-    """When a row happened. `zone` is that of times which name none themselves."""
+Zone = Annotated[str, AfterValidator(_zone)]
+Formats = Annotated[tuple[Annotated[str, AfterValidator(_format)], ...], Field(min_length=1)]
+Bound = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d")]
 
-    column: Name
-    formats: Annotated[tuple[Annotated[str, AfterValidator(_format)], ...], Field(min_length=1)] = (
-        "iso",
-    )
-    zone: Annotated[str, AfterValidator(_zone)] | None = None
+
+class Time(_Part):
+    """When a row happened: a column, or one stated `value` for all rows.
+
+    `zone` is that of times which name none themselves, `zones` what names of zones in cells mean.
+    """
+
+    column: Name | None = None
+    value: Bound | None = None
+    formats: Formats = ("iso",)
+    zone: Zone | None = None
+    zones: dict[Name, Zone] = Field(default_factory=dict)
+    not_before: Bound | None = None
+    not_after: Bound | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.column is not None and self.value is not None:
+            raise ValueError("it needs one of column and value")
+        for name in ALWAYS_UTC:
+            if name in self.zones:
+                raise ValueError(f"{name} means the same everywhere; leave it out of zones")
+        return self
+
+
+class TimeColumn(_Part):
+    """Where a time comes from; what it doesn't say is as under [time]."""
+
+    column: Name | None = None
+    value: Bound | None = None
+    formats: Formats | None = None
+    zone: Zone | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, given: object) -> object:
+        return {"column": given} if isinstance(given, str) else given
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.column is None) == (self.value is None):
+            raise ValueError("it needs one of column and value")
+        return self
+
+    def under(self, time: Time) -> Time:
+        changes = self.model_dump(exclude_none=True, exclude={"column", "value"})
+        return time.model_copy(update={**changes, "column": self.column, "value": self.value})
 
 
 class StatusWord(_Part):
@@ -156,12 +239,28 @@ class StatusWord(_Part):
 
 
 class Status(_Part):
-    column: Name
+    """Where the status comes from: a column whose words are translated, or the one status `to`
+    that every such row means (a bare text). Under [[events]], without words, those of [status]."""
+
+    column: Name | None = None
     substatus: Name | None = None
-    words: Annotated[tuple[StatusWord, ...], Field(min_length=1)]
+    words: tuple[StatusWord, ...] = ()
+    to: Key | None = None
+    cancelled: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, given: object) -> object:
+        return {"to": given} if isinstance(given, str) else given
 
     @model_validator(mode="after")
     def _once(self) -> Self:
+        if (self.column is None) == (self.to is None):
+            raise ValueError("it needs one of column and to")
+        if self.to is not None and (self.words or self.substatus):
+            raise ValueError("words and substatus are for a column")
+        if self.cancelled and self.to is None:
+            raise ValueError("cancelled is for `to`; a word says it for itself")
         seen: set[tuple[str, str | None]] = set()
         for word in self.words:
             pair = (word.status, word.substatus)
@@ -172,24 +271,205 @@ class Status(_Part):
             seen.add(pair)
         return self
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(filter(None, (self.column, self.substatus)))
+
 
 def _phrase(status: str, substatus: str | None) -> str:
     return repr(status if substatus is None else f"{status} / {substatus}")
 
 
 class Flag(_Part):
-    """True where the column holds one of `words`."""
+    """True where the column holds one of `words`, or the same as another column does."""
 
     column: Name
-    words: Annotated[tuple[str, ...], Field(min_length=1)]
+    words: Words | None = None
+    same_as: Name | None = None
+
+    @model_validator(mode="after")
+    def _one_of(self) -> Self:
+        if (self.words is None) == (self.same_as is None):
+            raise ValueError("it needs one of words and same_as")
+        return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.column, self.same_as) if self.same_as else (self.column,)
 
 
-class Comment(_Part):
+class When(_Part):
+    """Holds where the column is one of the words of `is`, or none of those of `is_not`."""
+
+    column: Name
+    words: Annotated[tuple[str, ...] | None, Field(alias="is")] = None
+    others: Annotated[tuple[str, ...] | None, Field(alias="is_not")] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, given: object) -> object:
+        if not isinstance(given, dict):
+            return given
+        return {key: _as_words(v) if key != "column" else v for key, v in given.items()}
+
+    @model_validator(mode="after")
+    def _one_of(self) -> Self:
+        if (self.words is None) == (self.others is None):
+            raise ValueError("it needs one of is and is_not")
+        return self
+
+
+class Comment(Column):
     """What was said in a row: publicly or internally, by the requester or by the actor."""
 
-    column: Name
     public: bool | Flag
     by_requester: bool | Flag = False
+    author: PersonColumn | None = None
+
+    @property
+    def besides(self) -> tuple[str, ...]:
+        flags = [flag for flag in (self.public, self.by_requester) if isinstance(flag, Flag)]
+        author = (*self.author.names, *self.author.besides) if self.author else ()
+        return (*(name for flag in flags for name in flag.names), *author)
+
+
+class Link(_Part):
+    """What ticket this one is linked to: `kind` says as what, the column which case."""
+
+    kind: LinkKind
+    column: Column
+
+    @model_validator(mode="before")
+    @classmethod
+    def _flat(cls, given: object) -> object:
+        if isinstance(given, dict):
+            rest = {key: value for key, value in given.items() if key != "kind"}
+            plain = set(rest) <= {"column"} and not isinstance(rest.get("column"), str)
+            return given if plain else {"kind": given.get("kind"), "column": rest}
+        return given
+
+
+class Targets(_Part):
+    """What can be said of a ticket, and where it comes from."""
+
+    activity: Column | None = None
+    actor: PersonColumn | None = None
+    agent: PersonColumn | None = None
+    team: Column | None = None
+    priority: Column | None = None
+    impact: Column | None = None
+    urgency: Column | None = None
+    category: Column | None = None
+    product: Column | None = None
+    requester: PersonColumn | None = None
+    organisation: Column | None = None
+    subject: Column | None = None
+    type: Column | None = None
+    external: Column | None = None
+    description: Column | None = None
+    tags: Column | None = None
+    channel: Column | None = None
+    site: Column | None = None
+    asset: Column | None = None
+    language: Column | None = None
+    resolution_code: Column | None = None
+    due: TimeColumn | None = None
+    rating: Column | None = None
+    rating_comment: Column | None = None
+    worked: WorkedColumn | None = None
+    attachments: Column | None = None
+
+    LISTS: ClassVar[frozenset[str]] = frozenset({"tags", "attachments"})
+
+    def targets(self) -> Iterator[tuple[str, Any]]:
+        """Each target with where it comes from."""
+        for name in Targets.model_fields:
+            column = getattr(self, name)
+            if column is not None:
+                yield name, column
+
+
+class Columns(Targets):
+    case: Column
+
+
+class Happening(Targets):
+    """[[events]]: with `time`, something of its own that happened then, as far as the cell holds a
+    time; without, what a row says besides where `when` holds."""
+
+    time: TimeColumn | None = None
+    when: tuple[When, ...] = ()
+    status: Status | None = None
+    fields: dict[Key, FieldColumn] = Field(default_factory=dict)
+    comment: Comment | None = None
+    links: tuple[Link, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_condition(cls, given: object) -> object:
+        if isinstance(given, dict) and isinstance(given.get("when"), dict):
+            return {**given, "when": [given["when"]]}
+        return given
+
+    @model_validator(mode="after")
+    def _told(self) -> Self:
+        if self.time is None and not self.when:
+            raise ValueError("it needs a time of its own, or `when`: which rows it is about")
+        return self
+
+
+class RowsAre(_Part):
+    """[rows]: what a row is, what tells rows apart, and in which order they stand."""
+
+    kind: Literal["event", "state"]
+    """event: a row is an event, and an empty cell says nothing. state: a row is the state after a
+    change, and an empty cell says that there is no value now."""
+    key: Annotated[tuple[Name, ...], Field(min_length=1)] | None = None
+    order: Literal["time", "file", "reverse"] | None = None
+    when: tuple[When, ...] = ()
+    """Rows that don't meet it are left out."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, given: object) -> object:
+        if isinstance(given, str):
+            return {"kind": given}
+        return Happening._one_condition(given)  # type: ignore[operator]
+
+
+class FileIs(_Part):
+    """[file]: how the file is written, and what holds for all of its columns."""
+
+    skip: Annotated[int, Field(ge=0, le=1000)] = 0
+    """Lines before the header."""
+    header: Annotated[int, Field(ge=1, le=5)] = 1
+    """Lines of the header; names that stand above others are put before them, with ' / '."""
+    sheet: Name | None = None
+    records: Name | None = None
+    """JSON: the path to the list of documents. XML: the name of the elements that are rows."""
+    decimal: Literal[".", ","] = "."
+    empty: tuple[str, ...] = ()
+    empty_patterns: tuple[str, ...] = ()
+
+
+class PeopleFile(_Part):
+    """[people]: a second file, which tells names and addresses of the ids in the first."""
+
+    file: Name
+    key: Name
+    name: Name | None = None
+    address: Name | None = None
+    format: Literal["csv", "json", "jsonl", "xlsx", "xml"] = "csv"
+    encoding: Annotated[str, AfterValidator(_encoding)] = "utf-8"
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    records: Name | None = None
+    sheet: Name | None = None
+
+    @model_validator(mode="after")
+    def _tells(self) -> Self:
+        if self.name is None and self.address is None:
+            raise ValueError("it needs a name, an address or both")
+        return self
 
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -211,54 +491,185 @@ class Mapping(_Part):
 
     source: Key
     """The name of the system the history comes from: part of what every ticket's id is made of."""
-    format: Literal["csv", "xes"]
-    rows: Literal["event", "state"]
-    """event: a row is an event, and an empty cell says nothing. state: a row is the state after a
-    change, and an empty cell says that there is no value now."""
+    format: Literal["csv", "xlsx", "json", "jsonl", "xml", "xes"]
+    rows: RowsAre
     encoding: Annotated[str, AfterValidator(_encoding)] = "utf-8"
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    file: FileIs = FileIs()
     columns: Columns
-    time: Time
+    time: Time = Time()
     status: Status | None = None
     fields: dict[Key, FieldColumn] = Field(default_factory=dict)
     comment: Comment | None = None
+    links: tuple[Link, ...] = ()
+    events: tuple[Happening, ...] = ()
+    parts: dict[Name, Name] = Field(default_factory=dict)
+    """Patterns with named groups: of the column NAME, a group is the column NAME.GROUP."""
+    people: PeopleFile | None = None
     accept: Accept = Accept()
 
     _file: Path | None = PrivateAttr(default=None)
     _text: str = PrivateAttr(default="")
 
     @model_validator(mode="after")
-    def _of_csv(self) -> Self:
+    def _of_the_format(self) -> Self:
         if self.format == "xes" and self.model_fields_set & {"encoding", "delimiter"}:
             raise ValueError("encoding and delimiter are for csv; a XES file names its own")
+        if self.format == "xml" and self.file.records is None:
+            raise ValueError("xml needs [file] records, the name of the elements that are rows")
         return self
 
-    def used(self) -> Iterator[tuple[tuple[str, ...], str]]:
-        """Each name of a column that the mapping uses, with the place where it does."""
-        for field in Columns.model_fields:
-            column = getattr(self.columns, field)
-            for name in column.names if column else ():
-                yield ("columns", field), name
-        yield ("time", "column"), self.time.column
-        if self.status:
-            yield ("status", "column"), self.status.column
-            if self.status.substatus:
-                yield ("status", "substatus"), self.status.substatus
-        for field, column in self.fields.items():
-            for name in column.names:
-                yield ("fields", field), name
-        if self.comment:
-            yield ("comment", "column"), self.comment.column
-            for field in ("public", "by_requester"):
-                flag = getattr(self.comment, field)
-                if isinstance(flag, Flag):
-                    yield ("comment", field), flag.column
+    @model_validator(mode="after")
+    def _timed(self) -> Self:
+        timed = [each for each in self.events if each.time]
+        if self.time.column is None and self.time.value is None and not timed:
+            raise ValueError(
+                "[time] needs a column or, where the file tells no time, a value such as "
+                '"2024-12-31" at which its rows count'
+            )
+        said = [name for name, _ in self.columns.targets()]
+        if not self.happens and (said or self.fields or self.comment or self.links):
+            raise ValueError(
+                "without a time under [time], a row is only its [[events]]: put what they say "
+                "there, and the case alone under [columns]"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _worded(self) -> Self:
+        if self.status and self.status.column and not self.status.words:
+            raise ValueError("[status] needs words")
+        for each in self.events:
+            known = each.status is None or each.status.to or each.status.words
+            if not known and not (self.status and self.status.words):
+                raise ValueError("a status under [[events]] needs words, there or under [status]")
+        return self
+
+    @model_validator(mode="after")
+    def _patterned(self) -> Self:
+        for name, pattern in self.parts.items():
+            try:
+                groups = re.compile(pattern).groupindex
+            except re.error as error:
+                raise ValueError(f"parts.{name} is no pattern: {error}") from error
+            if not groups:
+                raise ValueError(f"parts.{name} has no named group, such as (?P<code>[0-9]+)")
+        return self
+
+    @property
+    def state(self) -> bool:
+        """A row is the state after a change: an empty cell says that there is no value now."""
+        return self.rows.kind == "state"
+
+    @property
+    def happens(self) -> bool:
+        """A row is something that happened, not only its [[events]]."""
+        return self.time.column is not None or self.time.value is not None
+
+    @property
+    def order(self) -> Literal["time", "file", "reverse"]:
+        if self.rows.order is not None:
+            return self.rows.order
+        return "time" if any(each.time for each in self.events) else "file"
+
+    def like_patterns(self) -> Iterator[tuple[str | None, str]]:
+        """Words of `empty` that look like patterns, with their columns."""
+        for word in self.file.empty:
+            if _PATTERN.search(word):
+                yield None, word
+        parts: list[Targets] = [self.columns, *self.events]
+        columns = [column for part in parts for _, column in part.targets()]
+        columns += [self.columns.case, *self.fields.values()]
+        columns += [column for each in self.events for column in each.fields.values()]
+        for column in columns:
+            for word in getattr(column, "empty", ()):
+                if _PATTERN.search(word):
+                    yield " + ".join(column.names) or None, word
+
+    def words_of(self, status: Status) -> tuple[StatusWord, ...]:
+        """The words of a status under [[events]], or else those of [status]."""
+        return status.words or (self.status.words if self.status else ())
+
+    def statuses(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """Each status of ours that the mapping leads to, with its place."""
+        places: list[tuple[tuple[str | int, ...], Status | None]] = [(("status",), self.status)]
+        places += [(("events", at, "status"), each.status) for at, each in enumerate(self.events)]
+        for place, status in places:
+            if status and status.to:
+                yield (*place, "to"), status.to
+            for at, word in enumerate(status.words if status else ()):
+                if word.to is not None:
+                    yield (*place, "words", at, "to"), word.to
+
+    def used(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """Each name of a column in the file that the mapping uses, with the place where it does."""
+        made = {made for name in self.parts for made in self.made(name)}
+        for path, name in self.named():
+            if name not in made:
+                yield path, name
+        for name in self.parts:
+            yield ("parts", name), name
+
+    def made(self, name: str) -> dict[str, str]:
+        """The columns that the pattern of a column makes of it, with the groups they are."""
+        groups = re.compile(self.parts[name]).groupindex
+        return {f"{name}.{group}": group for group in groups}
+
+    def named(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """Each name of a column that the mapping uses, also of those it makes, with its place."""
+        for name in self.columns.case.names:
+            yield ("columns", "case"), name
+        yield from _names(self.columns, ("columns",))
+        yield from _names_of(self, ())
+        if self.time.column:
+            yield ("time", "column"), self.time.column
+        for at, each in enumerate(self.events):
+            yield from _names(each, ("events", at))
+            yield from _names_of(each, ("events", at))
+            for when in each.when:
+                yield ("events", at, "when"), when.column
+            if each.time and each.time.column:
+                yield ("events", at, "time"), each.time.column
+        for when in self.rows.when:
+            yield ("rows", "when"), when.column
+        for name in self.rows.key or ():
+            yield ("rows", "key"), name
+
+    def beside(self, name: str) -> Path:
+        """A file that the mapping names: relative to the mapping's own folder."""
+        return (self._file.parent if self._file else Path()) / name
 
     def where(self, path: Sequence[str | int]) -> str:
         """FILE:LINE:COLUMN of a key, for messages."""
         if self._file is None:
             return "the mapping"
         return _where(self._file, self._text, path)
+
+
+def _names(targets: Targets, place: tuple[str | int, ...]) -> Iterator[tuple[Any, str]]:
+    for target, column in targets.targets():
+        names = (column.column,) if isinstance(column, TimeColumn) else column.names
+        for name in (*names, *getattr(column, "besides", ())):
+            if name is not None:
+                yield (*place, target), name
+
+
+def _names_of(part: Mapping | Happening, place: tuple[str | int, ...]) -> Iterator[tuple[Any, str]]:
+    """The names under status, fields, comment and links."""
+    found: list[tuple[tuple[str | int, ...], str | None]] = []
+    if part.status:
+        found += [(("status", "column"), part.status.column)]
+        found += [(("status", "substatus"), part.status.substatus)]
+    for field, column in part.fields.items():
+        found += [(("fields", field), name) for name in column.names]
+    if part.comment:
+        found += [(("comment", "column"), name) for name in part.comment.names]
+        found += [(("comment",), name) for name in part.comment.besides]
+    for at, link in enumerate(part.links):
+        found += [(("links", at), name) for name in link.column.names]
+    for path, name in found:
+        if name is not None:
+            yield (*place, *path), name
 
 
 def load_mapping(path: Path) -> Mapping:

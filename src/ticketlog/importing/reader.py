@@ -1,26 +1,49 @@
-"""Files of histories as rows to record: CSV and XES, plain or gzipped, streamed."""
+"""Files of histories as rows to record: CSV, XLSX, JSON, JSON Lines, XML and XES, plain, gzipped
+or alone in a ZIP."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from collections.abc import Mapping as Mapping_
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 from ticketlog.importing.csvrows import CsvRows
+from ticketlog.importing.documents import JsonLines, JsonRows, XmlRows
 from ticketlog.importing.mapping import Mapping
-from ticketlog.importing.rows import Problem, Row
+from ticketlog.importing.rows import Found, Problem, Raw, Row
 from ticketlog.importing.source import Source
 from ticketlog.importing.translate import Translator
 from ticketlog.importing.xesrows import XesRows
+from ticketlog.importing.xlsxrows import XlsxRows
+
+
+class _Reader(Protocol):
+    """Rows as they stand in a file; `names` are those of their cells."""
+
+    names: list[str]
+
+    def __iter__(self) -> Found: ...
+
+
+_READERS: dict[str, Callable[[Source, Mapping], _Reader]] = {
+    "csv": CsvRows,
+    "xlsx": XlsxRows,
+    "json": JsonRows,
+    "jsonl": JsonLines,
+    "xml": XmlRows,
+    "xes": XesRows,
+}
 
 
 class Rows:
-    """The rows of a file in its order, each after the problems that it has. To be read once."""
+    """The rows of a file in the mapping's order, each after the problems that it has. To be read
+    once. An order other than the file's keeps all rows in memory."""
 
     def __init__(self, source: Source, mapping: Mapping, secret: bytes = b"") -> None:
         self._source = source
-        reader = CsvRows if mapping.format == "csv" else XesRows
-        self._found = reader(source, mapping)
+        self._mapping = mapping
+        self._found = _READERS[mapping.format](source, mapping)
         self._translator = Translator(mapping, self._found.names, secret)
 
     @property
@@ -29,24 +52,67 @@ class Rows:
         return self._source.done
 
     @property
-    def swallowed(self) -> Mapping_[tuple[str, str], int]:
-        """Column and cell -> how often `empty` made it no value."""
-        return self._translator.swallowed
-
-    @property
     def size(self) -> int:
         """Bytes of the file."""
         return self._source.size
 
+    @property
+    def swallowed(self) -> Counter[tuple[str, str]]:
+        """How many cells `empty` took for no value so far, by column and the cell's text."""
+        return self._translator.swallowed
+
+    @property
+    def left_out(self) -> int:
+        """How many rows don't meet [rows] when."""
+        return self._translator.left_out
+
     def __iter__(self) -> Iterator[Row | Problem]:
         try:
-            for found in self._found:
+            yield from mapping_problems(self._mapping)
+            if self._mapping.order == "file":
+                yield from self._in_file_order()
+            else:
+                yield from self._in_other_order()
+        finally:
+            self._source.close()
+
+    def _in_file_order(self) -> Iterator[Row | Problem]:
+        for found in self._found:
+            if isinstance(found, Problem):
+                yield found
+            else:
+                yield from self._translator(found)
+
+    def _in_other_order(self) -> Iterator[Row | Problem]:
+        groups: list[list[Row]] = []
+        for raw in self._found:
+            rows: list[Row] = []
+            for found in (raw,) if isinstance(raw, Problem) else self._translator(raw):
                 if isinstance(found, Problem):
                     yield found
                 else:
-                    yield from self._translator(found)
-        finally:
-            self._source.close()
+                    rows.append(found)
+            if rows:
+                groups.append(rows)
+        if self._mapping.order == "reverse":
+            groups.reverse()
+        ordered = [row for group in groups for row in group]
+        groups.clear()
+        if self._mapping.order == "time":
+            ordered.sort(key=lambda row: row.at)
+        yield from ordered
+
+
+def mapping_problems(mapping: Mapping) -> Iterable[Problem]:
+    """What of a mapping is likely to mean something else than it says."""
+    for column, word in mapping.like_patterns():
+        yield Problem(
+            1,
+            "pattern-word",
+            f"{word!r} under `empty` means cells that are exactly this; "
+            "patterns stand under `empty_patterns`",
+            column,
+        )
 
 
 def read_rows(path: Path, mapping: Mapping, secret: bytes = b"") -> Rows:
@@ -60,3 +126,13 @@ def read_rows(path: Path, mapping: Mapping, secret: bytes = b"") -> Rows:
     except BaseException:
         source.close()
         raise
+
+
+def raw_rows(path: Path, mapping: Mapping) -> tuple[list[str], list[Raw | Problem]]:
+    """The names and cells of a whole file as they stand in it. Raises Usage."""
+    source = Source(path)
+    try:
+        reader = _READERS[mapping.format](source, mapping)
+        return reader.names, list(reader)
+    finally:
+        source.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ticketlog.domain.ticket.activity import RecordActivity
 from ticketlog.importing.people import Person
@@ -19,22 +19,24 @@ class Problem(NamedTuple):
     column: str | None = None
     lost: bool = False
     word: str | None = None
-    """The word that the mapping doesn't know (`unknown-word`, `unknown-status`)."""
+    """What the cell says that the mapping doesn't know."""
 
 
 class Raw(NamedTuple):
-    """A row as it stands in the file: its cells in the order of the reader's names, and the
-    content that tells it from other rows of its case."""
+    """A row as it stands in the file: its cells in the order of the reader's names. Cells are
+    texts; those of names that end in [] are tuples of texts. `content` is all that is filled of
+    it, by which release 0.1.0 told rows of a case apart; nothing for what it couldn't read."""
 
     line: int
     number: int
-    cells: list[str]
-    content: bytes
+    cells: list[Any]
+    content: bytes = b""
 
 
 class Row(NamedTuple):
-    """A row to record. `key` is the same for equal rows of a case, whatever the mapping says;
-    `digest` is that of the command, which follows from the mapping, but for the row's number."""
+    """A row to record. `key` is the same for rows of a case whose mapped cells, or those of
+    [rows] key, are equal; `digest` is that of the command, which follows from the mapping, but
+    for the row's number."""
 
     line: int
     at: int
