@@ -92,6 +92,7 @@ def _opened_in_kafka(config: Config, address: Address) -> Logs:
     except BaseException:
         tickets.close()
         raise
+    tickets.beside, settings.beside = settings, tickets
     return _of_one_desk(Logs(tickets, settings), " and ".join(names))
 
 

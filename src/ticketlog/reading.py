@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
@@ -102,9 +101,6 @@ def _grown(log: Log, ends: Sequence[int], stopped: Callable[[], bool]) -> bool:
         while not stopped():
             if log.wait(ends, LOOK):
                 return True
-            if log.troubles():
-                with suppress(Unreachable):
-                    log.sync()
     except Unreachable:
         if not stopped():
             raise

@@ -39,6 +39,8 @@ class KafkaLog(IndexedLog):
         super().__init__(path, topic.partitions)
         self.name = name
         self.desk = desk
+        self.beside: KafkaLog | None = None
+        """The other log of its desk: neither is well without the other."""
         self._synced = False
         self._doubts: dict[tuple[str, str], int] = {}
         self._book = Book(path, topic.partitions, synchronous="NORMAL")
@@ -82,6 +84,8 @@ class KafkaLog(IndexedLog):
         Raises Unreachable, and Damaged or NewerFormat where a partition is stopped.
         """
         ends = self._tail.ends(patience)
+        if self.beside is not None:
+            self.beside._tail.check(patience)
         seen, since = self._applier.ends, time.monotonic()
         while any(mine < theirs for mine, theirs in zip(seen, ends, strict=True)):
             self._check_going()
@@ -100,6 +104,10 @@ class KafkaLog(IndexedLog):
                 )
         self._check_going()
         self._synced = True
+
+    def wait(self, ends: Sequence[int], timeout: float) -> bool:
+        self._check_going()
+        return super().wait(ends, timeout)
 
     def reach(self) -> tuple[int, ...] | None:
         try:
@@ -168,7 +176,8 @@ class KafkaLog(IndexedLog):
     def _check_going(self) -> None:
         if self._applier.failure is not None:
             raise Unreachable(str(self._applier.failure))
-        for report in self._applier.stopped.values():
+        beside = {} if self.beside is None else self.beside._applier.stopped
+        for report in (*self._applier.stopped.values(), *beside.values()):
             raise type(report)(str(report))
 
     def _known(self, job: Job) -> Placed | Exception | None:

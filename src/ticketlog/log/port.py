@@ -105,7 +105,8 @@ class Log(Protocol):
         after the given time (a cut, DESIGN section 2)."""
 
     def wait(self, ends: Sequence[int], timeout: float) -> bool:
-        """Blocks until the log reaches beyond `ends`; False after `timeout` seconds."""
+        """Blocks until the log reaches beyond `ends`; False after `timeout` seconds. Raises where
+        some of the log gives nothing any more."""
 
     def sync(self) -> None:
         """Returns once reads see everything that any writer had written when it was called."""

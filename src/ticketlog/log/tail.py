@@ -56,6 +56,8 @@ _KNOWN = 5_000
 """Milliseconds after which brokers that were down when we came are known, and may be asked."""
 _AGAIN = 0.1
 """The same where somebody waits."""
+_CHECKED = 5.0
+"""Seconds for which it is known that each partition still begins where it should."""
 
 
 def consumer(address: Address, **options: Any) -> KafkaConsumer:
@@ -132,11 +134,13 @@ class Tail:
         self._topic = topic
         self._applier = applier
         self._places = [TopicPartition(topic.name, p) for p in range(topic.partitions)]
+        self._earliest = dict.fromkeys(self._places, OffsetSpec.EARLIEST)
         self._latest = dict.fromkeys(self._places, OffsetSpec.LATEST)
         self._next = positions
         self._closed = threading.Event()
         self._asking = threading.Lock()
         self._asked_at = 0.0
+        self._checked_at: float | None = None
         self._answer: tuple[int, ...] | KafkaError = ()
         self._asker = reach(
             KafkaAdminClient,
@@ -165,21 +169,39 @@ class Tail:
         asked again for so many seconds: those that come back don't answer at once.
 
         Who waits while another one asks shares an answer to what was asked after they came.
-        Raises Unreachable."""
+        The beginnings are checked first. Raises Unreachable."""
+        self.check(patience)
         came = time.monotonic()
         with self._asking:
             if self._asked_at < came:
                 self._asked_at = time.monotonic()
-                self._answer = self._asked(self._asked_at + patience)
+                self._answer = self._asked(self._latest, self._asked_at + patience)
             answer = self._answer
         if isinstance(answer, KafkaError):
             raise unreachable(self._address, answer) from answer
         return answer
 
-    def _asked(self, until: float) -> tuple[int, ...] | KafkaError:
+    def check(self, patience: float = 0) -> None:
+        """Stops partitions whose first records are gone, since they can't be judged. Asks before
+        the first answer, and again where some seconds have passed. Raises Unreachable."""
+        with self._asking:
+            since = self._checked_at
+            if since is not None and time.monotonic() - since < _CHECKED:
+                return
+            found = self._asked(self._earliest, time.monotonic() + patience)
+            if isinstance(found, KafkaError):
+                raise unreachable(self._address, found) from found
+            for partition, first in enumerate(found):
+                if first > 0:
+                    self._applier.stop(partition, self._beginning_gone(partition, first))
+            self._checked_at = time.monotonic()
+
+    def _asked(
+        self, which: Mapping[TopicPartition, OffsetSpec], until: float
+    ) -> tuple[int, ...] | KafkaError:
         while True:
             try:
-                found = self._asker.list_partition_offsets(self._latest)
+                found = self._asker.list_partition_offsets(dict(which))
             except KafkaError as error:
                 if time.monotonic() > until or self._closed.wait(_AGAIN):
                     return error
@@ -191,10 +213,15 @@ class Tail:
         return read(self._address, self._topic, partition, 0, end)
 
     def _run(self) -> None:
-        self._check_beginnings()
         self._assign()
+        look = 0.0
         while not self._closed.is_set():
             try:
+                if time.monotonic() > look:
+                    look = time.monotonic() + _CHECKED
+                    with suppress(Unreachable):
+                        self.check()
+                self._leave_stopped()
                 self._poll()
                 self.trouble = None
             except LogTruncationError as error:
@@ -202,7 +229,7 @@ class Tail:
                     self._stop(place.partition, _CUT)
             except OffsetOutOfRangeError as error:
                 for place in error.args[0]:
-                    self._stop(place.partition, self._out_of_range(place))
+                    self._out_of_range(place)
             except KafkaError as error:
                 self.trouble = str(error) or type(error).__name__
                 self._closed.wait(_PAUSE)
@@ -211,26 +238,17 @@ class Tail:
                 self.trouble = str(error)
                 self._closed.wait(_PAUSE)
 
-    def _check_beginnings(self) -> None:
-        """A partition whose first records are gone can't be judged."""
-        while not self._closed.is_set():
-            try:
-                firsts = self._consumer.beginning_offsets(self._places, timeout_ms=PATIENCE * 1000)
-            except KafkaError as error:
-                self.trouble = str(error) or type(error).__name__
-                self._closed.wait(_PAUSE)
-                continue
-            for place, first in firsts.items():
-                if first > 0:
-                    self._stop(place.partition, f"its first record is {first}: records are gone")
-            return
-
     def _assign(self) -> None:
         """Begins with the last record that the index holds, so that it is compared."""
-        going = [p for p in self._places if p.partition not in self._applier.stopped]
-        self._consumer.assign(going)
-        for place in going:
+        self._consumer.assign(self._places)
+        for place in self._places:
             self._consumer.seek(place, max(0, self._next[place.partition] - 1))
+
+    def _leave_stopped(self) -> None:
+        going = self._consumer.assignment()
+        left = {place for place in going if place.partition not in self._applier.stopped}
+        if len(left) < len(going):
+            self._consumer.assign(left)
 
     def _poll(self) -> None:
         if sum(self._applier.ends) - sum(self._next) > _MANY:
@@ -269,12 +287,22 @@ class Tail:
                     "producer wrote to it, or the topic was compacted",
                 )
 
-    def _out_of_range(self, place: TopicPartition) -> str:
+    def _out_of_range(self, place: TopicPartition) -> None:
         with suppress(KafkaError, Unreachable):
             first = self._consumer.beginning_offsets([place], timeout_ms=_POLL)[place]
             if first > self._next[place.partition]:
-                return f"its first record is {first}: records are gone"
-        return _CUT
+                gone = self._beginning_gone(place.partition, first)
+                self._applier.stop(place.partition, gone)
+                return
+        self._stop(place.partition, _CUT)
+
+    def _beginning_gone(self, partition: int, first: int) -> Damaged:
+        return Damaged(
+            f"{self._topic.name} {partition}: its first record is {first}: records are gone, "
+            "deleted by a retention of the topic or by hand. Nothing is answered or applied on "
+            "top. Keep the index, which holds what it had read of them; find out who deleted "
+            "them, and go on in other topics, from a backup (`ticketlog log import`)"
+        )
 
     def _stop(self, partition: int, why: str) -> None:
         self._applier.stop(
@@ -285,7 +313,3 @@ class Tail:
                 "built anew from the topic then"
             ),
         )
-        stopped = TopicPartition(self._topic.name, partition)
-        left = self._consumer.assignment() - {stopped}
-        if len(left) < len(self._consumer.assignment()):
-            self._consumer.assign(left)

@@ -146,6 +146,8 @@ class Publisher:
     def _round(self, ends: Sequence[int]) -> bool:
         """Sends a page of each partition that is behind, or looks what the other publisher sent.
         False where nothing is left to do."""
+        if self._log.troubles():
+            self._log.sync()
         published = self._published or self._open()
         if self._stands_by:
             self._follow(published, ends)
