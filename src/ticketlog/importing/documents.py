@@ -124,7 +124,7 @@ class JsonLines(_Documents):
                 try:
                     document = orjson.loads(_utf8(data, self.mapping.encoding))
                 except (orjson.JSONDecodeError, UnicodeError) as error:
-                    if not good and self._hint:
+                    if not good and not data.lstrip().startswith(b"{"):
                         raise self.unreadable(str(error)) from error
                     why = f"it is no JSON ({error})"
                     yield Problem(line, "bad-row", why, lost=True)
