@@ -37,9 +37,10 @@ from ticketlog.domain.person import RegisterPerson
 from ticketlog.domain.receipt import LIVE, LIVE_CREATION, SIMULATED, believed
 from ticketlog.domain.refusal import CommandRefused, recorded, refused_again
 from ticketlog.domain.settings import Settings
-from ticketlog.domain.ticket.conversation import Reply
+from ticketlog.domain.ticket.conversation import Note, Reply
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import Reopen
+from ticketlog.domain.ticket.mentions import called
 from ticketlog.domain.ticket.relations import ACYCLIC, LinkTo, Unlink, cycle
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.errors import CommandReused, Conflict, InDoubt, TicketlogError, Usage
@@ -60,7 +61,8 @@ class Outcome(NamedTuple):
     `version` is the stream's version after it: what a later command may name as `seen`. `events`
     is empty where there was nothing to do, and `offset` None. `repeated`: the id was known, and
     this is its first answer. `follow_up_of` names the closed ticket that the command was sent to,
-    where `stream` is the follow-up ticket that was opened instead.
+    where `stream` is the follow-up ticket that was opened instead. `unknown`: names that a note
+    calls, and nobody has.
     """
 
     stream: str
@@ -70,6 +72,7 @@ class Outcome(NamedTuple):
     offset: int | None
     repeated: bool = False
     follow_up_of: str | None = None
+    unknown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -196,6 +199,13 @@ class Executor:
 
     def execute(self, request: Request) -> Outcome:
         """Raises Refused, CommandReused, Conflict, Unreadable, Unreachable, Damaged."""
+        outcome = self._executed(request)
+        if isinstance(request.command, Note) and "@" in request.command.body:
+            unknown = called(request.command.body, self.settings()).unknown
+            return outcome._replace(unknown=unknown)
+        return outcome
+
+    def _executed(self, request: Request) -> Outcome:
         for attempt in range(ATTEMPTS):
             state = self.state(request) if attempt == 0 else self.repository.load(request.stream)
             self._check_seen(request, state)

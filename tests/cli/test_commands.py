@@ -656,3 +656,21 @@ class TestFilling:
         for words in ("20 tickets", "Queue", "Ticket", "all the same"):
             assert words in said.out
         assert ask("tour", "--into", str(tmp_path / "toured")).code == 2
+
+
+def test_a_note_says_whom_it_called_in_vain(ask: Run, ticket: str) -> None:
+    said = ask("ticket", "note", ticket, "@BOB and @bbo, mail ann@example.org")
+    assert "mentions bob" in said.out
+    assert "@bbo: no agent" in said.err
+    assert "@" not in said.err.replace("@bbo", "")
+    again = ask("ticket", "note", ticket, "@bbo?", "--id", "n1", "--json").document
+    assert again["unknown"] == ["bbo"]
+    assert ask("ticket", "note", ticket, "@bbo?", "--id", "n1", "--json").document == {
+        **again,
+        "repeated": True,
+    }
+    assert [
+        row["why"]
+        for row in ask("inbox", "bob", "--json").document["waiting"]
+        if row["ticket"] == ticket
+    ] == ["mentioned"]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ticketlog.cli.output import clean, print_json
+from ticketlog.cli.output import clean, note, print_json
 from ticketlog.cli.phrases import phrase
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ OUTCOME = {
     "version": "of the stream, after it: what a later `--seen` may say",
     "repeated": "whether the id was known, and this is its first answer",
     "follow_up_of": "the closed ticket that it was sent to, if it opened a follow-up",
+    "unknown": "names that a note calls, and nobody has",
     "partition": "of the log",
     "offset": "of its commit; null where there was nothing to do",
     "events": "what it recorded: id, type, version",
@@ -31,6 +32,9 @@ def print_outcome(outcome: Outcome, as_json: bool) -> None:
     click.echo(clean(_headline(outcome)))
     for recorded in outcome.events:
         click.echo(clean(f"  {phrase(recorded.event)}"))
+    if outcome.unknown:
+        names = ", ".join(f"@{name}" for name in outcome.unknown)
+        note(f"{names}: no agent at work and no team is called so; `ticketlog agent list` has them")
 
 
 def outcome_document(outcome: Outcome) -> dict[str, Any]:
@@ -39,6 +43,7 @@ def outcome_document(outcome: Outcome) -> dict[str, Any]:
         "version": outcome.version,
         "repeated": outcome.repeated,
         "follow_up_of": outcome.follow_up_of,
+        "unknown": list(outcome.unknown),
         "partition": outcome.partition,
         "offset": outcome.offset,
         "events": [

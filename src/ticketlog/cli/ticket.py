@@ -39,8 +39,13 @@ FORMS = {
     ),
     "note": Form(
         "Write an internal note, seen by agents only.",
-        (f'ticketlog ticket note {_T} "Same router as last week" --mentions bob',),
+        (
+            f'ticketlog ticket note {_T} "@bob: same router as last week?"',
+            f'ticketlog ticket note {_T} "Same router as last week" --mentions bob',
+        ),
         positional=("body",),
+        more="@agent in its text calls that agent, @team everybody in a team: they find it in "
+        "their inbox. Names that nobody has are told.",
     ),
     "assign": Form(
         "Give it to a team, an agent, or both.",

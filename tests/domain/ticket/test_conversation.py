@@ -280,3 +280,24 @@ def test_a_long_conversation_is_kept_whole_and_in_order() -> None:
     assert not ticket.has_message("<70@kim>")
     story.given(Redact(target=ticket.comments[40].id, reason="x"))
     assert [comment.redacted for comment in story.state.comments].index(True) == 40
+
+
+@pytest.mark.parametrize(
+    ("note", "called"),
+    [
+        (Note(body="@Bob, see sue@example.org. @nobody?"), ("bob",)),
+        (Note(body="@bob @sue", mentions=("sue",)), ("sue", "bob")),
+        (Note(body="@billing?"), ("ann", "bob")),
+    ],
+)
+def test_a_note_calls_whom_its_text_names(note: Note, called: tuple[str, ...]) -> None:
+    open_().when(note).then(
+        Noted(
+            data_subject="KIM",
+            author="ann",
+            author_kind="agent",
+            body=note.body,
+            direction="internal",
+            mentions=called,
+        )
+    )

@@ -118,6 +118,9 @@ _SET_BY_REPLIES = ("status", "team", "assignee", "fields")
 
 
 class Note(Command):
+    """Says something to agents alone. Beside `mentions` it calls whom its text names: `@agent`, or
+    `@team` for everybody in it."""
+
     NAME: ClassVar[str] = "ticket.note"
     body: Said
     mentions: Annotated[tuple[Key, ...], Field(max_length=100)] = ()

@@ -20,6 +20,7 @@ from ticketlog.domain.ticket.conversation import (
 from ticketlog.domain.ticket.evolution import after
 from ticketlog.domain.ticket.fieldvalues import fields_changed
 from ticketlog.domain.ticket.handover import hand_over
+from ticketlog.domain.ticket.mentions import called
 from ticketlog.domain.ticket.moves import Say, awakened, change_status, opened
 from ticketlog.domain.ticket.rules import (
     Author,
@@ -96,8 +97,10 @@ def _moves(
 
 
 def _note(command: Note, ticket: Ticket, context: Context) -> list[Event]:
+    settings = settings_of(context)
     for agent in command.mentions:
-        require_known("agent", agent, settings_of(context).agents)
+        require_known("agent", agent, settings.agents)
+    mentions = (*command.mentions, *called(command.body, settings).agents)
     author = author_of(None, ticket, context)
     return [
         Noted(
@@ -110,7 +113,7 @@ def _note(command: Note, ticket: Ticket, context: Context) -> list[Event]:
             macro=command.macro,
             template=command.template,
             article=command.article,
-            mentions=tuple(dict.fromkeys(command.mentions)),
+            mentions=tuple(dict.fromkeys(mentions)),
         )
     ]
 
