@@ -29,6 +29,7 @@ from ticketlog.domain import catalogue
 from ticketlog.domain.aggregates import AGGREGATES
 from ticketlog.domain.base import Actor, Command, NotFound, Recorded, instant, iso
 from ticketlog.domain.settings import Settings
+from ticketlog.domain.text import blank, lines
 from ticketlog.domain.ticket.conversation import Attach, AttachmentAdded
 from ticketlog.errors import Unreachable, Usage
 from ticketlog.execution import Executor, Outcome, new_id, request, stream_name
@@ -218,8 +219,8 @@ class Desk:
                 occurred_at=occurred_at,
                 actor=actor,
                 channel=channel,
-                source=source,
-                reason=reason,
+                source=_said("the source", source),
+                reason=_said("the reason", reason),
                 seen=seen,
                 cause=cause,
                 correlation=correlation,
@@ -474,7 +475,8 @@ class Desk:
         """
         id = new_id() if id is None else id
         _check_envelope(id, "settings", actor)
-        return self._settings.apply(file, id=id, actor=actor, reason=reason, folder=folder)
+        why = _said("the reason", reason)
+        return self._settings.apply(file, id=id, actor=actor, reason=why, folder=folder)
 
     def settings_history(self) -> list[Recorded]:
         """Who changed what of the settings, in order."""
@@ -572,10 +574,24 @@ class Desk:
 def _check_envelope(id: str, channel: str, actor: Actor) -> None:
     """Ids, channels and actors are printable and short, since events and records hold them."""
     for what, text in (("the command's id", id), ("the channel", channel), ("the actor", actor.id)):
-        if not text or not text.isprintable() or len(text) > _LONGEST:
+        if not text.strip() or not text.isprintable() or len(text) > _LONGEST:
             raise Usage(
                 f"{what}, {text[:_LONGEST]!r}, must be 1 to {_LONGEST} printable characters"
             )
+
+
+def _said(what: str, said: str | None) -> str | None:
+    """What a sender says beside a command, made fit. Raises Usage for what is blank or can't be
+    seen."""
+    if said is None:
+        return None
+    try:
+        fit = lines(said)
+    except ValueError as error:
+        raise Usage(f"{what}: {error}") from None
+    if blank(fit):
+        raise Usage(f"{what} says nothing that anybody could read: say it, or leave it out")
+    return fit
 
 
 def _instant(moment: int | str) -> int:

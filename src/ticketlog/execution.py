@@ -16,7 +16,7 @@ import orjson
 from eventsourcing.persistence import PersistenceError
 from uuid_utils import uuid7
 
-from ticketlog.domain import catalogue
+from ticketlog.domain import catalogue, text
 from ticketlog.domain.aggregates import AGGREGATES, Aggregate, aggregate_of, informed
 from ticketlog.domain.base import (
     FIRST,
@@ -136,7 +136,7 @@ def request(
 
 def digest_of(command: Command) -> str:
     """The digest of a command's name and of what it says beside its defaults."""
-    return digest(command.NAME, command.model_dump(mode="json", exclude_defaults=True))
+    return digest(command.NAME, command.arguments())
 
 
 def new_id() -> str:
@@ -499,6 +499,12 @@ def _follow_up(
     )
 
 
+def _subject(ticket: Ticket) -> str:
+    """A subject from before texts had to be fit may hold nothing."""
+    subject = text.flat(ticket.subject)
+    return f"Follow-up of {ticket.id}" if text.blank(subject) else subject
+
+
 def _creation(command: Reply | Reopen, ticket: Ticket, settings: Settings) -> CreateTicket:
     """What the closed ticket hands on: what the settings still know of it."""
     fields = {name: value for name, value in ticket.fields.items() if name in settings.fields}
@@ -508,8 +514,8 @@ def _creation(command: Reply | Reopen, ticket: Ticket, settings: Settings) -> Cr
         fields |= command.fields
     else:
         said, message_id = command.reason, None
-    return CreateTicket(
-        subject=ticket.subject,
+    return CreateTicket.of_records(
+        subject=_subject(ticket),
         description=said,
         type=ticket.type,
         requester=ticket.requester,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -26,6 +27,7 @@ from ticketlog.domain.settings import (
     Team,
 )
 from ticketlog.domain.settings_events import KINDS
+from ticketlog.domain.text import line, lines
 from ticketlog.errors import Usage
 from ticketlog.settings_forms import (
     ArrowsForm,
@@ -113,7 +115,7 @@ def parse(content: bytes | str, folder: Path | None = None) -> Desired:
     except tomllib.TOMLDecodeError as error:
         raise Usage(f"the settings file is no TOML: {error}") from error
     try:
-        file = _File.model_validate_json(orjson.dumps(_with_ids(tables)))
+        file = _File.model_validate_json(orjson.dumps(_with_ids(_fit(tables))))
     except ValidationError as error:
         raise Usage(_explained(error)) from error
     desired: dict[str, Mapping[str, Value]] = {}
@@ -135,9 +137,31 @@ def _value(each: Value, folder: Path | None) -> Value:
         raise Usage(f"the settings file: {error}") from error
 
 
+def _fit(value: Any, where: tuple[str | int, ...] = ()) -> Any:
+    """The tables with their names and texts made fit (`domain.text`). Raises Usage, naming the
+    place, for what can't be seen, and for names that are the same without it."""
+    if isinstance(value, dict):
+        names = {key: _written(line, key, (*where, key)) for key in value}
+        for name, times in Counter(names.values()).items():
+            if times > 1:
+                place = _place((*where, name))
+                raise Usage(f"the settings file: {place} stands there {times} times")
+        return {names[key]: _fit(each, (*where, key)) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_fit(each, (*where, at)) for at, each in enumerate(value)]
+    return _written(lines, value, where) if isinstance(value, str) else value
+
+
+def _written(fit: Callable[[str], str], given: str, where: tuple[str | int, ...]) -> str:
+    try:
+        return fit(given)
+    except ValueError as error:
+        raise Usage(f"the settings file: {_place(where)} {error}") from None
+
+
 def _with_ids(tables: Table) -> Table:
     """The tables with what files leave unsaid: a thing's id is the name of its table, an agent
-    without roles has the role agent."""
+    without roles has the role agent, an option's label is its id."""
     given = {
         name: {id: _with_id(name, id, each) for id, each in table.items()}
         if isinstance(table, dict) and name != "priorities"
@@ -157,7 +181,15 @@ def _with_id(table: str, id: str, entry: object) -> object:
             f"the settings file: [{table}.{id}] id: leave it out; the name of the table is the id"
         )
     unsaid: Table = {"roles": ["agent"]} if table == "agents" else {}
+    if table == "fields" and isinstance(entry.get("options"), list):
+        entry = {**entry, "options": [_with_label(option) for option in entry["options"]]}
     return {**unsaid, **entry, "id": id}
+
+
+def _with_label(option: object) -> object:
+    if isinstance(option, dict) and "id" in option:
+        return {"label": option["id"], **option}
+    return option
 
 
 def _explained(error: ValidationError) -> str:

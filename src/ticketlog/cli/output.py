@@ -13,8 +13,8 @@ from typing import Any
 import click
 
 from ticketlog.domain.base import iso
+from ticketlog.domain.text import shown
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _WIDE = 10_000
 _GAP = 3
 _LEAST = 20
@@ -22,8 +22,9 @@ _LEAST = 20
 
 
 def clean(text: str) -> str:
-    """Text that can't command the reader's terminal: control characters become visible marks."""
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+    """Text that can't command the reader's terminal or hide anything: visible marks stand for such
+    characters."""
+    return shown(text)
 
 
 def print_json(document: Any) -> None:

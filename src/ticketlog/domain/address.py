@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, ClassVar, Literal
 
+from ticketlog.domain import text
 from ticketlog.domain.base import Command, Event, Invalid, Key, Line, Personal, Value
 
 AddressKind = Literal["email", "phone", "handle"]
@@ -92,9 +93,13 @@ def normal(kind: AddressKind, value: str) -> str:
     E-mail in lower case (no mail system in use tells them apart), phone numbers without spaces
     and punctuation.
     """
+    try:
+        value = text.line(value)
+    except ValueError as error:
+        raise Invalid(f"{text.shown(value)!r} is no address: {error}") from None
     match kind:
         case "email":
-            written = value.strip().lower()
+            written = value.lower()
             if not _EMAIL.fullmatch(written):
                 raise Invalid(f"{value!r} is no e-mail address; write it as name@example.com")
         case "phone":
@@ -102,8 +107,8 @@ def normal(kind: AddressKind, value: str) -> str:
             if not _PHONE.fullmatch(written):
                 raise Invalid(f"{value!r} is no phone number; write it as +49 30 123456")
         case "handle":
-            written = value.strip()
-            if not written:
+            written = value
+            if text.blank(written):
                 raise Invalid("an empty handle reaches nobody; name one")
     return written
 

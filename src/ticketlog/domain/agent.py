@@ -22,6 +22,7 @@ from ticketlog.domain.base import (
     NotFound,
     Personal,
     Recorded,
+    Unseen,
 )
 from ticketlog.domain.calendar import WEEKDAYS
 from ticketlog.domain.party import Party, Zone, after, check_seen
@@ -183,6 +184,7 @@ class Reserve(Command):
     have got otherwise counts in any case (Zendesk: assigned by hand, it may exceed)."""
 
     NAME: ClassVar[str] = "agent.reserve"
+    UNSEEN: ClassVar[Unseen] = "kept"
     ticket: Key
     channel: Key
     version: Annotated[int, Field(ge=0)]
@@ -195,6 +197,7 @@ class Release(Command):
     """Gives the room for a ticket back, if it was made before the ticket's `version`."""
 
     NAME: ClassVar[str] = "agent.release"
+    UNSEEN: ClassVar[Unseen] = "kept"
     ticket: Key
     version: Annotated[int, Field(ge=0)]
 

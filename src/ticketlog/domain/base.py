@@ -8,7 +8,7 @@ today can't make yesterday's stream unreadable.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import (
@@ -19,20 +19,26 @@ from typing import (
     NamedTuple,
     Self,
     TypeAlias,
+    cast,
+    get_args,
 )
-from unicodedata import category
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    ModelWrapValidatorHandler,
     PlainSerializer,
     StringConstraints,
+    ValidationError,
     WithJsonSchema,
+    model_validator,
 )
+from pydantic.fields import FieldInfo
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from ticketlog.domain import text
 from ticketlog.domain.timetext import moment
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -85,23 +91,16 @@ Key = Annotated[
 ]
 """The id of a thing in the settings or of a stream's subject: printable, at most 100 characters."""
 Line = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00\r\n]+$")]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=200_000)]
-
-_INVISIBLE = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Mn", "Zl", "Zp", "Zs"})
-"""General categories of Unicode whose characters show nothing by themselves."""
-_FILLERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
-"""Letters and symbols that show nothing: the fillers of Hangul, the empty braille pattern."""
 
 
-def _visible(text: str) -> str:
-    if all(category(each) in _INVISIBLE or each in _FILLERS for each in text):
-        raise ValueError("it holds nothing that anybody could read; write what you have to say")
-    return text
+@dataclass(frozen=True)
+class Long:
+    """Marks text of several lines. `said`: somebody's own words, of which none may be lost."""
+
+    said: bool = False
 
 
-Said = Annotated[Text, AfterValidator(_visible)]
-"""What somebody says now: at least one character can be seen. Events keep `Text`, since records
-from before this rule stay readable."""
+Text = Annotated[str, StringConstraints(min_length=1, max_length=200_000), Long(said=True)]
 
 
 @dataclass(frozen=True)
@@ -149,8 +148,62 @@ class Event(BaseModel):
             raise TypeError(f"{cls.__name__} holds personal data but names no data_subject")
 
 
+def _long(info: FieldInfo) -> Long | None:
+    """The mark of a field that holds text of several lines."""
+    return next((each for each in _marks(info) if isinstance(each, Long)), None)
+
+
+def _marks(annotation: Any) -> Iterator[object]:
+    if isinstance(annotation, FieldInfo):
+        yield from annotation.metadata
+        annotation = annotation.annotation
+    yield from getattr(annotation, "__metadata__", ())
+    for each in get_args(annotation):
+        yield from _marks(each)
+
+
+def _fits(value: object) -> bool:
+    """Whether there is nothing to be made fit: what most values are, said quickly."""
+    if value.__class__ is str:
+        return value.isascii() and value.isprintable() and value == value.strip() != ""
+    return not isinstance(value, str | list | tuple | Mapping)
+
+
+def _fitting(value: object, fit: Callable[[str], str]) -> object:
+    """A value with its texts made fit. Raises ValueError for a blank one."""
+    if isinstance(value, str):
+        fitting = fit(value)
+        if text.blank(fitting):
+            raise ValueError("it holds nothing that anybody could read; write what you have to say")
+        return fitting
+    if isinstance(value, list | tuple):
+        return type(value)(_fitting(each, fit) for each in value)
+    if isinstance(value, Mapping):
+        # A value that is blank is its field's to refuse, which may know what that means.
+        return {
+            _fitting(key, text.line): fit(each) if isinstance(each, str) else _fitting(each, fit)
+            for key, each in value.items()
+        }
+    return value
+
+
+def _plain(value: Any) -> Any:
+    """A given value as JSON."""
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+Unseen = Literal["refused", "dropped", "kept"]
+
+
 class Command(BaseModel):
-    """What somebody asks for, in the imperative."""
+    """What somebody asks for, in the imperative.
+
+    Its texts are made fit as they come in (`domain.text`): in NFC, stripped, without what can't be
+    seen, never blank. Events hold texts as they are, since records from before this rule stay
+    readable.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -159,6 +212,58 @@ class Command(BaseModel):
     """It happens when it is sent, also where its stream's clock is ahead of that."""
     TOUCHES: ClassVar[frozenset[str]] = frozenset()
     """The aspects that the sender must have seen in their latest version, if a version is named."""
+    UNSEEN: ClassVar[Unseen] = "refused"
+    """What becomes of what can't be seen in a line. Kept: its texts are those of records."""
+    _LONG: ClassVar[Mapping[str, Long]] = {}
+    _GIVEN: ClassVar[Mapping[str, Any]] = {}
+    """Its fields as they were given, where they were made fit. Kept beside the fields of the model,
+    as a cached property would be: private attributes make each command twice as dear."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        long = {name: _long(info) for name, info in cls.model_fields.items()}
+        cls._LONG = {name: mark for name, mark in long.items() if mark}
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _made_fit(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        if not isinstance(values, dict) or cls.UNSEEN == "kept":
+            return handler(values)
+        given = {name: value for name, value in values.items() if not _fits(value)}
+        if not given:
+            return handler(values)
+        fit = {name: cls._fit(name, value) for name, value in given.items()}
+        made = handler({**values, **fit})
+        made.__dict__["_GIVEN"] = {n: value for n, value in given.items() if value != fit[n]}
+        return made
+
+    @classmethod
+    def _fit(cls, field: str, value: Any) -> Any:
+        long = cls._LONG.get(field)
+        if cls.UNSEEN == "refused" and not (long and long.said):
+            fit = text.lines if long else text.line
+        else:
+            fit = text.body if long else text.flat
+        try:
+            return _fitting(value, fit)
+        except ValueError as error:
+            fault = PydanticCustomError("text", "{why}", {"why": str(error)})
+            problem = InitErrorDetails(type=fault, loc=(field,), input=value)
+            raise ValidationError.from_exception_data(cls.__name__, [problem]) from None
+
+    @classmethod
+    def of_records(cls, **values: Any) -> Self:
+        """The command with values that records hold, which are taken as they are: a name that was
+        right by the rules of its time is still the thing's name."""
+        return cast(Self, cls.model_construct(**values))
+
+    def arguments(self) -> dict[str, Any]:
+        """What it says beside its defaults, as JSON and as it was given: the same words sent again
+        are the same command, however their text is made fit."""
+        said = self.model_dump(mode="json", exclude_defaults=True)
+        given = {name: _plain(value) for name, value in self._GIVEN.items() if name in said}
+        return said | given
 
     def touched(self) -> frozenset[str]:
         """The same for this very command."""

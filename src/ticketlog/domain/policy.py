@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from ticketlog.domain.base import Command, Context, Event, Key, Line, Recorded, Value
+from ticketlog.domain.base import Command, Context, Event, Key, Line, Recorded, Unseen, Value
 from ticketlog.domain.party import Party, after
 
 KIND = "policy"
@@ -88,11 +88,13 @@ class Advance(Command):
     """It stands before these places now; one that it has passed already is left out."""
 
     NAME: ClassVar[str] = "policy.advance"
+    UNSEEN: ClassVar[Unseen] = "kept"
     places: tuple[Place, ...]
 
 
 class Park(Command):
     NAME: ClassVar[str] = "policy.park"
+    UNSEEN: ClassVar[Unseen] = "kept"
     event: Key
     stream: Key
     partition: _Number

@@ -168,5 +168,5 @@ def _said(event: Event) -> str:
 def _escalated(rule: EscalationRule, ticket: Ticket, settings: Settings, why: str) -> Reaction:
     named = cited("escalation-rule", rule.id, settings)
     reason = f"{rule.title or rule.id}: {' '.join(why.split())}"[:500]
-    command = Escalate(tier=rule.tier, reason=reason, team=rule.team, rule=named)
+    command = Escalate.of_records(tier=rule.tier, reason=reason, team=rule.team, rule=named)
     return Reaction(command, f"ticket/{ticket.id}", named)

@@ -98,11 +98,11 @@ def _command(rule: LifecycleRule, cited: str, ticket: Ticket, settings: Settings
         case "remind":
             return Remind(number=ticket.reminders + 1, rule=cited)
         case "solve":
-            return Solve(code=rule.code)
+            return Solve.of_records(code=rule.code)
         case "close":
             return Close()
         case "survey":
-            return OfferSurvey(survey=rule.survey or "default")
+            return OfferSurvey.of_records(survey=rule.survey or "default")
         case "wake":
             target = settings.workflow_of(ticket.type).first_of("open")
-            return SetStatus(status=target.id) if target else None
+            return SetStatus.of_records(status=target.id) if target else None

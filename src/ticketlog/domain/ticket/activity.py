@@ -15,6 +15,7 @@ from ticketlog.domain.base import (
     Line,
     Recorded,
     Text,
+    Unseen,
     Value,
     stream_key,
 )
@@ -86,6 +87,7 @@ class RecordActivity(Command):
     """One row: the state of the ticket after it. What is None says nothing about the field."""
 
     NAME: ClassVar[str] = "ticket.record-activity"
+    UNSEEN: ClassVar[Unseen] = "dropped"
     source: Key
     case: Key
     row: Annotated[int, Field(ge=1)]

@@ -67,13 +67,13 @@ def _parts(step: Step, ticket: Ticket) -> list[Command]:
     parts: list[Command] = []
     if step.team is not None or step.assignee is not None:
         owner: dict[str, Any] = {"team": step.team, "assignee": step.assignee}
-        parts.append(Assign(**owner, method="rule", rule=step.rule))
+        parts.append(Assign.of_records(**owner, method="rule", rule=step.rule))
     if step.priority not in (None, ticket.priority):
-        parts.append(Prioritise(priority=step.priority, reason=f"rule {step.rule}"))
+        parts.append(Prioritise.of_records(priority=step.priority, reason=f"rule {step.rule}"))
     if step.category is not None or step.product is not None:
-        parts.append(Classify(category=step.category, product=step.product))
+        parts.append(Classify.of_records(category=step.category, product=step.product))
     if step.add_tags or step.remove_tags:
-        parts.append(Tag(add=step.add_tags, remove=step.remove_tags))
+        parts.append(Tag.of_records(add=step.add_tags, remove=step.remove_tags))
     return parts
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from ticketlog.domain.base import Command, Event, Key, Line, Recorded, Value
+from ticketlog.domain.base import Command, Event, Key, Line, Recorded, Unseen, Value
 from ticketlog.domain.ticket.state import Candidate, Choice, Ticket
 
 WhyChosen = Literal["balance", "requester", "account"]
@@ -75,6 +75,7 @@ class Remind(Command):
     """Reminds the requester for the `number`-th time."""
 
     NAME: ClassVar[str] = "ticket.remind"
+    UNSEEN: ClassVar[Unseen] = "kept"
     TOUCHES: ClassVar[frozenset[str]] = frozenset({"status"})
     number: Annotated[int, Field(ge=1)]
     rule: Key
@@ -97,6 +98,7 @@ class Route(Command):
     """Does what routing rules say, one after the other, at once."""
 
     NAME: ClassVar[str] = "ticket.route"
+    UNSEEN: ClassVar[Unseen] = "kept"
     steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=1_000)]
 
     def touched(self) -> frozenset[str]:
@@ -122,6 +124,7 @@ class Notify(Command):
     """Decides that somebody is told of an event."""
 
     NAME: ClassVar[str] = "ticket.notify"
+    UNSEEN: ClassVar[Unseen] = "kept"
     rule: Key
     occasion: Key
     of: Key
@@ -135,6 +138,7 @@ class Choose(Command):
     """Records who shall work on it, before they are asked for room."""
 
     NAME: ClassVar[str] = "ticket.choose"
+    UNSEEN: ClassVar[Unseen] = "kept"
     TOUCHES: ClassVar[frozenset[str]] = frozenset({"team", "assignee"})
     agent: Key
     rule: Key
@@ -146,6 +150,7 @@ class Settle(Command):
     """Ends a choice: the agent has made room, or has none."""
 
     NAME: ClassVar[str] = "ticket.settle"
+    UNSEEN: ClassVar[Unseen] = "kept"
     choice: Key
     room: bool
 

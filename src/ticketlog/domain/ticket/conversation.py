@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field
 
-from ticketlog.domain.base import Command, Event, Key, Line, Personal, Recorded, Said, Text, bare
+from ticketlog.domain.base import Command, Event, Key, Line, Personal, Recorded, Text, bare
 from ticketlog.domain.ticket.state import (
     AttachmentRef,
     AuthorKind,
@@ -94,7 +94,7 @@ class Reply(Command):
     """Says something publicly; may set status, assignee and fields in the same commit."""
 
     NAME: ClassVar[str] = "ticket.reply"
-    body: Said
+    body: Text
     author: Key | None = None
     """A person the comment is by, where the actor sends it for them; default: the actor."""
     automated: bool = False
@@ -122,7 +122,7 @@ class Note(Command):
     `@team` for everybody in it."""
 
     NAME: ClassVar[str] = "ticket.note"
-    body: Said
+    body: Text
     mentions: Annotated[tuple[Key, ...], Field(max_length=100)] = ()
     automated: bool = False
     macro: Key | None = None

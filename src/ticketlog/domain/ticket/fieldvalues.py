@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from datetime import date
 from typing import NamedTuple
 
@@ -12,6 +12,8 @@ from ticketlog.domain.ticket.classification import FieldsChanged, SetFields
 from ticketlog.domain.ticket.rules import data_subject, listed, require_known, settings_of
 from ticketlog.domain.ticket.state import Decisions, FieldValue, Ticket
 
+NONE: Mapping[str, FieldValue] = {}
+
 
 class Sorted(NamedTuple):
     """Field values apart: what stands in the record as it is, and what is wrapped per person."""
@@ -20,24 +22,50 @@ class Sorted(NamedTuple):
     personal: dict[str, FieldValue]
 
 
-def checked(fields: Mapping[str, FieldValue], context: Context) -> dict[str, FieldValue]:
+def checked(
+    fields: Mapping[str, FieldValue], context: Context, held: Mapping[str, FieldValue] = NONE
+) -> dict[str, FieldValue]:
     """The values in their one form. Raises Invalid for an unknown field or a value that the
-    field doesn't take."""
+    field doesn't take.
+
+    `held`: the ticket's values. What stays as it is isn't judged again, and a field that the
+    settings have lost can be emptied.
+    """
     known = settings_of(context).fields
     values: dict[str, FieldValue] = {}
     for name, value in fields.items():
+        if name in held and (value is None or _same(value, held[name])):
+            values[name] = value
+            continue
         require_known("field", name, known)
-        values[name] = None if value is None else _CHECKS[known[name].kind](known[name], value)
+        field = _with_held(known[name], held.get(name))
+        values[name] = None if value is None else _CHECKS[field.kind](field, value)
     return values
 
 
-def sorted_out(values: Mapping[str, FieldValue], context: Context) -> Sorted:
-    """The values of fields that the settings mark as personal, and the others."""
+def _with_held(field: CustomField, held: FieldValue) -> CustomField:
+    """The field with the retired options that the ticket has: some of a list may stay."""
+    kept = held if isinstance(held, tuple) else ()
+    if not any(option.retired and option.id in kept for option in field.options):
+        return field
+    options = tuple(
+        option.model_copy(update={"retired": option.retired and option.id not in kept})
+        for option in field.options
+    )
+    return field.model_copy(update={"options": options})
+
+
+def sorted_out(
+    values: Mapping[str, FieldValue], context: Context, emptied: Container[str] = ()
+) -> Sorted:
+    """The values of fields that the settings mark as personal, and the others. Of an emptied field
+    that they have lost nobody knows any more which it was: it counts as personal."""
     known = settings_of(context).fields
     out = Sorted({}, {})
     for name, value in values.items():
         field = known.get(name)
-        (out.personal if field and field.personal else out.plain)[name] = value
+        personal = field.personal if field else name in emptied
+        (out.personal if personal else out.plain)[name] = value
     return out
 
 
@@ -46,8 +74,9 @@ def changed(values: Mapping[str, FieldValue], ticket: Ticket, context: Context) 
     new = {n: value for n, value in values.items() if not _same(value, ticket.fields.get(n))}
     if not new:
         return []
-    after = sorted_out(new, context)
-    before = sorted_out({name: ticket.fields.get(name) for name in new}, context)
+    emptied = {name for name, value in new.items() if value is None}
+    after = sorted_out(new, context, emptied)
+    before = sorted_out({name: ticket.fields.get(name) for name in new}, context, emptied)
     return [
         FieldsChanged(
             data_subject=data_subject(ticket),
@@ -67,7 +96,7 @@ def _same(one: FieldValue, other: FieldValue) -> bool:
 def fields_changed(
     fields: Mapping[str, FieldValue], ticket: Ticket, context: Context
 ) -> list[Event]:
-    return changed(checked(fields, context), ticket, context) if fields else []
+    return changed(checked(fields, context, ticket.fields), ticket, context) if fields else []
 
 
 def _set_fields(command: SetFields, ticket: Ticket, context: Context) -> list[Event]:

@@ -42,11 +42,13 @@ def hand_over(
     Who isn't a member of the new team is unassigned (Zendesk). Raises Invalid for an unknown team
     or agent, a retired agent, or one who isn't in the team.
     """
-    check_owner(team or ticket.team, assignee, context)
+    moves = team not in (None, ticket.team)
+    if moves or assignee != ticket.assignee:
+        check_owner(team or ticket.team, assignee, context, ticket.assignee)
     if team is not None:
-        require_known("team", team, settings_of(context).teams)
+        require_known("team", team, settings_of(context).teams, ticket.team)
     events: list[Event] = []
-    if team not in (None, ticket.team):
+    if moves:
         events.append(TeamChanged(old=ticket.team, new=team, method=method, rule=rule))
     if assignee not in (None, ticket.assignee):
         events.append(
@@ -63,22 +65,26 @@ def hand_over(
     return events
 
 
-def check_owner(team: str | None, assignee: str | None, context: Context) -> None:
-    """Raises Invalid for an agent who is unknown, retired, or not in the team."""
+def check_owner(
+    team: str | None, assignee: str | None, context: Context, held: str | None = None
+) -> None:
+    """Raises Invalid for an agent who is unknown, retired, or not in the team. Who has the ticket
+    already (`held`) need only be in the team."""
     if assignee is None:
         return
     agents = settings_of(context).agents
-    require_known("agent", assignee, agents)
-    agent = agents[assignee]
-    if not agent.active:
+    require_known("agent", assignee, agents, held)
+    agent = agents.get(assignee)
+    if assignee != held and agent is not None and not agent.active:
         raise Invalid(f"agent {assignee} is retired; choose another one", what="agent")
-    if team is not None and team not in agent.teams:
+    teams = agent.teams if agent else ()
+    if team is not None and team not in teams:
         raise Invalid(
-            f"agent {assignee} is not in team {team} but in: {listed(agent.teams)}; "
+            f"agent {assignee} is not in team {team} but in: {listed(teams)}; "
             "name one of these teams too, or another agent",
             what="agent",
             name=assignee,
-            teams=agent.teams,
+            teams=teams,
         )
 
 
@@ -109,6 +115,8 @@ def _assign(command: Assign, ticket: Ticket, context: Context) -> list[Event]:
 
 
 def _claim(command: Claim, ticket: Ticket, context: Context) -> list[Event]:
+    if context.actor.kind == "agent" and ticket.assignee == context.actor.id:
+        return []
     agent = require_agent(ticket, context)
     if ticket.assignee not in (None, agent):
         raise Refused(
@@ -143,8 +151,9 @@ def _escalate(command: Escalate, ticket: Ticket, context: Context) -> list[Event
 
 
 def _start_work(command: StartWork, ticket: Ticket, context: Context) -> list[Event]:
-    agent = require_agent(ticket, context)
-    return [] if agent in ticket.working else [WorkStarted(agent=agent)]
+    if context.actor.id in ticket.working:
+        return []
+    return [WorkStarted(agent=require_agent(ticket, context))]
 
 
 def _stop_work(command: StopWork, ticket: Ticket, context: Context) -> list[Event]:

@@ -94,8 +94,8 @@ def _check(asked: Asked) -> None:
     new, context = asked.new, asked.context
     if context.actor.kind == "person":
         _check_own(new, context.actor.id)
-    check_classes(new.category, new.product, context)
-    check_scales(priorities_in(context), new.impact, new.urgency)
+    check_classes(new.category, new.product, asked.ticket, context)
+    check_scales(priorities_in(context), new.impact, new.urgency, asked.ticket)
     if new.team is not None:
         require_known("team", new.team, settings_of(context).teams)
     check_owner(asked.command.team, new.assignee, context)

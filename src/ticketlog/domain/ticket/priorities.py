@@ -60,12 +60,14 @@ def by_hand(
     return Priority(name, "manual")
 
 
-def check_scales(priorities: Priorities, impact: str | None, urgency: str | None) -> None:
+def check_scales(
+    priorities: Priorities, impact: str | None, urgency: str | None, ticket: Ticket
+) -> None:
     """Raises Invalid for an impact or urgency that the settings don't have."""
     if impact is not None:
-        require_known("impact", impact, priorities.impacts)
+        require_known("impact", impact, priorities.impacts, ticket.impact)
     if urgency is not None:
-        require_known("urgency", urgency, priorities.urgencies)
+        require_known("urgency", urgency, priorities.urgencies, ticket.urgency)
 
 
 def prioritised(ticket: Ticket, new: Priority, reason: str | None = None) -> list[Event]:
@@ -109,15 +111,23 @@ def rescaled(ticket: Ticket, impact: str | None, urgency: str | None) -> list[Ev
     return events
 
 
+def _stays(ticket: Ticket, reason: str | None) -> bool:
+    """Whether its priority named again changes nothing: it is held by hand already, or nobody says
+    why it should be."""
+    return ticket.priority_source == "manual" or reason is None
+
+
 def _prioritise(command: Prioritise, ticket: Ticket, context: Context) -> list[Event]:
     priorities = priorities_in(context)
-    check_scales(priorities, command.impact, command.urgency)
+    check_scales(priorities, command.impact, command.urgency, ticket)
     impact = command.impact or ticket.impact
     urgency = command.urgency or ticket.urgency
     events = rescaled(ticket, impact, urgency)
     if command.priority is not None:
         if command.automatic:
             raise Invalid("a priority is either set by hand or automatic; leave one out")
+        if command.priority == ticket.priority and _stays(ticket, command.reason):
+            return events
         priority = by_hand(priorities, command.priority, command.reason, ticket.contract)
         return [*events, *prioritised(ticket, priority, command.reason)]
     if command.automatic:

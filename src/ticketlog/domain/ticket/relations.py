@@ -186,9 +186,11 @@ def ticket_read(stream: str, context: Context) -> Ticket:
 
 
 def _follow(command: Follow, ticket: Ticket, context: Context) -> list[Event]:
+    if (command.agent or context.actor.id) in ticket.followers:
+        return []
     agent = command.agent or require_agent(ticket, context)
     require_known("agent", agent, settings_of(context).agents)
-    return [] if agent in ticket.followers else [Followed(agent=agent)]
+    return [Followed(agent=agent)]
 
 
 def _unfollow(command: Unfollow, ticket: Ticket, context: Context) -> list[Event]:
@@ -197,6 +199,8 @@ def _unfollow(command: Unfollow, ticket: Ticket, context: Context) -> list[Event
 
 
 def _add_cc(command: AddCc, ticket: Ticket, context: Context) -> list[Event]:
+    if command.person in ticket.ccs:
+        return []
     id = person(command.person, context).id
     if id in ticket.ccs:
         return []

@@ -82,7 +82,7 @@ def _moves(
 
     An automated comment neither answers nor reopens.
     """
-    if command.status is not None:
+    if command.status is not None and command.status != ticket.status:
         say = Say(resolution_code=command.resolution_code)
         target = status_named(command.status, workflow_for(ticket.type, context))
         if moves := change_status(ticket, target, context, "reply", say):

@@ -37,9 +37,13 @@ def unknown(what: str, name: str, known: Collection[str]) -> Invalid:
     )
 
 
-def require_known(what: str, name: str, known: Collection[str]) -> None:
-    """Raises Invalid, with the names that are known, for one that isn't."""
-    if name not in known:
+def require_known(what: str, name: str, known: Collection[str], held: str | None = None) -> None:
+    """Raises Invalid, with the names that are known, for one that isn't.
+
+    `held`: what the ticket has. What stays as it is isn't judged again, whatever the settings have
+    become since.
+    """
+    if name != held and name not in known:
         raise unknown(what, name, known)
 
 

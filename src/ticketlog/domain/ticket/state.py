@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias, Typ
 
 from pydantic import Field, StringConstraints
 
-from ticketlog.domain.base import Command, Context, Event, Key, State, Value
+from ticketlog.domain.base import Command, Context, Event, Key, Long, State, Value
 from ticketlog.domain.settings import CategoryOfStatus, TicketType
 from ticketlog.domain.sla.clock import Applied, Clock, Clocks
 from ticketlog.domain.sla.running import Fact, run
@@ -22,7 +22,7 @@ PrioritySource = Literal["default", "matrix", "contract", "manual", "import"]
 
 
 FieldValue = (
-    Annotated[str, StringConstraints(max_length=10_000)]
+    Annotated[str, StringConstraints(max_length=10_000), Long()]
     | Annotated[int, Field(ge=-(2**53), le=2**53)]
     | bool
     | Annotated[tuple[Key, ...], Field(max_length=100)]

@@ -38,7 +38,9 @@ def status_in(
     first one that the actor can move it to. Raises Invalid where there is none."""
     workflow = workflow_for(ticket.type, context)
     there = [
-        status for status in workflow.statuses if status.category == category and not status.retired
+        status
+        for status in workflow.statuses
+        if status.category == category and (not status.retired or status.id == ticket.status)
     ]
     wanted = named or (ticket.status if ticket.status_category == category else None)
     found = [status for status in there if status.id == wanted]
@@ -64,6 +66,8 @@ def _ease(workflow: Workflow, ticket: Ticket, target: Status, context: Context) 
 
 
 def _set_status(command: SetStatus, ticket: Ticket, context: Context) -> list[Event]:
+    if command.status == ticket.status:
+        return []
     target = status_named(command.status, workflow_for(ticket.type, context))
     return change_status(ticket, target, context, "command")
 

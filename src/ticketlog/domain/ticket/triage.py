@@ -36,17 +36,19 @@ from ticketlog.domain.ticket.rules import (
 from ticketlog.domain.ticket.state import Decisions, Ticket
 
 
-def check_classes(category: str | None, product: str | None, context: Context) -> None:
+def check_classes(
+    category: str | None, product: str | None, ticket: Ticket, context: Context
+) -> None:
     """Raises Invalid for what the settings don't have, where they have any of the kind."""
     settings = settings_of(context)
     if category is not None and settings.categories:
-        require_known("category", category, settings.categories)
+        require_known("category", category, settings.categories, ticket.category)
     if product is not None and settings.products:
-        require_known("product", product, settings.products)
+        require_known("product", product, settings.products, ticket.product)
 
 
 def _classify(command: Classify, ticket: Ticket, context: Context) -> list[Event]:
-    check_classes(command.category, command.product, context)
+    check_classes(command.category, command.product, ticket, context)
     events: list[Event] = []
     if command.type is not None and command.type != ticket.type:
         events += _retyped(command.type, ticket, context)
@@ -84,6 +86,8 @@ def _set_subject(command: SetSubject, ticket: Ticket, context: Context) -> list[
 
 def _set_requester(command: SetRequester, ticket: Ticket, context: Context) -> list[Event]:
     """The ticket goes to the new requester's organisation too (Zendesk)."""
+    if command.requester == ticket.requester:
+        return []
     known = person(command.requester, context)
     if known.id == ticket.requester:
         return []
