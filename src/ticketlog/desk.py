@@ -309,13 +309,28 @@ class Desk:
 
     def policies(self, policies: Sequence[Policy] | None = None, **others: Any) -> Runner:
         """Who reacts to what is recorded: routes, assigns, reminds, closes (docs/POLICIES.md).
-        `policies`, `timers` and `clock`: others than those that every desk has."""
+        `policies`, `timers` and `clock`: others than those that every desk has; `start`: before
+        which record of each partition those begin that never ran, instead of at the desk's
+        beginning."""
         from ticketlog.acting.runner import Runner
 
         if policies is not None:
             others["policies"] = policies
         given = {"clock": self._clock, **others}
         return Runner(self.log, self._executor, self._settings.in_force, **given)
+
+    def begin(self, start: str) -> tuple[int, ...]:
+        """The offsets for `policies(start=...)`: 'now', what was recorded from an ISO time on, or
+        a position as `position` takes it. Raises Usage."""
+        from ticketlog.past import Cuts
+
+        if start == "now":
+            self.log.sync()
+            return tuple(self.log.ends())
+        if ":" in start and "T" not in start:
+            return self.position(start) or ()
+        ends = Cuts(*self._logs).at(_instant(start) - 1).ends
+        return tuple(max(end, 1) for end in ends)  # Behind the genesis.
 
     def policies_worker(self) -> Worker:
         """Who keeps reacting."""

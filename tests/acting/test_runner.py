@@ -45,12 +45,22 @@ def begun(desk: Desk, *policies: Tagger) -> Runner:
 
 
 class TestReacting:
-    def test_it_begins_at_the_end_of_the_log(self, desk: Desk) -> None:
+    def test_it_begins_where_the_desk_began(self, desk: Desk) -> None:
         before = create(desk)
         begun(desk)
         after = create(desk)
         assert runner(desk).run_until(FAR).done == 1
+        assert (tags(desk, before), tags(desk, after)) == (("tagger",), ("tagger",))
+
+    def test_it_begins_where_it_is_told_to(self, desk: Desk) -> None:
+        before = create(desk)
+        made = desk.policies([Tagger()], timers=(), start=desk.log.ends())
+        made.run_until(FAR)
+        after = create(desk)
+        assert made.run_until(FAR).done == 1
         assert (tags(desk, before), tags(desk, after)) == ((), ("tagger",))
+        again = desk.policies([Tagger()], timers=(), start=[1] * desk.log.partitions)
+        assert again.run_until(FAR).done == 0, "it has begun: it goes on where it is"
 
     def test_a_command_names_its_rule_its_policy_and_its_cause(self, desk: Desk) -> None:
         begun(desk)
@@ -69,7 +79,8 @@ class TestReacting:
         assert tags(desk, ticket) == ("first", "second")
         third = Tagger("third")
         runner(desk, first, third).run_until(FAR)
-        assert third.asked == []
+        assert third.asked == [ticket], "it begins where the desk began"
+        assert tags(desk, ticket) == ("first", "second", "third")
 
     def test_what_a_rule_refuses_is_left(self, desk: Desk) -> None:
         made = begun(desk)
@@ -143,6 +154,7 @@ class TestProgress:
         """Of a large desk that takes minutes."""
         for _ in range(20):
             create(desk)
+        begun(desk)
         made, stop, learned = runner(desk), threading.Event(), list[str]()
 
         def learn(watch: Watch, stream: str, *others: object) -> None:

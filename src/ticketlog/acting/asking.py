@@ -16,6 +16,7 @@ from ticketlog.errors import Unreadable
 from ticketlog.log.commit import Verdict
 from ticketlog.log.port import Record
 from ticketlog.log.repository import Repository
+from ticketlog.policies import TELLING
 from ticketlog.policies.base import Looking, Reaction, Situation
 from ticketlog.reading import events_of
 
@@ -76,6 +77,8 @@ class Asking:
     def _asked(
         self, follower: Follower, recorded: Recorded, situation: Situation, watch: Watch
     ) -> Iterator[tuple[Cause, Reaction]]:
+        if follower.policy.NAME in TELLING and follower.is_old(recorded):
+            return
         meta = recorded.meta
         at = meta.occurred_at if self.moved else None
         place = (recorded.originator_id, meta.partition, meta.offset)

@@ -24,9 +24,15 @@ class Following:
     """Used by one thread at a time; `positions` by any."""
 
     def __init__(
-        self, policies: Sequence[Policy], log: Log, load: Callable[[str], Any], sender: Sender
+        self,
+        policies: Sequence[Policy],
+        log: Log,
+        load: Callable[[str], Any],
+        sender: Sender,
+        start: Sequence[int] | None = None,
     ) -> None:
-        self.followers = [Follower(each, log, load) for each in policies]
+        """`start`: where those begin that haven't yet; None: where the desk began."""
+        self.followers = [Follower(each, log, load, start) for each in policies]
         self._log = log
         self._sender = sender
         self._told: list[int] = []

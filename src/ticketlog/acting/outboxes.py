@@ -146,6 +146,8 @@ class Postman:
         found: dict[str, list[Recorded]] = {}
         for record in records:
             for recorded in _decided(record):
+                if self._follower.is_old(recorded):
+                    continue
                 found.setdefault(self._outbox_of(recorded), []).append(recorded)
         for name, decided in found.items():
             for recorded, error in self._failed(name, decided):

@@ -8,11 +8,15 @@ from typing import Any, NamedTuple
 
 from ticketlog.acting.sending import Cause, Sender
 from ticketlog.domain import policy as records
+from ticketlog.domain.base import Recorded
 from ticketlog.errors import CommandReused, Damaged, TicketlogError
 from ticketlog.log.commit import leaf, parse
 from ticketlog.log.port import Log, Record
 from ticketlog.policies.base import Policy
 
+OLD = 86_400_000_000
+"""Microseconds before a policy begins after which what happened is old: nobody is told of it any
+more."""
 OUTBOX = "outbox"
 """Not a policy: who delivers what one has decided stands in the log like one."""
 
@@ -27,9 +31,19 @@ class Standing(NamedTuple):
 class Follower:
     """A policy and its places in the log."""
 
-    def __init__(self, policy: Policy, log: Log, load: Callable[[str], Any]) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        log: Log,
+        load: Callable[[str], Any],
+        start: Sequence[int] | None = None,
+    ) -> None:
+        """`start`: before which record of each partition it begins, where it hasn't yet; None:
+        where the desk began."""
         self.policy = policy
         self.at: list[Standing] = []
+        self.tells_since: int | None = None
+        self._start = start
         self._log = log
         self._load = load
         self._recorded: list[Standing] = []
@@ -45,18 +59,20 @@ class Follower:
         return found
 
     def begin(self, sender: Sender) -> None:
-        """Goes where its stream says, or to the log's end, and records that, so that nothing is
-        left out when it is stopped before it has done anything.
+        """Goes where its stream says, or else where it shall begin, and records that, so that all
+        who run it begin alike.
 
         Raises Damaged where the log isn't the one that it has followed.
         """
         if not self.state.places:
-            ends = self._log.ends()
-            standing = [standing_at(self._log, p, end) for p, end in enumerate(ends)]
+            start = self._start or [1] * self._log.partitions  # Behind the genesis.
+            standing = [standing_at(self._log, p, at) for p, at in enumerate(start)]
+            since = sender.now() - OLD if self._start is None and not sender.simulated else None
+            begin = records.Advance(places=_places(standing), tells_since=since)
             # Where another runner was first, what that one has recorded counts.
             with suppress(CommandReused):
-                sender.ours(self.name, records.Advance(places=_places(standing)), "begin")
-        places = self.state.places
+                sender.ours(self.name, begin, "begin")
+        places, self.tells_since = self.state.places, self.state.tells_since
         self.at = []
         for partition in range(self._log.partitions):
             place = places[partition]
@@ -68,6 +84,11 @@ class Follower:
                 )
             self.at.append(there)
         self._recorded = list(self.at)
+
+    def is_old(self, recorded: Recorded) -> bool:
+        """Whether nobody is told of an event any more, since it was old when this began."""
+        at = min(recorded.meta.occurred_at, recorded.meta.recorded_at)
+        return self.tells_since is not None and at < self.tells_since
 
     def record(self, sender: Sender) -> None:
         """Makes it known how far it is."""

@@ -64,14 +64,17 @@ class Runner:
         clock: Callable[[], int],
         policies: Sequence[Policy] = POLICIES,
         timers: Sequence[Timer] = TIMERS,
+        start: Sequence[int] | None = None,
     ) -> None:
+        """`start`: before which record of each partition those policies begin that haven't yet;
+        None: where the desk began."""
         self._log = log
         self._load = executor.repository.load
         self._settings = settings
         self._clock = clock
         self._simulated = executor.simulated
         self._sender = Sender(executor, clock)
-        self._following = Following(policies, log, self._load, self._sender)
+        self._following = Following(policies, log, self._load, self._sender, start)
         self._asking = Asking(self._following, self._sender, executor.repository, clock)
         self._timers = tuple(timers)
         self._watch: Watch | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import click
 
@@ -10,6 +11,7 @@ from ticketlog.cli.base import App, Command, Entry, Group, pass_app
 from ticketlog.cli.options import as_json
 from ticketlog.cli.output import clean, print_json, retried, show_all, table
 from ticketlog.cli.progress import Meter
+from ticketlog.policies import POLICIES
 
 _HERE = "ticketlog.cli.policies"
 
@@ -64,9 +66,16 @@ def list_(app: App, as_json: bool) -> None:
     help="An ISO time with zone; ahead of now only in a desk made by `init --simulation`. "
     "Default: now.",
 )
+@click.option(
+    "--from",
+    "start",
+    metavar="now|TIME|P:OFFSET",
+    help="Where policies begin that never ran. Default: where the desk began, but of what is more "
+    "than a day old nobody is told any more.",
+)
 @as_json
 @pass_app
-def run(app: App, until: str | None, as_json: bool) -> None:
+def run(app: App, until: str | None, start: str | None, as_json: bool) -> None:
     """React to all that is recorded and do all that is due by a time, at once and without waiting.
 
     What is sent is stamped with the time of its cause, or with the time at which it was due.
@@ -78,6 +87,9 @@ def run(app: App, until: str | None, as_json: bool) -> None:
 
     moment = _until(until)
     runner = app.desk.policies()
+    if start is not None:
+        _check_new(runner.status())
+        runner = app.desk.policies(start=app.desk.begin(start))
     with Meter() as meter:
         ran = runner.run_until(moment, meter.show)
     if as_json:
@@ -109,6 +121,18 @@ def retry(context: click.Context, app: App, policy: str, as_json: bool) -> None:
     lines = (f"{row['event']} of {row['stream']}: {row['error']}" for row in still)
     retried("policy", policy, still, lines, as_json)
     context.exit(1 if still else 0)
+
+
+def _check_new(policies: list[dict[str, Any]]) -> None:
+    """Raises Refused where every policy has a place already: it goes on from there."""
+    from ticketlog.domain.base import Refused
+
+    followers = [each for each in policies if each["policy"] in (p.NAME for p in POLICIES)]
+    if all(any(each["positions"]) for each in followers):
+        raise Refused(
+            "all policies have begun, and go on where they are: leave --from out. "
+            "`ticketlog settings reroute` routes what lies about"
+        )
 
 
 def _notified(decided: Mapping[str, int]) -> str:

@@ -177,6 +177,11 @@ settings = Group(
                 "reapply",
                 "Apply the SLA policies in force to tickets that were promised others.",
             ),
+            "reroute": Entry(
+                "ticketlog.cli.rerouting",
+                "reroute",
+                "Route tickets by the rules in force, as if they came now.",
+            ),
             "explain": Entry(
                 "ticketlog.cli.explaining",
                 "explain",

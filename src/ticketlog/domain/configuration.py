@@ -85,6 +85,7 @@ def _activated(compiled: Compiled, file_sha256: str, position: int) -> dict[str,
         "in_force": replace(
             settings_of(things, position, {stream: versions[stream] for stream in sorted(things)}),
             editions={**compiled.in_force.editions, **_editions(set_now, versions)},
+            since={stream: compiled.in_force.since.get(stream, position) for stream in things},
         ),
         "things": things,
         "former": {**compiled.former, **set_now},

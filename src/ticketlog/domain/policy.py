@@ -8,7 +8,17 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from ticketlog.domain.base import Command, Context, Event, Key, Line, Recorded, Unseen, Value
+from ticketlog.domain.base import (
+    Command,
+    Context,
+    Event,
+    Instant,
+    Key,
+    Line,
+    Recorded,
+    Unseen,
+    Value,
+)
 from ticketlog.domain.party import Party, after
 
 KIND = "policy"
@@ -30,6 +40,8 @@ class PolicyAdvanced(Event):
     NAME: ClassVar[str] = "policy.advanced.v1"
     ASPECT: ClassVar[str] = "progress"
     places: tuple[Place, ...]
+    tells_since: Instant | None = None
+    """Where it begins: of what happened before this time it tells nobody any more."""
 
 
 class EventParked(Event):
@@ -62,8 +74,12 @@ class Progress(Party):
 
     places: Mapping[int, Place] = field(default_factory=dict)
     """By partition; none: it hasn't begun."""
+    tells_since: int | None = None
+    """Of what happened before it tells nobody; None: it began where nothing was old."""
     parked: Mapping[str, EventParked] = field(default_factory=dict)
     """By the id of the event."""
+
+    CODE: ClassVar[int] = 2
 
 
 def initial(id: str) -> Progress:
@@ -75,8 +91,10 @@ def evolve(progress: Progress, recorded: Recorded) -> Progress:
     """The policy after one more event. Never fails; events of other aggregates change nothing."""
     changes: dict[str, Any] = {}
     match recorded.event:
-        case PolicyAdvanced(places=places):
+        case PolicyAdvanced(places=places, tells_since=since):
             changes["places"] = {**progress.places, **{each.partition: each for each in places}}
+            if since is not None:
+                changes["tells_since"] = since
         case EventParked() as parked:
             changes["parked"] = {**progress.parked, parked.event: parked}
         case EventUnparked(event=event):
@@ -90,6 +108,7 @@ class Advance(Command):
     NAME: ClassVar[str] = "policy.advance"
     UNSEEN: ClassVar[Unseen] = "kept"
     places: tuple[Place, ...]
+    tells_since: Instant | None = None
 
 
 class Park(Command):
@@ -118,9 +137,9 @@ def reads(command: Command, progress: Progress, context: Context | None = None) 
 def decide(command: Command, progress: Progress, context: Context) -> list[Event]:
     """What the command changes. Refuses nothing."""
     match command:
-        case Advance(places=places):
+        case Advance(places=places, tells_since=since):
             ahead = tuple(each for each in places if _is_ahead(each, progress))
-            return [PolicyAdvanced(places=ahead)] if ahead else []
+            return [PolicyAdvanced(places=ahead, tells_since=since)] if ahead else []
         case Park(event=event):
             known = event in progress.parked
             return [] if known else [EventParked(**command.model_dump())]

@@ -234,6 +234,15 @@ class Settings:
     """Calendars and SLA policies in all versions that ever were in force, by stream and version:
     'calendar/berlin@3'. Tickets keep the version that was promised to them."""
 
+    since: Mapping[str, int] = field(default_factory=_frozen)
+    """Stream of each thing, 'routing-rule/vpn' -> the position since which it is there, in whatever
+    version: what was decided under an earlier one is none of its business."""
+
+    def held(self, kind: str, id: str, position: int) -> bool:
+        """Whether a rule was there, in whatever version, when something was decided under the
+        settings at a position."""
+        return self.since.get(f"{kind}/{id}", 0) <= position
+
     @cached_property
     def scales(self) -> Mapping[str, tuple[str, ...]]:
         """The fields of tickets whose values have an order, each from the least to the greatest."""

@@ -14,4 +14,6 @@ from ticketlog.policies import assignment, escalation, lifecycle, notification, 
 from ticketlog.policies.base import Policy, Timer
 
 POLICIES: tuple[Policy, ...] = (routing, assignment, escalation, notification)
+TELLING: frozenset[str] = frozenset({notification.NAME})
+"""Those that tell people: of what was old when they began they tell nobody."""
 TIMERS: tuple[Timer, ...] = (lifecycle, escalation, sla)

@@ -79,7 +79,7 @@ def _owned(recorded: Recorded, situation: Situation) -> _Reactions:
             if old is not None:
                 yield _release(stream, old, recorded)
             if new is not None and choice is None and situation.after().active:
-                yield _reserve(stream, new, recorded, situation)
+                yield from _held(stream, new, recorded, situation)
             without = () if old is None else (old,)
             if new is None:
                 yield from _choose(stream, situation.after(), situation, without)
@@ -92,7 +92,15 @@ def _owned(recorded: Recorded, situation: Situation) -> _Reactions:
             if assignee is None:
                 yield from _choose(stream, situation.after(), situation)
             elif not isinstance(event, TeamChanged | StatusChanged):
-                yield _reserve(stream, assignee, recorded, situation)
+                yield from _held(stream, assignee, recorded, situation)
+
+
+def _held(stream: str, agent: str, recorded: Recorded, situation: Situation) -> _Reactions:
+    """Makes room for what an agent has got, where they still have it: of what was over or somebody
+    else's when this was caught up with, nothing counts."""
+    ticket: Ticket = situation.load(stream)
+    if ticket.assignee == agent and ticket.active:
+        yield _reserve(stream, agent, recorded, situation)
 
 
 def _choose(

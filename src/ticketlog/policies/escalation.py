@@ -55,6 +55,7 @@ def react(recorded: Recorded, situation: Situation) -> Iterable[Reaction]:
         _Found(rule, each, why)
         for rule in settings.escalation.values()
         if rule.words or rule.on
+        if settings.held("escalation-rule", rule.id, recorded.meta.settings)
         for each in situation.commit
         if (why := _called_for(rule, each.event)) is not None
     ]

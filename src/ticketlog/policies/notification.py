@@ -61,7 +61,12 @@ def react(recorded: Recorded, situation: Situation) -> Iterable[Reaction]:
     """A decision for each rule that is for this ticket and what its commit did, and has somebody to
     tell; said because of the first event of those that they are told of."""
     settings = situation.settings
-    rules = [each for each in settings.notifications.values() if _occasion(recorded) in each.on]
+    rules = [
+        each
+        for each in settings.notifications.values()
+        if _occasion(recorded) in each.on
+        and settings.held("notification-rule", each.id, recorded.meta.settings)
+    ]
     if not rules or _is_empty(recorded.event):
         return
     ticket: Ticket = situation.after()

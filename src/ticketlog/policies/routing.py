@@ -46,18 +46,33 @@ def react(recorded: Recorded, situation: Situation) -> Iterable[Reaction]:
     ticket: Ticket = situation.after()
     steps = tuple(
         _step(each.rule, settings)
-        for each in tried(ticket, settings, created=created)
+        for each in tried(ticket, settings, created=created, under=recorded.meta.settings)
         if each.verdict.matches
     )
     if steps and ticket.status_category != "closed" and not ticket.spam:
         yield Reaction(Route(steps=steps), recorded.originator_id, NAME, seen=ticket.version)
 
 
-def tried(ticket: Ticket, settings: Settings, *, created: bool) -> Iterator[Tried]:
+def reroute(ticket: Ticket, settings: Settings) -> Route | None:
+    """What the rules in force make of a ticket as it is now, as if it came now; None: nothing."""
+    steps = tuple(
+        _step(each.rule, settings)
+        for each in tried(ticket, settings, created=True)
+        if each.verdict.matches
+    )
+    return Route(steps=steps) if steps and ticket.active else None
+
+
+def tried(
+    ticket: Ticket, settings: Settings, *, created: bool, under: int | None = None
+) -> Iterator[Tried]:
     """The rules in the order in which they are tried, each on what the ones before it made of the
-    ticket, up to one that matches and is the last."""
+    ticket, up to one that matches and is the last. `under`: those alone that were there at that
+    position of the settings."""
     for rule in in_order(settings.routing.values()):
         if not created and not rule.changed:
+            continue
+        if under is not None and not settings.held("routing-rule", rule.id, under):
             continue
         verdict = judge(rule.when, facts_of(ticket, settings))
         yield Tried(rule, verdict)
