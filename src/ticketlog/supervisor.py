@@ -66,8 +66,8 @@ class Supervised:
         except Exception as error:
             logging.getLogger(__name__).debug("%s", self.worker.name, exc_info=True)
             self._passed = self.worker.passed()
-            self._error = error
             self.failures += 1
+            self._error = error
             return error
         return None
 

@@ -232,6 +232,20 @@ class TestDamage:
         assert said.code == 3
         assert "Traceback" in said.err
 
+    def test_what_goes_wrong_while_ctrl_c_unwinds_is_an_interruption(
+        self, ask: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from ticketlog.desk import Desk
+
+        def interrupted(self: Desk) -> None:
+            try:
+                raise KeyboardInterrupt
+            finally:
+                raise RuntimeError("cannot release un-acquired lock")
+
+        monkeypatch.setattr(Desk, "status", interrupted)
+        one_line(ask("status"), 130, "interrupted; what was acknowledged is kept")
+
 
 class TestProcesses:
     """What only a process of its own can show."""

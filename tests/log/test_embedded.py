@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import signal
+import threading
+from contextlib import closing
 from pathlib import Path
 
 import pysqlite3.dbapi2 as sqlite
+import pytest
 
+from tests.log.commits import a_commit
 from tests.log.conformance import Conformance
 from ticketlog.log.commit import Verdict
 from ticketlog.log.embedded import EmbeddedLog
@@ -35,3 +40,29 @@ class Embedded:
 
 class TestEmbedded(Conformance):
     backend = Embedded
+
+
+class TestInterrupted:
+    def test_who_waits_is_interrupted_and_nothing_else(self, tmp_path: Path) -> None:
+        """Ctrl-C may come at any instant of a wait."""
+        ends = (1,)
+        with closing(Embedded.create(tmp_path, 1)) as log:
+            assert not log.wait(ends, 0)
+            before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+            try:
+                for number in range(3_000):
+                    with pytest.raises(KeyboardInterrupt):
+                        wait_until_interrupted(log, ends, 1e-5 * (1 + number % 60))
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                signal.signal(signal.SIGALRM, before)
+            writer = threading.Thread(target=log.append, args=(a_commit("ticket/A"),), daemon=True)
+            writer.start()
+            writer.join(60)
+            assert log.wait(ends, 0)
+
+
+def wait_until_interrupted(log: EmbeddedLog, ends: tuple[int, ...], after: float) -> None:
+    signal.setitimer(signal.ITIMER_REAL, after)
+    while True:
+        log.wait(ends, 0.0001)

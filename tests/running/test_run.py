@@ -181,7 +181,11 @@ class TestHealth:
             told = ":0 is not the record that the views were made from"
             assert any(told in reason for reason in said["reasons"])
             code, out, err = service.stop()
-        assert (code, err.count("\n")) == (3, said["workers"][0]["failures"])
+        # It may have failed once more between the look and the stop, and others may have, too.
+        lines = [line for line in err.splitlines() if line.startswith("ticketlog: views: ")]
+        assert code == 3
+        assert len(lines) >= said["workers"][0]["failures"] >= 1
+        assert all(told in line and "; tried again in " in line for line in lines)
         assert out.startswith("stopped by SIGTERM")
 
     def test_a_full_disk_is_said_to_be(self, desk: Desk) -> None:

@@ -40,9 +40,9 @@ def report(error: BaseException, debug: bool) -> int:
 
 def described(error: BaseException) -> tuple[int, str]:
     """The exit code and the line for an error; '' where all is said already."""
+    if _interrupted(error):
+        return INTERRUPTED, "interrupted; what was acknowledged is kept"
     match error:
-        case KeyboardInterrupt() | click.Abort():
-            return INTERRUPTED, "interrupted; what was acknowledged is kept"
         case click.exceptions.NoArgsIsHelpError():
             error.show()
             return USAGE, ""
@@ -62,6 +62,14 @@ def described(error: BaseException) -> tuple[int, str]:
                 f"internal error: {type(error).__name__}: {error}; "
                 "run it again with --debug for the details"
             )
+
+
+def _interrupted(error: BaseException) -> bool:
+    """Whether it is Ctrl-C, or what went wrong while everything was left because of it."""
+    at: BaseException | None = error
+    while at is not None and not isinstance(at, KeyboardInterrupt | click.Abort):
+        at = at.__context__
+    return at is not None
 
 
 def _hint(error: click.ClickException) -> str:

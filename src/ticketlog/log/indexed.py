@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 from ticketlog.log.commit import Commit, Verdict
 from ticketlog.log.index import Index
@@ -21,8 +22,7 @@ class IndexedLog(Index):
 
     def __init__(self, path: Path, partitions: int) -> None:
         super().__init__(path, partitions)
-        self._watchers = 0
-        self._grown = threading.Condition()
+        self._watchers: set[SimpleQueue[None]] = set()
 
     @abstractmethod
     def append(self, commit: Commit) -> Placed: ...
@@ -62,12 +62,22 @@ class IndexedLog(Index):
             left = deadline - time.monotonic()
             if left <= 0:
                 return False
-            with self._grown:
-                self._watchers += 1
-                self._grown.wait(min(_POLL, left))
-                self._watchers -= 1
+            self._pause(min(_POLL, left))
+
+    def _pause(self, seconds: float) -> None:
+        """Waits until the index has grown, so many seconds at most.
+
+        Ctrl-C may come at any instant. A condition of `threading` would then now and then raise
+        something else instead, or keep its lock, which those who close the log would wait for.
+        """
+        woken: SimpleQueue[None] = SimpleQueue()
+        self._watchers.add(woken)
+        try:
+            with suppress(Empty):
+                woken.get(timeout=seconds)
+        finally:
+            self._watchers.discard(woken)
 
     def _notify(self) -> None:
-        if self._watchers:
-            with self._grown:
-                self._grown.notify_all()
+        for watcher in tuple(self._watchers):
+            watcher.put(None)

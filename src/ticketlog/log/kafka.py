@@ -90,10 +90,7 @@ class KafkaLog(IndexedLog):
         while any(mine < theirs for mine, theirs in zip(seen, ends, strict=True)):
             self._check_going()
             self._applier.wanted.set()
-            with self._grown:
-                self._watchers += 1
-                self._grown.wait(0.05)
-                self._watchers -= 1
+            self._pause(0.05)
             now = self._applier.ends
             if now != seen:
                 seen, since = now, time.monotonic()
