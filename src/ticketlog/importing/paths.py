@@ -35,12 +35,14 @@ def path(name: str) -> Callable[[Any], tuple[Any, bool]]:
 def _step(value: Any, steps: list[tuple[str, str]], at: int) -> Any:
     for number in range(at, len(steps)):
         key, brackets = steps[number]
+        if value is None:
+            # Null where an object could be: there, and empty.
+            return () if ("", "") in steps[number:] else ""
         if key:
             value = value.get(key, _MISSING) if isinstance(value, dict) else _MISSING
         elif not brackets:
             rest = number + 1
-            deeper = any(not key and not brackets for key, brackets in steps[rest:])
-            nothing: Any = () if deeper else ""
+            nothing: Any = () if ("", "") in steps[rest:] else ""
             items = [_step(item, steps, rest) for item in _items(value)]
             return (
                 _MISSING
