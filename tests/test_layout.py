@@ -33,7 +33,7 @@ DIRECTIONS: dict[str, set[str]] = {
     "calendars": {"domain", "errors"},
     "policies": {"domain"},
     "projections": {"domain"},
-    "importing": {"domain", "log", "errors"},
+    "importing": {"domain", "log", "errors", "attachments"},
     "publishing": {"domain", "log", "errors", "reading"},
 }
 """What each part may import of ours. Parts that are not named, `desk` and its neighbours, may

@@ -28,6 +28,7 @@ from ticketlog.config import LOG_URL, VIEWS_URL, Config
 from ticketlog.domain import catalogue
 from ticketlog.domain.aggregates import AGGREGATES
 from ticketlog.domain.base import Actor, Command, NotFound, Recorded, instant, iso
+from ticketlog.domain.imports import Imports, check_may
 from ticketlog.domain.settings import Settings
 from ticketlog.domain.text import blank, lines
 from ticketlog.domain.ticket.conversation import Attach, AttachmentAdded
@@ -44,7 +45,7 @@ from ticketlog.supervisor import Supervisor, Worker
 if TYPE_CHECKING:
     from ticketlog.acting.outboxes import Outbox, Postman
     from ticketlog.acting.runner import Runner
-    from ticketlog.importing import ImportReport
+    from ticketlog.importing import ImportReport, Taken
     from ticketlog.past import Past
     from ticketlog.policies.base import Policy
     from ticketlog.projections.filling import Told
@@ -502,23 +503,75 @@ class Desk:
         file: str | os.PathLike[str],
         mapping: str | os.PathLike[str],
         *,
+        actor: Actor = SERVICE,
         progress: Callable[[Any], None] | None = None,
     ) -> ImportReport:
-        """Records the histories in a CSV or XES file as the mapping says (docs/IMPORT.md). The
-        same file imported again adds nothing. `progress` gets `importing.Progress` now and then.
+        """Records the histories in a file as the mapping says (docs/IMPORT.md). The same file
+        imported again adds nothing. `progress` gets `importing.Progress` now and then.
 
-        Raises Usage, Conflict, Unreachable, Damaged.
+        Raises Refused where the actor may not, or for a file that looks wrong beside the desk;
+        Usage, Conflict, Unreachable, Damaged.
         """
-        from ticketlog.importing import import_file, load_mapping
+        from ticketlog.importing import Journal, import_file, keep_secret, load_mapping, secret
 
+        path, loaded = Path(file), load_mapping(Path(mapping))
+        check_may(actor, self.settings)
         return import_file(
             self.log,
             self.settings,
-            Path(file),
-            load_mapping(Path(mapping)),
+            path,
+            loaded,
             progress=progress,
             writer=self._writer,
+            journal=Journal(self._import_command, self.load, actor, path, loaded),
+            attachments=self._attachments,
+            secret=secret(self.load),
+            keep_secret=lambda made: keep_secret(made, self._import_command, self.load, actor),
         )
+
+    def check_import(
+        self,
+        file: str | os.PathLike[str],
+        mapping: str | os.PathLike[str],
+        *,
+        progress: Callable[[Any], None] | None = None,
+    ) -> ImportReport:
+        """What importing the file would report, with why it would be refused (`refusals`).
+        Nothing is recorded. Raises Usage, Unreachable, Damaged."""
+        from ticketlog.importing import check_file, load_mapping, secret
+
+        path, loaded = Path(file), load_mapping(Path(mapping))
+        made = secret(self.load)
+        return check_file(self.log, self.settings, path, loaded, progress=progress, secret=made)
+
+    def withdraw_import(
+        self,
+        source: str,
+        *,
+        reason: str,
+        actor: Actor,
+        batch: str | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> Taken:
+        """Takes the tickets that a source has made, or one batch of it, out of every view and
+        report from now on; as of before it they are shown. Interrupted, it goes on where it
+        stopped. Raises Refused, Conflict, Unreachable, Damaged."""
+        from ticketlog.importing.withdrawing import Withdrawing, withdraw
+
+        send, load = self._import_command, self.load
+        desk = Withdrawing(self.log, self.settings, send, load, self._writer)
+        given: dict[str, Any] = {"batch": batch, "reason": reason, "actor": actor}
+        return withdraw(desk, source, progress=progress, **given)
+
+    def imports(self) -> list[tuple[str, Imports]]:
+        """Every source that something was imported from, with its imports and withdrawals."""
+        from ticketlog.importing.withdrawing import listed
+
+        self.log.sync()
+        return sorted(listed(self.log), key=lambda each: each[0])
+
+    def _import_command(self, command: Command, *, on: str, actor: Actor) -> Outcome:
+        return self.execute(command, on=on, actor=actor, channel="import")
 
     def simulate(
         self, *, tickets: int, seed: int, progress: Callable[[Simulated], None] | None = None

@@ -23,6 +23,7 @@ from pydantic import BaseModel
 from ticketlog.domain import (
     agent,
     catalogue,
+    imports,
     organisation,
     person,
     policy,
@@ -59,6 +60,7 @@ _SECTIONS: tuple[tuple[str, str, tuple[type[Event], ...]], ...] = (
     ("Organisation", "Streams `organisation/ID` of the ticket log.", organisation.EVENTS),
     ("Agent", "Streams `agent/ID` of the ticket log: what agents do.", agent.EVENTS),
     ("Policy", "Streams `policy/NAME` of the ticket log: how far each is.", policy.EVENTS),
+    ("Import", "Streams `import/SOURCE` of the ticket log: which files came in.", imports.EVENTS),
     (
         "Settings",
         "The settings log: a stream for each thing, `settings/active` for what is in force.",

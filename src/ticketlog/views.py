@@ -88,8 +88,8 @@ class Views:
             return _asked(function, connection, build.tables, parameters)
 
     def set_back_since(self, moment: Moment) -> bool:
-        """Whether a ticket's clock was set back after a cut: what live rows say of before isn't
-        what was known then. In business time they say what happened."""
+        """Whether a ticket's clock was set back or a ticket was withdrawn after a cut: what live
+        rows say of before isn't what was known then. In business time they say what happened."""
         if not isinstance(moment, Cut):
             return False
         return bool(self.query(tickets.corrected_since, {"ends": moment.ends}))

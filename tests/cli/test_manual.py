@@ -22,6 +22,7 @@ from ticketlog.domain.aggregates import AGGREGATES
 from ticketlog.domain.ticket import acts
 from ticketlog.domain.ticket.activity import RecordActivity
 from ticketlog.domain.ticket.conversation import Attach
+from ticketlog.domain.ticket.withdrawal import Withdraw
 
 CONTEXT = click.Context(root, info_name="ticketlog")
 COMMANDS = list(commands(root, CONTEXT))
@@ -102,8 +103,9 @@ def test_a_group_lists_its_commands_with_a_line_of_help_each(group: Group) -> No
 def test_every_command_of_the_domain_has_one(group: FormGroup) -> None:
     there = {form.command or f"{group.kind}.{name}" for name, form in group.forms.items()}
     wanted = {command.NAME for command in AGGREGATES[group.kind].commands}
-    # A row of a history comes by an import, an attachment by its file, the rest by policies.
-    others = (RecordActivity, Attach, *acts.BY_POLICIES, *agents.BY_POLICIES)
+    # A row of a history comes and goes by an import, an attachment by its file, the rest by
+    # policies.
+    others = (RecordActivity, Withdraw, Attach, *acts.BY_POLICIES, *agents.BY_POLICIES)
     assert there == wanted - {each.NAME for each in others}
 
 

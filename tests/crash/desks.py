@@ -140,7 +140,7 @@ def imported(desk: Desk) -> dict[str, list[object]]:
     """What an import has put into each ticket."""
     found: dict[str, list[object]] = defaultdict(list)
     for recorded in desk.subscribe(follow=False):
-        if recorded.meta.channel == "import":
+        if recorded.meta.channel == "import" and recorded.originator_id.startswith("ticket/"):
             meta = recorded.meta
             found[recorded.originator_id].append(
                 (recorded.originator_version, recorded.event, meta.occurred_at, meta.commit)

@@ -52,7 +52,7 @@ MUTATIONS = {
         "party.py",
         "max(party.clock, recorded.meta.occurred_at)",
         "min(party.clock, recorded.meta.occurred_at)",
-        {"person", "organisation", "agent", "policy"},
+        {"person", "organisation", "agent", "policy", "import"},
     ),
     "a comment": ("sla/clock.py", "def settled(", "# Nothing.\ndef settled(", set[str]()),
     "a docstring": (

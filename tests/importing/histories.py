@@ -45,6 +45,7 @@ MAPPING: dict[str, Any] = {
         ],
     },
     "fields": {"note": "Note"},
+    "accept": {"out_of_order": 1, "unknown_status": 1, "older_rows": 1},
 }
 
 

@@ -425,7 +425,8 @@ def test_the_report_is_a_document(log: EmbeddedLog, tmp_path: Path) -> None:
     report = imported(log, a_file(tmp_path, LIFE)).as_dict()
     assert list(report) == [
         *("file", "source", "rows", "commits", "known", "remapped", "events", "tickets"),
-        *("equal", "skewed", "problems", "broke", "seconds", "rows_per_second"),
+        *("people", "reached", "equal", "skewed", "problems", "broke", "unknown", "empty"),
+        *("refusals", "seconds", "rows_per_second"),
     ]
     assert report["tickets"] == {"total": 2, "new": 2, "known": 0}
 
@@ -433,9 +434,9 @@ def test_the_report_is_a_document(log: EmbeddedLog, tmp_path: Path) -> None:
 def test_a_file_may_be_tried_without_recording(log: EmbeddedLog, tmp_path: Path) -> None:
     path = a_file(tmp_path, [*LIFE, Line(time="?")])
 
-    report = check_file(path, a_mapping())
+    report = check_file(log, SETTINGS, path, a_mapping())
 
-    assert (report.rows, report.tickets, report.commits) == (8, 2, 0)
+    assert (report.rows, report.tickets, report.commits) == (8, 2, 8)
     assert report.problems["bad-time"].listed[0]["line"] == 10
     assert histories(log) == {}
 

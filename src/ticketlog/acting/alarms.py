@@ -53,7 +53,7 @@ class Alarms:
 
     def put(self, stream: str, ticket: Ticket, settings: Settings) -> None:
         """Asks what is due on a ticket that has changed."""
-        if ticket.status_category == "closed":
+        if ticket.status_category == "closed" or ticket.withdrawn:
             self._timetable.forget(stream)
             return
         due = self._asked(ticket, settings)[0]

@@ -1,30 +1,35 @@
-"""`ticketlog import`: histories of other systems."""
+"""`ticketlog import`: histories of other systems come in, are listed, and can be withdrawn."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ticketlog.cli.base import App, Command, pass_app
-from ticketlog.cli.options import as_json
-from ticketlog.cli.output import cell, facts, print_json, show_all, table
+from ticketlog.cli.base import App, Command, Entry, Group, pass_app
+from ticketlog.cli.options import acting, actor_of, as_json
+from ticketlog.cli.output import cell, clean, facts, print_json, show_all, table
 from ticketlog.cli.progress import Meter
 
 if TYPE_CHECKING:
+    from ticketlog.domain.imports import Batch, Imports
     from ticketlog.importing import ImportReport
 
+_HERE = "ticketlog.cli.imports"
 _SHOWN = 5
 """Lines that are printed of each kind of finding; --json has more."""
+_WORDS = 20
+"""Words that are printed of each column."""
 
 
 @click.command(
-    "import",
+    "file",
     cls=Command,
     examples=(
+        "ticketlog import incidents.csv.gz --mapping examples/bpi2013-csv.toml --check",
         "ticketlog import incidents.csv.gz --mapping examples/bpi2013-csv.toml",
-        "ticketlog import incidents.csv.gz --mapping mapping.toml --check",
     ),
     keys={
         "file, source": "what was read",
@@ -32,8 +37,13 @@ _SHOWN = 5
         "commits, known, events": "new commits, commits that were there already, new events",
         "remapped": "known rows that the mapping would record otherwise today",
         "tickets": "total, new, known",
+        "people": "persons that were registered",
+        "reached": "status -> how often a ticket came to it",
         "equal, skewed": "rows that repeat others, rows out of order: total, lost, listed",
         "problems, broke": "the same by kind of problem and by broken rule",
+        "unknown": "column -> word that the mapping doesn't know -> in how many rows",
+        "empty": "column -> cell -> in how many rows `empty` made it no value",
+        "refusals": "why nothing of the file goes in, and what to do",
         "seconds, rows_per_second": "how long it took",
     },
 )
@@ -44,62 +54,78 @@ _SHOWN = 5
     required=True,
     help="Which columns are what (docs/IMPORT.md).",
 )
-@click.option("--check", is_flag=True, help="Read the file and report; record nothing.")
+@click.option("--check", is_flag=True, help="Try it against this desk and report; record nothing.")
+@acting
 @as_json
 @pass_app
 @click.pass_context
-def import_(
-    context: click.Context, app: App, file: Path, mapping: Path, check: bool, as_json: bool
+def file_(
+    context: click.Context,
+    app: App,
+    file: Path,
+    mapping: Path,
+    check: bool,
+    actor: str | None,
+    as_json: bool,
 ) -> None:
-    """Import histories from CSV or XES.
+    """Import the histories in a file.
 
     Each row becomes one commit. The same file imported again adds nothing, a longer one adds the
-    rest. Exit code 1: rows did not go in; the report says which and why.
+    rest. Exit code 1: rows did not go in, or nothing did; the report says which and why.
     """
-    report = _checked(file, mapping) if check else imported(app, file, mapping)
+    report = _checked(app, file, mapping) if check else imported(app, file, mapping, actor)
     if as_json:
         print_json(report.as_dict())
     else:
-        print_report(report)
-    context.exit(1 if lost(report) else 0)
+        print_report(report, tried=check)
+    context.exit(1 if lost(report) or report.refusals else 0)
 
 
-def imported(app: App, file: Path, mapping: Path) -> ImportReport:
+def imported(app: App, file: Path, mapping: Path, actor: str | None = None) -> ImportReport:
     """Imports a file into the desk and shows how far it is."""
     with Meter() as meter:
         return app.desk.import_file(
             file,
             mapping,
+            actor=actor_of(actor),
             progress=lambda p: meter.far(
                 "importing", p.rows, "rows", p.bytes_done / max(p.bytes_total, 1), p.seconds
             ),
         )
 
 
-def _checked(file: Path, mapping: Path) -> ImportReport:
-    from ticketlog.importing import check_file, load_mapping
-
-    return check_file(file, load_mapping(mapping))
+def _checked(app: App, file: Path, mapping: Path) -> ImportReport:
+    with Meter() as meter:
+        return app.desk.check_import(
+            file,
+            mapping,
+            progress=lambda p: meter.far(
+                "checking", p.rows, "rows", p.bytes_done / max(p.bytes_total, 1), p.seconds
+            ),
+        )
 
 
 def lost(report: ImportReport) -> int:
     return sum(found.lost for found in report.problems.values())
 
 
-def print_report(report: ImportReport) -> None:
+def print_report(report: ImportReport, *, tried: bool = False) -> None:
     """The numbers, then what people should look at, each kind with its first lines."""
     pairs: list[tuple[str, Any]] = [
+        ("tried", "nothing was recorded" if tried else ""),
         ("rows", f"{report.rows:,} in {report.seconds:,.1f} s ({report.rate:,.0f}/s)"),
         ("commits", f"{report.commits:,} new, {report.known:,} known"),
         *_remapped(report),
-        ("remapped", f"{report.remapped:,} of the known ones" if report.remapped else ""),
         ("events", f"{report.events:,}"),
         ("tickets", f"{report.tickets:,}, of them {report.tickets_new:,} new"),
+        ("persons", f"{report.people:,} new" if report.people else ""),
+        ("statuses reached", _reached(report)),
         ("equal rows", f"{report.equal.total:,}, all kept"),
         ("out of order", f"{report.skewed.total:,}, recorded with their skew"),
         ("not recorded", f"{lost(report):,}"),
     ]
-    show_all(facts(pairs, title=f"{report.file} ({report.source})"))
+    title = f"{report.file} ({report.source})"
+    show_all(facts([(name, said) for name, said in pairs if said], title=title))
     rows = [
         [kind, f"{found.total:,}", *_first(found.listed)]
         for kind, found in [*report.problems.items(), *report.broke.items()]
@@ -107,6 +133,14 @@ def print_report(report: ImportReport) -> None:
     if rows:
         columns = ("finding", "rows", "lines", "the first one")
         show_all(table(columns, rows, right=("rows",), flexible=("the first one", "finding")))
+    for line in _words(report):
+        click.echo(clean(line))
+    for refusal in report.refusals:
+        click.echo(f"would be refused: {clean(refusal)}")
+
+
+def _reached(report: ImportReport) -> str:
+    return ", ".join(f"{status} {times:,}" for status, times in report.reached.items())
 
 
 def _remapped(report: ImportReport) -> list[tuple[str, Any]]:
@@ -119,3 +153,185 @@ def _first(listed: list[dict[str, Any]]) -> tuple[str, str]:
     lines = ", ".join(f"{each['line']:,}" for each in listed[:_SHOWN])
     said = listed[0].get("message") or f"case {listed[0].get('case')}" if listed else ""
     return lines + (", ..." if len(listed) > _SHOWN else ""), cell(said)
+
+
+def _words(report: ImportReport) -> Iterator[str]:
+    """The words that the mapping doesn't know, as lines to paste into it; then what was taken for
+    no value."""
+    for column, words in report.unknown.items():
+        yield ""
+        yield f"# words of {column} that the mapping doesn't know, to be completed:"
+        for word, rows in _most(words):
+            yield f'{_quoted(word)} = ""  # {rows:,} rows'
+        yield from _rest(words)
+    for column, cells in report.empty.items():
+        said = ", ".join(f"{_quoted(text)} {rows:,}" for text, rows in _most(cells))
+        yield ""
+        yield f"no value in {column}, by `empty` (rows): {said}"
+
+
+def _most(words: dict[str, int]) -> list[tuple[str, int]]:
+    return sorted(words.items(), key=lambda each: (-each[1], each[0]))[:_WORDS]
+
+
+def _rest(words: dict[str, int]) -> Iterator[str]:
+    if len(words) > _WORDS:
+        yield f"# and {len(words) - _WORDS:,} more; --json has them"
+
+
+def _quoted(text: str) -> str:
+    """A string of TOML."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+@click.command(
+    "list",
+    cls=Command,
+    examples=("ticketlog import list", "ticketlog import list --json"),
+    keys={
+        "sources": "each with source, batches and withdrawals",
+        "batches": "batch, state (running, done, withdrawn), file, size, sha256, mapping (its "
+        "SHA-256), by, at; rows, commits, known, lost, tickets, tickets_new when it is done; "
+        "withdrawal, the number of the one that took it away",
+        "withdrawals": "withdrawal, batch (null: all), state (running, done), reason, by, at, "
+        "tickets, kept (tickets that it only added to)",
+    },
+)
+@as_json
+@pass_app
+def list_(app: App, as_json: bool) -> None:
+    """Show each file that came in: when, by whom, what it brought, whether it was withdrawn."""
+    documents = [_source(source, imports) for source, imports in app.desk.imports()]
+    if as_json:
+        print_json({"sources": documents})
+        return
+    columns = ("source", "batch", "state", "file", "rows", "tickets", "by", "at", "sha256")
+    rows = [
+        [
+            *(each["source"], batch["batch"], batch["state"], batch["file"]),
+            *(_number(batch["rows"]), _number(batch["tickets_new"])),
+            *(batch["by"], batch["at"], batch["sha256"][:12]),
+        ]
+        for each in documents
+        for batch in each["batches"]
+    ]
+    show_all(table(columns, rows, right=("rows", "tickets"), flexible=("file",)))
+    for each in documents:
+        for one in each["withdrawals"]:
+            what = f"batch {one['batch']}" if one["batch"] else "all"
+            click.echo(
+                clean(
+                    f"{each['source']}: {what} withdrawn by {one['by']}, {one['at']} "
+                    f"({one['state']}): {one['reason']}"
+                )
+            )
+
+
+def _number(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"
+
+
+_COUNTS = ("rows", "commits", "known", "lost", "tickets", "tickets_new")
+
+
+def _source(source: str, imports: Imports) -> dict[str, Any]:
+    from ticketlog.domain.base import iso
+
+    return {
+        "source": source,
+        "batches": [_batch(each) for each in imports.batches.values()],
+        "withdrawals": [
+            {
+                "withdrawal": each.id,
+                "batch": each.batch,
+                "state": "done" if each.ended else "running",
+                "reason": each.reason,
+                "by": f"{each.by.kind}:{each.by.id}",
+                "at": iso(each.at),
+                "tickets": each.ended.tickets if each.ended else None,
+                "kept": each.ended.kept if each.ended else None,
+            }
+            for each in imports.withdrawals.values()
+        ],
+    }
+
+
+def _batch(batch: Batch) -> dict[str, Any]:
+    from ticketlog.domain.base import iso
+
+    ended = batch.ended
+    state = "withdrawn" if batch.withdrawn else "done" if ended else "running"
+    return {
+        "batch": batch.id,
+        "state": state,
+        "file": batch.file,
+        "size": batch.size,
+        "sha256": batch.sha256,
+        "mapping": batch.mapping,
+        "by": f"{batch.by.kind}:{batch.by.id}",
+        "at": iso(batch.at),
+        **{name: getattr(ended, name) if ended else None for name in _COUNTS},
+        "withdrawal": batch.withdrawn,
+    }
+
+
+@click.command(
+    cls=Command,
+    examples=(
+        'ticketlog import withdraw snow --reason "the wrong time zone"',
+        'ticketlog import withdraw snow --batch 2 --reason "the test export"',
+    ),
+    keys={
+        "source, batch": "what was withdrawn; batch null: all",
+        "withdrawal": "its number in the source",
+        "tickets": "how many were withdrawn",
+        "kept": "tickets that another batch began, which this one only added to",
+    },
+)
+@click.argument("source")
+@click.option("--batch", metavar="NUMBER", help="One file of it; `import list` shows them.")
+@click.option("--reason", metavar="TEXT", required=True, help="Why; it stands in the record.")
+@acting
+@as_json
+@pass_app
+def withdraw(
+    app: App, source: str, batch: str | None, reason: str, actor: str | None, as_json: bool
+) -> None:
+    """Take the tickets of an import out of every view and report from now on.
+
+    As of before it they are still shown, and each ticket's history tells of it. Interrupted, it
+    goes on where it stopped. Importing the file again makes the tickets anew.
+    """
+    with Meter() as meter:
+        taken = app.desk.withdraw_import(
+            source,
+            batch=batch,
+            reason=reason,
+            actor=actor_of(actor),
+            progress=lambda tickets: meter.far("withdrawing", tickets, "tickets", 0, 0),
+        )
+    if as_json:
+        print_json(taken._asdict())
+        return
+    what = f"batch {taken.batch} of {taken.source}" if taken.batch else taken.source
+    click.echo(clean(f"{what}: {taken.tickets:,} tickets are withdrawn"))
+    if taken.kept:
+        click.echo(
+            f"{taken.kept:,} tickets stay, since another batch began them; what this one added "
+            "to them goes when the whole source is withdrawn"
+        )
+
+
+import_ = Group(
+    "import",
+    sections={
+        "Commands": {
+            "file": Entry(_HERE, "file_", "Import the histories in a file: the default."),
+            "list": Entry(_HERE, "list_", "Each file that came in."),
+            "withdraw": Entry(_HERE, "withdraw", "Take the tickets of an import out again."),
+        }
+    },
+    default="file",
+    help="Histories of other systems: `ticketlog import FILE --mapping MAPPING` (docs/IMPORT.md).",
+)

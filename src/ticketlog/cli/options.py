@@ -142,6 +142,18 @@ SENDING = (
 """The options of every command that writes."""
 
 
+def acting(function: F) -> F:
+    """Adds `--as` alone; the command gets `actor`, for `actor_of`."""
+    option = click.option(
+        "--as",
+        "actor",
+        metavar="ACTOR",
+        help=f"Who acts: KIND:ID or KIND:ID/ROLE. Default: {ACTOR_VARIABLE}, or agent: and your "
+        "login name.",
+    )
+    return option(function)
+
+
 def sender(values: dict[str, Any], *, keep_reason: bool = False) -> Sender:
     """Takes the options of `SENDING` out of a command's values. Raises click.BadParameter."""
     actor = actor_of(values.pop("actor"))

@@ -27,7 +27,9 @@ SECTIONS = {
             "ticketlog.cli.tour", "tour", "Histories in, views up, rebuilt and compared: try it."
         ),
         "demo": Entry("ticketlog.cli.desks", "demo", "Simulate a help desk with real commands."),
-        "import": Entry("ticketlog.cli.imports", "import_", "Import histories from CSV or XES."),
+        "import": Entry(
+            "ticketlog.cli.imports", "import_", "Histories come in, are listed, withdrawn."
+        ),
         "export": Entry("ticketlog.cli.reads", "export", "Write all tickets as CSV or JSON lines."),
     },
     "Work": {

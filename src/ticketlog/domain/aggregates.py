@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import reduce
 from typing import Any, NamedTuple
 
-from ticketlog.domain import agent, organisation, person, policy, ticket
+from ticketlog.domain import agent, imports, organisation, person, policy, ticket
 from ticketlog.domain.base import Command, Context, Event, Recorded
 
 
@@ -42,7 +42,8 @@ def _aggregate(module: Any) -> Aggregate:
 
 
 AGGREGATES: dict[str, Aggregate] = {
-    each.kind: each for each in map(_aggregate, (ticket, person, organisation, agent, policy))
+    each.kind: each
+    for each in map(_aggregate, (ticket, person, organisation, agent, policy, imports))
 }
 _BY_COMMAND = {command: each for each in AGGREGATES.values() for command in each.commands}
 

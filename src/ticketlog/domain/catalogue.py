@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from ticketlog.domain import (
     agent,
+    imports,
     organisation,
     person,
     policy,
@@ -31,6 +32,7 @@ EVENTS: dict[str, type[Event]] = {
         *organisation.EVENTS,
         *agent.EVENTS,
         *policy.EVENTS,
+        *imports.EVENTS,
         *settings_events.EVENTS,
         *refusal.EVENTS,
     )

@@ -3,35 +3,87 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Mapping
 from hashlib import blake2b
+from itertools import count
+from typing import Any, NamedTuple
 
 from ticketlog.domain import catalogue, ticket
-from ticketlog.domain.base import stream_key
+from ticketlog.domain.base import instant
+from ticketlog.domain.ticket.activity import stream_of
 from ticketlog.domain.ticket.state import Ticket
+from ticketlog.domain.ticket.withdrawal import Withdrawn
 from ticketlog.errors import Damaged
+from ticketlog.importing.rows import Row
 from ticketlog.log.commit import parse
 from ticketlog.log.port import Log, Record
 from ticketlog.log.typed import read
 
+_WITHDRAWN = Withdrawn.NAME.encode()
+
+
+class Found(NamedTuple):
+    """The ticket that a case is now: its stream, how often one was withdrawn before it, and what
+    the log has of it."""
+
+    stream: str
+    generation: int
+    records: list[Record]
+
+
+def find(log: Log, source: str, case: str) -> Found:
+    """The ticket that a case of a source is, or the one that it will be."""
+    for generation in count():
+        stream = stream_of(source, case, generation)
+        records = log.stream(stream)
+        if not is_withdrawn(records):
+            return Found(stream, generation, records)
+    raise AssertionError("there is always a next generation")
+
+
+def is_withdrawn(records: list[Record]) -> bool:
+    """Whether the ticket of these commits was withdrawn. Their bytes are searched before they are
+    read: what was said may name the event."""
+    return any(
+        event["type"] == Withdrawn.NAME
+        for record in records
+        if _WITHDRAWN in record.data
+        for event in envelope_of(record)["events"]
+    )
+
 
 class Case:
-    """`known`: of the commits that its stream has, the command's digest by id."""
+    """`known`: of the commits that its stream has, the command's digest by id. `clock`: the time of
+    the latest thing that the log had of it when it was met, None for nothing."""
 
-    __slots__ = ("_records", "_seen", "_ticket", "key", "known", "stream")
+    __slots__ = (
+        *("_records", "_seen", "_ticket", "clock", "generation", "key", "known", "latest"),
+        *("stream",),
+    )
 
-    def __init__(self, stream: str, log: Log, seen: array[int] | None = None) -> None:
-        self.stream = stream
-        self.key = stream.partition("/")[2]
+    def __init__(self, found: Found, seen: array[int] | None = None) -> None:
+        self.stream, self.generation, records = found
+        self.key = self.stream.partition("/")[2]
         self._seen: dict[int, int] = {}
         for hash in seen or ():
             self._seen[hash] = self._seen.get(hash, 0) + 1
-        self.load(log)
+        self._take(records)
+        self.latest = 0
+        """The latest time of the rows that the file had of it so far."""
 
     def load(self, log: Log) -> None:
         """Forgets what it holds and takes what the log has."""
+        self._take(log.stream(self.stream))
+
+    def _take(self, records: list[Record]) -> None:
         self._ticket: Ticket | None = None
-        self._records: list[Record] = log.stream(self.stream)
-        self.known = dict(map(_command, self._records))
+        self._records = records
+        self.known: Mapping[str, str] = {}
+        self.clock: int | None = None
+        if records:
+            envelopes = [envelope_of(record) for record in records]
+            self.known = {each["id"]: each["command"]["digest"] for each in envelopes}
+            self.clock = instant(max(each["occurred_at"] for each in envelopes))
 
     @property
     def ticket(self) -> Ticket:
@@ -53,8 +105,24 @@ class Case:
         )
         return ticket.fold(ticket.initial(self.key), history)
 
-    def ordinal(self, key: bytes) -> int:
-        """How many equal rows the file had before this one."""
+    def identified(self, row: Row, secret: bytes = b"") -> tuple[str, int]:
+        """The id of the commit that records a row, and how many equal rows the file had before it.
+
+        Where a row names persons it is made with the secret, so that their names can't be guessed
+        from it. A row that is known by another of its ids, as an earlier mapping or release gave
+        it, keeps that.
+        """
+        ordinal = self._ordinal(row.key)
+        id = command_id(row.key, ordinal, self.generation)
+        if row.people and id not in self.known:
+            id = command_id(row.key, ordinal, self.generation, secret)
+        if row.legacy is None:
+            return id, ordinal
+        before = self._ordinal(row.legacy)
+        legacy = command_id(row.legacy, before, self.generation)
+        return (legacy if legacy in self.known else id), ordinal
+
+    def _ordinal(self, key: bytes) -> int:
         hash = int.from_bytes(key[:8], "big")
         count = self._seen.get(hash, 0)
         self._seen[hash] = count + 1
@@ -66,19 +134,20 @@ class Case:
         return array("Q", (hash for hash, count in seen for _ in range(count)))
 
 
-def stream_of(source: str, case: str) -> str:
-    return "ticket/" + stream_key(f"{source}\0{case}")
-
-
-def command_id(key: bytes, ordinal: int) -> str:
+def command_id(key: bytes, ordinal: int, generation: int = 0, secret: bytes = b"") -> str:
     """The id of the commit that records a row."""
+    if secret:
+        key = blake2b(key, digest_size=16, key=secret[:64]).digest()
+    if generation:
+        key = blake2b(b"%b\0again\0%d" % (key, generation), digest_size=16).digest()
     if ordinal:
         key = blake2b(b"%b\0%d" % (key, ordinal), digest_size=16).digest()
     return key.hex()
 
 
-def _command(record: Record) -> tuple[str, str]:
+def envelope_of(record: Record) -> dict[str, Any]:
+    """A record's content, its events as they are stored. Raises Damaged."""
     envelope = parse(record.data)
     if envelope is None:
         raise Damaged(f"the record at {record.partition}:{record.offset} is no commit")
-    return envelope["id"], envelope["command"]["digest"]
+    return envelope

@@ -2,6 +2,9 @@
 
 Whatever happened before, importing a file makes the log hold each of its rows once: a row's
 command id comes from its case, its content and its ordinal among equal rows.
+
+A file is looked through before anything of it is recorded (`survey`). What is tried goes the whole
+way of an import, into a log that keeps nothing (`trial`).
 """
 
 from __future__ import annotations
@@ -11,26 +14,38 @@ import time
 from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from ticketlog.attachments import Attachments
 from ticketlog.domain import ticket
+from ticketlog.domain.aggregates import AGGREGATES, informed
 from ticketlog.domain.base import Actor, Context, Event, Meta, Recorded, Refused
 from ticketlog.domain.settings import Settings
-from ticketlog.domain.ticket.activity import ActivityRecorded
+from ticketlog.domain.ticket.activity import ActivityRecorded, RecordActivity
+from ticketlog.domain.ticket.creation import TicketCreated
+from ticketlog.domain.ticket.lifecycle import StatusEvent
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.errors import Conflict, Unreadable, Usage
-from ticketlog.importing.case import Case, command_id, stream_of
+from ticketlog.importing.case import Case, Found, find
+from ticketlog.importing.files import Files
+from ticketlog.importing.journal import Journal
 from ticketlog.importing.mapping import Mapping
-from ticketlog.importing.reader import read_rows
+from ticketlog.importing.persons import Persons
+from ticketlog.importing.reader import Rows, read_rows
 from ticketlog.importing.report import ImportReport
 from ticketlog.importing.rows import Problem, Row
+from ticketlog.importing.survey import Survey
+from ticketlog.importing.trial import Trial
 from ticketlog.log.commit import Commit, Verdict, encode
 from ticketlog.log.port import Log, Placed
 
 BATCH = 2_000
 HELD = 20_000
 """Cases kept in memory; one that comes back later is loaded again from the log."""
+KEPT = 100_000
+"""Rows kept in memory while a file is looked through; a longer one is read twice."""
 ATTEMPTS = 50
 """Conflicts in a row after which an import gives up; each means that another writer got through."""
 _COLLECT = 200_000
@@ -45,6 +60,32 @@ class Progress(NamedTuple):
     bytes_done: int
     bytes_total: int
     seconds: float
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What an import needs of the desk that it is for.
+
+    `journal` None: no batch is kept of it. `attachments` None: files are read and not kept.
+    `secret`: what the ids of persons are made with; it is kept when a file names some.
+    """
+
+    log: Log
+    settings: Settings
+    writer: str | None = None
+    journal: Journal | None = None
+    attachments: Attachments | None = None
+    secret: bytes = b""
+    keep_secret: Callable[[bytes], bytes] | None = None
+    """Keeps the secret where none is kept; gives the one that is."""
+
+
+class _Known(NamedTuple):
+    """A row with the id of its commit and how many equal rows the file had before it."""
+
+    row: Row
+    id: str
+    ordinal: int
 
 
 class _Item(NamedTuple):
@@ -63,38 +104,31 @@ def import_file(
     *,
     progress: Callable[[Progress], None] | None = None,
     batch: int = BATCH,
-    writer: str | None = None,
+    **desk: Any,
 ) -> ImportReport:
-    """Records a file's rows under the given settings, and says what it found.
+    """Records a file's rows under the given settings, and says what it found. `desk`: see `Desk`.
 
-    Raises Usage for a file or a mapping that can't be used, Conflict where the settings change
-    meanwhile, Unreachable and Damaged; whatever is in the log by then stays, and the same import
-    goes on from there.
+    Raises Usage for a file or a mapping that can't be used, Refused for a file that looks wrong
+    beside the desk, Conflict where the settings change meanwhile, Unreachable and Damaged;
+    whatever is in the log by then stays, and the same import goes on from there.
     """
-    _check_statuses(mapping, settings)
-    rows = read_rows(path, mapping)
-    report = ImportReport(file=str(path), source=mapping.source)
-    run = _Run(log, settings, mapping.source, report, writer)
-    started = time.monotonic()
+    into = Desk(log, settings, **desk)
+    return _Import(into, path, mapping, batch, progress).run()
 
-    def told() -> None:
-        report.seconds = time.monotonic() - started
-        if progress:
-            done = Progress(report.rows, report.commits, rows.done, rows.size, report.seconds)
-            progress(done)
 
-    with _few_collections():
-        for found in rows:
-            if isinstance(found, Problem):
-                report.problem(found)
-                continue
-            run.take(found)
-            if report.rows % batch == 0:
-                run.flush()
-                told()
-        run.flush()
-    told()
-    return report
+def check_file(
+    log: Log,
+    settings: Settings,
+    path: Path,
+    mapping: Mapping,
+    *,
+    progress: Callable[[Progress], None] | None = None,
+    secret: bytes = b"",
+) -> ImportReport:
+    """What importing the file would report, with why it would be refused (`refusals`); nothing is
+    recorded. Raises Usage."""
+    into = Desk(Trial(log), settings, secret=secret)
+    return _Import(into, path, mapping, BATCH, progress, trial=True).run()
 
 
 @contextmanager
@@ -108,59 +142,155 @@ def _few_collections() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-def check_file(path: Path, mapping: Mapping) -> ImportReport:
-    """Reads a file as an import would and records nothing: what is in the log can't be mended,
-    so a mapping is tried first. Raises Usage."""
-    report = ImportReport(file=str(path), source=mapping.source)
-    started = time.monotonic()
-    cases: set[str] = set()
-    for found in read_rows(path, mapping):
-        if isinstance(found, Problem):
-            report.problem(found)
-        else:
-            report.rows += 1
-            cases.add(found.command.case)
-    report.tickets = len(cases)
-    report.seconds = time.monotonic() - started
-    return report
-
-
-class _Run:
-    """One import: the cases it holds, and the batch that is not written yet."""
+class _Import:
+    """One import: the file is looked through, then its rows go in."""
 
     def __init__(
         self,
-        log: Log,
-        settings: Settings,
-        source: str,
-        report: ImportReport,
-        writer: str | None,
+        desk: Desk,
+        path: Path,
+        mapping: Mapping,
+        batch: int,
+        progress: Callable[[Progress], None] | None,
+        *,
+        trial: bool = False,
     ) -> None:
-        self._log = log
-        self._settings = settings
-        self._source = source
+        _check_statuses(mapping, desk.settings)
+        self._desk = desk
+        self._path = path
+        self._mapping = mapping
+        self._batch = batch
+        self._progress = progress
+        self._trial = trial
+        self._report = ImportReport(file=str(path), source=mapping.source)
+        self._started = time.monotonic()
+
+    def run(self) -> ImportReport:
+        report, run = self._report, self._begun()
+        rows = read_rows(self._path, self._mapping, self._desk.secret)
+        with _few_collections():
+            kept = self._look(rows, run)
+            if kept is None:
+                run = self._begun()
+                rows = read_rows(self._path, self._mapping, self._desk.secret)
+                found: Iterator[Problem | _Known] = run.known(rows)
+            else:
+                found = iter(kept)
+            total = len(kept) if kept is not None else 0
+            for number, each in enumerate(found, 1):
+                if isinstance(each, Problem):
+                    report.problem(each)
+                    continue
+                run.take(each)
+                if report.rows % self._batch == 0:
+                    run.flush()
+                    self._tell(rows, number / total if total else None)
+            run.flush()
+        run.end()
+        report.emptied(rows.swallowed)
+        self._tell(rows, None)
+        return report
+
+    def _begun(self) -> _Run:
+        self._report.tickets = 0
+        return _Run(self._desk, self._mapping, self._report, self._path.parent, self._trial)
+
+    def _look(self, rows: Rows, run: _Run) -> list[Problem | _Known] | None:
+        """Looks the file through; gives what it holds, or None where that is too much to keep.
+        Raises Refused."""
+        survey = Survey(self._mapping)
+        kept: list[Problem | _Known] = []
+        much = False
+        for found in run.known(rows, survey):
+            if len(kept) >= KEPT:
+                much = True
+                kept.clear()
+            if not much:
+                kept.append(found)
+        self._report.refusals = survey.refusals()
+        if self._report.refusals and not self._trial:
+            raise Refused(
+                f"nothing of {self._path} was imported: " + "; ".join(self._report.refusals),
+                refusals=tuple(self._report.refusals),
+            )
+        if survey.persons and not self._trial:
+            self._keep_secret()
+        return None if much else kept
+
+    def _keep_secret(self) -> None:
+        keep, secret = self._desk.keep_secret, self._desk.secret
+        if keep is not None and keep(secret) != secret:
+            raise Conflict(
+                "another import has just made what the ids of persons are made with: start this "
+                "one again; nothing of it is recorded"
+            )
+
+    def _tell(self, rows: Rows, share: float | None) -> None:
+        """`share`: of a file that is read already, how much of it is recorded."""
+        report = self._report
+        report.seconds = time.monotonic() - self._started
+        if self._progress is not None:
+            done = rows.done if share is None else int(rows.size * share)
+            far = Progress(report.rows, report.commits, done, rows.size, report.seconds)
+            self._progress(far)
+
+
+class _Run:
+    """The cases that an import holds, and the batch that is not written yet."""
+
+    def __init__(
+        self, desk: Desk, mapping: Mapping, report: ImportReport, folder: Path, trial: bool
+    ) -> None:
+        self._desk = desk
+        self._log = desk.log
+        self._settings = desk.settings
+        self._source = mapping.source
         self._report = report
-        self._writer = writer
+        self._trial = trial
+        self._persons = Persons(desk.log, desk.settings, mapping.source, desk.writer, desk.secret)
+        self._files = Files(folder, desk.attachments)
         self._held: dict[str, Case] = {}
         self._packed: dict[str, array[int]] = {}
+        self._names: dict[str, str] = {}
+        """Stream -> case, of those that others are linked to."""
+        self._links: dict[str, tuple[int, str]] = {}
+        """Stream of a ticket that another is linked to -> the first line, and the case."""
         self._batch: list[_Item] = []
 
-    def take(self, row: Row) -> None:
+    def known(self, rows: Rows, survey: Survey | None = None) -> Iterator[Problem | _Known]:
+        """The rows of a file with their ids, after what is wrong with them."""
+        for found in rows:
+            if isinstance(found, Problem):
+                if survey is not None:
+                    survey.problem(found)
+                yield found
+                continue
+            case = self._case(found.command.case)
+            id, ordinal = case.identified(found, self._desk.secret)
+            if survey is not None:
+                survey.row(found, case.clock, new=id not in case.known)
+            yield _Known(found, id, ordinal)
+            if len(self._held) > 2 * HELD and not self._batch:
+                self._pack()
+
+    def take(self, known: _Known) -> None:
         report = self._report
+        row, id, ordinal = known
         report.rows += 1
         case = self._case(row.command.case)
-        ordinal = case.ordinal(row.key)
         if ordinal:
             report.equal.add(row.line, case=row.command.case)
-        id = command_id(row.key, ordinal)
         if id in case.known:
             report.known += 1
             report.remapped += case.known[id] != row.digest
         else:
+            if row.people:
+                self._persons.meet(row, report.problem)
             self._decide(case, row, id)
 
     def flush(self) -> None:
         """Writes the batch durably. Raises Conflict, Unreachable, Damaged."""
+        self._persons.flush()
         for _ in range(ATTEMPTS):
             items, self._batch = self._batch, []
             if not items:
@@ -173,6 +303,17 @@ class _Run:
             )
         if len(self._held) > HELD:
             self._pack()
+
+    def end(self) -> None:
+        """Looks at the links that lead nowhere, and closes the batch."""
+        for stream, (line, case) in self._links.items():
+            if case in self._held or case in self._packed or self._log.head(stream).version:
+                continue
+            why = f"it is linked to case {case!r}, which neither the file nor the desk has"
+            self._report.problem(Problem(line, "missing-link", why))
+        self._report.people = self._persons.registered
+        if self._desk.journal is not None:
+            self._desk.journal.end(self._report)
 
     def _append(self, items: list[_Item]) -> list[_Item]:
         """Writes a batch; gives what was refused and is to be decided again."""
@@ -207,19 +348,24 @@ class _Run:
         case = self._held.pop(name, None)
         if case is None:
             packed = self._packed.pop(name, None)
-            case = Case(stream_of(self._source, name), self._log, packed)
+            case = Case(find(self._log, self._source, name), packed)
             if packed is None:
                 self._report.tickets += 1
         self._held[name] = case
         return case
 
     def _pack(self) -> None:
-        """Lets go of the cases that were not met for longest."""
+        """Lets go of the cases that were not met for longest; what is tried is in no log to take
+        it from."""
+        if self._trial:
+            return
         for name in list(self._held)[: len(self._held) - HELD // 2]:
             self._packed[name] = self._held.pop(name).packed()
 
     def _decide(self, case: Case, row: Row, id: str) -> None:
         command = row.command
+        if command.links or command.attachments:
+            command = self._completed(row)
         now = time.time_ns() // 1000
         actor = Actor(command.actor or self._source, "import")
         context = Context(
@@ -232,11 +378,14 @@ class _Run:
         )
         try:
             state = case.ticket
+            if command.linked:
+                context = informed(_TICKET, command, state, context, self._state)
             events = ticket.decide(command, state, context)
         except (Refused, Unreadable) as error:
             kind = "refused" if isinstance(error, Refused) else "unreadable"
             self._report.problem(Problem(row.line, kind, str(error), lost=True))
             return
+        journal = self._desk.journal
         commit = Commit(
             id=id,
             command=command.NAME,
@@ -250,22 +399,59 @@ class _Run:
             channel="import",
             source=self._source,
             settings=self._settings.position,
-            writer=self._writer,
+            writer=self._desk.writer,
+            correlation=journal.correlation() if journal is not None else None,
         )
         case.ticket = _evolved(state, commit, events)
         self._batch.append(_Item(case, row, commit))
 
+    def _completed(self, row: Row) -> RecordActivity:
+        """The command with the streams that its links lead to, and the facts of its files."""
+        command = row.command
+        linked = []
+        for kind, case in command.links:
+            stream = self._stream(case)
+            self._links.setdefault(stream, (row.line, case))
+            linked.append((kind, stream))
+        files = []
+        for path in command.attachments:
+            try:
+                files.append(self._files.kept(path))
+            except Usage as error:
+                self._report.problem(Problem(row.line, "missing-file", str(error)))
+        given = {"linked": tuple(linked), "files": tuple(files)}
+        return command.model_copy(update={name: each for name, each in given.items() if each})
+
+    def _stream(self, case: str) -> str:
+        """The ticket that a case is, whether or not the file has come to it."""
+        held = self._held.get(case)
+        stream = held.stream if held is not None else find(self._log, self._source, case).stream
+        self._names[stream] = case
+        return stream
+
+    def _state(self, stream: str) -> Ticket:
+        """The state of another ticket, with what isn't written yet."""
+        case = self._held.get(self._names.get(stream, ""))
+        if case is not None:
+            return case.ticket
+        return Case(Found(stream, 0, self._log.stream(stream))).ticket
+
     def _placed(self, item: _Item, placed: Placed) -> None:
-        report, row = self._report, item.row
+        report, row, events = self._report, item.row, item.commit.events
         report.commits += 1
         report.events += placed.events
         report.tickets_new += placed.version == 0
-        recorded = item.commit.events[0]
+        recorded = events[0]
         if isinstance(recorded, ActivityRecorded):
             if recorded.skew is not None:
                 report.skewed.add(row.line, case=recorded.case, microseconds=recorded.skew)
             if recorded.broke:
                 report.broken(recorded.broke, row.line, recorded.case)
+        for event in events[1:]:
+            if isinstance(event, TicketCreated):
+                report.reach(event.status)
+            elif isinstance(event, StatusEvent):
+                report.reach(event.new)
 
     def _again(self, refused: list[_Item]) -> None:
         """Decides again where somebody else was first: the same row, or another command."""
@@ -284,6 +470,9 @@ class _Run:
                 "the settings have changed since this import began: start it again; "
                 "what is in the log stays, and the rest goes in under the new settings"
             )
+
+
+_TICKET = AGGREGATES[ticket.KIND]
 
 
 def _evolved(state: Ticket, commit: Commit, events: list[Event]) -> Ticket:

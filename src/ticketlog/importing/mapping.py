@@ -639,6 +639,11 @@ class Mapping(_Part):
         """A file that the mapping names: relative to the mapping's own folder."""
         return (self._file.parent if self._file else Path()) / name
 
+    @property
+    def text(self) -> str:
+        """The file that it was read from; one made in Python as JSON."""
+        return self._text or self.model_dump_json()
+
     def where(self, path: Sequence[str | int]) -> str:
         """FILE:LINE:COLUMN of a key, for messages."""
         if self._file is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,10 +54,20 @@ class ImportReport:
     events: int = 0
     tickets: int = 0
     tickets_new: int = 0
+    people: int = 0
+    """Persons that were registered."""
+    reached: dict[str, int] = field(default_factory=dict)
+    """Status -> how often a ticket came to it, its first one included."""
     equal: Findings = field(default_factory=Findings)
     skewed: Findings = field(default_factory=Findings)
     problems: dict[str, Findings] = field(default_factory=dict)
     broke: dict[str, Findings] = field(default_factory=dict)
+    unknown: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Column -> word that the mapping doesn't know -> in how many rows."""
+    empty: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Column -> cell -> in how many rows `empty` made it no value."""
+    refusals: list[str] = field(default_factory=list)
+    """Why nothing of the file goes in, and what to do; of what was imported, empty."""
     seconds: float = 0.0
 
     @property
@@ -69,6 +79,19 @@ class ImportReport:
         self.problems.setdefault(problem.kind, Findings()).add(
             problem.line, lost=problem.lost, message=problem.message, column=problem.column
         )
+
+        if problem.word is not None:
+            words = self.unknown.setdefault(problem.column or "", {})
+            if problem.word in words or len(words) < KEPT:
+                words[problem.word] = words.get(problem.word, 0) + 1
+
+    def reach(self, status: str) -> None:
+        self.reached[status] = self.reached.get(status, 0) + 1
+
+    def emptied(self, swallowed: Mapping[tuple[str, str], int]) -> None:
+        """`swallowed`: by column and cell."""
+        for (column, cell), rows in sorted(swallowed.items()):
+            self.empty.setdefault(column, {})[cell] = rows
 
     def broken(self, rules: Iterable[str], line: int, case: str) -> None:
         for rule in rules:
@@ -90,10 +113,15 @@ class ImportReport:
                 "new": self.tickets_new,
                 "known": self.tickets - self.tickets_new,
             },
+            "people": self.people,
+            "reached": self.reached,
             "equal": self.equal.as_dict(),
             "skewed": self.skewed.as_dict(),
             "problems": {kind: found.as_dict() for kind, found in sorted(self.problems.items())},
             "broke": {rule: found.as_dict() for rule, found in sorted(self.broke.items())},
+            "unknown": self.unknown,
+            "empty": self.empty,
+            "refusals": self.refusals,
             "seconds": round(self.seconds, 3),
             "rows_per_second": round(self.rate),
         }

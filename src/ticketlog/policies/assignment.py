@@ -36,11 +36,12 @@ from ticketlog.domain.ticket.lifecycle import (
     TicketClosed,
 )
 from ticketlog.domain.ticket.state import Candidate, Ticket
+from ticketlog.domain.ticket.withdrawal import Withdrawn
 from ticketlog.policies.base import Reaction, Situation, cited
 from ticketlog.policies.picking import pick, rule_for
 
 NAME = "assignment"
-_ENDS = (Solved, TicketClosed, Cancelled, MarkedSpam)
+_ENDS = (Solved, TicketClosed, Cancelled, MarkedSpam, Withdrawn)
 _WAITS = (TicketCreated, TeamChanged, AssigneeChanged, Reopened, Restored, StatusChanged)
 _FREES = (AvailabilityChanged, ShiftsChanged, TicketReleased)
 ON: frozenset[type[Event]] = frozenset(
@@ -83,7 +84,7 @@ def _owned(recorded: Recorded, situation: Situation) -> _Reactions:
             without = () if old is None else (old,)
             if new is None:
                 yield from _choose(stream, situation.after(), situation, without)
-        case Solved() | TicketClosed() | Cancelled() | MarkedSpam():
+        case Solved() | TicketClosed() | Cancelled() | MarkedSpam() | Withdrawn():
             assignee = situation.after().assignee
             if assignee is not None:
                 yield _release(stream, assignee, recorded)

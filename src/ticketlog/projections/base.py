@@ -77,6 +77,10 @@ class Fold:
         """The stream's rows now: one list per table of the view, in their order."""
         raise NotImplementedError
 
+    def withdrawn(self, tables: int) -> tuple[list[Row], ...]:
+        """The same for a ticket that was withdrawn with its import: it has none."""
+        return tuple([] for _ in range(tables))
+
 
 def nothing(connection: Connection, tables: Tables) -> None:
     """What most views have to do besides their tables."""

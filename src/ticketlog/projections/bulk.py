@@ -20,6 +20,7 @@ from ticketlog.projections.folding import (
     ViewRows,
     carefully,
     is_correction,
+    is_withdrawal,
     kind_of,
     occurred_at,
     redacted,
@@ -143,7 +144,7 @@ class _Sink:
         """One stream; `later`: its commits after the moment."""
         self._records += len(records) + len(later)
         followers = self._followers.get(kind_of(name))
-        if followers is None or not records:
+        if followers is None or not records or self._is_withdrawn(later):
             return
         places, views = followers
         try:
@@ -158,6 +159,10 @@ class _Sink:
             found = self._carefully(name, places, records, redacted(later))
         for at, tables in zip(places, found, strict=True):
             self._keep(at, tables)
+
+    def _is_withdrawn(self, later: Sequence[Record]) -> bool:
+        """In business time, a withdrawal that came later counts: nothing of it happened."""
+        return not isinstance(self._task.moment, Cut) and any(map(is_withdrawal, later))
 
     def _known(self, name: str, records: Sequence[Record], later: Sequence[Record]) -> list[Commit]:
         """The commits up to the moment. In business time, a correction that came later counts."""

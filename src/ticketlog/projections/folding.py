@@ -15,7 +15,9 @@ from ticketlog.domain.ticket import KIND as TICKET
 from ticketlog.domain.ticket.conversation import Redacted
 from ticketlog.domain.ticket.recomputation import outstanding, retold
 from ticketlog.domain.ticket.rectification import corrects, rectified
+from ticketlog.domain.ticket.state import Ticket
 from ticketlog.domain.ticket.timecorrection import TimeCorrected
+from ticketlog.domain.ticket.withdrawal import Withdrawn
 from ticketlog.errors import TicketlogError
 from ticketlog.log.port import Record
 from ticketlog.log.typed import read
@@ -27,6 +29,7 @@ ViewRows: TypeAlias = Sequence[list[Row]]
 """A stream's rows in one view: a list per table."""
 _REDACTED = Redacted.NAME.encode()
 _CORRECTED = TimeCorrected.NAME.encode()
+_WITHDRAWN = Withdrawn.NAME.encode()
 
 
 def typed(record: Record) -> Commit:
@@ -46,6 +49,11 @@ def occurred_at(record: Record, corrected: bool = False) -> int:
 def is_correction(record: Record) -> bool:
     """Whether a record sets a ticket's clock back."""
     return _CORRECTED in record.data and corrects(typed(record))
+
+
+def is_withdrawal(record: Record) -> bool:
+    """Whether a record withdraws a ticket with its import."""
+    return _WITHDRAWN in record.data and type(typed(record)[0].event) is Withdrawn
 
 
 def redacted(records: Iterable[Record]) -> list[str]:
@@ -71,11 +79,22 @@ class Stream:
     """The state of a stream and what the views keep of it; on a basis, a ticket's as if its
     settings had been in force."""
 
-    __slots__ = ("_basis", "_evolve", "_id", "_last", "_steps", "folds", "state", "version")
+    __slots__ = (
+        "_basis",
+        "_evolve",
+        "_id",
+        "_last",
+        "_steps",
+        "_views",
+        "folds",
+        "state",
+        "version",
+    )
 
     def __init__(self, name: str, views: Sequence[Projection], basis: Basis | None = None) -> None:
         kind, _, id = name.partition("/")
         self._id = id
+        self._views = views
         aggregate = AGGREGATES[kind]
         self._evolve = aggregate.evolve
         self.state: Any = aggregate.initial(id)
@@ -125,7 +144,13 @@ class Stream:
 
     def rows(self) -> list[ViewRows]:
         """Per view the stream's rows now."""
-        return [fold.rows(self.state) for fold in self.folds]
+        state = self.state
+        if type(state) is Ticket and state.withdrawn:
+            return [
+                fold.withdrawn(len(view.tables))
+                for view, fold in zip(self._views, self.folds, strict=True)
+            ]
+        return [fold.rows(state) for fold in self.folds]
 
 
 class Failure(NamedTuple):

@@ -18,13 +18,14 @@ from ticketlog.domain.receipt import AHEAD, is_ahead
 from ticketlog.domain.ticket.activity import ActivityRecorded
 from ticketlog.domain.ticket.state import Link, Ticket
 from ticketlog.domain.ticket.timecorrection import TimeCorrected
+from ticketlog.domain.ticket.withdrawal import Withdrawn
 from ticketlog.projections.base import BOOL, INT, TEXT, Fold, Projection, Row, Rows, Tables
 from ticketlog.projections.groups import group, groups
 from ticketlog.projections.intervals import before, during
 from ticketlog.projections.moment import Moment
 
 NAME = "tickets"
-VERSION = 3
+VERSION = 4
 
 COUNTED = ("status", "status_category", "team", "assignee", "priority", "category", "spam")
 """What an interval holds; any of them can be counted by."""
@@ -85,6 +86,8 @@ TABLES = (
     Rows("tags", key={"ticket": TEXT, "tag": TEXT}, indexes=(("tag", "ticket"),)),
 )
 
+_CORRECTIONS = [table.name for table in TABLES].index("corrections")
+
 
 class _Fold(Fold):
     __slots__ = (
@@ -112,7 +115,7 @@ class _Fold(Fold):
 
     def step(self, recorded: Recorded, before: Ticket, after: Ticket) -> None:
         self.received = recorded.meta.recorded_at
-        if type(recorded.event) is TimeCorrected:
+        if type(recorded.event) in (TimeCorrected, Withdrawn):
             meta = recorded.meta
             key = (self.id, recorded.originator_version)
             self.corrections.append((*key, meta.partition, meta.offset))
@@ -174,6 +177,12 @@ class _Fold(Fold):
             list(self.corrections),
             [(id, tag) for tag in dict.fromkeys(tags)],
         )
+
+    def withdrawn(self, tables: int) -> tuple[list[Row], ...]:
+        """Nothing but since when, so that what was asked of before it is folded anew."""
+        found = super().withdrawn(tables)
+        found[_CORRECTIONS].extend(self.corrections)
+        return found
 
 
 class _ClockFold(Fold):
@@ -346,7 +355,8 @@ def ahead(
 
 
 def corrected_since(connection: Connection, tables: Tables, *, ends: Sequence[int]) -> bool:
-    """Whether a ticket's clock was set back by a commit behind these ends of the partitions."""
+    """Whether a ticket's clock was set back, or a ticket was withdrawn, by a commit behind these
+    ends of the partitions."""
     table = tables["corrections"]
     return connection.execute(
         select(exists().where(~before(table.c.offset, table, ends)))

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import orjson
 
-from ticketlog.domain import catalogue, policy, settings_events
+from ticketlog.domain import catalogue, imports, policy, settings_events
 from ticketlog.domain.base import ActorKind, Event, Recorded, iso
 from ticketlog.errors import Usage
 
@@ -63,7 +63,9 @@ class Told(NamedTuple):
 
 
 def is_public(recorded: Recorded) -> bool:
-    return not recorded.originator_id.startswith(f"{policy.KIND}/")
+    """Whether subscribers are told of it: how far policies are and which files came in is the
+    desk's own."""
+    return not recorded.originator_id.startswith((f"{policy.KIND}/", f"{imports.KIND}/"))
 
 
 def source(desk: str) -> str:

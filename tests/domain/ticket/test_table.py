@@ -51,6 +51,7 @@ from ticketlog.domain.ticket.lifecycle import (
 )
 from ticketlog.domain.ticket.service import ReapplySla, RecordDue
 from ticketlog.domain.ticket.timecorrection import CorrectTime
+from ticketlog.domain.ticket.withdrawal import Withdraw
 
 PAGE = Path(__file__).parents[3] / "docs" / "ARCHITECTURE.md"
 HEADING = "## Status x command"
@@ -116,6 +117,7 @@ CASES: dict[str, Case] = {
     "record-due, by a timer": Case(RecordDue(), RULE),
     "reapply-sla, by a supervisor": Case(ReapplySla(), SUE),
     "correct-time, by a supervisor": Case(CorrectTime(reason="a wrong date"), SUE),
+    "withdraw, by a supervisor": Case(Withdraw(source="old", withdrawal="1", reason="wrong"), SUE),
     "remind, by a policy": Case(Remind(number=1, rule="nudge@1"), RULE),
     "route, by a policy": Case(Route(steps=(Step(rule="r@1", add_tags=("hot",)),)), RULE),
     "choose, by a policy": Case(

@@ -31,6 +31,7 @@ from ticketlog.domain.ticket import (
     rows,
     transitions,
     triage,
+    withdrawal,
 )
 from ticketlog.domain.ticket.evolution import EVENTS, evolve, fold, initial
 from ticketlog.domain.ticket.gate import admit
@@ -53,6 +54,7 @@ _DECIDE: Decisions = {
     **rows.DECIDE,
     **promises.DECIDE,
     **acts.DECIDE,
+    **withdrawal.DECIDE,
 }
 COMMANDS: tuple[type[Command], ...] = tuple(_DECIDE)
 
@@ -73,4 +75,4 @@ def decide(command: Command, ticket: Ticket, context: Context) -> list[Event]:
 def due(ticket: Ticket) -> int | None:
     """The earliest instant at which a breach or a warning will be due if nothing happens until
     then; None: none will. `RecordDue`, sent after that instant, records it."""
-    return next_due(ticket.clocks)
+    return None if ticket.withdrawn else next_due(ticket.clocks)

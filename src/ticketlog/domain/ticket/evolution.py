@@ -21,6 +21,7 @@ from ticketlog.domain.ticket import (
     relations,
     service,
     timecorrection,
+    withdrawal,
 )
 from ticketlog.domain.ticket.clocks import FACTS, FactOf
 from ticketlog.domain.ticket.state import Ticket
@@ -56,6 +57,7 @@ _FACETS = (
     activity,
     service,
     timecorrection,
+    withdrawal,
 )
 _BY_EVENT: dict[type[Event], _Change] = {
     cls: _Change(

@@ -28,6 +28,7 @@ from ticketlog.domain.ticket.rules import roles_of
 from ticketlog.domain.ticket.service import ReapplySla, RecordDue
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.domain.ticket.timecorrection import CorrectTime
+from ticketlog.domain.ticket.withdrawal import Withdraw, refusal
 
 PERSONS_MAY: frozenset[type[Command]] = frozenset({Reply, Attach})
 """What any end user may do: Zendesk's public comment."""
@@ -36,15 +37,17 @@ REQUESTERS_MAY: frozenset[type[Command]] = frozenset({Reopen, Verify, Rate, Canc
 ON_CLOSED: frozenset[type[Command]] = frozenset(
     (
         *(LinkTo, Unlink, Redact, PlaceLegalHold, ReleaseLegalHold, Rate, OfferSurvey, Review),
-        *(Settle, Notify, RecordDue, ReapplySla, CorrectTime),
+        *(Settle, Notify, RecordDue, ReapplySla, CorrectTime, Withdraw),
     )
 )
 ON_SPAM: frozenset[type[Command]] = frozenset(
     (
         *(MarkSpam, Restore, Redact, PlaceLegalHold, ReleaseLegalHold, LinkTo, Unlink, Note),
-        *(Settle, RecordDue, ReapplySla, CorrectTime),
+        *(Settle, RecordDue, ReapplySla, CorrectTime, Withdraw),
     )
 )
+
+ON_WITHDRAWN: frozenset[type[Command]] = frozenset((Redact, PlaceLegalHold, ReleaseLegalHold))
 
 
 def admit(command: Command, ticket: Ticket, context: Context) -> bool:
@@ -52,6 +55,8 @@ def admit(command: Command, ticket: Ticket, context: Context) -> bool:
 
     Raises NotFound, Forbidden, Stale, Refused (spam), Closed.
     """
+    if ticket.withdrawn:
+        return _admit_withdrawn(command, ticket, context)
     if isinstance(command, CreateTicket | RecordActivity):
         return True
     if not ticket.exists:
@@ -71,6 +76,16 @@ def admit(command: Command, ticket: Ticket, context: Context) -> bool:
         "any more; a follow-up ticket takes it",
         ticket=ticket.id,
     )
+
+
+def _admit_withdrawn(command: Command, ticket: Ticket, context: Context) -> bool:
+    """What a ticket that was withdrawn still takes; timers that are late change nothing."""
+    if type(command) in ON_WITHDRAWN:
+        _check_person(command, ticket, context)
+        return True
+    if isinstance(command, Withdraw | Settle | RecordDue | ReapplySla):
+        return False
+    raise refusal(ticket)
 
 
 def _check_person(command: Command, ticket: Ticket, context: Context) -> None:

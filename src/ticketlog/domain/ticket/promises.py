@@ -28,6 +28,7 @@ from ticketlog.domain.ticket.service import (
 )
 from ticketlog.domain.ticket.state import Decisions, Ticket
 from ticketlog.domain.ticket.timecorrection import CorrectTime, TimeCorrected
+from ticketlog.domain.ticket.withdrawal import Withdraw
 
 _TIMERS = ("rule", "service", "supervisor", "admin")
 
@@ -42,7 +43,7 @@ def accounted(
     """
     settings = settings_of(context)
     reapply = isinstance(command, ReapplySla)
-    if isinstance(command, RecordDue | CorrectTime) or not (events or reapply):
+    if isinstance(command, RecordDue | CorrectTime | Withdraw) or not (events or reapply):
         return events
     if ticket.sla is None and (not settings.sla_policies or isinstance(command, RecordActivity)):
         return events

@@ -182,6 +182,8 @@ def ticket_read(stream: str, context: Context) -> Ticket:
     other = context.others.get(stream)
     if not isinstance(other, Ticket) or not other.exists:
         raise Invalid(f"{stream} is no ticket that exists; check the id", name=stream)
+    if other.withdrawn:
+        raise Invalid(f"{stream} was withdrawn with its import; name another one", name=stream)
     return other
 
 

@@ -86,7 +86,7 @@ class Choice(NamedTuple):
 class Ticket(State):
     """A ticket after its event number `version` (from 0; -1: it doesn't exist)."""
 
-    CODE: ClassVar[int] = 7
+    CODE: ClassVar[int] = 8
 
     id: str = ""
     version: int = -1
@@ -136,6 +136,8 @@ class Ticket(State):
     cancelled: bool = False
     verified_by: str | None = None
     spam: bool = False
+    withdrawn: bool = False
+    """Its import was withdrawn: it counts for nothing any more."""
 
     team: str | None = None
     assignee: str | None = None
@@ -214,13 +216,14 @@ class Ticket(State):
     def waits_for_agent(self) -> bool:
         """A team has it, and nobody in it works on it yet (Zendesk: new or open, with a group,
         unassigned)."""
-        mine = self.status_category in ("new", "open") and not self.spam
+        mine = self.status_category in ("new", "open") and not self.spam and not self.withdrawn
         return mine and self.assignee is None and self.team is not None
 
     @property
     def active(self) -> bool:
         """Somebody should still work on it."""
-        return self.status_category not in ("solved", "closed") and not self.spam
+        open = self.status_category not in ("solved", "closed")
+        return open and not self.spam and not self.withdrawn
 
 
 Decisions: TypeAlias = Mapping[type[Command], Callable[[Any, Ticket, Context], list[Event]]]

@@ -1,0 +1,159 @@
+"""The persons that rows name: registered once, and kept up with what later rows say of them."""
+
+from __future__ import annotations
+
+import hmac
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import orjson
+from pydantic import ValidationError
+
+from ticketlog.domain import catalogue, person
+from ticketlog.domain.address import AddAddress, Address
+from ticketlog.domain.base import Actor, Command, Context, Meta, Recorded, Refused
+from ticketlog.domain.person import RegisterPerson, RenamePerson
+from ticketlog.domain.settings import Settings
+from ticketlog.errors import Conflict
+from ticketlog.importing.people import Person
+from ticketlog.importing.rows import Problem, Row
+from ticketlog.log.commit import Commit, Verdict
+from ticketlog.log.port import Log
+from ticketlog.log.typed import read
+
+ATTEMPTS = 50
+
+
+class _Said(NamedTuple):
+    """What a row says of a person."""
+
+    row: Row
+    person: Person
+    commit: Commit
+
+
+class Persons:
+    """The persons of one import."""
+
+    def __init__(
+        self, log: Log, settings: Settings, source: str, writer: str | None, secret: bytes
+    ) -> None:
+        self._log = log
+        self._settings = settings
+        self._actor = Actor(source, "import")
+        self._writer = writer
+        self._secret = secret
+        self._met: set[Person] = set()
+        self._states: dict[str, person.Person] = {}
+        self._said: list[_Said] = []
+        self.registered = 0
+
+    def meet(self, row: Row, problem: Callable[[Problem], None]) -> None:
+        """Takes note of whom a row names; what can't be recorded of them is a problem."""
+        for each in row.people:
+            if each not in self._met:
+                self._met.add(each)
+                for why in self._note(row, each):
+                    problem(Problem(row.line, "bad-person", why))
+
+    def flush(self) -> None:
+        """Writes what was noted, before the rows that name them. Raises Conflict, Unreachable,
+        Damaged."""
+        for _ in range(ATTEMPTS):
+            said, self._said = self._said, []
+            if not said:
+                return
+            outcomes = self._log.append_all([each.commit for each in said])
+            refused = []
+            for each, outcome in zip(said, outcomes, strict=True):
+                if isinstance(outcome, Verdict):
+                    refused.append(each)
+                else:
+                    self.registered += outcome.version == 0
+            for each in refused:
+                self._states.pop(each.commit.stream, None)
+            for each in refused:
+                list(self._note(each.row, each.person))
+        raise Conflict(
+            f"other writers changed the persons of this import {ATTEMPTS} times in a row: start "
+            "it again when they rest; what is in the log stays"
+        )
+
+    def _note(self, row: Row, each: Person) -> Iterator[str]:
+        """Prepares the commits; gives what can't be recorded."""
+        stream = f"person/{each.id}"
+        try:
+            commands = list(_commands(row, each, self._state(stream)))
+        except ValidationError as error:
+            yield f"what is said of a person can't be recorded: {error.errors()[0]['msg']}"
+            return
+        for command in commands:
+            try:
+                commit = self._decided(command, stream, row.at)
+            except Refused as refusal:
+                yield str(refusal)
+                continue
+            if commit is not None:
+                self._said.append(_Said(row, each, commit))
+
+    def _decided(self, command: Command, stream: str, at: int) -> Commit | None:
+        state = self._state(stream)
+        now = max(at, state.clock)
+        context = Context(
+            settings=self._settings, now=now, actor=self._actor, stream=stream, channel="import"
+        )
+        events = person.decide(command, state, context)
+        if not events:
+            return None
+        # Keyed: what is known of a person can't be guessed from a digest of it.
+        said = orjson.dumps(command.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)
+        digest = hmac.digest(self._secret, command.NAME.encode() + said, "sha256").hex()
+        seed = f"{stream}\0{digest}\0{state.version}"
+        commit = Commit(
+            id=hmac.digest(self._secret, seed.encode(), "sha256").hex()[:32],
+            command=command.NAME,
+            digest=digest,
+            stream=stream,
+            expects=state.version + 1,
+            events=events,
+            occurred_at=now,
+            recorded_at=time.time_ns() // 1000,
+            actor=self._actor,
+            channel="import",
+            source=self._actor.id,
+            settings=self._settings.position,
+            writer=self._writer,
+        )
+        meta = Meta(commit.id, now, commit.recorded_at, self._actor, "import")
+        for index, event in enumerate(events):
+            version = state.version + 1
+            state = person.evolve(state, Recorded(stream, version, event, meta, index))
+        self._states[stream] = state
+        return commit
+
+    def _state(self, stream: str) -> person.Person:
+        state = self._states.get(stream)
+        if state is None:
+            state = person.initial(stream.partition("/")[2])
+            for record in self._log.stream(stream):
+                for event in read(record.data, record.partition, record.offset, catalogue.find):
+                    state = person.evolve(state, event)
+            self._states[stream] = state
+        return state
+
+
+def _commands(row: Row, each: Person, known: person.Person) -> Iterator[Command]:
+    """What makes the desk know what the row says. A name counts where the row isn't older than what
+    is known. Raises ValidationError."""
+    address = Address(kind="email", value=each.address) if each.address else None
+    if not known.exists:
+        if each.name or address:
+            yield RegisterPerson(name=each.name, addresses=(address,) if address else ())
+        return
+    if known.merged_into is not None:
+        return
+    if each.name and each.name != known.name and row.at >= known.clock:
+        yield RenamePerson(name=each.name)
+    if address is not None and address.value not in {one.value for one in known.addresses}:
+        yield AddAddress(kind="email", value=address.value)
