@@ -50,6 +50,16 @@ class Config(NamedTuple):
     simulation: bool = False
 
 
+def views_file(config: Config) -> Path:
+    """The file that holds the views, its whole path. Raises Usage for a URL that this release
+    doesn't know."""
+    scheme = "sqlite:///"
+    name = config.views_url.removeprefix(scheme)
+    if name == config.views_url or not name:
+        raise Usage(f"[views] url is {config.views_url!r}: this release knows {scheme}FILE")
+    return (config.folder / name).absolute()
+
+
 def find(desk: str | os.PathLike[str] | None = None) -> Path:
     """The folder of the desk that is meant: the one given, the one that the environment names,
     or the nearest at or above the working folder. Raises Usage."""

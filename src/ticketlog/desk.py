@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self
 from ticketlog import config as configuration
 from ticketlog import reading, settings_file
 from ticketlog.attachments import Attachments
-from ticketlog.config import LOG_URL, VIEWS_URL, Config
+from ticketlog.config import LOG_URL, VIEWS_URL, Config, views_file
 from ticketlog.domain import catalogue
 from ticketlog.domain.aggregates import AGGREGATES
 from ticketlog.domain.base import Actor, Command, NotFound, Recorded, instant, iso
@@ -247,6 +247,18 @@ class Desk:
         Damaged.
         """
         return self.views.query(function, parameters)
+
+    def linked_by(self, ticket: str) -> list[dict[str, Any]]:
+        """The links of other tickets to a ticket, as of now: kind and ticket. Raises Unreachable,
+        Damaged."""
+        from ticketlog.glancing import linked_by
+
+        found = linked_by(self.log, views_file(self.config), ticket)
+        if found is None:
+            from ticketlog.projections import tickets
+
+            found = self.query(tickets.links, ticket=ticket)["linked_by"]
+        return list(found)
 
     def report(self, name: str, *, basis: int | str = "was", **given: Any) -> dict[str, Any]:
         """A report (`reporting.REPORTS`) as a document: rows, what they were made from, and the

@@ -121,6 +121,12 @@ class Past:
         """What a view's query function says of the moment."""
         return self.views.query(function, parameters)
 
+    def linked_by(self, ticket: str) -> list[dict[str, Any]]:
+        """The links of other tickets to a ticket at the moment: kind and ticket."""
+        from ticketlog.projections import tickets
+
+        return list(self.query(tickets.links, ticket=ticket)["linked_by"])
+
     def report(self, name: str, **given: Any) -> dict[str, Any]:
         """A report as of the moment; see `Desk.report`."""
         report = reporting.named(name)

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from ticketlog.config import Config
+from ticketlog.config import Config, views_file
 from ticketlog.errors import TicketlogError, Usage
 from ticketlog.log.commit import leaf
 from ticketlog.opening import Logs
@@ -171,10 +171,7 @@ class Views:
 
 def _url(config: Config) -> str:
     """The views' URL with the file's whole path. Raises Usage."""
-    name = config.views_url.removeprefix(_SCHEME)
-    if name == config.views_url or not name:
-        raise Usage(f"[views] url is {config.views_url!r}: this release knows {_SCHEME}FILE")
-    return f"{_SCHEME}{(config.folder / name).absolute()}"
+    return f"{_SCHEME}{views_file(config)}"
 
 
 def _view_of(function: Callable[..., Any]) -> Projection:

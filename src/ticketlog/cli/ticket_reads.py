@@ -82,10 +82,8 @@ def show(
 def _linked_by(source: Desk | Past, id: str) -> list[dict[str, str]] | None:
     """The links of other tickets to a ticket; None, said on stderr, where the views can't be read:
     a ticket is shown whatever became of its views."""
-    from ticketlog.projections import tickets
-
     try:
-        return list(source.query(tickets.links, ticket=id)["linked_by"])
+        return source.linked_by(id)
     except TicketlogError as error:
         click.echo(f"ticketlog: what is linked to it isn't known: {error}", err=True)
         return None
