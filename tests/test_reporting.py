@@ -23,8 +23,8 @@ def test_a_document_has_the_bytes_that_it_always_had() -> None:
     at_a_cut = document("flow", GIVEN, ROWS, Cut((4, 7), 2), None)
     in_business_time = document("endings", {}, [], Cut((4, 7), 2), Occurred(1_000_000))
     assert [each["sha256"] for each in (at_a_cut, in_business_time)] == [
-        "d0745737986e53fd019a99ffe69cf3805ed5d92d943468528411969ea442d10e",
-        "592afa4e2e0b49294d4000612bc0a1de7b6bf986bfc53bf994660cb4c726b3ec",
+        "2a6f51de840a35b227ec76d0e167fa9787e9411c1dd7efd16bfe288a2601d6e7",
+        "35dc3de6013f73865f30d397ced7551f77c758a5db0ffda412971745a45f6961",
     ]
 
 
@@ -51,6 +51,18 @@ def test_thresholds_stand_in_the_document() -> None:
     assert said == {**THRESHOLDS, "near": 60}
     assert parameters(named("gaming"), asked, Settings)["thresholds"] == said
     assert document("gaming", {}, [], Cut((1,)), None)["parameters"]["thresholds"] == THRESHOLDS
+
+
+def test_the_window_stands_in_the_document() -> None:
+    assert document("quality", {}, [], Cut((1,)), None)["parameters"]["window_seconds"] == 604_800
+    asked = {"window": 60}
+    assert parameters(named("quality"), asked, Settings)["window"] == 60
+    assert document("quality", asked, [], Cut((1,)), None)["parameters"]["window_seconds"] == 60
+    assert "window_seconds" not in document("flow", {}, [], Cut((1,)), None)["parameters"]
+    with pytest.raises(Usage, match="no window; quality has one"):
+        parameters(named("flow"), asked, Settings)
+    with pytest.raises(Usage, match="-1 seconds"):
+        parameters(named("quality"), {"window": -1}, Settings)
 
 
 def test_teams_are_those_of_the_settings_at_the_cut() -> None:

@@ -19,10 +19,12 @@ from ticketlog.projections import (
     attainment,
     breaches,
     facts,
+    firings,
     gaming,
     patterns,
     promises,
     reports,
+    surveys,
     utilisation,
     view_of,
 )
@@ -60,6 +62,10 @@ class Report(NamedTuple):
     """The columns that hold hundredths, with the unit that people read behind the number."""
     seconds: tuple[str, ...] = ()
     """The columns that hold seconds, of which people read hours, minutes and seconds."""
+    quiet: tuple[str, ...] = ()
+    """The columns that people see only where one of them holds something."""
+    window: int | None = None
+    """What the query takes as `window`, in seconds, by default; None: it takes none."""
 
     def limits(self, given: Mapping[str, Any]) -> dict[str, int]:
         """The thresholds that count. Raises Usage for those that the report hasn't."""
@@ -69,6 +75,15 @@ class Report(NamedTuple):
             known = f"; there are {', '.join(self.thresholds)}" if self.thresholds else ""
             raise Usage(f"the report has no threshold {unknown!r}{known}")
         return {**self.thresholds, **asked}
+
+    def window_of(self, given: Mapping[str, Any]) -> int | None:
+        """The window that counts. Raises Usage where the report has none."""
+        asked: int | None = given.get("window")
+        if asked is not None and self.window is None:
+            raise Usage("the report has no window; quality has one")
+        if asked is not None and asked < 0:
+            raise Usage(f"a window of {asked} seconds is none; give a length of time")
+        return self.window if asked is None else asked
 
 
 def calendars_of(settings: Settings) -> Calendars:
@@ -103,10 +118,27 @@ def _members(settings: Settings) -> Mapping[str, Any]:
 
 
 REPORTS: Mapping[str, Report] = {
-    "flow": _counts("created", "solved", "reopened", "backlog"),
+    "flow": Report(
+        reports.report,
+        facts.DIMENSIONS,
+        {"metrics": reports.FLOW},
+        quiet=("restored", "cancelled", "spam", "duplicates", *reports.MOVES),
+    ),
     "times": _counts("first_reply_time", "resolution_time"),
-    "quality": _counts("solved", "first_contact", "reopened", "hops", "touches"),
-    "endings": _counts("solved", "closed", "cancelled"),
+    "quality": Report(
+        reports.report,
+        facts.DIMENSIONS,
+        {"metrics": ("solved", "first_contact", "reopened", "hops", "touches")},
+        hundredths={"first_contact_rate": " %"},
+        window=reports.WINDOW,
+    ),
+    "endings": _counts("solved", "closed", "cancelled", "spam", "duplicates"),
+    "satisfaction": Report(
+        surveys.satisfaction,
+        facts.DIMENSIONS,
+        hundredths={"rate": " %", "score": "", "satisfied": " %"},
+    ),
+    "rules": Report(firings.rules, firings.DIMENSIONS, by=firings.OF_RULES),
     "attainment": Report(
         attainment.attainment,
         promises.DIMENSIONS,
@@ -167,9 +199,13 @@ def parameters(
     _check_zone(said.get("zone", "UTC"))
     where = said.pop("where", None) or {}
     limits = report.limits(said)
-    said.pop("thresholds", None)
+    window = report.window_of(said)
+    for name in ("thresholds", "window"):
+        said.pop(name, None)
     if limits:
         said["thresholds"] = limits
+    if window is not None:
+        said["window"] = window
     of_settings = {} if report.of_settings is _nothing else report.of_settings(settings())
     return {**report.fixed, **of_settings, **said, **where}
 
@@ -199,7 +235,7 @@ def document(
     'as now': the bytes are the same whenever the cut and the position are, however they were named.
     """
     report = named(name)
-    view, limits = view_of(report.query), report.limits(given)
+    view, limits, window = view_of(report.query), report.limits(given), report.window_of(given)
     said: dict[str, Any] = {
         "report": name,
         "view": view.name,
@@ -215,6 +251,7 @@ def document(
             "end": _time(given.get("end")),
             "where": dict(given.get("where") or {}),
             **({"thresholds": limits} if limits else {}),
+            **({"window_seconds": window} if window is not None else {}),
         },
         "rows": [dict(row) for row in rows],
     }

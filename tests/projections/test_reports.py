@@ -13,7 +13,7 @@ from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import Cancel, Close, MarkSpam, Reopen, Restore, Solve
 from ticketlog.domain.ticket.relations import LinkTo
 from ticketlog.projections.moment import Occurred
-from ticketlog.projections.reports import METRICS, percentile, report
+from ticketlog.projections.reports import FIRST_CONTACT, METRICS, percentile, report
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_what_one_commit_does_is_one_move(world: World) -> None:
     asked(world, "A")
     world.do("ticket/A", Assign(team="billing", assignee="bob"))
     facts = next(t for view in world.verified() for t in view.tables if t.table == "facts")
-    assert facts.rows == len(["created", "entered", "left", "entered", "left", "entered"])
+    assert facts.rows == len(["created", "moved", "moved"])
 
 
 def test_cancelled_duplicate_and_spam_are_no_resolutions(world: World) -> None:
@@ -113,15 +113,50 @@ def test_times_are_seconds_from_the_creation(world: World) -> None:
     assert row["first_contact"] == 0
 
 
-def test_one_reply_is_first_contact(world: World) -> None:
+def contacts(world: World, **given: Any) -> list[tuple[Any, ...]]:
+    """Of each day: solved, at first contact, undecided, decided, the rate."""
+    return [
+        tuple(row[name] for name in ("solved", *FIRST_CONTACT))
+        for row in told(world, "solved", "first_contact", **given)
+    ]
+
+
+def test_one_reply_is_first_contact_once_the_window_is_over(world: World) -> None:
     asked(world, "A")
     world.do("ticket/A", Reply(body="Off and on", status="solved"))
-    assert told(world, "first_contact")[0]["first_contact"] == 1
+    assert contacts(world) == [(1, 0, 1, 0, None)]
+    world.now += 7 * DAY
+    asked(world, "B")
+    assert contacts(world)[0] == (1, 1, 0, 1, 10_000)
+    assert contacts(world, window=8 * 86_400)[0] == (1, 0, 1, 0, None)
+
+
+@pytest.mark.parametrize(("days", "first"), [(2, 0), (8, 1)])
+def test_what_is_reopened_within_the_window_was_no_first_contact(
+    world: World, days: int, first: int
+) -> None:
+    asked(world, "A")
+    world.do("ticket/A", Reply(body="Off and on", status="solved"))
+    solved = world.now
+    world.now += days * DAY
     world.do("ticket/A", Reopen(), KIM)
     world.do("ticket/A", Solve())
-    assert told(world, "first_contact", "solved") == [
-        {"period": "2026-03-02", "first_contact": 1, "solved": 2}
-    ]
+    world.now += 9 * DAY
+    asked(world, "B")
+    assert contacts(world)[0] == (1, first, 0, 1, 10_000 * first)
+    assert contacts(world)[days] == (1, 0, 0, 1, 0)
+    assert contacts(world, moment=Occurred(solved))[0] == (1, 0, 1, 0, None)
+
+
+@pytest.mark.parametrize("replies", [0, 2])
+def test_another_number_of_replies_is_no_first_contact(world: World, replies: int) -> None:
+    asked(world, "A")
+    for _ in range(replies):
+        world.do("ticket/A", Reply(body="Off and on"))
+    world.do("ticket/A", Solve())
+    world.now += 7 * DAY
+    asked(world, "B")
+    assert contacts(world)[0] == (1, 0, 0, 1, 0)
 
 
 def test_the_first_reply_counts_for_who_gave_it(world: World) -> None:

@@ -33,9 +33,11 @@ from ticketlog.projections.attainment import attainment
 from ticketlog.projections.breaches import breaches, causes
 from ticketlog.projections.comparing import Side, compare
 from ticketlog.projections.facts import DIMENSIONS
+from ticketlog.projections.firings import rules
 from ticketlog.projections.moment import Cut, Occurred
 from ticketlog.projections.rebuild import rebuild
 from ticketlog.projections.reports import METRICS, report
+from ticketlog.projections.surveys import satisfaction
 from ticketlog.projections.tickets import COUNTED, count_at
 
 RULES = desk.settings(
@@ -100,11 +102,11 @@ def test_the_views_agree_with_the_tickets_and_each_other(history: list[Any]) -> 
     rows = world.ask(count_at, by=COUNTED)
     assert {tuple(row[name] for name in COUNTED): row["tickets"] for row in rows} == counted
 
-    active = [ticket for ticket in live if ticket.active]
+    load = {row["agent"]: row["active"] for row in world.ask(agents.load) if row["active"]}
+    assert load == Counter(each.assignee for each in live if each.assignee and each.active)
+    active = [ticket for ticket in live if ticket.active and not ticket.is_duplicate]
     assert {row["ticket"] for row in world.ask(queue.page).rows} == {each.id for each in active}
     assert sum(row["tickets"] for row in world.ask(queue.counts)) == len(active)
-    load = {row["agent"]: row["active"] for row in world.ask(agents.load) if row["active"]}
-    assert load == Counter(each.assignee for each in active if each.assignee)
     last = world.ask(report, metrics=("backlog",), period="day")[-1]
     assert last["backlog"] == len(active)
     per_group = world.ask(report, metrics=("backlog",), period="day", by=DIMENSIONS)
@@ -166,6 +168,9 @@ def test_live_rows_tell_of_the_past_what_a_fold_tells(history: list[Any], data: 
                 asked: dict[str, Any] = {"metrics": METRICS, "period": "day", "by": by}
                 live = world.ask(report, moment=moment, **asked)
                 assert live == report(*then, **asked)
+                for query in (satisfaction, rules):
+                    asked = {"period": "day", "by": by}
+                    assert world.ask(query, moment=moment, **asked) == query(*then, **asked)
         with past(world.log, sla.VIEW, moment) as then:
             assert world.ask(breaches, moment=moment) == breaches(*then)
             for by in ((), ("metric", "policy_version"), ("team", "agent")):

@@ -25,6 +25,9 @@ from ticketlog.reporting import DIMENSIONS, REPORTS, Report, has_basis
         "ticketlog report attainment --by policy --by metric --period week",
         "ticketlog report breaches --by team --by status",
         "ticketlog report utilisation --by agent --period week",
+        "ticketlog report quality --by agent --window 3d",
+        "ticketlog report satisfaction --by team",
+        "ticketlog report rules --where kind=routing",
         "ticketlog report gaming-cases --where team=network --threshold near=600",
     ),
     keys={
@@ -33,7 +36,8 @@ from ticketlog.reporting import DIMENSIONS, REPORTS, Report, has_basis
         "settings": "under which settings promises count: as was; as now (those in force at the "
         "cut); or 'position N'",
         "recomputed": "not as was: the position of the settings, and until when time passed",
-        "parameters": "period, zone, by, start, end, where; thresholds, where there are any",
+        "parameters": "period, zone, by, start, end, where; thresholds and window_seconds, where "
+        "there are any",
         "rows": "each with period, the dimensions, the metrics (docs/REPORTS.md); times are in "
         "seconds, shares of 10,000, rounded down",
         "sha256": "of the canonical JSON of all the rest",
@@ -59,6 +63,12 @@ from ticketlog.reporting import DIMENSIONS, REPORTS, Report, has_basis
     multiple=True,
     help="From where gaming is likely. May be repeated.",
 )
+@click.option(
+    "--window",
+    metavar="TIME",
+    help="Of quality: how long after a solve a reopening undoes the first contact, as "
+    "3d, 12h, 30m.  [default: 7d]",
+)
 @at_moment
 @as_json
 @pass_app
@@ -74,17 +84,19 @@ def report(
     end: str | None,
     where: tuple[str, ...],
     threshold: tuple[str, ...],
+    window: str | None,
     **how: Any,
 ) -> None:
     """Counts and times by day, week or month, on business time.
 
-    flow: created, solved, reopened, backlog. times: first reply and resolution, median and 90th
-    percentile. quality: solved at first contact, reopened, hand-overs, touches.
-    endings: solved, closed, cancelled. attainment: SLA targets met and breached, and the time that
-    clocks had used. breaches: who held the clocks that broke, in which status, and how long.
-    utilisation: how much of their time agents work, and how much they have to do. gaming: acts that
-    look done for the figures, of all such acts; gaming-cases: each of them. docs/REPORTS.md tells
-    what they count.
+    flow: what came into the backlog, what went out of it, and what is left; it adds up. times:
+    first reply and resolution, median and 90th percentile. quality: solved at first contact,
+    reopened, hand-overs, touches. endings: solved, closed, cancelled. satisfaction: surveys,
+    ratings, comments. rules: what rules did, and what they couldn't. attainment: SLA targets met
+    and breached, and the time that clocks had used. breaches: who held the clocks that broke, in
+    which status, and how long. utilisation: how much of their time agents work, and how much they
+    have to do. gaming: acts that look done for the figures, of all such acts; gaming-cases: each of
+    them. docs/REPORTS.md tells what they count.
 
     The JSON document carries a SHA-256 of its own canonical bytes; asked again --as-of its cut, it
     is the same, byte for byte.
@@ -96,6 +108,7 @@ def report(
         end=_time(end, how["zone"]),
         where=dict(_pair(text) for text in where),
         thresholds=dict(_number(text) for text in threshold),
+        window=_length(window),
         **how,
     )
     if basis == "was" and has_basis(name):
@@ -103,8 +116,7 @@ def report(
     if as_json:
         print_json(document)
         return
-    if document["rows"]:
-        _show(REPORTS[name], document["rows"])
+    _show(REPORTS[name], document["rows"])
     told = "" if basis == "was" else f"  recomputed {document['settings']}"
     note(
         f"{name} v{document['version']} at {document['cut']}{told}  "
@@ -113,7 +125,13 @@ def report(
 
 
 def _show(report: Report, rows: list[dict[str, Any]]) -> None:
-    columns = report.shown or tuple(rows[0])
+    if not rows:
+        return
+    columns = [
+        name
+        for name in report.shown or rows[0]
+        if name not in report.quiet or any(row[name] for row in rows)
+    ]
     headings = {c: c.replace("seconds", "time") if c in report.seconds else c for c in columns}
     numbers = [c for c in columns if any(isinstance(row[c], int) for row in rows)]
     right = [headings[c].replace("_", " ") for c in numbers]
@@ -141,6 +159,16 @@ def _number(text: str) -> tuple[str, int]:
     if not number.isdecimal():
         raise Usage(f"--threshold {text!r} is no NAME=NUMBER")
     return name, int(number)
+
+
+def _length(text: str | None) -> int | None:
+    """Seconds of a length of time: '3d'. Raises Usage."""
+    from ticketlog.settings_forms import seconds
+
+    try:
+        return None if text is None else seconds(text)
+    except ValueError as error:
+        raise Usage(f"--window {text!r}: {error}") from error
 
 
 def _time(text: str | None, zone: str) -> int | None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Table, and_, case, or_, true
+from sqlalchemy import ColumnElement, FromClause, Table, and_, case, or_, true
 
 from ticketlog.projections.moment import Cut, Moment
 
 
-def before(offset: ColumnElement[int], table: Table, ends: Sequence[int]) -> ColumnElement[bool]:
+def before(
+    offset: ColumnElement[int], table: FromClause, ends: Sequence[int]
+) -> ColumnElement[bool]:
     """Whether a commit of the row's partition lies within the cut."""
     if len(set(ends)) == 1:
         return offset < ends[0]
@@ -31,7 +33,7 @@ def during(table: Table, moment: Moment | None) -> ColumnElement[bool]:
     )
 
 
-def known(table: Table, moment: Moment | None) -> ColumnElement[bool]:
+def known(table: FromClause, moment: Moment | None) -> ColumnElement[bool]:
     """The rows of single commits (`at`, `partition`, `offset`) that lie before the moment."""
     if moment is None:
         return true()

@@ -20,6 +20,7 @@ from ticketlog.domain.ticket.state import Link, Ticket
 from ticketlog.domain.ticket.timecorrection import TimeCorrected
 from ticketlog.domain.ticket.withdrawal import Withdrawn
 from ticketlog.projections.base import BOOL, INT, TEXT, Fold, Projection, Row, Rows, Tables
+from ticketlog.projections.flow import OUTCOMES, flows
 from ticketlog.projections.groups import group, groups
 from ticketlog.projections.intervals import before, during
 from ticketlog.projections.moment import Moment
@@ -55,6 +56,8 @@ TABLES = (
             "tags": TEXT,
             "original_status": TEXT,
             "original_substatus": TEXT,
+            "outcome": TEXT,
+            "ended_at": INT,
         },
         indexes=(
             ("created_at", "ticket"),
@@ -91,8 +94,8 @@ _CORRECTIONS = [table.name for table in TABLES].index("corrections")
 
 class _Fold(Fold):
     __slots__ = (
-        *("closed", "corrections", "groups", "linked", "original", "received", "since"),
-        *("substatus", "unlinked"),
+        *("closed", "corrections", "ended_at", "groups", "linked", "original", "outcome"),
+        *("received", "since", "substatus", "unlinked"),
         *("values", "version"),
     )
 
@@ -112,6 +115,9 @@ class _Fold(Fold):
         self.corrections: list[Row] = []
         self.original: str | None = None
         self.substatus: str | None = None
+        self.outcome: str | None = None
+        """How it left the backlog; None: it is in it."""
+        self.ended_at: int | None = None
 
     def step(self, recorded: Recorded, before: Ticket, after: Ticket) -> None:
         self.received = recorded.meta.recorded_at
@@ -122,6 +128,9 @@ class _Fold(Fold):
         if type(recorded.event) is ActivityRecorded:
             self.original = recorded.event.status
             self.substatus = recorded.event.substatus
+        for flow in flows(before, after):
+            self.outcome = OUTCOMES.get(flow)
+            self.ended_at = after.clock if self.outcome else None
         values = _counted(after)
         if values != self.values and after.status:
             self.values = values
@@ -167,6 +176,7 @@ class _Fold(Fold):
         current = (
             *(id, *_current(state), comments, state.spam, state.cancelled),
             *(orjson.dumps(tags).decode(), self.original, self.substatus),
+            *(self.outcome, self.ended_at),
         )
         return (
             [current],

@@ -28,7 +28,7 @@ from ticketlog.domain.ticket.lifecycle import (
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.domain.timetable import SECOND
 from ticketlog.projections.base import INT, TEXT, Fold, Row, Rows, Sum
-from ticketlog.projections.facts import is_resolution
+from ticketlog.projections.flow import is_resolution
 from ticketlog.projections.periods import QUARTER
 
 WORK = "work"

@@ -1,0 +1,58 @@
+"""The backlog, and what goes into it and out of it: one rule for reports, exports and work time.
+
+A ticket is in the backlog while somebody should still work on it: from its creation until it is
+solved, closed, cancelled, marked as spam or linked as another one's duplicate, and again from its
+reopening, from its restoring or from the end of that link. What happens to it while it is out (a
+solved ticket is closed, or marked as spam) moves nothing, so that each ticket goes out as often as
+it came in, or once less.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from ticketlog.domain.ticket.state import Ticket
+
+In: TypeAlias = Literal["created", "reopened", "restored"]
+Out: TypeAlias = Literal["solved", "cancelled", "spam", "duplicates"]
+INTO: tuple[In, ...] = ("created", "reopened", "restored")
+OUT_OF: tuple[Out, ...] = ("solved", "cancelled", "spam", "duplicates")
+FLOWS = (*INTO, *OUT_OF)
+OUTCOMES = {"solved": "solved", "cancelled": "cancelled", "spam": "spam", "duplicates": "duplicate"}
+"""How a single ticket left the backlog, by the column that counts it."""
+_ENDED = ("solved", "closed")
+
+
+def in_backlog(ticket: Ticket) -> bool:
+    """Whether somebody should still work on it."""
+    return bool(ticket.status) and ticket.active and not ticket.is_duplicate
+
+
+def flows(before: Ticket, after: Ticket) -> tuple[In | Out, ...]:
+    """How an event moves a ticket into the backlog or out of it; a new one that is done already
+    moves both ways."""
+    now = in_backlog(after)
+    if not before.status:
+        if not after.status:
+            return ()
+        return ("created",) if now else ("created", _way_out(before, after))
+    if in_backlog(before) == now:
+        return ()
+    if not now:
+        return (_way_out(before, after),)
+    came_back = before.status_category in _ENDED and after.status_category not in _ENDED
+    return ("reopened" if came_back else "restored",)
+
+
+def is_resolution(before: Ticket, after: Ticket) -> bool:
+    """Whether an event resolved the ticket: took it out of the backlog as solved. What is closed
+    without having been solved or cancelled is resolved then."""
+    return "solved" in flows(before, after)
+
+
+def _way_out(before: Ticket, after: Ticket) -> Out:
+    if after.spam and not before.spam:
+        return "spam"
+    if after.is_duplicate and not before.is_duplicate:
+        return "duplicates"
+    return "cancelled" if after.cancelled else "solved"
