@@ -26,7 +26,7 @@ from ticketlog.projections.intervals import before, during
 from ticketlog.projections.moment import Moment
 
 NAME = "tickets"
-VERSION = 4
+VERSION = 5
 
 COUNTED = ("status", "status_category", "team", "assignee", "priority", "category", "spam")
 """What an interval holds; any of them can be counted by."""
