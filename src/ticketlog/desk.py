@@ -375,6 +375,22 @@ class Desk:
         there. Raises Usage for a kind of stream that no desk has."""
         return self._repository.load(stream_name(stream))
 
+    def numbered(self, number: str) -> str:
+        """The stream of the ticket that another system knows as 'SOURCE:NUMBER': that of an
+        imported case, or the newest one that has the number. Of what was withdrawn, the last.
+        Raises NotFound."""
+        from ticketlog.importing.case import latest
+        from ticketlog.projections import tickets
+
+        source, _, case = number.partition(":")
+        found = latest(self.log, source, case)
+        if found is None or self.load(found).withdrawn:
+            ids = self.query(tickets.numbered, number=number)
+            found = f"ticket/{ids[0]}" if ids else found
+        if found is None:
+            raise NotFound(f"no ticket is known as {number!r}; `ticketlog search` finds numbers")
+        return found
+
     def history(self, ticket: str) -> list[Recorded]:
         """Everything that happened to a ticket ('ID'), or to another stream ('KIND/ID'), in
         order. What was redacted is hidden."""

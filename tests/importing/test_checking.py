@@ -1,5 +1,5 @@
-"""A file is tried before it goes in: the same report as the import's, and nothing recorded; what looks
-wrong is refused until the mapping accepts it."""
+"""A file is tried before it goes in: the same report as the import makes, and nothing recorded;
+and what looks wrong is refused until the mapping accepts it."""
 
 from __future__ import annotations
 

@@ -71,7 +71,12 @@ def _model(kind: str, command: str) -> type[base.Command]:
 
 
 def stream_of(kind: str, text: str) -> str:
-    """The stream that a person means: 'ticket/ID' or 'ID', a ticket's in any case."""
+    """The stream that a person means: 'ticket/ID' or 'ID', a ticket's in any case, or the number
+    that it has in another system: 'SOURCE:NUMBER'."""
+    if kind == "ticket" and ":" in text:
+        app = click.get_current_context().find_object(App)
+        assert app is not None
+        return app.desk.numbered(text)
     id = text.removeprefix(f"{kind}/")
     return f"{kind}/{id.upper() if kind == 'ticket' else id}"
 

@@ -31,7 +31,7 @@ _PLAIN = (
     *("type", "team", "assignee", "requester", "organisation", "tier", "contract"),
     *("category", "product", "asset", "site", "language", "impact", "urgency", "tags", "fields"),
     *("external", "channel", "created_by", "hold_reason", "resolution_code", "verified_by"),
-    *("solves", "reopens", "cancelled", "spam", "rating", "touches", "seconds_spent"),
+    *("solves", "reopens", "cancelled", "spam", "withdrawn", "rating", "touches", "seconds_spent"),
     *("tier_level", "followers", "ccs", "legal_holds"),
 )
 _TIMES = (

@@ -41,6 +41,15 @@ def find(log: Log, source: str, case: str) -> Found:
     raise AssertionError("there is always a next generation")
 
 
+def latest(log: Log, source: str, case: str) -> str | None:
+    """The stream of the ticket that a case of a source is; of those that were withdrawn, the last.
+    None where nothing was imported of it."""
+    found = find(log, source, case)
+    if found.records:
+        return found.stream
+    return stream_of(source, case, found.generation - 1) if found.generation else None
+
+
 def is_withdrawn(records: list[Record]) -> bool:
     """Whether the ticket of these commits was withdrawn. Their bytes are searched before they are
     read: what was said may name the event."""

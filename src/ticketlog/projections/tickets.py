@@ -26,7 +26,7 @@ from ticketlog.projections.intervals import before, during
 from ticketlog.projections.moment import Moment
 
 NAME = "tickets"
-VERSION = 5
+VERSION = 6
 
 COUNTED = ("status", "status_category", "team", "assignee", "priority", "category", "spam")
 """What an interval holds; any of them can be counted by."""
@@ -54,6 +54,7 @@ TABLES = (
             "spam": BOOL,
             "cancelled": BOOL,
             "tags": TEXT,
+            "external": TEXT,
             "original_status": TEXT,
             "original_substatus": TEXT,
             "outcome": TEXT,
@@ -87,9 +88,11 @@ TABLES = (
         values={"partition": INT, "offset": INT},
     ),
     Rows("tags", key={"ticket": TEXT, "tag": TEXT}, indexes=(("tag", "ticket"),)),
+    Rows("externals", key={"ticket": TEXT, "number": TEXT}, indexes=(("number", "ticket"),)),
 )
 
-_CORRECTIONS = [table.name for table in TABLES].index("corrections")
+_NAMES = [table.name for table in TABLES]
+_CORRECTIONS, _AHEAD = _NAMES.index("corrections"), _NAMES.index("ahead")
 
 
 class _Fold(Fold):
@@ -170,13 +173,13 @@ class _Fold(Fold):
 
     def rows(self, state: Ticket) -> tuple[list[Row], ...]:
         if not self.groups:
-            return [], [], [], [], [], [], []
+            return tuple([] for _ in TABLES)
         id, tags = self.id, state.tags
         comments = sum([not each.redacted for each in state.comments])
         current = (
             *(id, *_current(state), comments, state.spam, state.cancelled),
-            *(orjson.dumps(tags).decode(), self.original, self.substatus),
-            *(self.outcome, self.ended_at),
+            *(orjson.dumps(tags).decode(), orjson.dumps(state.external).decode()),
+            *(self.original, self.substatus, self.outcome, self.ended_at),
         )
         return (
             [current],
@@ -186,6 +189,7 @@ class _Fold(Fold):
             _ahead(f"ticket/{id}", state, self.received),
             list(self.corrections),
             [(id, tag) for tag in dict.fromkeys(tags)],
+            [(id, number) for number in dict.fromkeys(state.external)],
         )
 
     def withdrawn(self, tables: int) -> tuple[list[Row], ...]:
@@ -210,7 +214,9 @@ class _ClockFold(Fold):
 
     def rows(self, state: Any) -> tuple[list[Row], ...]:
         name = f"{self.KIND}/{self.id}"
-        return [], [], [], [], _ahead(name, state, self.received), [], []
+        found = self.withdrawn(len(TABLES))
+        found[_AHEAD].extend(_ahead(name, state, self.received))
+        return found
 
 
 class _PersonFold(_ClockFold):
@@ -290,6 +296,14 @@ def ticket(connection: Connection, tables: Tables, *, ticket: str) -> dict[str, 
     if row is None:
         return None
     return {**_shown(row), **links(connection, tables, ticket=ticket)}
+
+
+def numbered(connection: Connection, tables: Tables, *, number: str) -> list[str]:
+    """The tickets that another system knows by a number, 'SYSTEM:NUMBER'; the newest first."""
+    table, current = tables["externals"], tables["current"]
+    query = select(table.c.ticket).join(current, current.c.ticket == table.c.ticket)
+    query = query.where(table.c.number == number).order_by(current.c.created_at.desc())
+    return list(connection.execute(query).scalars())
 
 
 def links(
@@ -378,7 +392,7 @@ def _listed(connection: Connection, query: Any) -> list[dict[str, Any]]:
 
 
 def _shown(row: Any) -> dict[str, Any]:
-    return {**row, "tags": orjson.loads(row["tags"])}
+    return {**row, **{name: orjson.loads(row[name]) for name in ("tags", "external")}}
 
 
 VIEW = Projection(
@@ -391,5 +405,5 @@ VIEW = Projection(
         "organisation": _OrganisationFold,
         "agent": _AgentFold,
     },
-    (page, ticket, links, intervals, count_at, ahead, corrected_since),
+    (page, ticket, numbered, links, intervals, count_at, ahead, corrected_since),
 )
