@@ -63,7 +63,9 @@ def _state(executor: Executor, each: Request) -> Any:
 def _decided(executor: Executor, each: Request, state: Any, settings: Settings) -> Commit | None:
     """None for whatever is to be looked at alone."""
     try:
-        return None if state is None else executor.decided(each, state, settings)
+        if state is None or executor.answered(each, state) is not None:
+            return None
+        return executor.decided(each, state, settings)
     except Exception:
         return None
 

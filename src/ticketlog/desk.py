@@ -209,6 +209,7 @@ class Desk:
         something else, Conflict where others are always faster, Usage, Unreachable, Damaged.
         """
         now = self._clock()
+        fresh = id is None
         id = new_id() if id is None else id
         _check_envelope(id, channel, actor)
         return self._executor.execute(
@@ -225,6 +226,7 @@ class Desk:
                 seen=seen,
                 cause=cause,
                 correlation=correlation,
+                fresh=fresh,
             )
         )
 

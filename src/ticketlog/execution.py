@@ -7,7 +7,7 @@ A command's id makes it safe to send again: whatever became of it the first time
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeGuard
@@ -94,6 +94,8 @@ class Request:
     seen: int | None
     cause: str | None
     correlation: str | None
+    fresh: bool = False
+    """Its id was made for it just now: nobody can have sent it before, or will send it again."""
 
 
 def request(
@@ -110,6 +112,7 @@ def request(
     seen: int | None = None,
     cause: str | None = None,
     correlation: str | None = None,
+    fresh: bool = False,
 ) -> Request:
     """A command as it was received. Raises Usage where it can't go where it is sent to, or happened
     at no time that a record can hold."""
@@ -131,6 +134,7 @@ def request(
         seen=seen,
         cause=cause,
         correlation=correlation,
+        fresh=fresh,
     )
 
 
@@ -208,7 +212,9 @@ class Executor:
     def _executed(self, request: Request) -> Outcome:
         for attempt in range(ATTEMPTS):
             state = self.state(request) if attempt == 0 else self.repository.load(request.stream)
-            self._check_seen(request, state)
+            answer = self.answered(request, state)
+            if answer is not None:
+                return answer
             try:
                 commit = self.decided(request, state)
             except Refused as refusal:
@@ -237,6 +243,27 @@ class Executor:
             f"{request.stream} changed {ATTEMPTS} times while {request.command.NAME} was decided: "
             f"send it again with the same id ({request.id})"
         )
+
+    def answered(self, request: Request, state: Any) -> Outcome | None:
+        """The first answer of a command that went to another stream than the one that it is sent
+        to; None: it has none there, and is to be decided. Asked before deciding, since what was
+        refused then may be right now.
+
+        Raises Usage for a version that nobody can have seen, CommandReused.
+        """
+        self._check_seen(request, state)
+        for each in self._elsewhere(request, state):
+            self.log.sync()
+            placed = self.log.find(each.stream, each.id)
+            if placed is not None:
+                return self._answer(each, placed)._replace(follow_up_of=request.stream)
+        return None
+
+    def _elsewhere(self, request: Request, state: Any) -> Iterator[Request]:
+        """As what a command's id may stand on other streams than its own: the follow-up that it
+        opened where its ticket was closed, or solved for too long."""
+        if not request.fresh and _asks_on(request.command) and state.ended_once:
+            yield _follow_up(request, request.command, state, self.settings())
 
     def _check_seen(self, request: Request, state: Any) -> None:
         """Raises Usage for a version that the stream hasn't reached: nobody saw it."""
@@ -355,15 +382,19 @@ class Executor:
         if answer is not None:
             return answer
         if isinstance(refusal, Closed) and _asks_on(request.command):
-            follow_up = _follow_up(request, request.command, state, self.settings())
-            return self.execute(follow_up)._replace(follow_up_of=request.stream)
+            if request.fresh or state.status_category == "closed":
+                return self._followed_up(request, request.command, state)
+            # Other settings or another time would have it reopen the ticket: that it doesn't is
+            # said there first, so that its id has one answer whoever else decides about it.
+            return self._refused_for_good(request, state, refusal)
         if self.log.unsettled(request.stream, request.id):
             return self._refused_for_good(request, state, refusal)
         raise refusal
 
     def _refused_for_good(self, request: Request, state: Any, refusal: Refused) -> Outcome | None:
         """Commits the refusal under the command's id, at the version that an attempt on its way
-        expects, so that the attempt is void when it comes. Raises the refusal."""
+        expects, so that the attempt is void when it comes. Raises the refusal, or opens the
+        follow-up that it leads to."""
         if not state.exists:
             raise InDoubt(
                 f"{request.stream}: an earlier attempt of {request.command.NAME} may still be on "
@@ -379,7 +410,17 @@ class Executor:
             return None
         if placed.again:
             return self._answer(request, placed)
+        return self._after(request, refusal)
+
+    def _after(self, request: Request, refusal: Refused) -> Outcome:
+        """What comes of a refusal that stands in the log. Raises it, where nothing does."""
+        if isinstance(refusal, Closed) and _asks_on(request.command):
+            return self._followed_up(request, request.command, self.repository.load(request.stream))
         raise refusal
+
+    def _followed_up(self, request: Request, command: Reply | Reopen, ticket: Ticket) -> Outcome:
+        follow_up = _follow_up(request, command, ticket, self.settings())
+        return self.execute(follow_up)._replace(follow_up_of=request.stream)
 
     def _first_answer(self, request: Request) -> Outcome | None:
         placed = self.log.find(request.stream, request.id)
@@ -410,7 +451,7 @@ class Executor:
             )
         events = read(record.data, placed.partition, placed.offset, catalogue.find)
         if isinstance(events[0].event, CommandRefused):
-            raise refused_again(events[0].event)
+            return self._after(request, refused_again(events[0].event))
         self._check_parted(request)
         return Outcome(
             request.stream,

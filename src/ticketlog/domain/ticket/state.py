@@ -86,7 +86,7 @@ class Choice(NamedTuple):
 class Ticket(State):
     """A ticket after its event number `version` (from 0; -1: it doesn't exist)."""
 
-    CODE: ClassVar[int] = 8
+    CODE: ClassVar[int] = 9
 
     id: str = ""
     version: int = -1
@@ -218,6 +218,11 @@ class Ticket(State):
         unassigned)."""
         mine = self.status_category in ("new", "open") and not self.spam and not self.withdrawn
         return mine and self.assignee is None and self.team is not None
+
+    @property
+    def ended_once(self) -> bool:
+        """It is solved or closed, or was solved once."""
+        return self.solves > 0 or self.status_category in ("solved", "closed")
 
     @property
     def active(self) -> bool:

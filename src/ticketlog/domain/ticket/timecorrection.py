@@ -65,7 +65,8 @@ def sound(recorded: Recorded, ticket: Ticket) -> Recorded | None:
     elif isinstance(event, WorkStopped) and event.agent in ticket.working:
         passed = (at - ticket.working[event.agent]) // 1_000_000
         event = event.model_copy(update={"seconds": min(event.seconds, max(passed, 0))})
-    return recorded._replace(event=event, meta=meta._replace(occurred_at=at))
+    # Where the stream's clock is that of a writer who was ahead of this one, it stays ahead.
+    return recorded._replace(event=event, meta=meta._replace(occurred_at=at, recorded_at=at))
 
 
 def _change(change: ClockChange, ticket: Ticket, at: int) -> ClockChange:
