@@ -28,6 +28,7 @@ _WORDS = 20
     "file",
     cls=Command,
     examples=(
+        "ticketlog import tickets.csv --guess > mapping.toml",
         "ticketlog import incidents.csv.gz --mapping examples/bpi2013-csv.toml --check",
         "ticketlog import incidents.csv.gz --mapping examples/bpi2013-csv.toml",
     ),
@@ -51,8 +52,12 @@ _WORDS = 20
 @click.option(
     "--mapping",
     type=click.Path(path_type=Path),
-    required=True,
     help="Which columns are what (docs/IMPORT.md).",
+)
+@click.option(
+    "--guess",
+    is_flag=True,
+    help="Print a mapping for the file, with comments on what is unsure; record nothing.",
 )
 @click.option("--check", is_flag=True, help="Try it against this desk and report; record nothing.")
 @acting
@@ -63,7 +68,8 @@ def file_(
     context: click.Context,
     app: App,
     file: Path,
-    mapping: Path,
+    mapping: Path | None,
+    guess: bool,
     check: bool,
     actor: str | None,
     as_json: bool,
@@ -73,12 +79,28 @@ def file_(
     Each row becomes one commit. The same file imported again adds nothing, a longer one adds the
     rest. Exit code 1: rows did not go in, or nothing did; the report says which and why.
     """
+    if guess:
+        _guess(file, alone=mapping is None and not check and not as_json)
+        return
+    if mapping is None:
+        raise click.UsageError(
+            f"it needs --mapping, which says what the columns mean: `ticketlog import {file} "
+            "--guess > mapping.toml` writes one to begin with (docs/IMPORT.md)"
+        )
     report = _checked(app, file, mapping) if check else imported(app, file, mapping, actor)
     if as_json:
         print_json(report.as_dict())
     else:
         print_report(report, tried=check)
     context.exit(1 if lost(report) or report.refusals else 0)
+
+
+def _guess(file: Path, *, alone: bool) -> None:
+    from ticketlog.importing.guess import guess
+
+    if not alone:
+        raise click.UsageError("--guess prints a mapping, and goes with no other option")
+    click.echo(guess(file), nl=False)
 
 
 def imported(app: App, file: Path, mapping: Path, actor: str | None = None) -> ImportReport:

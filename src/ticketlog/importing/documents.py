@@ -4,8 +4,9 @@ list. Cells are what stands at the mapping's paths."""
 from __future__ import annotations
 
 import codecs
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 from xml.parsers import expat
 
@@ -230,3 +231,38 @@ class _Elements:
             parent[name].append(value)
         else:
             parent[name] = [parent[name], value]
+
+
+def elements(source: Source, records: str, data: bytes) -> Iterator[Any]:
+    """The elements of a name in the first bytes of a file, as documents."""
+    handler = _Elements(records, source)
+    with suppress(expat.ExpatError):
+        handler.parser.Parse(data, False)
+    for _, document in handler.taken():
+        yield document
+
+
+def rows_in(data: bytes) -> str:
+    """The name that most elements just below the root, or below its children, have."""
+    counted: Counter[tuple[int, str]] = Counter()
+    depth = 0
+
+    def start(tag: str, _: object) -> None:
+        nonlocal depth
+        depth += 1
+        if depth in (2, 3):
+            counted[depth, tag.rpartition(":")[2]] += 1
+
+    def end(_: str) -> None:
+        nonlocal depth
+        depth -= 1
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    with suppress(expat.ExpatError):
+        parser.Parse(data, False)
+    below = [(count, name) for (depth, name), count in counted.items() if depth == 2]
+    deeper = [(count, name) for (depth, name), count in counted.items() if depth == 3]
+    if below and (max(below)[0] > 1 or not deeper):
+        return max(below)[1]
+    return max(deeper)[1] if deeper else "ticket"

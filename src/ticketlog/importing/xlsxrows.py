@@ -26,7 +26,7 @@ class XlsxRows:
             hint = recognised(source, "xlsx") or ' Is it CSV? Then set format = "csv".'
             raise Usage(f"{source.path} is no Excel workbook (.xlsx).{hint}")
         self._source = source
-        self._rows = enumerate(_cells(source, mapping.file.sheet), 1)
+        self._rows = enumerate(cells_of(source, mapping.file.sheet), 1)
         lines: list[list[str]] = []
         for number, cells in self._rows:
             if number > mapping.file.skip:
@@ -60,7 +60,7 @@ class XlsxRows:
             yield Raw(number, number, cells)
 
 
-def _cells(source: Source, name: str | None) -> Iterator[list[str]]:
+def cells_of(source: Source, name: str | None) -> Iterator[list[str]]:
     """The texts of each row of a sheet. Raises Usage."""
     try:
         from openpyxl import load_workbook
