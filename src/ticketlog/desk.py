@@ -101,7 +101,8 @@ def restore_desk(
 ) -> Desk:
     """Makes a desk in a folder from the lines of `Desk.log_export`: the same records at the same
     positions, so that every commit, cut and report means what it meant. Interrupted, it can be
-    called again, and goes on; where all is there already it changes nothing.
+    called again, and goes on; where all is there already it changes nothing. A desk that was made
+    for simulation is one again.
 
     `log_url`: where the log is made; topics must be empty, and nothing else may write to them.
     `lines` are read twice then. `progress` is told how many records of how many are there.
@@ -110,8 +111,8 @@ def restore_desk(
     changed or where somebody else wrote meanwhile, Unfit for topics that hold something else,
     Unreachable.
     """
-    made = Config(Path(path), log_url or LOG_URL, views_url or VIEWS_URL)
-    restore(made, lines, progress or (lambda done, total: None))
+    given = Config(Path(path), log_url or LOG_URL, views_url or VIEWS_URL)
+    made = restore(given, lines, progress or (lambda done, total: None))
     return Desk(made, open_logs(made))
 
 
@@ -470,6 +471,7 @@ class Desk:
             "cut": str(self.cut()),
             "views": found["views"],
             "ahead": self._ahead() if found["views"] else {"streams": 0, "first": []},
+            "circles": self._circles() if found["views"] else {"number": 0, "first": []},
             "troubles": found["troubles"],
             "keyring": "none: personal values are not encrypted, and no person can be erased",
         }
@@ -482,6 +484,13 @@ class Desk:
         shown = [{**row, "clock": iso(row["clock"])} for row in first]
         return {"streams": number, "first": shown}
 
+    def _circles(self) -> dict[str, Any]:
+        """Links that lead back to where they come from, as far as the view of tickets has come."""
+        from ticketlog.projections import tickets
+
+        number, first = self.views.peek(tickets.circles, {}) or (0, [])
+        return {"number": number, "first": first}
+
     def log_stat(self) -> dict[str, Any]:
         """How much each partition of both logs holds; keys are stable."""
         from ticketlog.inspection import stat
@@ -491,7 +500,7 @@ class Desk:
     def log_export(self) -> Iterator[bytes]:
         """Both logs as JSON lines, byte for byte, with a digest in the last line; attachments'
         bytes aren't among them. `restore_desk` makes the same desk of them."""
-        return exported(self._logs)
+        return exported(self._logs, simulation=self.config.simulation)
 
     def log_problems(self) -> list[str]:
         """What is wrong with the logs: every record is read and judged again, and each place

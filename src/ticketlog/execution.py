@@ -282,7 +282,7 @@ class Executor:
         tickets, and raises the refusal: of two tickets linked to each other at once neither stays
         linked, or only the first."""
         command = request.command
-        if not _may_lead_back(command):
+        if not may_lead_back(command):
             return
         self.log.sync()
         refusal = cycle(command, self.repository.load(request.stream), self.repository.load)
@@ -429,7 +429,7 @@ class Executor:
     def _check_parted(self, request: Request) -> None:
         """Raises what the first attempt at a link was told where it closed a circle."""
         command = request.command
-        if not _may_lead_back(command):
+        if not may_lead_back(command):
             return
         if self.log.find(request.stream, _parting_id(request)) is None:
             self._part_cycle(request)
@@ -481,7 +481,8 @@ def _claimed(request: Request, now: int) -> int | None:
     return stated if stated not in (request.received_at, now) else None
 
 
-def _may_lead_back(command: Command) -> TypeGuard[LinkTo]:
+def may_lead_back(command: Command) -> TypeGuard[LinkTo]:
+    """Whether a command makes a link that could close a circle with others."""
     return isinstance(command, LinkTo) and command.kind in ACYCLIC
 
 

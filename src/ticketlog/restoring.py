@@ -8,9 +8,11 @@ import os
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing, contextmanager
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import orjson
 
 from ticketlog import config as configuration
 from ticketlog.config import Config
@@ -22,9 +24,9 @@ _LEFT = ".import-"
 """Begins the name of the folder in which the files of an embedded log are made."""
 
 
-def restore(config: Config, lines: Iterable[bytes], progress: Callable[[int, int], None]) -> None:
+def restore(config: Config, lines: Iterable[bytes], progress: Callable[[int, int], None]) -> Config:
     """Returns when the desk's logs hold exactly the records of the export, and the desk's file
-    names them.
+    names them: what that file says.
 
     Raises Usage where the folder is another desk already, or is imported into by somebody else;
     Damaged, Unfit, Unreachable.
@@ -33,6 +35,7 @@ def restore(config: Config, lines: Iterable[bytes], progress: Callable[[int, int
         config.folder.mkdir(parents=True, exist_ok=True)
         with _alone(config.folder):
             _restore(config, lines, progress)
+        return configuration.read(config.folder)
     except OSError as error:
         raise Unreachable(f"{config.folder} can't be written: {error.strerror}") from error
 
@@ -41,6 +44,8 @@ def _restore(config: Config, lines: Iterable[bytes], progress: Callable[[int, in
     is_desk = (config.folder / configuration.FILE).exists()
     if is_desk and configuration.read(config.folder).log_url != config.log_url:
         raise Usage(f"{config.folder} is a desk already: import into another folder")
+    simulation, lines = _simulation(lines)
+    config = config._replace(simulation=simulation)
     address = address_of(config)
     if address is not None:
         from ticketlog.log.shipping import shipped
@@ -53,6 +58,19 @@ def _restore(config: Config, lines: Iterable[bytes], progress: Callable[[int, in
         _compare(config, lines)
     else:
         _make_files(config, lines)
+
+
+def _simulation(lines: Iterable[bytes]) -> tuple[bool, Iterable[bytes]]:
+    """Whether the export is of a desk that was made for simulation, and all of its lines."""
+    reader = iter(lines)
+    first = next(reader, b"")
+    try:
+        head = orjson.loads(first)
+    except orjson.JSONDecodeError:
+        head = None  # whoever reads the lines says what is wrong with them
+    if reader is lines:
+        lines = chain((first,), reader) if first else ()
+    return isinstance(head, dict) and head.get("simulation") is True, lines
 
 
 @contextmanager
@@ -70,7 +88,8 @@ def _alone(folder: Path) -> Iterator[None]:
 def _compare(config: Config, lines: Iterable[bytes]) -> None:
     """Raises Usage where a desk holds anything but the export."""
     with closing(open_logs(config)) as logs:
-        if any(ours != theirs for ours, theirs in zip_longest(exported(logs), lines)):
+        kept = exported(logs, simulation=config.simulation)
+        if any(ours != theirs for ours, theirs in zip_longest(kept, lines)):
             raise Usage(
                 f"{config.folder} is a desk already, and its logs hold other records than the "
                 "export: import into another folder"

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import threading
+import time
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from ticketlog.bulk import execute_all
 from ticketlog.desk import Desk, open_desk
 from ticketlog.domain.base import Actor, Invalid
+from ticketlog.domain.ticket.conversation import Note
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.relations import LinkTo, Unlinked, way_back
 from ticketlog.domain.ticket.state import LinkKind
+from ticketlog.execution import Outcome, request
 from ticketlog.projections import queue
 
 MAIL = Actor("mail", "service")
@@ -102,3 +106,32 @@ def test_a_link_that_closed_a_circle_is_taken_back_once(desk: Desk) -> None:
     assert [type(each.event) for each in desk.history(a)].count(Unlinked) == 1
     assert not desk.load(a).links
     assert desk.load(b).links
+
+
+@pytest.mark.parametrize("kind", ["duplicate-of", "blocks"])
+def test_in_a_bulk_they_are_refused_as_alone(desk: Desk, kind: LinkKind) -> None:
+    a, b, c = create(desk, *"ABC")
+    links = [(a, b), (b, c), (c, a)]
+    requests = [
+        request(
+            command,
+            on,
+            id=f"{number}-{command.NAME}",
+            received_at=time.time_ns() // 1000,
+            occurred_at=None,
+            actor=ANN,
+            channel="api",
+        )
+        for number, (on, to) in enumerate(links)
+        for command in (LinkTo(kind=kind, target=to), Note(body=f"Linked to {to}"))
+    ]
+    done = execute_all(desk._executor, requests)
+    assert [isinstance(each, Outcome) for each in done] == [True, True, True, True, False, True]
+    assert isinstance(done[4], Invalid)
+    assert [link.target for link in desk.load(a).links] == [b]
+    assert not desk.load(c).links
+    desk.refresh()
+    assert desk.status()["circles"] == {"number": 0, "first": []}
+    for on in (a, b):
+        names = [type(each.event).__name__ for each in desk.history(on)]
+        assert names.index("Linked") < names.index("Noted")

@@ -13,7 +13,7 @@ from tests.helpdesk import ANN, SUE
 from tests.said import Run
 from ticketlog import config
 from ticketlog.cli.options import ACTOR_VARIABLE
-from ticketlog.desk import Desk, open_desk
+from ticketlog.desk import Desk, open_desk, restore_desk
 from ticketlog.domain.base import Refused
 from ticketlog.domain.receipt import AHEAD
 from ticketlog.domain.ticket.creation import CreateTicket
@@ -102,3 +102,18 @@ def test_from_python_it_is_refused_alike(desk: Desk) -> None:
     with pytest.raises(Refused, match="ahead of now"):
         desk.policies().run_until(now + 2 * AHEAD)
     assert desk.policies(clock=lambda: now + 3 * AHEAD).run_until(now + 2 * AHEAD)[:2] == (0, 0)
+
+
+def test_a_simulation_that_is_brought_elsewhere_is_one_there(ask: Run, tmp_path: Path) -> None:
+    helpdesk.make(tmp_path / "rehearsal", simulation=True)
+    helpdesk.make(tmp_path / "live")
+    for name in ("rehearsal", "live"):
+        file = tmp_path / f"{name}.gz"
+        assert ask("--desk", str(tmp_path / name), "log", "export", str(file)).code == 0
+        for _ in range(2):
+            assert ask("log", "import", str(file), str(tmp_path / f"{name}-2")).code == 0
+        with open_desk(tmp_path / f"{name}-2") as desk:
+            assert desk.config.simulation == (name == "rehearsal")
+            again = list(desk.log_export())
+        with restore_desk(tmp_path / f"{name}-3", iter(again)) as desk:
+            assert list(desk.log_export()) == again

@@ -74,3 +74,22 @@ def test_a_history_that_it_imported_is_known(old: Path, done: Run) -> None:
     mapping = ("--mapping", str(HERE / "history.toml"))
     report = done("import", str(HERE / "history.csv"), *mapping, "--json").document
     assert (report["commits"], report["known"], report["tickets"]["new"]) == (0, 7, 0)
+
+
+def test_status_names_its_circles_of_duplicates_until_they_are_parted(old: Path, done: Run) -> None:
+    done("queue")
+    done("ticket", "list")
+    found = done("status", "--json").document["circles"]
+    assert found["number"] == len(found["first"]) > 0
+    told = done("status").out
+    for circle in found["first"]:
+        tickets, kind = circle["tickets"], circle["kind"]
+        assert all(ticket in told for ticket in tickets)
+        last, first = tickets[-1], tickets[0]
+        assert {"kind": kind, "ticket": last} in done("ticket", "show", first, "--json").document[
+            "linked_by"
+        ]
+        done("ticket", "unlink", last, kind, first)
+    done("ticket", "list")
+    assert done("status", "--json").document["circles"] == {"number": 0, "first": []}
+    assert "lead back" not in done("status").out

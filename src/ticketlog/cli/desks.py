@@ -74,6 +74,8 @@ PARTITIONS = (
         "cut": "how far the logs can be read",
         "views": VIEWS,
         "ahead": "the streams whose clock is ahead of now: how many, and the first (stream, clock)",
+        "circles": "links that lead back to where they come from: number, and the first (kind, "
+        "tickets: each is linked to the next, the last to the first)",
         "troubles": "what is wrong with the log or the views",
         "keyring": "whether persons can be erased",
     },
@@ -112,6 +114,7 @@ def _facts(document: dict[str, Any]) -> list[tuple[str, Any]]:
         ("settings", f"in force since position {document['settings']['position']}"),
         ("views", _views(document["views"])),
         *_ahead(document["ahead"]),
+        *_circles(document["circles"]),
         ("keyring", document["keyring"]),
         *(("trouble", trouble) for trouble in document["troubles"]),
     ]
@@ -123,6 +126,18 @@ def _ahead(found: dict[str, Any]) -> list[tuple[str, str]]:
     first = ", ".join(f"{row['stream']} at {row['clock'][:16]}Z" for row in found["first"][:3])
     mend = "`ticketlog ticket correct-time TICKET --reason WHY` brings a ticket back"
     return [("clocks ahead", f"{found['streams']:,} ahead of now: {first}; {mend}")]
+
+
+def _circles(found: dict[str, Any]) -> list[tuple[str, str]]:
+    if not found["number"]:
+        return []
+    first = [(row["kind"], row["tickets"]) for row in found["first"]]
+    told = "; ".join(f" {kind} ".join((*tickets, tickets[0])) for kind, tickets in first[:3])
+    kind, tickets = first[0]
+    last, start = tickets[-1], tickets[0]
+    mend = f"`ticketlog ticket unlink {last} {kind} {start}` parts the first"
+    what = "nobody works on each other's duplicates; " if kind == "duplicate-of" else ""
+    return [("circles", f"{found['number']:,} of links that lead back: {told}; {what}{mend}")]
 
 
 def _views(views: list[dict[str, Any]]) -> str:

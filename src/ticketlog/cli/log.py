@@ -159,7 +159,8 @@ def import_(
 
     In Kafka, it makes the topics, and nothing else may write to them meanwhile. Interrupted, run
     it again: it compares what is there and goes on behind it. Nobody may go on writing to the old
-    desk; the attachments' bytes are copied from its folder: cp -r OLD/attachments FOLDER/
+    desk; the attachments' bytes are copied from its folder: cp -r OLD/attachments FOLDER/. A desk
+    made by `init --simulation` is for simulation there, too.
     """
     from ticketlog.desk import restore_desk
     from ticketlog.packing import Lines

@@ -43,16 +43,17 @@ class Extent(NamedTuple):
     end: int
 
 
-def exported(logs: Sequence[IndexedLog]) -> Iterator[bytes]:
-    """The lines, each with its line feed, of everything that was written until now.
-    Raises Unreachable, Damaged."""
+def exported(logs: Sequence[IndexedLog], *, simulation: bool = False) -> Iterator[bytes]:
+    """The lines, each with its line feed, of everything that was written until now. `simulation`:
+    whether the desk is made for that, which the first line tells. Raises Unreachable, Damaged."""
     digest = hashlib.sha256()
     count = 0
     for log in logs:
         log.sync()
     ends = [log.ends() for log in logs]
     about = [{"name": log.name, "partitions": log.partitions} for log in logs]
-    head = _line({"kind": KIND, "desk": logs[0].desk, "logs": about})
+    more = {"simulation": True} if simulation else {}
+    head = _line({"kind": KIND, "desk": logs[0].desk, "logs": about, **more})
     digest.update(head)
     yield head
     for log, reach in zip(logs, ends, strict=True):

@@ -6,7 +6,7 @@ category (or marks it as spam), so that any count by any of them at any instant 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Any, ClassVar, NamedTuple
 
@@ -16,6 +16,7 @@ from sqlalchemy import Connection, exists, func, select, tuple_
 from ticketlog.domain.base import Recorded
 from ticketlog.domain.receipt import AHEAD, is_ahead
 from ticketlog.domain.ticket.activity import ActivityRecorded
+from ticketlog.domain.ticket.relations import ACYCLIC
 from ticketlog.domain.ticket.state import Link, Ticket
 from ticketlog.domain.ticket.timecorrection import TimeCorrected
 from ticketlog.domain.ticket.withdrawal import Withdrawn
@@ -378,6 +379,46 @@ def ahead(
     return number, _listed(connection, query.limit(limit))
 
 
+def circles(
+    connection: Connection, tables: Tables, *, limit: int = 20
+) -> tuple[int, list[dict[str, Any]]]:
+    """How many circles links make that should never lead back (kind, tickets: each is linked to
+    the next, the last to the first), and some of them. Nothing makes them any more; histories of
+    before may hold some."""
+    table = tables["links"]
+    onward = table.alias()
+    leads_on = exists().where(
+        onward.c.ticket == table.c.target, onward.c.kind == table.c.kind, onward.c.to_at.is_(None)
+    )
+    query = select(table.c.kind, table.c.ticket, table.c.target).where(
+        table.c.to_at.is_(None), table.c.kind.in_(sorted(ACYCLIC)), leads_on
+    )
+    ways: dict[tuple[str, str], list[str]] = {}
+    for kind, ticket, target in connection.execute(query.order_by(*query.selected_columns)):
+        ways.setdefault((kind, ticket), []).append(target)
+    found: list[dict[str, Any]] = []
+    told: set[tuple[str, str]] = set()
+    for kind, ticket in ways:
+        if (kind, ticket) not in told and (way := _way_round(ways, kind, ticket)):
+            told.update((kind, each) for each in way)
+            found.append({"kind": kind, "tickets": way})
+    return len(found), found[:limit]
+
+
+def _way_round(ways: Mapping[tuple[str, str], list[str]], kind: str, start: str) -> list[str]:
+    """The shortest way over links from a ticket to itself; empty: there is none."""
+    seen = {start: [start]}
+    waiting = [start]
+    for each in waiting:
+        for target in ways.get((kind, each), ()):
+            if target == start:
+                return seen[each]
+            if target not in seen:
+                seen[target] = [*seen[each], target]
+                waiting.append(target)
+    return []
+
+
 def corrected_since(connection: Connection, tables: Tables, *, ends: Sequence[int]) -> bool:
     """Whether a ticket's clock was set back, or a ticket was withdrawn, by a commit behind these
     ends of the partitions."""
@@ -405,5 +446,5 @@ VIEW = Projection(
         "organisation": _OrganisationFold,
         "agent": _AgentFold,
     },
-    (page, ticket, numbered, links, intervals, count_at, ahead, corrected_since),
+    (page, ticket, numbered, links, intervals, count_at, ahead, circles, corrected_since),
 )
