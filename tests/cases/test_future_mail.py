@@ -15,6 +15,7 @@ from tests.helpdesk import ANN, BOB, SUE, register
 from ticketlog import cli
 from ticketlog.bulk import execute_all
 from ticketlog.desk import Desk, Outcome, init_desk, open_desk
+from ticketlog.domain.agent import SetAvailability, TicketReserved
 from ticketlog.domain.base import Actor, Command, iso
 from ticketlog.domain.person import RegisterPerson
 from ticketlog.domain.receipt import AHEAD, BEHIND
@@ -163,3 +164,44 @@ def test_in_a_simulation_things_happen_at_any_time(tmp_path: Path) -> None:
         desk.execute(Solve(), on=made.stream, actor=BOB)
         desk.execute(Close(), on=made.stream, actor=SUE)
         assert desk.load(made.stream).clock == at
+
+
+STAFF = """
+[teams.network]
+[agents.ann]
+teams = ["network"]
+capacity = { "*" = 5 }
+[agents.sue]
+teams = ["network"]
+roles = ["agent", "supervisor"]
+[routing.all]
+position = 1
+team = "network"
+[assignment.network]
+position = 1
+balance = "least-loaded"
+"""
+
+
+def test_a_policy_passes_a_wrong_time_on_to_no_other_stream(desk: Desk) -> None:
+    """A release that believed every time has moved a ticket's clock; what rules do for it to its
+    agent happens when they do it."""
+    desk.settings_apply(STAFF, actor=SUE)
+    desk.execute(SetAvailability(availability="online"), on="agent/ann", actor=ANN)
+    desk.policies().run_until(now())
+    desk._executor.simulated = True
+    ticket = mailed(desk, YEAR, CreateTicket(subject="x")).stream
+    desk._executor.simulated = False
+    assert desk.load(ticket).clock > now() + YEAR - DAY
+    desk.policies().run_until(now())
+
+    assert desk.load(ticket).assignee == "ann"
+    (reserved,) = [e for e in desk.history("agent/ann") if e.meta.actor.kind == "rule"]
+    assert isinstance(reserved.event, TicketReserved)
+    assert reserved.meta.occurred_at == reserved.meta.recorded_at
+    assert reserved.meta.claimed_at == desk.load(ticket).clock
+    assert desk.load("agent/ann").clock <= now()
+    for name in ("assignment", "routing"):
+        assert desk.load(f"policy/{name}").clock <= now()
+    desk.refresh()
+    assert [each["stream"] for each in desk.status()["ahead"]["first"]] == [ticket]

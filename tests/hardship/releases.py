@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from pathlib import Path
+
+import orjson
 
 from tests.helpdesk import ANN
 from tests.log.commits import a_commit
@@ -12,7 +15,8 @@ from ticketlog.domain import catalogue
 from ticketlog.domain.base import Event
 from ticketlog.domain.ticket.conversation import Reply
 from ticketlog.domain.ticket.creation import CreateTicket
-from ticketlog.log.commit import Commit, Head
+from ticketlog.log import applier, embedded
+from ticketlog.log.commit import Commit, Head, canonical
 from ticketlog.log.index import Index
 from ticketlog.log.port import Placed
 
@@ -42,6 +46,23 @@ class Release:
         head = self.head(stream)
         event = Teleported(to="Mars")
         return self.append(a_commit(stream, head.version, [event], settings=head.settings))
+
+    def claim(self, stream: str, body: str) -> int:
+        """A reply whose stated time can't be true, in a record that says more of itself than any
+        release knows. The version after it."""
+        encode = embedded.encode
+
+        def richer(commit: Commit) -> bytes:
+            return canonical({**orjson.loads(encode(commit)), "weather": {"in": "Rome"}})
+
+        ahead = time.time_ns() // 1_000 + 365 * 86_400_000_000
+        embedded.encode = applier.encode = richer  # type: ignore[attr-defined]
+        try:
+            done = self.desk.execute(Reply(body=body), on=stream, actor=ANN, occurred_at=ahead)
+        finally:
+            embedded.encode = applier.encode = encode  # type: ignore[attr-defined]
+        assert done.events[0].meta.claimed_at == ahead
+        return done.version
 
     def append(self, commit: Commit) -> Placed:
         return self.desk.log.append(commit)

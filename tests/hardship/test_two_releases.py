@@ -89,3 +89,15 @@ def test_releases_that_race_agree_on_every_version(folders: Folders) -> None:
         assert found == {stream: new.call("head", stream) for stream in streams}
         assert sum(found[s].version - heads[s].version for s in streams) == len(accepted)
         assert old.call("index") == new.call("index")
+
+
+def test_what_an_envelope_says_more_is_passed_by(folders: Folders) -> None:
+    """As `claimed_at` is by releases from before it: the record is accepted, read and shown."""
+    with folders.side_by_side() as (old, new):
+        stream = new.call("create", "to Rome")
+        version = new.call("claim", stream, "I wrote this next year")
+        assert old.call("head", stream) == new.call("head", stream)
+        assert old.call("events", stream) == new.call("events", stream)
+        assert old.call("reply", stream, "No, you did not") > version
+        assert not any(old.call("parked").values())
+        assert old.call("sound")
