@@ -672,3 +672,57 @@ def test_a_note_says_whom_it_called_in_vain(ask: Run, ticket: str) -> None:
         for row in ask("inbox", "bob", "--json").document["waiting"]
         if row["ticket"] == ticket
     ] == ["mentioned"]
+
+
+class TestInbox:
+    def test_what_was_seen_leaves_it_and_what_is_snoozed_comes_back(
+        self, ask: Run, ticket: str
+    ) -> None:
+        def whys(agent: str = "bob") -> list[str]:
+            return [row["why"] for row in ask("inbox", agent, "--json").document["waiting"]]
+
+        ask("ticket", "note", ticket, "@bob look")
+        assert whys() == ["mentioned"]
+        bob = ("--as", "agent:bob")
+        said = ask("inbox", "snooze", ticket, "--until", "4h", *bob, "--json").document
+        assert said["done"][0]["events"][0]["type"] == "agent.tickets-snoozed.v1"
+        assert whys() == []
+        assert ask("inbox", "bob", "--json").document["snoozed"][0]["ticket"] == ticket
+        assert "snoozed: 1" in ask("inbox", "bob").err
+        assert ask("inbox", "wake", ticket, *bob).code == 0
+        assert whys() == ["mentioned"]
+        assert ask("inbox", "seen", ticket, "--version", "0", *bob).code == 0
+        assert whys() == ["mentioned"]
+        assert "tickets seen" in ask("inbox", "seen", "--all", *bob).out
+        assert whys() == []
+        assert "nothing to do" in ask("inbox", "seen", "--all", *bob).err
+        again = ask("inbox", "seen", ticket.lower(), "--id", "s1", *bob, "--json").document
+        assert not again["done"][0]["repeated"]
+        again = ask("inbox", "seen", ticket, "--id", "s1", *bob, "--json").document
+        assert again["done"][0]["repeated"]
+
+    def test_many_are_unfollowed_at_once(self, ask: Run, ticket: str) -> None:
+        other = ask("ticket", "create", "Another", "--json").document["stream"]
+        for each in (ticket, other):
+            ask("ticket", "follow", each, "--as", "agent:bob")
+        said = ask("inbox", "unfollow", ticket, "NOPE", "--as", "agent:bob", "--json")
+        assert said.code == 1
+        assert [each["stream"] for each in said.document["done"]] == [f"ticket/{ticket}"]
+        assert list(said.document["refused"]) == ["NOPE"]
+        assert other in ask("inbox", "unfollow", "--all", "--as", "agent:bob").out
+        assert "nothing to do" in ask("inbox", "unfollow", "--all", "--as", "agent:bob").err
+
+    def test_what_is_wrong_is_said(self, ask: Run, ticket: str) -> None:
+        for code, words, arguments in (
+            (2, "name the tickets, or --all", ("seen",)),
+            (2, "name the tickets, or --all", ("unfollow", ticket, "--all")),
+            (2, "--version is that of one", ("seen", "--all", "--version", "1")),
+            (1, "NOPE doesn't exist", ("seen", "NOPE")),
+            (1, "nobody has seen version 99", ("seen", ticket, "--version", "99")),
+            (1, "time to come", ("snooze", ticket, "--until", "2020-01-01T00:00:00Z")),
+            (2, "no time", ("snooze", ticket, "--until", "soon")),
+            (2, "zone", ("snooze", ticket, "--until", "2026-01-31T09:00:00")),
+            (1, "their own", ("seen", ticket, "--as", "person:7QK2M9ABCD4F")),
+        ):
+            said = ask("inbox", *arguments)
+            assert (said.code, words in said.err) == (code, True), said

@@ -18,6 +18,7 @@ from ticketlog.cli.parties import agent, organisation, person
 from ticketlog.cli.root import root
 from ticketlog.cli.ticket import ticket as ticket_group
 from ticketlog.domain import agent as agents
+from ticketlog.domain import attention
 from ticketlog.domain.aggregates import AGGREGATES
 from ticketlog.domain.ticket import acts
 from ticketlog.domain.ticket.activity import RecordActivity
@@ -104,8 +105,11 @@ def test_every_command_of_the_domain_has_one(group: FormGroup) -> None:
     there = {form.command or f"{group.kind}.{name}" for name, form in group.forms.items()}
     wanted = {command.NAME for command in AGGREGATES[group.kind].commands}
     # A row of a history comes and goes by an import, an attachment by its file, the rest by
-    # policies.
-    others = (RecordActivity, Withdraw, Attach, *acts.BY_POLICIES, *agents.BY_POLICIES)
+    # policies. What agents have seen is said by `ticketlog inbox`.
+    others = (
+        *(RecordActivity, Withdraw, Attach, *acts.BY_POLICIES, *agents.BY_POLICIES),
+        *attention.COMMANDS,
+    )
     assert there == wanted - {each.NAME for each in others}
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tests.given import NOON, Story
+from tests.given import ANN, KIM, NOON, RULE, SETTINGS, SUE, Story
 from ticketlog.domain.agent import (
     AgentAtWork,
     AvailabilityChanged,
@@ -20,8 +20,10 @@ from ticketlog.domain.agent import (
     on_shift,
 )
 from ticketlog.domain.aggregates import AGGREGATES
-from ticketlog.domain.base import Invalid, NotFound, Stale, instant
+from ticketlog.domain.attention import MarkSeen, Snooze, TicketsSeen, TicketsSnoozed
+from ticketlog.domain.base import Actor, Forbidden, Invalid, NotFound, Stale, instant
 from ticketlog.domain.settings import Agent, Settings
+from ticketlog.domain.ticket.creation import CreateTicket
 
 STAFF = Settings(
     agents={
@@ -29,6 +31,7 @@ STAFF = Settings(
         "retired": Agent(id="retired", roles=("agent",), retired=True),
     }
 )
+THIS = Actor("THIS", "agent")
 MONDAY = Shift(day="mon", start="09:00", end="17:00")
 NIGHT = Shift(day="sun", start="22:00", end="06:00")
 
@@ -132,3 +135,43 @@ def test_a_shift_covers_as_many_minutes_as_it_has(
 
 def clock(minutes: int) -> str:
     return f"{minutes // 60:02}:{minutes % 60:02}"
+
+
+DOOR = CreateTicket(subject="The door is stuck")
+
+
+def marking() -> Story:
+    """THIS, and a ticket D at version 0."""
+    door = Story(AGGREGATES["ticket"], "D", settings=SETTINGS).given(DOOR).state
+    return Story(AGGREGATES["agent"], "THIS", settings=STAFF, others={"ticket/D": door})
+
+
+def test_what_was_seen_is_recorded_by_version() -> None:
+    marking().when(MarkSeen(tickets={"D": None}), by=THIS).then(
+        TicketsSeen(tickets={"ticket/D": 0})
+    )
+    marking().when(MarkSeen(tickets={"ticket/D": 0}), by=THIS).then(
+        TicketsSeen(tickets={"ticket/D": 0})
+    )
+    marking().when(Snooze(tickets=("D",), until=NOON + 1), by=THIS).then(
+        TicketsSnoozed(tickets={"ticket/D": 0}, until=NOON + 1)
+    )
+    marking().when(Snooze(tickets=("D",)), by=THIS).then(TicketsSnoozed(tickets={"ticket/D": 0}))
+
+
+def test_an_inbox_is_its_agents_own() -> None:
+    for other in (ANN, SUE, KIM, Actor("THIS", "person"), RULE):
+        for command in (MarkSeen(tickets={"D": 0}), Snooze(tickets=("D",))):
+            marking().when(command, by=other).then_refused(Forbidden, "THIS", "own")
+
+
+def test_what_cant_have_been_seen_or_snoozed_is_refused() -> None:
+    marking().when(MarkSeen(tickets={"D": 1}), by=THIS).then_refused(Invalid, "version 0", "see")
+    marking().when(MarkSeen(tickets={"X": None}), by=THIS).then_refused(NotFound, "ticket X")
+    marking().when(Snooze(tickets=("X",)), by=THIS).then_refused(NotFound, "ticket X")
+    late = Snooze(tickets=("D",), until=NOON)
+    marking().when(late, by=THIS).then_refused(Invalid, "later")
+    with pytest.raises(ValidationError):
+        MarkSeen(tickets={})
+    with pytest.raises(ValidationError):
+        Snooze(tickets=())

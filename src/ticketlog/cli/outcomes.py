@@ -29,6 +29,10 @@ def print_outcome(outcome: Outcome, as_json: bool) -> None:
     if as_json:
         print_json(outcome_document(outcome))
         return
+    outcome_text(outcome)
+
+
+def outcome_text(outcome: Outcome) -> None:
     click.echo(clean(_headline(outcome)))
     for recorded in outcome.events:
         click.echo(clean(f"  {phrase(recorded.event)}"))

@@ -157,12 +157,14 @@ def _print_rows(name: str, rows: Sequence[dict[str, Any]], as_json: bool) -> Non
 
 
 @click.command(
+    "show",
     cls=Command,
     examples=("ticketlog inbox", "ticketlog inbox bob --json"),
     keys={
         "agent": "whose it is",
         "waiting": f"each with {_columns(inbox_view)}",
         "unassigned": f"each with {_columns(inbox_view, 1)}",
+        "snoozed": "each with ticket, until",
     },
 )
 @click.argument("agent", required=False)
@@ -180,8 +182,10 @@ def inbox(
 ) -> None:
     """Show what waits for one agent, the longest wait first.
 
-    Below it what no agent has yet in the agent's teams. Without an agent it is you: the default
-    of --as.
+    Requesters who wait, tickets held until now, notes that mention the agent, news of tickets that
+    they follow, duplicates of their tickets. A solved ticket stays with its news and mentions until
+    they are seen; a closed one leaves. Below it what no agent has yet in the agent's teams. Without
+    an agent it is you: the default of --as.
     """
     agent = agent or actor_of(None).id
     source = reader(app, as_of, occurred_as_of)
@@ -190,12 +194,14 @@ def inbox(
     now = _instant_of(occurred_as_of or as_of)
     mine = source.query(inbox_view.inbox, agent=agent, now=now, limit=limit)
     free = source.query(inbox_view.unassigned, teams=teams, limit=limit) if teams else []
+    later = source.query(inbox_view.snoozed, agent=agent, now=now)
     if as_json:
         print_json(
             {
                 "agent": agent,
                 "waiting": [timed(row) for row in mine],
                 "unassigned": [timed(row) for row in free],
+                "snoozed": [{**row, "until": iso(row["until"])} for row in later],
             }
         )
         return
@@ -205,6 +211,8 @@ def inbox(
         fewer = ("ticket", "since", "priority", "status", "team", "subject")
         title = f"unassigned in {', '.join(teams)}"
         show_all("", rows_table(free, fewer, flexible=("subject",), title=title))
+    if later:
+        note(f"snoozed: {len(later)}, the next until {minute(later[0]['until'])}")
 
 
 def _instant_of(text: str | None) -> int:

@@ -45,7 +45,9 @@ SECTIONS = {
     },
     "Reads": {
         "queue": Entry("ticketlog.cli.reads", "queue", "What waits, most urgent and oldest first."),
-        "inbox": Entry("ticketlog.cli.reads", "inbox", "What waits for one agent."),
+        "inbox": Entry(
+            "ticketlog.cli.inbox", "inbox", "What waits for one agent, and what they have seen."
+        ),
         "search": Entry("ticketlog.cli.reads", "search", "Find words in subjects and comments."),
         "sla": Entry("ticketlog.cli.sla", "sla", "Which promises are due next; a ticket's clocks."),
         "report": Entry(

@@ -1,4 +1,4 @@
-"""An agent at work: whether they are there, and when they should be.
+"""An agent at work: whether they are there, when they should be, what they have seen (`attention`).
 
 Who the agents are (name, teams, skills, roles) is part of the settings; this is what they do.
 The reason of an absence is personal.
@@ -12,6 +12,8 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
+from ticketlog.domain import attention
+from ticketlog.domain.attention import MarkSeen, Snooze
 from ticketlog.domain.base import (
     Command,
     Context,
@@ -94,6 +96,7 @@ EVENTS: tuple[type[Event], ...] = (
     TicketReserved,
     TicketDeclined,
     TicketReleased,
+    *attention.EVENTS,
 )
 
 
@@ -204,18 +207,25 @@ class Release(Command):
 
 BY_POLICIES: tuple[type[Command], ...] = (Reserve, Release)
 """Commands that only policies send."""
-COMMANDS: tuple[type[Command], ...] = (SetAvailability, SetShifts, *BY_POLICIES)
+COMMANDS: tuple[type[Command], ...] = (
+    SetAvailability,
+    SetShifts,
+    *attention.COMMANDS,
+    *BY_POLICIES,
+)
 
 
 def reads(command: Command, agent: AgentAtWork, context: Context | None = None) -> tuple[str, ...]:
-    """The streams whose states `decide` wants in `context.others`: none."""
-    return ()
+    """The streams whose states `decide` wants in `context.others`: the tickets that are marked."""
+    return attention.reads(command) if isinstance(command, MarkSeen | Snooze) else ()
 
 
 def decide(command: Command, agent: AgentAtWork, context: Context) -> list[Event]:
-    """What the command changes. Raises NotFound, Invalid, Stale."""
+    """What the command changes. Raises NotFound, Invalid, Forbidden, Stale."""
     known = context.settings.agents.get(agent.id)
     match command:
+        case MarkSeen() | Snooze():
+            return attention.decide(command, agent.id, context)
         case Reserve():
             return _reserve(command, agent, known)
         case Release(ticket=ticket, version=version):

@@ -1,17 +1,21 @@
 """What waits for one agent, the longest wait first.
 
-An agent has seen what happened on a ticket when they do something on it themselves: reading is
-not recorded.
+An agent has seen what happened on a ticket when they do something on it themselves, or say so
+(`domain.attention`): reading is not recorded. A solved ticket stays for whom a note has called or
+who follow it, until they have seen it; a closed one waits for nobody.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Iterator
+from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, Connection, Select, func, literal, or_, select, union_all
 
+from ticketlog.domain.agent import AgentAtWork
+from ticketlog.domain.attention import TicketsSeen, TicketsSnoozed
 from ticketlog.domain.base import Recorded
+from ticketlog.domain.ticket.assignment import AssigneeChanged
 from ticketlog.domain.ticket.conversation import Noted, Replied
 from ticketlog.domain.ticket.lifecycle import StatusEvent
 from ticketlog.domain.ticket.relations import targets
@@ -19,18 +23,21 @@ from ticketlog.domain.ticket.state import Ticket
 from ticketlog.projections.base import INT, TEXT, Fold, Projection, Row, Rows, Tables
 
 NAME = "inbox"
-VERSION = 2
+VERSION = 3
 
 WHY = ("waiting", "held", "mentioned", "news", "duplicate")
 """waiting: the requester waits for the assignee; held: on hold until an instant; mentioned: a note
 calls the agent; news: a ticket that the agent follows has moved on; duplicate: an end user waits
 for an answer on a duplicate of the agent's ticket."""
 
+SEEN = ("mentioned", "news")
+"""Reasons that end when the agent has seen the ticket; the others when somebody acts."""
+_MARKS = ("seen", "snoozed", "asleep")
 _ENTRY = {"subject": TEXT, "status": TEXT, "priority": TEXT, "team": TEXT}
 TABLES = (
     Rows(
         "entries",
-        key={"ticket": TEXT, "why": TEXT, "agent": TEXT},
+        key={"ticket": TEXT, "why": TEXT, "agent": TEXT, "version": INT},
         values={"since": INT, **_ENTRY},
         indexes=(("agent", "since"),),
     ),
@@ -43,26 +50,35 @@ TABLES = (
     Rows(
         "duplicates",
         key={"ticket": TEXT},
-        values={"original": TEXT, "since": INT, **_ENTRY},
+        values={"original": TEXT, "version": INT, "since": INT, **_ENTRY},
         indexes=(("original",),),
     ),
     Rows("assigned", key={"ticket": TEXT}, values={"agent": TEXT}, indexes=(("agent",),)),
+    Rows("followed", key={"ticket": TEXT, "agent": TEXT}, indexes=(("agent",),)),
+    Rows("marks", key={"agent": TEXT, "ticket": TEXT}, values=dict.fromkeys(_MARKS, INT)),
 )
-"""`duplicates` are those on which an end user waits; `assigned` says whose an active ticket is.
-`since` of a held ticket is the instant until which it is held."""
+"""`version`: the ticket's at which it began to wait so, or was told more. `duplicates` are those on
+which an end user waits; `assigned` says whose an active ticket is. `since` of a held ticket is the
+instant until which it is held. `marks`: up to which version an agent has `seen` a ticket; until
+when it is `snoozed`, as long as it isn't beyond the version `asleep`."""
+Waits: TypeAlias = dict[str, dict[int, int]]
+"""Agent -> version of the ticket -> when."""
 
 
 class _Fold(Fold):
-    __slots__ = ("mentioned", "news")
+    __slots__ = ("mentioned", "news", "said")
 
     def __init__(self, id: str) -> None:
         super().__init__(id)
-        self.mentioned: dict[str, int] = {}
-        self.news: dict[str, int] = {}
-        """Agent -> since when there is something that they haven't answered."""
+        self.mentioned: Waits = {}
+        self.news: Waits = {}
+        """What they haven't answered."""
+        self.said = 0
+        """The version at which an end user said something last, or somebody got it."""
 
     def step(self, recorded: Recorded, before: Ticket, after: Ticket) -> None:
         event, actor = recorded.event, recorded.meta.actor.id
+        version, at = recorded.originator_version, after.clock
         if self.mentioned:
             self.mentioned.pop(actor, None)
         if self.news:
@@ -70,67 +86,167 @@ class _Fold(Fold):
         if isinstance(event, Noted):
             for agent in event.mentions:
                 if agent != actor:
-                    self.mentioned.setdefault(agent, after.clock)
+                    self.mentioned.setdefault(agent, {})[version] = at
         if after.followers and isinstance(event, _NEWS):
             for agent in after.followers:
                 if agent != actor:
-                    self.news.setdefault(agent, after.clock)
+                    self.news.setdefault(agent, {})[version] = at
+        if isinstance(event, AssigneeChanged) or (
+            isinstance(event, Replied) and event.direction == "inbound"
+        ):
+            self.said = version
 
     def rows(self, state: Ticket) -> tuple[list[Row], ...]:
+        followed: list[Row] = [(self.id, agent) for agent in state.followers]
         if state.spam or not state.status:
-            return [], [], [], []
+            return [], [], [], [], followed, []
         about = (state.subject, state.status, state.priority, state.team)
         if state.is_duplicate:
-            return [], [], self._duplicate(state, about), []
-        waits = [
-            *(("mentioned", agent, since) for agent, since in self.mentioned.items()),
-            *(("news", agent, at) for agent, at in self.news.items() if agent in state.followers),
-        ]
+            return [], [], self._duplicate(state, about), [], followed, []
+        entries = [(self.id, *wait, *about) for wait in self._waits(state)]
+        if not state.active:
+            return entries, [], [], [], followed, []
+        if state.assignee is None:
+            free = (self.id, state.waiting_since or state.created_at, *about)
+            return entries, [free], [], [], followed, []
+        return entries, [], [], [(self.id, state.assignee)], followed, []
+
+    def _waits(self, state: Ticket) -> Iterator[tuple[str, str, int, int]]:
+        """(why, agent, version, since)."""
+        if state.status_category == "closed":
+            return
+        followers = {agent: self.news[agent] for agent in self.news if agent in state.followers}
+        for why, waits in (("mentioned", self.mentioned), ("news", followers)):
+            for agent, told in waits.items():
+                for version, at in told.items():
+                    yield why, agent, version, at
         if state.active and state.assignee is not None:
             if state.waiting_since is not None:
-                waits.append(("waiting", state.assignee, state.waiting_since))
+                yield "waiting", state.assignee, self.said, state.waiting_since
             if state.hold_until is not None:
-                waits.append(("held", state.assignee, state.hold_until))
-        entries = [(self.id, why, agent, since, *about) for why, agent, since in waits]
-        if not state.active:
-            return entries, [], [], []
-        if state.assignee is None:
-            return entries, [(self.id, state.waiting_since or state.created_at, *about)], [], []
-        return entries, [], [], [(self.id, state.assignee)]
+                yield "held", state.assignee, self.said, state.hold_until
 
     def _duplicate(self, state: Ticket, about: Row) -> list[Row]:
         if state.waiting_since is None or not state.active:
             return []
-        original = targets(state, "duplicate-of")[0]
-        return [(self.id, original.removeprefix("ticket/"), state.waiting_since, *about)]
+        original = targets(state, "duplicate-of")[0].removeprefix("ticket/")
+        return [(self.id, original, self.said, state.waiting_since, *about)]
 
 
 _NEWS = (Replied, Noted, StatusEvent)
 
 
+class _Marks(Fold):
+    """Of an agent."""
+
+    __slots__ = ("marks",)
+
+    def __init__(self, id: str) -> None:
+        super().__init__(id)
+        self.marks: dict[str, Row] = {}
+        """Ticket -> seen, snoozed, asleep."""
+
+    def step(self, recorded: Recorded, before: AgentAtWork, after: AgentAtWork) -> None:
+        event = recorded.event
+        if isinstance(event, TicketsSeen):
+            for ticket, version in event.tickets.items():
+                seen, *snoozed = self._of(ticket)
+                self.marks[ticket] = (version if seen is None else max(seen, version), *snoozed)
+        elif isinstance(event, TicketsSnoozed):
+            for ticket, version in event.tickets.items():
+                seen, *_ = self._of(ticket)
+                asleep = (event.until, version) if event.until is not None else (None, None)
+                self.marks[ticket] = (seen, *asleep)
+
+    def _of(self, ticket: str) -> Row:
+        return self.marks.get(ticket, (None, None, None))
+
+    def rows(self, state: AgentAtWork) -> tuple[list[Row], ...]:
+        marks: list[Row] = [
+            (self.id, ticket.removeprefix("ticket/"), *mark) for ticket, mark in self.marks.items()
+        ]
+        return [], [], [], [], [], marks
+
+
 def inbox(
     connection: Connection, tables: Tables, *, agent: str, now: int, limit: int = 100
 ) -> list[dict[str, Any]]:
-    """What waits for the agent; a held ticket does once `now` (microseconds) has come."""
-    entries, duplicates, assigned = tables["entries"], tables["duplicates"], tables["assigned"]
-    reached = or_(entries.c.why != "held", entries.c.since <= now)
-    columns = ("since", *_ENTRY)
-    own = select(
-        entries.c.ticket, entries.c.why, entries.c.agent, *(entries.c[name] for name in columns)
-    ).where(entries.c.agent == agent, reached)
-    of_own = (
-        select(
-            duplicates.c.ticket,
-            literal("duplicate").label("why"),
-            assigned.c.agent,
-            *(duplicates.c[name] for name in columns),
-        )
-        .join(assigned, assigned.c.ticket == duplicates.c.original)
-        .where(assigned.c.agent == agent)
+    """What waits for the agent; what is held or snoozed does once `now` (microseconds) has come.
+    `since`: of what they haven't seen; `version`: what they have seen then of the ticket."""
+    entries, marks = tables["entries"].c, tables["marks"].c
+    own = _own(tables, agent).where(
+        _not_asleep(marks, entries.version, now),
+        or_(entries.why != "held", entries.since <= now),
+        or_(entries.why.not_in(SEEN), _unseen(tables)),
     )
-    found = union_all(own, of_own).subquery()
-    query = select(found).order_by(found.c.since, found.c.ticket, found.c.why).limit(limit)
+    duplicates, assigned = tables["duplicates"], tables["assigned"]
+    of_own = select(
+        *(duplicates.c.ticket, literal("duplicate").label("why"), assigned.c.agent),
+        *(duplicates.c[name] for name in ("version", "since", *_ENTRY)),
+    )
+    of_own = (
+        of_own.join(assigned, assigned.c.ticket == duplicates.c.original)
+        .outerjoin(
+            tables["marks"],
+            (marks.agent == assigned.c.agent) & (marks.ticket == duplicates.c.ticket),
+        )
+        .where(assigned.c.agent == agent, _not_asleep(marks, duplicates.c.version, now))
+    )
+    found = union_all(own, of_own).subquery().c
+    grouped = ("ticket", "why", "agent", *_ENTRY)
+    query = (
+        select(
+            *(found[name] for name in ("ticket", "why", "agent")),
+            *(func.max(found.version).label("version"), func.min(found.since).label("since")),
+            *(found[name] for name in _ENTRY),
+        )
+        .group_by(*(found[name] for name in grouped))
+        .order_by(func.min(found.since), found.ticket, found.why)
+        .limit(limit)
+    )
     return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def unseen(connection: Connection, tables: Tables, *, agent: str) -> dict[str, int]:
+    """The tickets that the agent has something new on, awake or not, each with the version up to
+    which there is."""
+    entries = tables["entries"].c
+    query = _own(tables, agent).where(entries.why.in_(SEEN), _unseen(tables)).subquery().c
+    latest = select(query.ticket, func.max(query.version)).group_by(query.ticket)
+    found = connection.execute(latest.order_by(query.ticket))
+    return {row[0]: row[1] for row in found}
+
+
+def snoozed(
+    connection: Connection, tables: Tables, *, agent: str, now: int
+) -> list[dict[str, Any]]:
+    """The tickets that the agent wants to see later, the next one first."""
+    marks = tables["marks"].c
+    query = select(marks.ticket, marks.snoozed.label("until"))
+    query = query.where(marks.agent == agent, marks.snoozed > now)
+    found = connection.execute(query.order_by(marks.snoozed, marks.ticket)).mappings()
+    return [dict(row) for row in found]
+
+
+def followed(connection: Connection, tables: Tables, *, agent: str) -> list[str]:
+    """The tickets that the agent follows."""
+    table = tables["followed"].c
+    query = select(table.ticket).where(table.agent == agent).order_by(table.ticket)
+    return list(connection.execute(query).scalars())
+
+
+def _own(tables: Tables, agent: str) -> Select[Any]:
+    entries, marks = tables["entries"], tables["marks"]
+    mine = (marks.c.agent == entries.c.agent) & (marks.c.ticket == entries.c.ticket)
+    return select(entries).outerjoin(marks, mine).where(entries.c.agent == agent)
+
+
+def _unseen(tables: Tables) -> ColumnElement[bool]:
+    return tables["entries"].c.version > func.coalesce(tables["marks"].c.seen, -1)
+
+
+def _not_asleep(marks: Any, version: ColumnElement[int], now: int) -> ColumnElement[bool]:
+    return or_(marks.snoozed.is_(None), marks.snoozed <= now, version > marks.asleep)
 
 
 def unassigned(
@@ -143,4 +259,10 @@ def unassigned(
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
-VIEW = Projection(NAME, VERSION, TABLES, {"ticket": _Fold}, (inbox, unassigned))
+VIEW = Projection(
+    NAME,
+    VERSION,
+    TABLES,
+    {"ticket": _Fold, "agent": _Marks},
+    (inbox, unseen, snoozed, followed, unassigned),
+)
