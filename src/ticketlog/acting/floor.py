@@ -24,6 +24,8 @@ _MADE = (
         stream TEXT PRIMARY KEY, team TEXT, rank INTEGER, at INTEGER, channel TEXT
     )""",
     "CREATE INDEX waiting_order ON waiting (team, rank, at, stream)",
+    "CREATE TABLE held (stream TEXT PRIMARY KEY, agent TEXT, team TEXT) WITHOUT ROWID",
+    "CREATE INDEX held_by ON held (agent, team, stream)",
     "CREATE TABLE last (requester TEXT PRIMARY KEY, agent TEXT, at INTEGER) WITHOUT ROWID",
 )
 
@@ -84,6 +86,15 @@ class Floor:
             if stream not in self._chosen:
                 yield stream
 
+    def holders(self) -> list[tuple[str, str | None]]:
+        sql = "SELECT DISTINCT agent, team FROM held ORDER BY agent, team"
+        return [(agent, team or None) for agent, team in self._connection.execute(sql)]
+
+    def held_by(self, agent: str, team: str | None) -> list[str]:
+        sql = "SELECT stream FROM held WHERE agent = ? AND team = ? ORDER BY stream LIMIT ?"
+        found = self._connection.execute(sql, (agent, team or "", LOOKED_AT))
+        return [stream for (stream,) in found]
+
     def waits(self) -> bool:
         """Whether any ticket waits."""
         return self._connection.execute("SELECT 1 FROM waiting LIMIT 1").fetchone() is not None
@@ -123,6 +134,11 @@ class Floor:
             self._connection.execute("INSERT OR REPLACE INTO waiting VALUES (?, ?, ?, ?, ?)", row)
         else:
             self._connection.execute("DELETE FROM waiting WHERE stream = ?", (stream,))
+        if ticket.assignee is not None and ticket.active:
+            held = (stream, ticket.assignee, ticket.team or "")
+            self._connection.execute("INSERT OR REPLACE INTO held VALUES (?, ?, ?)", held)
+        else:
+            self._connection.execute("DELETE FROM held WHERE stream = ?", (stream,))
         if ticket.requester is not None and ticket.assignee is not None:
             self._connection.execute(
                 "INSERT INTO last VALUES (?, ?, ?) ON CONFLICT (requester) DO UPDATE SET "

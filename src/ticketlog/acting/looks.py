@@ -49,8 +49,6 @@ class Looks:
     def next(self, settings: Settings, by: int, alarm: int | None, *, moved: bool) -> Look | None:
         """What comes next by then and before an alarm. On a clock that isn't moved all shifts that
         have begun are one."""
-        if not settings.assignment:
-            return None
         repeated, self._repeated = self._repeated, None
         if repeated is not None:
             return repeated
@@ -60,6 +58,8 @@ class Looks:
             at = self._latest if moved else by
             self._go(at)
             return Look(tuple(settings.teams), f"settings-{settings.position}", at)
+        if not settings.assignment:
+            return None
         first = self.first(settings)
         until = by if alarm is None else min(by, alarm)
         if first is None or first > until:

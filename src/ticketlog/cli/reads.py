@@ -27,6 +27,7 @@ from ticketlog.cli.output import (
     table,
 )
 from ticketlog.domain.base import instant, iso
+from ticketlog.domain.presence import why_gone
 from ticketlog.projections import inbox as inbox_view
 from ticketlog.projections import queue as queue_view
 from ticketlog.projections import search as search_view
@@ -114,7 +115,11 @@ def queue(
     status: str | None,
     **filters: Any,
 ) -> None:
-    """Show what waits: the most urgent first, then the oldest."""
+    """Show what waits: the most urgent first, then the oldest.
+
+    What somebody has who is retired, not in its team any more or removed from the settings is
+    unassigned.
+    """
     source = reader(app, as_of, occurred_as_of)
     if count_by:
         _print_rows("counts", source.query(queue_view.counts, by=count_by), as_json)
@@ -124,6 +129,7 @@ def queue(
         assignee=agent,
         status_category=status,
         priorities=_priorities(source),
+        gone=_gone(source),
         **filters,
     )
     if as_json:
@@ -135,6 +141,13 @@ def queue(
     )
     show_all(rows_table(page.rows, columns, flexible=("subject",)))
     _more(page.next)
+
+
+def _gone(source: Desk | Past) -> list[tuple[str, str | None]]:
+    """Who has tickets of a team and doesn't work there any more, with the team."""
+    held = source.query(queue_view.counts, by=("assignee", "team"))
+    pairs = [(row["assignee"], row["team"]) for row in held if row["assignee"]]
+    return [pair for pair in pairs if why_gone(*pair, source.settings) is not None]
 
 
 def _more(next: str | None) -> None:

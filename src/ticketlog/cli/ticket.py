@@ -57,7 +57,9 @@ FORMS = {
         (f"ticketlog ticket claim {_T} --as agent:bob",),
     ),
     "unassign": Form(
-        "Take it away from its agent; the team keeps it.", (f"ticketlog ticket unassign {_T}",)
+        "Take it away from its agent; the team keeps it.",
+        (f"ticketlog ticket unassign {_T}",),
+        hidden=("gone",),
     ),
     "escalate": Form(
         "Raise it to a support tier, with a reason.",

@@ -85,12 +85,21 @@ def _activated(compiled: Compiled, file_sha256: str, position: int) -> dict[str,
         "in_force": replace(
             settings_of(things, position, {stream: versions[stream] for stream in sorted(things)}),
             editions={**compiled.in_force.editions, **_editions(set_now, versions)},
+            left=_left(compiled, things),
             since={stream: compiled.in_force.since.get(stream, position) for stream in things},
         ),
         "things": things,
         "former": {**compiled.former, **set_now},
         "pending": {file: c for file, c in compiled.pending.items() if file != file_sha256},
     }
+
+
+def _left(compiled: Compiled, things: Mapping[str, Value]) -> frozenset[str]:
+    """The agents who were in force once and aren't."""
+    once = {
+        stream for stream in (*compiled.former, *compiled.things) if stream.startswith("agent/")
+    }
+    return frozenset(stream.partition("/")[2] for stream in once - things.keys())
 
 
 _KEPT = ("calendar", "sla-policy")

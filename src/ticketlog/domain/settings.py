@@ -238,6 +238,9 @@ class Settings:
     """Stream of each thing, 'routing-rule/vpn' -> the position since which it is there, in whatever
     version: what was decided under an earlier one is none of its business."""
 
+    left: frozenset[str] = frozenset()
+    """The agents who were in the settings once and are no more."""
+
     def held(self, kind: str, id: str, position: int) -> bool:
         """Whether a rule was there, in whatever version, when something was decided under the
         settings at a position."""

@@ -10,10 +10,18 @@ A timer says of a ticket when something is due, and what to send then.
 
 from __future__ import annotations
 
-from ticketlog.policies import assignment, escalation, lifecycle, notification, routing, sla
+from ticketlog.policies import (
+    assignment,
+    escalation,
+    lifecycle,
+    notification,
+    presence,
+    routing,
+    sla,
+)
 from ticketlog.policies.base import Policy, Timer
 
-POLICIES: tuple[Policy, ...] = (routing, assignment, escalation, notification)
+POLICIES: tuple[Policy, ...] = (routing, presence, assignment, escalation, notification)
 TELLING: frozenset[str] = frozenset({notification.NAME})
 """Those that tell people: of what was old when they began they tell nobody."""
 TIMERS: tuple[Timer, ...] = (lifecycle, escalation, sla)

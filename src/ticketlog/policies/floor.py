@@ -24,6 +24,14 @@ class Floor(Protocol):
         """Who last worked on a ticket of this requester."""
         ...
 
+    def holders(self) -> Iterable[tuple[str, str | None]]:
+        """Agents with the teams of the active tickets that they have."""
+        ...
+
+    def held_by(self, agent: str, team: str | None) -> Iterable[str]:
+        """The first active tickets that an agent has of a team."""
+        ...
+
     def waiting(self, teams: Iterable[str]) -> Iterable[str]:
         """The first tickets that wait for somebody of these teams: the most urgent first, then
         those that came first (Zendesk: by priority, then by time)."""

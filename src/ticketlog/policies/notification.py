@@ -7,7 +7,7 @@ told to end users, whatever a rule says.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from ticketlog.domain.automation import (
@@ -20,6 +20,7 @@ from ticketlog.domain.automation import (
 )
 from ticketlog.domain.base import Event, Recorded
 from ticketlog.domain.conditions import matches
+from ticketlog.domain.presence import instead, why_gone
 from ticketlog.domain.settings import Settings
 from ticketlog.domain.ticket.assignment import AssigneeChanged, Escalated
 from ticketlog.domain.ticket.automation import Notify, RequesterReminded
@@ -133,7 +134,7 @@ def _told(
         situation.identity(each)
         for recipient in rule.to
         if recipient not in END_USERS or _occasion(recorded) not in INTERNAL
-        for each in _named(recipient, ticket, recorded.event)
+        for each in _here(recipient, ticket, recorded.event, situation)
     )
     themselves = {situation.identity(each) for each in _themselves(recorded)}
     return (each for each in found if each not in themselves)
@@ -148,6 +149,32 @@ def _themselves(recorded: Recorded) -> Iterator[str]:
         yield f"{actor.kind}/{actor.id}"
     if actor.on_behalf_of is not None:
         yield f"person/{actor.on_behalf_of}"
+
+
+def _here(
+    recipient: Recipient, ticket: Ticket, event: Event, situation: Situation
+) -> Iterator[str]:
+    """Whom a recipient names, those alone who are here: in the place of an assignee who is gone, or
+    from whom this very commit took it for that, somebody of the team is told."""
+    settings = situation.settings
+    if recipient == "assignee" and ticket.assignee is None and _left(situation.commit):
+        yield from (f"agent/{other}" for other in instead(ticket.team, settings))
+    for each in _named(recipient, ticket, event):
+        kind, _, id = each.partition("/")
+        team = ticket.team if recipient == "assignee" else None
+        if kind != "agent" or why_gone(id, team, settings) is None:
+            yield each
+        elif recipient == "assignee":
+            yield from (f"agent/{other}" for other in instead(ticket.team, settings))
+
+
+def _left(commit: Sequence[Recorded]) -> bool:
+    return any(
+        isinstance(each.event, AssigneeChanged)
+        and each.event.new is None
+        and each.event.method == "team-left"
+        for each in commit
+    )
 
 
 def _named(recipient: Recipient, ticket: Ticket, event: Event) -> list[str]:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Table, and_, func, or_, select, tuple_
 
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.projections.base import INT, TEXT, Fold, Projection, Row, Rows, Sum, Tables
@@ -83,6 +83,7 @@ def page(
     team: str | None = None,
     assignee: str | None = None,
     unassigned: bool = False,
+    gone: Sequence[tuple[str, str | None]] = (),
     requester: str | None = None,
     organisation: str | None = None,
     status_category: str | None = None,
@@ -92,7 +93,9 @@ def page(
 ) -> Page:
     """Active tickets in the order in which they should be worked on.
 
-    `priorities`: from most to least urgent. `after` is the `next` of the page before.
+    `gone`: agents with the team in which they don't work any more, as `holders` names them: what
+    they have is unassigned. `priorities`: from most to least urgent. `after` is the `next` of the
+    page before.
     """
     entries = tables["entries"]
     wanted = {
@@ -104,7 +107,7 @@ def page(
     }
     conditions = [entries.c[name] == value for name, value in wanted.items() if value is not None]
     if unassigned:
-        conditions.append(entries.c.assignee.is_(None))
+        conditions.append(_free(entries, gone))
     order = _priorities(connection, tables, priorities)
     place: tuple[int, str] | None = None
     if after is not None:
@@ -116,12 +119,36 @@ def page(
             order = [each for each in order if each not in priorities and each > priority]
     rows: list[dict[str, Any]] = []
     for priority in order:
-        rows += _of(connection, tables, priority, conditions, place, limit + 1 - len(rows))
+        found = _of(connection, tables, priority, conditions, place, limit + 1 - len(rows))
+        rows += [_without(row, gone) for row in found]
         if len(rows) > limit:
             last = rows[limit - 1]
             return Page(rows[:limit], f"{last['created_at']}:{last['ticket']}:{last['priority']}")
         place = None
     return Page(rows, None)
+
+
+def _free(entries: Table, gone: Sequence[tuple[str, str | None]]) -> ColumnElement[bool]:
+    theirs = [
+        and_(entries.c.assignee == agent, entries.c.team.is_not_distinct_from(team))
+        for agent, team in gone
+    ]
+    return or_(entries.c.assignee.is_(None), *theirs)
+
+
+def _without(row: dict[str, Any], gone: Sequence[tuple[str, str | None]]) -> dict[str, Any]:
+    return row | {"assignee": None} if (row["assignee"], row["team"]) in gone else row
+
+
+def holders(connection: Connection, tables: Tables) -> list[dict[str, Any]]:
+    """Who has how many active tickets of which team, and since when the oldest is there."""
+    entries = tables["entries"]
+    names = (entries.c.assignee, entries.c.team)
+    query = select(
+        *names, func.count().label("tickets"), func.min(entries.c.created_at).label("oldest")
+    ).where(entries.c.assignee.is_not(None))
+    found = connection.execute(query.group_by(*names).order_by(*names)).mappings()
+    return [dict(row) for row in found]
 
 
 def _of(
@@ -173,4 +200,4 @@ def counts(
     ]
 
 
-VIEW = Projection(NAME, VERSION, TABLES, {"ticket": _Fold}, (page, counts))
+VIEW = Projection(NAME, VERSION, TABLES, {"ticket": _Fold}, (page, counts, holders))

@@ -33,8 +33,11 @@ from ticketlog.domain.ticket import (
     triage,
     withdrawal,
 )
-from ticketlog.domain.ticket.evolution import EVENTS, evolve, fold, initial
+from ticketlog.domain.ticket.activity import RecordActivity
+from ticketlog.domain.ticket.conversation import Replied
+from ticketlog.domain.ticket.evolution import EVENTS, after, evolve, fold, initial
 from ticketlog.domain.ticket.gate import admit
+from ticketlog.domain.ticket.lifecycle import Reopened, Restored
 from ticketlog.domain.ticket.reading import reads
 from ticketlog.domain.ticket.state import Decisions, Ticket
 
@@ -69,7 +72,19 @@ def decide(command: Command, ticket: Ticket, context: Context) -> list[Event]:
     if not admit(command, ticket, context):
         return []
     events = decision(command, ticket, context)
+    if not isinstance(command, RecordActivity) and any(map(_comes_back, events)):
+        events = [*events, *handover.left_by_gone(after(ticket, events, context), context)]
     return promises.accounted(events, command, ticket, context)
+
+
+def _comes_back(event: Event) -> bool:
+    """Whether somebody is to work on the ticket again: whoever had it may be gone."""
+    match event:
+        case Reopened() | Restored():
+            return True
+        case Replied(author_kind="requester" | "end-user", automated=False):
+            return True
+    return False
 
 
 def due(ticket: Ticket) -> int | None:

@@ -88,8 +88,11 @@ class Claim(Command):
 
 
 class Unassign(Command):
+    """Takes it from its agent. `gone`: only from one who isn't here any more."""
+
     NAME: ClassVar[str] = "ticket.unassign"
     TOUCHES: ClassVar[frozenset[str]] = ASSIGNMENT
+    gone: bool = False
 
 
 class Escalate(Command):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ticketlog.domain.base import Context, Event, Invalid, Refused
+from ticketlog.domain.presence import why_gone
 from ticketlog.domain.ticket.assignment import (
     Assign,
     AssigneeChanged,
@@ -132,7 +133,18 @@ def _claim(command: Claim, ticket: Ticket, context: Context) -> list[Event]:
 def _unassign(command: Unassign, ticket: Ticket, context: Context) -> list[Event]:
     if ticket.assignee is None:
         return []
+    if command.gone:
+        return left_by_gone(ticket, context)
     return [AssigneeChanged(old=ticket.assignee, method="manual")]
+
+
+def left_by_gone(ticket: Ticket, context: Context) -> list[Event]:
+    """An active ticket waits for an agent again whose agent isn't here any more."""
+    agent = ticket.assignee
+    if agent is None or not ticket.active:
+        return []
+    gone = why_gone(agent, ticket.team, settings_of(context)) is not None
+    return [AssigneeChanged(old=agent, method="team-left")] if gone else []
 
 
 def _escalate(command: Escalate, ticket: Ticket, context: Context) -> list[Event]:
