@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import (
     Annotated,
     Any,
@@ -164,9 +165,24 @@ def _marks(annotation: Any) -> Iterator[object]:
 
 def _fits(value: object) -> bool:
     """Whether there is nothing to be made fit: what most values are, said quickly."""
-    if value.__class__ is str:
-        return value.isascii() and value.isprintable() and value == value.strip() != ""
+    kind = value.__class__
+    if kind is str:
+        # Most short texts come again and again: names, words of a file.
+        return _fit_text(value) if len(value) <= _SHORT else _fit_text.__wrapped__(value)  # type: ignore[arg-type]
+    if kind in _PLAIN:
+        return True
+    if kind is dict:
+        return all(map(_fits, value)) and all(map(_fits, value.values()))  # type: ignore[attr-defined,call-overload]
     return not isinstance(value, str | list | tuple | Mapping)
+
+
+@lru_cache(maxsize=20_000)
+def _fit_text(value: str) -> bool:
+    return value.isascii() and value.isprintable() and value == value.strip() != ""
+
+
+_SHORT = 100
+_PLAIN = frozenset({int, bool, float, type(None)})
 
 
 def _fitting(value: object, fit: Callable[[str], str]) -> object:

@@ -56,11 +56,12 @@ from ticketlog.domain.ticket.state import AuthorKind, Decisions, Link, Ticket
 
 AT_FIRST = frozenset({"new", "open", "pending", "on-hold"})
 """What a ticket may begin as. Solved or closed is something that happens to it, and is counted."""
-_OTHERS = ("category", "product", "requester", "organisation", "asset", "site", "language")
+_OTHERS = ("category", "product", "requester", "organisation")
+_RARE = ("asset", "site", "language")
 _MORE = frozenset(
     (
         *("external", "description", "tags", "resolution_code", "due", "linked", "rating"),
-        *("worked_seconds", "files"),
+        *("worked_seconds", "files", *_RARE),
     )
 )
 """Further fields of a row, of which most have none."""
@@ -191,7 +192,7 @@ def external(command: RecordActivity) -> str:
 
 def _more(command: RecordActivity, ticket: Ticket, context: Context) -> list[Event]:
     """The changes of what few rows speak of, against the ticket as the rest of the row makes it."""
-    events: list[Event] = []
+    events = _differences(command, ticket, _RARE)
     if command.external is not None and external(command) not in ticket.external:
         events.append(ExternalAdded(external=external(command)))
     if command.description is not None and ticket.description is None:
@@ -295,10 +296,7 @@ def _changes(command: RecordActivity, ticket: Ticket, context: Context) -> list[
     if command.subject not in (None, ticket.subject):
         subject = data_subject(ticket)
         events.append(SubjectChanged(data_subject=subject, old=ticket.subject, new=command.subject))
-    for name in _OTHERS:
-        old, new = getattr(ticket, name), _value(command, ticket, name)
-        if new != old:
-            events.append(_CHANGED[name](ticket, new))
+    events += _differences(command, ticket, _OTHERS)
     events += _priority_changes(command, ticket, context)
     if command.fields:
         events += changed(command.fields, ticket, context)
@@ -309,6 +307,14 @@ def _changes(command: RecordActivity, ticket: Ticket, context: Context) -> list[
     if assignee != ticket.assignee:
         events.append(AssigneeChanged(old=ticket.assignee, new=assignee, method="import"))
     return events
+
+
+def _differences(command: RecordActivity, ticket: Ticket, names: tuple[str, ...]) -> list[Event]:
+    return [
+        _CHANGED[name](ticket, new)
+        for name in names
+        if (new := _value(command, ticket, name)) != getattr(ticket, name)
+    ]
 
 
 def _value(command: RecordActivity, ticket: Ticket, name: str) -> Any:
