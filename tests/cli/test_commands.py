@@ -613,7 +613,8 @@ class TestFilling:
     def old(self, tmp_path: Path) -> tuple[str, ...]:
         (tmp_path / "old.csv").write_text(self.CSV)
         (tmp_path / "old.toml").write_text(self.MAPPING)
-        return str(tmp_path / "old.csv"), "--mapping", str(tmp_path / "old.toml")
+        mapping = ("--mapping", str(tmp_path / "old.toml"))
+        return str(tmp_path / "old.csv"), *mapping, "--as", "agent:sue"
 
     def test_an_import_is_reported(self, done: Run, folder: Path, old: tuple[str, ...]) -> None:
         checked = done("import", *old, "--check", "--json").document
