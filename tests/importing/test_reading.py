@@ -26,6 +26,10 @@ def rows(path: Path, mapping: Mapping | None = None) -> list[Row]:
     return [row for row in each if isinstance(row, Row)]
 
 
+def said(path: Path) -> list[tuple[int, bytes, Any]]:
+    return [(row.at, row.key, row.command) for row in rows(path)]
+
+
 def problems(path: Path, mapping: Mapping | None = None) -> list[tuple[int, str, str | None, bool]]:
     return [
         (problem.line, problem.kind, problem.column, problem.lost)
@@ -275,7 +279,9 @@ def test_the_mapping_may_say_what_tells_rows_apart(tmp_path: Path) -> None:
 def test_a_row_has_the_key_that_an_earlier_release_gave_it(tmp_path: Path) -> None:
     (whole,) = rows(a_file(tmp_path, [Line(note="x")]))
     (part,) = rows(a_file(tmp_path, [Line(note="x")]), a_mapping(fields={}))
-    assert (whole.legacy, part.legacy) == (None, whole.key)
+    assert whole.legacy is not None
+    assert part.legacy is not None
+    assert whole.legacy() == part.legacy() == whole.key != part.key
 
 
 @given(
@@ -298,10 +304,10 @@ def test_a_row_is_told_by_what_stands_in_which_column(
 
 
 def test_gzip_is_known_by_its_bytes(tmp_path: Path) -> None:
-    plain = rows(a_file(tmp_path, [Line(), Line(note="x")]))
-    assert rows(a_file(tmp_path, [Line(), Line(note="x")], "rows.csv.gz")) == plain
+    plain = said(a_file(tmp_path, [Line(), Line(note="x")]))
+    assert said(a_file(tmp_path, [Line(), Line(note="x")], "rows.csv.gz")) == plain
     packed = gzip.compress(csv_bytes([Line(), Line(note="x")]))
-    assert rows(a_file(tmp_path, packed, "rows.dat")) == plain
+    assert said(a_file(tmp_path, packed, "rows.dat")) == plain
 
 
 @pytest.mark.parametrize(

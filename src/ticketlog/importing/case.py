@@ -125,10 +125,12 @@ class Case:
         id = command_id(row.key, ordinal, self.generation)
         if row.people and id not in self.known:
             id = command_id(row.key, ordinal, self.generation, secret)
-        if row.legacy is None:
+        if row.legacy is None or not self.known:
             return id, ordinal
-        before = self._ordinal(row.legacy)
-        legacy = command_id(row.legacy, before, self.generation)
+        key = row.legacy()
+        if key == row.key:
+            return id, ordinal
+        legacy = command_id(key, self._ordinal(key), self.generation)
         return (legacy if legacy in self.known else id), ordinal
 
     def _ordinal(self, key: bytes) -> int:

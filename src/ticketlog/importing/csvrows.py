@@ -7,6 +7,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from operator import add, itemgetter
 from typing import Any, TypeAlias
 
@@ -84,15 +85,13 @@ class CsvRows:
                     why = f"the row has {len(cells)} cells, the header {width}"
                     yield Problem(line, "bad-row", why, lost=True)
                 continue
-            key = content(cells)
-            try:
-                encoded = key.encode()
-            except UnicodeEncodeError:
+            before = partial(content, cells)
+            if not "".join(cells).isascii() and _UNDECODED.search("".join(cells)):
                 yield from self._undecoded(line, cells)
-                cells, encoded = list(map(_legible, cells)), _bytes(key)
+                cells = list(map(_legible, cells))
             if more:
-                cells += [_picked(cells, at) for at in more]
-            yield Raw(line, line, cells, encoded)
+                cells = [*cells, *(_picked(cells, at) for at in more)]
+            yield Raw(line, line, cells, before)
 
     def _unreadable(self, line: int, error: csv.Error) -> Iterator[Problem]:
         """What is wrong with a row; each line that it has swallowed is a row that is lost."""

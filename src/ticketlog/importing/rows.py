@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from ticketlog.domain.ticket.activity import RecordActivity
 from ticketlog.importing.people import Person
+
+Content = Callable[[], str]
 
 
 class Problem(NamedTuple):
@@ -24,13 +26,13 @@ class Problem(NamedTuple):
 
 class Raw(NamedTuple):
     """A row as it stands in the file: its cells in the order of the reader's names. Cells are
-    texts; those of names that end in [] are tuples of texts. `content` is all that is filled of
-    it, by which release 0.1.0 told rows of a case apart; nothing for what it couldn't read."""
+    texts; those of names that end in [] are tuples of texts. `content` makes of it all that is
+    filled, by which release 0.1.0 told rows of a case apart; None for what it couldn't read."""
 
     line: int
     number: int
     cells: list[Any]
-    content: bytes = b""
+    content: Content | None = None
 
 
 class Row(NamedTuple):
@@ -45,8 +47,8 @@ class Row(NamedTuple):
     digest: str
     people: tuple[Person, ...] = ()
     """Whom its persons' ids stand for, as far as the file names or addresses them."""
-    legacy: bytes | None = None
-    """The key that release 0.1.0 gave it, under which it may be known."""
+    legacy: Callable[[], bytes] | None = None
+    """Makes the key that release 0.1.0 gave it, under which it may be known."""
 
 
 Found = Iterator[Raw | Problem]

@@ -6,6 +6,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from hashlib import blake2b
 from operator import add, itemgetter
 from typing import Any, NamedTuple
@@ -43,7 +44,7 @@ from ticketlog.importing.mapping import (
     TimeColumn,
 )
 from ticketlog.importing.people import Person
-from ticketlog.importing.rows import Problem, Raw, Row
+from ticketlog.importing.rows import Content, Problem, Raw, Row
 from ticketlog.importing.times import bounds, instants
 from ticketlog.log.commit import digest
 
@@ -475,10 +476,14 @@ class Translator:
             return
         rows: list[Row] = []
         if self._main is not None:
-            rows += self._happened(raw, cells, case, self._main, wrong)
-        for event, tag in zip(self._events, self._tags, strict=True):
-            rows += self._events_of(raw, cells, case, event, tag, wrong)
-        yield from wrong
+            row = self._happened(raw, cells, case, self._main, wrong)
+            if row is not None:
+                rows.append(row)
+        if self._events:
+            for event, tag in zip(self._events, self._tags, strict=True):
+                rows += self._events_of(raw, cells, case, event, tag, wrong)
+        if wrong:
+            yield from wrong
         if self._directory.findings:
             yield from self._directory.found(raw.line)
         if len(rows) > 1:
@@ -487,11 +492,11 @@ class Translator:
 
     def _happened(
         self, raw: Raw, cells: Sequence[Any], case: str, main: _What, wrong: list[Problem]
-    ) -> Iterator[Row]:
+    ) -> Row | None:
         at = self._clock.read(self._clock.text(cells), raw.line)
         if isinstance(at, Problem):
             wrong.append(at)
-            return
+            return None
         reading = _Reading(raw.line, cells, self._said(raw, case))
         main.read(reading)
         for applies, more in self._besides:
@@ -500,10 +505,11 @@ class Translator:
         for choice in self._choices:
             choice(reading)
         key = self._key(case, self._content(cells))
-        legacy = self._key(case, raw.content) if raw.content else None
-        if legacy == key:
-            legacy = None
-        yield from self._row(raw, reading, at, key, legacy, main, wrong)
+        legacy = partial(self._key_before, case, raw.content) if raw.content else None
+        return self._row(raw, reading, at, key, legacy, main, wrong)
+
+    def _key_before(self, case: str, content: Content) -> bytes:
+        return self._key(case, content().encode("utf-8", "surrogateescape"))
 
     def _events_of(
         self,
@@ -528,7 +534,9 @@ class Translator:
                 continue
             reading = _Reading(raw.line, item, self._said(raw, case))
             event.what.read(reading)
-            yield from self._row(raw, reading, at, key, None, event.what, wrong)
+            row = self._row(raw, reading, at, key, None, event.what, wrong)
+            if row is not None:
+                yield row
 
     def _said(self, raw: Raw, case: str) -> Arguments:
         return {"source": self._source, "case": case, "row": raw.number}
@@ -543,20 +551,21 @@ class Translator:
         reading: _Reading,
         at: int,
         key: bytes,
-        legacy: bytes | None,
+        legacy: Callable[[], bytes] | None,
         what: _What,
         wrong: list[Problem],
-    ) -> Iterator[Row]:
+    ) -> Row | None:
         said = reading.said
         if reading.cleared:
             said["cleared"] = tuple(reading.cleared)
         command = self._command(raw, said, what, reading.wrong)
-        wrong += reading.wrong
+        if reading.wrong:
+            wrong += reading.wrong
         if command is None:
-            return
+            return None
         del said["row"]
         people = tuple(reading.people)
-        yield Row(raw.line, at, key, command, digest(command.NAME, said), people, legacy)
+        return Row(raw.line, at, key, command, digest(command.NAME, said), people, legacy)
 
     def _command(
         self, raw: Raw, said: Arguments, what: _What, wrong: list[Problem]

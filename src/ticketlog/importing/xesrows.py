@@ -8,6 +8,7 @@ about what happened.
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 from pathlib import Path
 from xml.parsers import expat
 
@@ -138,12 +139,17 @@ class _Handler:
     def _take(self, event: dict[str, str]) -> None:
         self.events += 1
         self.seen.update(event)
-        content = "\x1e".join([f"{key}\x1f{event[key]}" for key in sorted(event) if event[key]])
+        content = partial(_content, dict(event))
         if self._trace:
             self.seen.update(self._trace)
             event.update(self._trace)
         cells = [event.get(name, "") for name in self._names]
-        self._found.append(Raw(self._line, self.events, cells, content.encode()))
+        self._found.append(Raw(self._line, self.events, cells, content))
+
+
+def _content(event: dict[str, str]) -> str:
+    """All that is filled of an event, by which release 0.1.0 told events apart."""
+    return "\x1e".join([f"{key}\x1f{event[key]}" for key in sorted(event) if event[key]])
 
 
 def _is(tag: str, name: str) -> bool:
