@@ -16,7 +16,16 @@ from benchmarks import page
 from benchmarks.measure import ROOT, Bench, Figure
 
 GROUPS = (
-    *("importing", "rebuilding", "appending", "executing", "asking", "promising", "appearing"),
+    *(
+        "importing",
+        "rebuilding",
+        "searching",
+        "appending",
+        "executing",
+        "asking",
+        "promising",
+        "appearing",
+    ),
     *("counting", "deciding", "sending", "moving", "reacting"),
 )
 
