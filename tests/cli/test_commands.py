@@ -728,3 +728,14 @@ class TestInbox:
         ):
             said = ask("inbox", *arguments)
             assert (said.code, words in said.err) == (code, True), said
+
+    def test_as_of_a_position_what_was_snoozed_then_is(self, ask: Run, ticket: str) -> None:
+        ask("ticket", "note", ticket, "@bob look")
+        bob = ("--as", "agent:bob", "--json")
+        asleep = ask("inbox", "snooze", ticket, "--until", "4h", *bob).document["done"][0]
+        ask("inbox", "wake", ticket, *bob)
+        at = f"{asleep['partition']}:{asleep['offset']}"
+        then = ask("inbox", "bob", "--as-of", at, "--json").document
+        assert ([row["ticket"] for row in then["snoozed"]], then["waiting"]) == ([ticket], [])
+        now = ask("inbox", "bob", "--json").document
+        assert ([row["why"] for row in now["waiting"]], now["snoozed"]) == (["mentioned"], [])

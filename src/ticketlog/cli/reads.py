@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from ticketlog.cli.options import (
     actor_of,
     after,
     as_json,
+    asked_at,
     at_moment,
     limit,
     reader,
@@ -204,7 +204,7 @@ def inbox(
     source = reader(app, as_of, occurred_as_of)
     known = source.settings.agents.get(agent)
     teams = known.teams if known else ()
-    now = _instant_of(occurred_as_of or as_of)
+    now = asked_at(source, as_of, occurred_as_of)
     mine = source.query(inbox_view.inbox, agent=agent, now=now, limit=limit)
     free = source.query(inbox_view.unassigned, teams=teams, limit=limit) if teams else []
     later = source.query(inbox_view.snoozed, agent=agent, now=now)
@@ -226,11 +226,6 @@ def inbox(
         show_all("", rows_table(free, fewer, flexible=("subject",), title=title))
     if later:
         note(f"snoozed: {len(later)}, the next until {minute(later[0]['until'])}")
-
-
-def _instant_of(text: str | None) -> int:
-    """A held ticket waits once its time has come: that of the moment asked about, if it is one."""
-    return instant(text) if text and "-" in text else time.time_ns() // 1000
 
 
 @click.command(
