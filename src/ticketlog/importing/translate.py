@@ -98,7 +98,7 @@ class _Clock:
         self.label = time.column
         self._at = shared.names.index(time.column) if time.column else None
         self._blank = Blank(shared.mapping.file)
-        self._instant = instants(time)
+        self._instant = instants(_dated(time, shared.mapping))
         self.first, self.last = bounds(time, shared.now)
         self._stated = None
         if time.value is not None:
@@ -127,6 +127,13 @@ class _Clock:
         limit = "is later than rows can be" if late else "is earlier than rows can be"
         why = f"{text!r} {limit}; state {bound} under [time] where it is right"
         return Problem(line, "too-late" if late else "too-early", why, self.label, lost=True)
+
+
+def _dated(time: Time, mapping: Mapping) -> Time:
+    """With what the dates of a workbook are read as, whatever the form of its texts."""
+    if mapping.format != "xlsx" or "iso" in time.formats:
+        return time
+    return time.model_copy(update={"formats": (*time.formats, "iso")})
 
 
 class _What:
@@ -282,8 +289,7 @@ def _target(name: str, column: Any, shared: _Shared) -> _Target:
 
 
 def _due(column: TimeColumn, shared: _Shared) -> Cell:
-    time = column.under(shared.mapping.time)
-    read = instants(time)
+    read = instants(_dated(column.under(shared.mapping.time), shared.mapping))
     source = Column(column=column.column, value=column.value)
     return Cell(source, shared.names, shared.mapping.file, typed=read)
 
