@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests import helpdesk
 from tests.helpdesk import ANN, SUE
@@ -24,7 +27,9 @@ from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import Close, MarkSpam, Reopen, Solve
 from ticketlog.domain.ticket.service import SlaBreached
 from ticketlog.domain.ticket.timecorrection import CorrectTime, TimeCorrected
+from ticketlog.past import Past
 from ticketlog.projections import PROJECTIONS, tickets
+from ticketlog.projections.moment import Cut
 from ticketlog.projections.sla import clocks
 
 SECOND = 1_000_000
@@ -272,3 +277,70 @@ def test_status_names_streams_that_are_ahead(
     capsys.readouterr()
     assert cli.run(["--desk", str(folder), "status", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["ahead"]["streams"] == 1
+    assert cli.run(["--desk", str(folder), "status"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert kim in said
+    assert "tickets aren't among them" in said
+
+
+DOINGS: dict[str, Command] = {
+    "reply": Reply(body="hi"),
+    "note": Note(body="hm"),
+    "solve": Solve(),
+    "reopen": Reopen(),
+    "priority": Prioritise(priority="high", reason="fire"),
+    "work": StartWork(),
+    "rest": StopWork(),
+    "tag": Tag(add=("a",)),
+    "correct": MEND,
+}
+STEPS = st.lists(
+    st.tuples(st.integers(0, 1), st.sampled_from(sorted(DOINGS)), st.booleans(), st.booleans()),
+    min_size=3,
+    max_size=14,
+)
+
+
+def shown(at: Past) -> dict[str, Any]:
+    rows = {view.name: sorted(map(repr, at.views.rows(view.name))) for view in PROJECTIONS}
+    reports = {name: at.report(name, period="month")["rows"] for name in ("flow", "times")}
+    return rows | reports
+
+
+@settings(
+    max_examples=6,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(STEPS)
+def test_whatever_happens_views_are_those_of_a_replay_and_the_past_stays(
+    desk: Desk, steps: list[tuple[int, str, bool, bool]]
+) -> None:
+    """Of two tickets one or both suffer, and are corrected once, several times, or never."""
+    kim = helpdesk.register(desk)
+    made = [CreateTicket(subject=each, requester=kim) for each in "AB"]
+    streams = [desk.execute(each, actor=ANN).stream for each in made]
+    seen: list[tuple[Cut, dict[str, Any]]] = []
+    for number, what, ahead, look in steps:
+        with suppress(Refused):
+            if ahead and what != "correct":
+                by_an_older_release(desk, DOINGS[what], streams[number])
+            else:
+                desk.execute(DOINGS[what], on=streams[number], actor=SUE)
+        if look:
+            cut = desk.cut()
+            seen.append((cut, shown(desk.at(position=cut))))
+    for stream in streams:
+        was_ahead = desk.load(stream).sound is not None
+        try:
+            desk.execute(MEND, on=stream, actor=SUE)
+        except Refused:
+            assert not was_ahead
+        else:
+            assert was_ahead
+        assert desk.load(stream).clock <= now() + AHEAD
+        with open_desk(desk.folder) as other:
+            assert other.load(stream) == desk.load(stream)
+    verified(desk)
+    assert desk.status()["ahead"]["streams"] == 0
+    for cut, was in seen[:2]:
+        assert shown(desk.at(position=cut)) == was

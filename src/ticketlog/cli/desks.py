@@ -125,6 +125,8 @@ def _ahead(found: dict[str, Any]) -> list[tuple[str, str]]:
         return []
     first = ", ".join(f"{row['stream']} at {row['clock'][:16]}Z" for row in found["first"][:3])
     mend = "`ticketlog ticket correct-time TICKET --reason WHY` brings a ticket back"
+    if not any(row["stream"].startswith("ticket/") for row in found["first"]):
+        mend = "tickets aren't among them; what they do next counts as of then, until now is there"
     return [("clocks ahead", f"{found['streams']:,} ahead of now: {first}; {mend}")]
 
 
