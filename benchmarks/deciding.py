@@ -16,7 +16,7 @@ from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import Solve
 
 AGENT = Actor("jamal", "agent", "agent")
-CALLER = Actor("caller", "service", "service")
+CALLER = Actor("phone", "service", "service")
 DESK = """
 [teams.network]
 [agents.jamal]

@@ -142,7 +142,7 @@ def _loading(bench: Bench) -> Figure:
 def _long_ticket(folder: Path, events: int) -> str:
     """A ticket that went back and forth: questions that set it pending, answers, notes."""
     with fresh(folder) as desk:
-        requester = Actor("caller", "service", "service")
+        requester = Actor("phone", "service", "service")
         made = desk.execute(CREATE.model_copy(update={"assignee": "jamal"}), actor=AGENT)
         assert made.stream == f"ticket/{stream_key(made.events[0].meta.commit)}"
         agent = Actor("jamal", "agent", "agent")

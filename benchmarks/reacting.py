@@ -32,7 +32,8 @@ from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import Solve
 from ticketlog.domain.ticket.service import SlaBreached
 
-DESK = Actor("front-desk", "service", "service")
+DESK = Actor("phone", "service", "service")
+BOSS = Actor("boss", "agent")
 AGENTS = 20
 FAR = 2**52
 DAY = 86_400_000_000
@@ -105,7 +106,7 @@ def _desk(folder: Path, number: int) -> Desk:
         for n in range(AGENTS)
     )
     desk = init_desk(folder)
-    desk.settings_apply(RULES + agents, actor=DESK)
+    desk.settings_apply(RULES + agents, actor=BOSS)
     desk.policies().run_until(0)
     for n in range(AGENTS):
         desk.execute(SetAvailability(availability="online"), on=f"agent/a{n}", actor=DESK)
@@ -179,7 +180,7 @@ def _breaching(bench: Bench) -> Figure:
     number = bench.sized(10_000, 20)
     spread = bench.sized(60, 1) * SECOND
     with bench.scratch() as folder, init_desk(folder / "desk") as desk:
-        desk.settings_apply(PROMISE, actor=DESK)
+        desk.settings_apply(PROMISE, actor=BOSS)
         desk.policies().run_until(0)
         first = _now() + bench.sized(60, 2) * SECOND
         start = desk.log.ends()

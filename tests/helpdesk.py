@@ -6,15 +6,16 @@ import shutil
 from pathlib import Path
 
 from ticketlog.desk import Desk, Outcome, init_desk
-from ticketlog.domain.base import Actor
+from ticketlog.domain.base import Actor, Command
 from ticketlog.domain.person import RegisterPerson
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import Close, Solve
+from ticketlog.execution import new_id, request
 
 ANN = Actor("ann", "agent")
 BOB = Actor("bob", "agent")
 SUE = Actor("sue", "agent")
-"""A supervisor."""
+"""A supervisor, and the admin."""
 
 SETTINGS = """
 [teams.network]
@@ -26,7 +27,12 @@ teams = ["network", "billing"]
 teams = ["billing"]
 [agents.sue]
 teams = ["network"]
-roles = ["agent", "supervisor"]
+roles = ["agent", "supervisor", "admin"]
+
+[services]
+mail = {}
+front-desk = {}
+caller = {}
 
 [products.vpn]
 [products.mail]
@@ -70,6 +76,23 @@ def closed(desk: Desk, **given: object) -> str:
     desk.execute(Solve(), on=ticket, actor=ANN)
     desk.execute(Close(), on=ticket, actor=SUE)
     return ticket
+
+
+def by_the_desk(
+    desk: Desk, command: Command, *, on: str | None, actor: Actor, occurred_at: int | None = None
+) -> Outcome:
+    """A rule or an import sends it, from inside the desk."""
+    made = request(
+        command,
+        on,
+        id=new_id(),
+        received_at=desk._clock(),
+        occurred_at=occurred_at,
+        actor=actor,
+        channel="policy",
+        internal=True,
+    )
+    return desk._executor.execute(made)
 
 
 def facts(outcome: Outcome) -> list[str]:

@@ -45,7 +45,7 @@ def in_threads(count: int, work: Callable[[int], None]) -> None:
 
 class TestMaking:
     def test_a_new_desk_has_the_default_settings_in_force(self, tmp_path: Path) -> None:
-        with init_desk(tmp_path / "new") as desk:
+        with init_desk(tmp_path / "new", admin=ANN) as desk:
             assert desk.settings.workflow_of("incident").id == "default"
             made = desk.execute(CreateTicket(subject="Hello"), actor=ANN)
             assert made.events[0].meta.settings == desk.settings.position > 0

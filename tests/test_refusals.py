@@ -22,7 +22,7 @@ ANN = Actor("ann", "agent", "agent")
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    with init_desk(tmp_path) as desk:
+    with init_desk(tmp_path, admin=ANN) as desk:
         yield desk
 
 
@@ -58,7 +58,7 @@ def test_a_create_stays_in_doubt(desk: Desk, monkeypatch: pytest.MonkeyPatch) ->
 def test_a_broker_that_stands_still_leaves_a_command_in_doubt_and_then_done_once(
     own_broker: Cluster, tmp_path: Path
 ) -> None:
-    with init_desk(tmp_path / "desk", log_url=fresh_url(own_broker.bootstrap)) as desk:
+    with init_desk(tmp_path / "desk", log_url=fresh_url(own_broker.bootstrap), admin=ANN) as desk:
         ticket = desk.execute(CreateTicket(subject="VPN drops"), actor=ANN).stream
         own_broker.pause(0)
         with pytest.raises(InDoubt, match="under the same id, the-reply"):

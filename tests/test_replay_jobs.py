@@ -16,7 +16,7 @@ ANN = Actor("ann", "agent", "agent")
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     monkeypatch.setenv("TICKETLOG_DESK", str(tmp_path))
-    with init_desk(tmp_path) as desk:
+    with init_desk(tmp_path, admin=ANN) as desk:
         for number in range(3):
             desk.execute(CreateTicket(subject=f"Ticket {number}"), actor=ANN)
         yield desk

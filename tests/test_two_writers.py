@@ -27,7 +27,7 @@ class Desks:
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    with init_desk(tmp_path) as desk:
+    with init_desk(tmp_path, admin=ANN) as desk:
         yield desk
 
 

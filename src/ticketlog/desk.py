@@ -25,10 +25,10 @@ from ticketlog import config as configuration
 from ticketlog import reading, settings_file
 from ticketlog.attachments import Attachments
 from ticketlog.config import LOG_URL, VIEWS_URL, Config, views_file
-from ticketlog.domain import catalogue
+from ticketlog.domain import catalogue, rights
 from ticketlog.domain.aggregates import AGGREGATES
-from ticketlog.domain.base import Actor, Command, NotFound, Recorded, instant, iso
-from ticketlog.domain.imports import Imports, check_may
+from ticketlog.domain.base import Actor, Command, Forbidden, NotFound, Recorded, instant, iso
+from ticketlog.domain.imports import Imports
 from ticketlog.domain.settings import Settings
 from ticketlog.domain.text import blank, lines
 from ticketlog.domain.ticket.conversation import Attach, AttachmentAdded
@@ -68,12 +68,17 @@ def init_desk(
     log_url: str | None = None,
     views_url: str | None = None,
     simulation: bool = False,
+    admin: Actor | None = None,
 ) -> Desk:
     """Makes a desk in a folder and opens it, with the default settings in force. `simulation`: its
-    clock may be moved, and what happens in it may be stated to happen at any time.
+    clock may be moved, and what happens in it may be stated to happen at any time. `admin`: the
+    agent who is its first admin; without one it is the first agent who applies settings. A desk
+    whose log is there already has its settings.
 
     Raises Usage where the folder is a desk already, Unreachable where it can't be written.
     """
+    if admin is not None and admin.kind != "agent":
+        raise Usage(f"the admin of a desk is an agent, and {admin.kind} {admin.id} is none")
     folder = Path(path)
     made = Config(folder, log_url or LOG_URL, views_url or VIEWS_URL, simulation=simulation)
     if (folder / configuration.FILE).exists():
@@ -82,9 +87,7 @@ def init_desk(
         folder.mkdir(parents=True, exist_ok=True)
         desk = Desk(made, make_logs(made))
         if desk.settings.position == 0:
-            desk.settings_apply(
-                settings_file.defaults(), reason="the defaults of a new desk", actor=SERVICE
-            )
+            desk._apply_ours(settings_file.defaults(admin), "the defaults of a new desk")
         configuration.write(made)
     except OSError as error:
         raise Unreachable(f"{folder} can't be written: {error.strerror}") from error
@@ -142,9 +145,11 @@ class Desk:
         self._logs = logs
         self._clock = clock or _now
         self._writer = f"pid {os.getpid()}, ticketlog {version('ticketlog')}"
-        self._settings = SettingsLog(logs.settings, self._clock, self._writer)
         self._repository = Repository(
             self.log, AGGREGATES, catalogue.find, self.folder / "snapshots.db"
+        )
+        self._settings = SettingsLog(
+            logs.settings, self._clock, self._writer, self._repository.load
         )
         self._executor = Executor(
             self.log,
@@ -533,6 +538,34 @@ class Desk:
         why = _said("the reason", reason)
         return self._settings.apply(file, id=id, actor=actor, reason=why, folder=folder)
 
+    def _apply_ours(self, file: bytes | str, reason: str) -> None:
+        """Puts settings in force that the desk itself brings along."""
+        self._settings.apply(file, id=new_id(), actor=SERVICE, reason=reason, internal=True)
+
+    def may(self, actor: Actor, command: type[Command] | str, on: str | None = None) -> bool:
+        """Whether the actor may send a command to a stream ('ticket/ID', ...), or do an act of
+        `domain.rights.ACTS`. What the command itself refuses is another question."""
+        try:
+            self.check_right(actor, command, on)
+        except Forbidden:
+            return False
+        return True
+
+    def check_right(
+        self, actor: Actor, command: type[Command] | str, on: str | None = None
+    ) -> None:
+        """Raises Forbidden where the actor may not send the command to the stream, or not do the
+        act."""
+        name = command if isinstance(command, str) else command.NAME
+        load = self._repository.load
+        if name == rights.APPLY:
+            rights.check_applies(actor, self.settings, load)
+        elif name in rights.ACTS:
+            rights.check_act(name, actor, self.settings, load)
+        else:
+            stream = None if on is None else stream_name(on)
+            rights.check_sends(name, stream, actor, self.settings, load)
+
     def settings_history(self) -> list[Recorded]:
         """Who changed what of the settings, in order."""
         return self._settings.history()
@@ -554,7 +587,8 @@ class Desk:
         from ticketlog.importing import Journal, import_file, keep_secret, load_mapping, secret
 
         path, loaded = Path(file), load_mapping(Path(mapping))
-        check_may(actor, self.settings)
+        if actor != SERVICE:
+            self.check_right(actor, "import")
         return import_file(
             self.log,
             self.settings,
@@ -610,7 +644,11 @@ class Desk:
         return sorted(listed(self.log), key=lambda each: each[0])
 
     def _import_command(self, command: Command, *, on: str, actor: Actor) -> Outcome:
-        return self.execute(command, on=on, actor=actor, channel="import")
+        """The journal of an import is kept by who imports, or by the desk itself."""
+        internal = actor == SERVICE
+        now, given = self._clock(), {"actor": actor, "channel": "import", "internal": internal}
+        made = request(command, on, id=new_id(), received_at=now, occurred_at=None, **given)  # type: ignore[arg-type]
+        return self._executor.execute(made)
 
     def simulate(
         self, *, tickets: int, seed: int, progress: Callable[[Simulated], None] | None = None
@@ -628,7 +666,7 @@ class Desk:
         for file in FILES:
             self._attachments.add(file.content)
         why = "the settings of the simulated help desk"
-        self.settings_apply(f"{settings_text()}\n{rules_text()}", actor=SERVICE, reason=why)
+        self._apply_ours(f"{settings_text()}\n{rules_text()}", why)
         steps = simulate(seed, tickets, settings=self.settings)
         return record(self.log, self.settings, steps, self._writer, progress)
 

@@ -36,6 +36,7 @@ from ticketlog.domain.organisation import RegisterOrganisation
 from ticketlog.domain.person import RegisterPerson
 from ticketlog.domain.receipt import LIVE, LIVE_CREATION, SIMULATED, believed
 from ticketlog.domain.refusal import CommandRefused, recorded, refused_again
+from ticketlog.domain.rights import check_known
 from ticketlog.domain.settings import Settings
 from ticketlog.domain.ticket.conversation import Note, Reply
 from ticketlog.domain.ticket.creation import CreateTicket
@@ -96,6 +97,8 @@ class Request:
     correlation: str | None
     fresh: bool = False
     """Its id was made for it just now: nobody can have sent it before, or will send it again."""
+    internal: bool = False
+    """The desk itself sends it: a policy, or what keeps an outbox."""
 
 
 def request(
@@ -113,6 +116,7 @@ def request(
     cause: str | None = None,
     correlation: str | None = None,
     fresh: bool = False,
+    internal: bool = False,
 ) -> Request:
     """A command as it was received. Raises Usage where it can't go where it is sent to, or happened
     at no time that a record can hold."""
@@ -135,6 +139,7 @@ def request(
         cause=cause,
         correlation=correlation,
         fresh=fresh,
+        internal=internal,
     )
 
 
@@ -295,6 +300,7 @@ class Executor:
             id=_parting_id(request),
             digest=digest_of(undo),
             seen=None,
+            internal=True,
         )
         self.execute(back)
         raise refusal
@@ -321,6 +327,8 @@ class Executor:
         """The commit that the command makes of the state, None where it changes nothing. Raises
         Refused."""
         settings = self.settings() if settings is None else settings
+        if not request.internal:
+            check_known(request.actor, settings, self.repository.load)
         command, aggregate = request.command, request.aggregate
         now = self.moment(request, state)
         context = Context(

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
-from ticketlog.domain.base import Actor, Forbidden, Refused
+from ticketlog.domain.base import Actor, Refused
 from ticketlog.domain.condition_rules import FIELDS, broken_conditions
 from ticketlog.domain.conditions import Condition, Conditions, Operator, matches
 from ticketlog.domain.settings import Settings
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from ticketlog.desk import Desk
 
 _PAGE = 1_000
-MAY = frozenset({"supervisor", "admin"})
-"""The roles that may route many tickets at once."""
 _OPERATORS = {name.replace("-", " "): name for name in get_args(Operator)} | {
     name: name for name in get_args(Operator)
 }
@@ -99,7 +97,7 @@ def _scalar(text: str, field: str, settings: Settings) -> str | int | bool:
 def plan(desk: Desk, wanted: Conditions, actor: Actor) -> Plan:
     """What would go where. Raises Forbidden for who is neither supervisor nor admin."""
     settings = desk.settings
-    _check_may(actor, settings)
+    desk.check_right(actor, "settings.reroute")
     asked, changes = 0, []
     for stream in list(_active(desk)):
         ticket = desk.load(stream)
@@ -150,16 +148,6 @@ def _changes(step: Step, ticket: Any) -> bool:
         return True
     tags = set(ticket.tags)
     return not set(step.add_tags) <= tags or bool(tags & set(step.remove_tags))
-
-
-def _check_may(actor: Actor, settings: Settings) -> None:
-    known = settings.agents.get(actor.id) if actor.kind == "agent" else None
-    roles = set(known.roles) if known and known.active else set()
-    if actor.kind != "service" and not roles & MAY:
-        raise Forbidden(
-            f"{actor.kind}:{actor.id} may not reroute tickets: that needs the role "
-            f"{' or '.join(sorted(MAY, reverse=True))}"
-        )
 
 
 def _active(desk: Desk) -> Iterator[str]:

@@ -14,8 +14,8 @@ import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ticketlog.calendars.form import CalendarForm, HolidaysForm
-from ticketlog.domain.base import Key, Value
-from ticketlog.domain.configuration import Desired
+from ticketlog.domain.base import Actor, Key, Value
+from ticketlog.domain.configuration import FIRST_ROLES, Desired
 from ticketlog.domain.settings import (
     Agent,
     Category,
@@ -23,6 +23,7 @@ from ticketlog.domain.settings import (
     Option,
     Priorities,
     Product,
+    Service,
     Status,
     Team,
 )
@@ -64,6 +65,7 @@ class _File(BaseModel):
     assignment: dict[Key, AssignmentForm] | None = None
     escalation: dict[Key, EscalationForm] | None = None
     notifications: dict[Key, NotificationForm] | None = None
+    services: dict[Key, Service] | None = None
 
 
 _MODELS: Mapping[str, type[BaseModel]] = {
@@ -85,6 +87,7 @@ _MODELS: Mapping[str, type[BaseModel]] = {
     "assignment": AssignmentForm,
     "escalation": EscalationForm,
     "notifications": NotificationForm,
+    "services": Service,
     "when": ConditionsForm,
     "all": ConditionForm,
     "any": ConditionForm,
@@ -92,9 +95,18 @@ _MODELS: Mapping[str, type[BaseModel]] = {
 }
 
 
-def defaults() -> bytes:
-    """The settings file that a new desk begins with."""
-    return resources.files("ticketlog").joinpath("defaults.toml").read_bytes()
+def defaults(admin: Actor | None = None) -> bytes:
+    """The settings file that a new desk begins with, and its first admin, if there is one."""
+    file = resources.files("ticketlog").joinpath("defaults.toml").read_bytes()
+    if admin is None:
+        return file
+    agent = f"\n[agents.{_toml(admin.id)}]\nroles = {_toml(FIRST_ROLES)}\n"
+    return file + agent.encode()
+
+
+def _toml(value: object) -> str:
+    """A text or a list of texts; JSON writes them as TOML does."""
+    return orjson.dumps(value).decode()
 
 
 def digest(content: bytes | str) -> str:

@@ -5,13 +5,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
 from ticketlog import settings_file
 from ticketlog.domain.base import Actor, Event, Recorded
-from ticketlog.domain.configuration import ACTIVE, Compiled, differences, evolve, initial
+from ticketlog.domain.configuration import (
+    ACTIVE,
+    Compiled,
+    differences,
+    evolve,
+    initial,
+    with_admin,
+)
+from ticketlog.domain.rights import admins, check_applies
 from ticketlog.domain.settings import Settings
 from ticketlog.errors import CommandReused, Conflict
 from ticketlog.execution import derived_id
@@ -28,19 +36,29 @@ class Applied(NamedTuple):
     """What a settings file changed.
 
     `position` is that of the settings in force now. `streams` names what changed, and is empty
-    where the file says what was in force already, or where the command's id was known.
+    where the file says what was in force already, or where the command's id was known. `admins`:
+    agents who stay admins although the file doesn't say so, since a desk always has one.
     """
 
     position: int
     streams: tuple[str, ...]
     repeated: bool = False
+    admins: tuple[str, ...] = ()
 
 
 class SettingsLog:
     """The settings of a desk. Thread-safe."""
 
-    def __init__(self, log: Log, clock: Callable[[], int], writer: str) -> None:
+    def __init__(
+        self,
+        log: Log,
+        clock: Callable[[], int],
+        writer: str,
+        load: Callable[[str], Any],
+    ) -> None:
+        """`load` gives the state of a stream of the ticket log."""
         self.log = log
+        self._load = load
         self._clock = clock
         self._writer = writer
         self._lock = threading.Lock()
@@ -66,11 +84,13 @@ class SettingsLog:
         actor: Actor,
         reason: str | None,
         folder: Path | None = None,
+        internal: bool = False,
     ) -> Applied:
         """Puts a settings file in force: only what differs is recorded, and nothing of it counts
         before all of it does. A batch that was cut off is finished by applying its file again.
+        `internal`: the desk itself applies them, and its admins stay admins.
 
-        Raises Usage for a file that can't be read, Invalid for settings that contradict
+        Raises Forbidden, Usage for a file that can't be read, Invalid for settings that contradict
         themselves, CommandReused, Conflict.
         """
         desired, sha256 = settings_file.parse(file, folder), settings_file.digest(file)
@@ -79,14 +99,18 @@ class SettingsLog:
             if self._done_before(about):
                 return Applied(self.in_force().position, (), repeated=True)
             compiled = self._current()
-            changes = differences(desired, compiled, sha256)
+            if not internal:
+                check_applies(actor, compiled.in_force, self._load)
+            kept = admins(compiled.in_force) if internal else ()
+            wanted, stayed = with_admin(desired, compiled, actor, kept)
+            changes = differences(wanted, compiled, sha256)
             try:
                 for stream, event in changes:
                     self.log.append(self._commit(about, stream, event, compiled))
             except Conflict:
                 continue
             streams = tuple(stream for stream, _ in changes if stream != ACTIVE)
-            return Applied(self.in_force().position, streams)
+            return Applied(self.in_force().position, streams, admins=stayed)
         raise Conflict("the settings are being changed by others all the time: apply them again")
 
     def _current(self) -> Compiled:

@@ -100,7 +100,8 @@ class TestReacting:
     def test_imported_commits_are_none_of_its_business(self, desk: Desk) -> None:
         made = begun(desk)
         old = Actor("old-desk", "import")
-        imported = desk.execute(CreateTicket(subject="From before"), actor=old)
+        create = CreateTicket(subject="From before")
+        imported = helpdesk.by_the_desk(desk, create, on=None, actor=old)
         assert made.run_until(FAR).done == 0
         assert desk.load(imported.stream).tags == ()
 

@@ -103,7 +103,8 @@ def test_several_timers_and_one_that_fails(desk: Desk) -> None:
 def test_what_was_imported_rests_until_somebody_works_on_it(desk: Desk) -> None:
     old = Actor("old-desk", "import")
     made = runner(desk, Reminder(10))
-    stream = desk.execute(CreateTicket(subject="From before"), actor=old, occurred_at=START).stream
+    create = CreateTicket(subject="From before")
+    stream = helpdesk.by_the_desk(desk, create, on=None, actor=old, occurred_at=START).stream
     assert made.run_until(START + 60 * SECOND).done == 0
     assert runner(desk, Reminder(10)).run_until(START + 60 * SECOND).done == 0
     desk.execute(Tag(add=("looked-at",)), on=stream, actor=ANN)

@@ -28,11 +28,12 @@ position = 10
 targets = [{ metric = "total_resolution_time", within = { medium = "1d" } }]
 """
 ANN = Actor("ann", "agent")
+SUE = Actor("sue", "agent")
 
 
 @pytest.fixture
 def desk(desk: Desk) -> Desk:
-    desk.settings_apply(PROMISED, actor=ANN)
+    desk.settings_apply(PROMISED, actor=SUE)
     return desk
 
 

@@ -370,11 +370,12 @@ class TestSettings:
     ) -> None:
         file = tmp_path / "more.toml"
         file.write_text("[products.vpn]\n[products.mail]\n[products.phone]\nlabel = 'Phone'\n")
-        said = done("settings", "apply", str(file), "--reason", "phones", "--id", "s1")
+        apply = ("settings", "apply", str(file), "--as", "agent:sue")
+        said = done(*apply, "--reason", "phones", "--id", "s1")
         assert "1 changed" in said.out
         assert "product/phone" in said.out
-        assert "nothing differs" in done("settings", "apply", str(file)).out
-        assert "done before" in done("settings", "apply", str(file), "--id", "s1").out
+        assert "nothing differs" in done(*apply).out
+        assert "done before" in done(*apply, "--id", "s1").out
         shown = done("settings", "show", "--json").document
         assert set(shown["products"]) == {"vpn", "mail", "phone"}
         assert "phone" in done("settings", "show").out
@@ -389,7 +390,7 @@ class TestSettings:
         cut = done("log", "stat", "--json").document["cut"]
         file = tmp_path / "less.toml"
         file.write_text("[products.vpn]\nlabel = 'Tunnel'\n")
-        done("settings", "apply", str(file))
+        done("settings", "apply", str(file), "--as", "agent:sue")
         told = done("settings", "history").out
         assert "changed: label Tunnel" in told
         assert "removed" in told
@@ -426,7 +427,7 @@ class TestSettings:
         none = done("settings", "explain", ticket, "--json").document
         assert (none["policy"], none["tried"]) == (None, [])
         assert "none" in done("settings", "explain", ticket).out
-        done("settings", "apply", str(file))
+        done("settings", "apply", str(file), "--as", "agent:sue")
         shown = done("settings", "show", "--json").document
         assert shown["calendars"]["office"]["holidays"] == {"2026-06-05": "Outing"}
         assert shown["versions"]["sla-policy/gold"] == 1
@@ -453,9 +454,9 @@ class TestSettings:
         file = tmp_path / "days.toml"
         text = '[calendars.office]\nzone = "UTC"\nyears = [2020, 2026]\nweek = {}\n'
         file.write_text(text)
-        done("settings", "apply", str(file))
+        done("settings", "apply", str(file), "--as", "agent:sue")
         file.write_text(text + 'holidays = [{ country = "DE" }]\n')
-        done("settings", "apply", str(file))
+        done("settings", "apply", str(file), "--as", "agent:sue")
         assert re.search(r"changed: \d\d holidays", done("settings", "history").out)
         assert done("settings", "show", "--json").document["versions"]["calendar/office"] == 2
 
@@ -472,7 +473,7 @@ class TestSla:
     def applied(self, done: Run, folder: Path, text: str) -> None:
         file = folder / "sla.toml"
         file.write_text(text)
-        done("settings", "apply", str(file))
+        done("settings", "apply", str(file), "--as", "agent:sue")
 
     def test_clocks_run_without_a_policy_too(self, done: Run, ticket: str) -> None:
         told = done("sla", ticket, "--json").document

@@ -59,7 +59,7 @@ class TestRefused:
             ]
             """
         )
-        done("settings", "apply", str(file))
+        done("settings", "apply", str(file), "--as", "agent:sue")
         one_line(ask("ticket", "solve", ticket), 1, ticket, "resolution_code")
         done("ticket", "solve", ticket, "--code", "fixed")
 
@@ -90,7 +90,7 @@ class TestRefused:
     ) -> None:
         file = tmp_path / "odd.toml"
         file.write_text('[agents.eve]\nteams = ["nowhere"]\n')
-        one_line(ask("settings", "apply", str(file)), 1, "nowhere")
+        one_line(ask("settings", "apply", str(file), "--as", "agent:sue"), 1, "nowhere")
 
 
 class TestUsage:
@@ -158,8 +158,9 @@ class TestUsage:
 
     def test_a_file_that_is_no_text(self, ask: Run, folder: Path, tmp_path: Path) -> None:
         (tmp_path / "odd.toml").write_bytes(b"\xff\xfe[teams")
-        one_line(ask("settings", "apply", str(tmp_path / "odd.toml")), 2, "UTF-8")
-        one_line(ask("settings", "apply", str(tmp_path)), 2, "can't be read")
+        apply = ("settings", "apply", "--as", "agent:sue")
+        one_line(ask(*apply, str(tmp_path / "odd.toml")), 2, "UTF-8")
+        one_line(ask(*apply, str(tmp_path)), 2, "can't be read")
 
     def test_a_target_that_exists(self, ask: Run, done: Run, ticket: str, tmp_path: Path) -> None:
         (tmp_path / "note.txt").write_text("x")

@@ -53,7 +53,7 @@ def a_ticket(desk: Desk, subject: str) -> list[str]:
 def test_events_of_other_processes_come_as_they_are_accepted(
     tmp_path: Path, url: str | None
 ) -> None:
-    with init_desk(tmp_path / "desk", log_url=url) as desk:
+    with init_desk(tmp_path / "desk", log_url=url, admin=ANN) as desk:
         known = a_ticket(desk, "Before")
         with tail(tmp_path / "desk", "--json") as process:
             assert ids(printed(process, len(known))) == known
@@ -66,7 +66,7 @@ def test_events_of_other_processes_come_as_they_are_accepted(
 
 @pytest.mark.service
 def test_events_come_from_desks_with_an_index_of_their_own(tmp_path: Path, kafka_url: str) -> None:
-    init_desk(tmp_path / "here", log_url=kafka_url).close()
+    init_desk(tmp_path / "here", log_url=kafka_url, admin=ANN).close()
     with init_desk(tmp_path / "there", log_url=kafka_url) as there:
         with tail(tmp_path / "here", "--json") as process:
             for number in range(5):

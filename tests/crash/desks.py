@@ -77,7 +77,7 @@ def a_history(folder: Path, cases: int) -> History:
 
 
 def begin(folder: Path, line: Connection) -> None:
-    init_desk(folder).close()
+    init_desk(folder, admin=ANN).close()
     line.send("begun")
 
 

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import helpdesk
 from tests.crash.harness import Victim, check_file, check_log
-from ticketlog.desk import Desk, open_desk
+from ticketlog.desk import Desk, init_desk, open_desk
 from ticketlog.domain.agent import SetAvailability, TicketReleased, TicketReserved
 from ticketlog.domain.base import Actor
 from ticketlog.domain.ticket.assignment import AssigneeChanged
@@ -24,7 +23,8 @@ from ticketlog.domain.ticket.lifecycle import Solve, TicketClosed
 
 ROOM = 4
 AGENTS = tuple(f"a{n}" for n in range(6))
-DESK = Actor("front-desk", "service", "service")
+DESK = Actor("phone", "service", "service")
+BOSS = Actor("boss", "agent")
 SETTINGS = "[teams.network]\n[teams.mail]\n" + "".join(
     f'[agents.{agent}]\nteams = ["network", "mail"]\ncapacity = {{ "*" = {ROOM} }}\n'
     for agent in AGENTS
@@ -101,9 +101,9 @@ def check(desk: Desk, tickets: list[str]) -> None:
 
 
 def kill_and_double(folder: Path, tickets: int, dice: random.Random) -> None:
-    helpdesk.make(folder)
+    init_desk(folder, admin=BOSS).close()
     with open_desk(folder) as desk:
-        desk.settings_apply(SETTINGS + RULES, actor=DESK)
+        desk.settings_apply(SETTINGS + RULES, actor=BOSS)
         desk.policies().run_until(0)
         for agent in AGENTS:
             here = SetAvailability(availability="online")

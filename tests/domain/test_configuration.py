@@ -22,6 +22,7 @@ from ticketlog.domain.configuration import (
     initial,
 )
 from ticketlog.domain.settings import (
+    CHANNELS,
     REQUIRABLE,
     Agent,
     Category,
@@ -103,7 +104,11 @@ def test_nothing_is_in_force_at_first() -> None:
 def test_a_batch_is_in_force_from_its_activation_on() -> None:
     log = SettingsLog()
     streams = log.apply(DEFAULTS)
-    assert streams == ["workflow/default", "priorities/default", "team/support", ACTIVE]
+    assert streams == [
+        *("workflow/default", "priorities/default", "team/support"),
+        *(f"service/{channel}" for channel in sorted(CHANNELS)),
+        ACTIVE,
+    ]
     assert log.in_force.position == len(log.records)
     for before in range(len(streams)):
         assert log.compiled(before).in_force == Settings()

@@ -43,7 +43,7 @@ SMALL = 4_000
 def embedded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a desk with some history."""
     folder = tmp_path_factory.mktemp("embedded") / "desk"
-    with init_desk(folder) as desk:
+    with init_desk(folder, admin=ANN) as desk:
         desk.simulate(tickets=40, seed=3)
     return folder
 
@@ -335,7 +335,7 @@ class TestStrangers:
     def test_another_desks_topics_are_refused(
         self, export: Path, kafka_url: str, tmp_path: Path
     ) -> None:
-        with init_desk(tmp_path / "other", log_url=kafka_url) as desk:
+        with init_desk(tmp_path / "other", log_url=kafka_url, admin=ANN) as desk:
             owner = desk.log.desk
         before = there(kafka_url)
         why = f"belongs to desk {owner}: import into another prefix. Nothing was written"

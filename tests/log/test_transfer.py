@@ -19,7 +19,7 @@ ANN = Actor("ann", "agent")
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
-    with init_desk(tmp_path / "desk") as desk:
+    with init_desk(tmp_path / "desk", admin=ANN) as desk:
         for n in range(5):
             made = desk.execute(CreateTicket(subject=f"Tö{n}"), actor=ANN, id=f"c{n}")
             desk.execute(Note(body="x"), on=made.stream, actor=ANN)

@@ -14,6 +14,7 @@ from tests.given import NOON, SECOND
 from tests.helpdesk import SUE
 from ticketlog.desk import Desk, Outcome, open_desk
 from ticketlog.domain.base import Actor, Command, Event, Recorded
+from ticketlog.domain.person import RegisterPerson
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.state import Ticket
 
@@ -38,6 +39,9 @@ class Story:
             helpdesk.make(folder, simulation=True)
         self.desk: Desk = open_desk(folder)
         self.apply(base + settings)
+        if make:
+            kim = RegisterPerson(name="Kim")
+            self.desk.execute(kim, on="person/KIM", actor=SUE, occurred_at=NOON)
         self.desk.policies().run_until(NOON)
 
     def apply(self, settings: str) -> None:
@@ -46,9 +50,16 @@ class Story:
     def ticket(self, span: str = "0s", actor: Actor = KIM, **given: Any) -> str:
         """A new ticket's stream."""
         command = CreateTicket(**{"subject": "VPN drops", **given})
-        return self.desk.execute(command, actor=actor, occurred_at=at(span)).stream
+        return self._sent(command, None, actor, span).stream
 
     def does(self, actor: Actor, command: Command, on: str, span: str) -> Outcome:
+        return self._sent(command, on, actor, span)
+
+    def _sent(self, command: Command, on: str | None, actor: Actor, span: str) -> Outcome:
+        if actor.kind in ("rule", "import"):
+            return helpdesk.by_the_desk(
+                self.desk, command, on=on, actor=actor, occurred_at=at(span)
+            )
         return self.desk.execute(command, on=on, actor=actor, occurred_at=at(span))
 
     def until(self, span: str) -> None:

@@ -30,7 +30,7 @@ ANN = Actor("ann", "agent", "agent")
 
 @pytest.fixture
 def desk(tmp_path: Path, kafka_url: str) -> Iterator[Desk]:
-    with init_desk(tmp_path / "desk", log_url=kafka_url) as desk:
+    with init_desk(tmp_path / "desk", log_url=kafka_url, admin=ANN) as desk:
         yield desk
 
 

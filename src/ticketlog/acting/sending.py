@@ -104,6 +104,7 @@ class Sender:
             occurred_at=None,
             actor=Actor(policy, "service", "service"),
             channel=CHANNEL,
+            internal=True,
         )
         self._executor.execute(made)
 
@@ -119,4 +120,5 @@ class Sender:
             source=cause.policy,
             seen=reaction.seen,
             cause=cause.event,
+            internal=True,
         )

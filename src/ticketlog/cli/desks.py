@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from ticketlog.cli.base import App, Command, pass_app
-from ticketlog.cli.options import as_json, log_option, views_option
-from ticketlog.cli.output import facts, print_json, show_all, table
+from ticketlog.cli.options import SENDING, as_json, first_admin, log_option, views_option
+from ticketlog.cli.output import clean, facts, print_json, show_all, table
 from ticketlog.cli.progress import Meter
 
 
@@ -17,10 +17,17 @@ from ticketlog.cli.progress import Meter
     cls=Command,
     examples=(
         "ticketlog init my-desk",
+        "ticketlog init my-desk --as agent:ann",
         "ticketlog init . --log sqlite:///data/log.db",
         "ticketlog init rehearsal --simulation",
     ),
-    keys={"desk": "its id", "folder": "where it is", "partitions": "of its log"},
+    params=[each for each in SENDING if each.name == "actor"],
+    keys={
+        "desk": "its id",
+        "folder": "where it is",
+        "partitions": "of its log",
+        "admins": "the agents who may change its settings",
+    },
 )
 @click.argument("folder", type=click.Path(path_type=Path), required=False)
 @log_option
@@ -39,18 +46,30 @@ def init(
     views_url: str | None,
     simulation: bool,
     as_json: bool,
+    actor: str | None,
 ) -> None:
-    """Make a desk: a folder with a log and views. Default: here."""
+    """Make a desk: a folder with a log and views. Default: here.
+
+    Who makes it is its first admin: the agent of `--as`.
+    """
     from ticketlog.desk import init_desk
+    from ticketlog.domain.rights import admins
 
     folder = folder or Path(app.folder or ".")
     given = {"log_url": log_url, "views_url": views_url}
-    with init_desk(folder, **given, simulation=simulation) as desk:
-        made = {"desk": desk.log.desk, "folder": str(folder), "partitions": desk.log.partitions}
+    admin = first_admin(actor)
+    with init_desk(folder, **given, simulation=simulation, admin=admin) as desk:
+        made: dict[str, Any] = {
+            "desk": desk.log.desk,
+            "folder": str(folder),
+            "partitions": desk.log.partitions,
+            "admins": admins(desk.settings),
+        }
     if as_json:
         print_json(made)
         return
     click.echo(f"{folder} is a desk now, with the default settings.")
+    click.echo(clean(f"  its admin: {', '.join(f'agent:{id}' for id in made['admins'])}"))
     click.echo(f'  next: ticketlog --desk {folder} ticket create "VPN drops every hour"')
 
 

@@ -6,7 +6,7 @@ import getpass
 import os
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import click
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 ACTOR_VARIABLE = "TICKETLOG_ACTOR"
+ACTORS = ("agent", "person", "service")
+"""The kinds of actors that somebody can be; rules and imports act from inside the desk."""
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 limit = click.option(
@@ -124,7 +126,7 @@ SENDING = (
     click.Option(
         ["--as", "actor"],
         metavar="ACTOR",
-        help=f"Who acts: KIND:ID or KIND:ID/ROLE, KIND one of agent, person, rule, service. "
+        help=f"Who acts: KIND:ID or KIND:ID/ROLE, KIND one of {', '.join(ACTORS)}. "
         f"Default: {ACTOR_VARIABLE}, or agent: and your login name.",
     ),
     click.Option(["--reason"], metavar="TEXT", help="Why; it stands in the record."),
@@ -170,20 +172,32 @@ def sender(values: dict[str, Any], *, keep_reason: bool = False) -> Sender:
 
 def actor_of(text: str | None) -> Actor:
     """The actor named by the text, the environment, or the login. Raises click.BadParameter."""
-    from ticketlog.domain.base import Actor, ActorKind
+    from ticketlog.domain.base import Actor
 
     named = text or os.environ.get(ACTOR_VARIABLE) or f"agent:{_login()}"
     kind, colon, rest = named.partition(":")
     id, slash, role = rest.rpartition("/")
     if not slash:
         id, role = rest, ""
-    if not colon or kind not in get_args(ActorKind) or not id or (slash and not role):
+    if not colon or kind not in ACTORS or not id or (slash and not role):
         raise click.BadParameter(
             f"{named!r} names nobody: write KIND:ID or KIND:ID/ROLE, such as agent:ann or "
-            f"agent:ann/supervisor; KIND is one of {', '.join(get_args(ActorKind))}",
+            f"agent:ann/supervisor; KIND is one of {', '.join(ACTORS)}",
             param_hint="--as",
         )
     return Actor(id, kind, role or None, authenticated="local")  # type: ignore[arg-type]
+
+
+def first_admin(text: str | None) -> Actor:
+    """The agent who makes a desk. Raises click.BadParameter for anybody else."""
+    actor = actor_of(text)
+    if actor.kind != "agent":
+        raise click.BadParameter(
+            f"{actor.kind}:{actor.id} can't make a desk: its first admin is an agent; write "
+            "agent:ID, such as agent:ann",
+            param_hint="--as",
+        )
+    return actor
 
 
 def _login() -> str:

@@ -34,6 +34,7 @@ _MANY = 8
         "position": "of the settings in force now",
         "streams": "what changed",
         "repeated": "whether the id was known",
+        "admins": "agents who stay admins although the file doesn't say so: a desk always has one",
     },
 )
 @click.argument("file", type=click.Path(path_type=Path))
@@ -52,6 +53,10 @@ def apply(app: App, /, file: Path, as_json: bool, **values: Any) -> None:
     if as_json:
         print_json(done._asdict())
         return
+    for id in done.admins:
+        click.echo(
+            clean(f"agent {id} stays an admin: a desk always has one, and the file names none")
+        )
     if done.repeated:
         click.echo(f"this command was done before; position {done.position} is in force")
     elif not done.streams:

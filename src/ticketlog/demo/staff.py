@@ -61,6 +61,9 @@ class Staff:
             self._employ(agent)
 
     def _employ(self, agent: Agent) -> None:
+        """Who is in no team, as the admin of the desk may be, doesn't work tickets."""
+        if not agent.teams:
+            return
         if "agent" not in agent.roles:
             role = agent.roles[0]
             self.leads.update(dict.fromkeys(agent.teams, Actor(agent.id, "agent", role)))

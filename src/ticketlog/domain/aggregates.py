@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import reduce
 from typing import Any, NamedTuple
 
-from ticketlog.domain import agent, imports, organisation, person, policy, ticket
+from ticketlog.domain import agent, imports, organisation, person, policy, rights, ticket
 from ticketlog.domain.base import Command, Context, Event, Recorded
 
 
@@ -29,15 +29,36 @@ def _folding(evolve: Callable[[Any, Recorded], Any]) -> Callable[[Any, Iterable[
     return lambda state, history: reduce(evolve, history, state)
 
 
+def _deciding(module: Any) -> Callable[[Any, Any, Context], list[Event]]:
+    """Rights come before all other rules, for every kind of stream alike."""
+
+    def decide(command: Command, state: Any, context: Context) -> list[Event]:
+        rights.check(command.NAME, state, context)
+        events: list[Event] = module.decide(command, state, context)
+        return events
+
+    return decide
+
+
+def _reading(module: Any) -> Callable[..., tuple[str, ...]]:
+    def reads(command: Command, state: Any, context: Context | None = None) -> tuple[str, ...]:
+        streams: tuple[str, ...] = module.reads(command, state, context)
+        if context is None:
+            return streams
+        return tuple(dict.fromkeys((*streams, *rights.reads(command.NAME, state, context))))
+
+    return reads
+
+
 def _aggregate(module: Any) -> Aggregate:
     return Aggregate(
         module.KIND,
         module.initial,
-        module.decide,
+        _deciding(module),
         module.evolve,
         getattr(module, "fold", None) or _folding(module.evolve),
         module.COMMANDS,
-        module.reads,
+        _reading(module),
     )
 
 

@@ -9,13 +9,14 @@ again finishes it, and another file passes it by. The activation's commit expect
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
-from ticketlog.domain.base import Event, Invalid, Recorded, Value
-from ticketlog.domain.settings import Settings
+from ticketlog.domain.base import Actor, Event, Invalid, Recorded, Value
+from ticketlog.domain.rights import admins, is_admin
+from ticketlog.domain.settings import Agent, Settings
 from ticketlog.domain.settings_events import KINDS, SettingChanged, SettingsActivated
 from ticketlog.domain.settings_rules import broken
 
@@ -126,6 +127,46 @@ def settings_of(
     values: dict[str, Any] = {kind.table: tables[kind.name] for kind in KINDS}
     values["priorities"] = next(iter(tables["priorities"].values()), None)
     return Settings(position=position, versions=versions or {}, **values)
+
+
+FIRST_ROLES = ("agent", "supervisor", "admin")
+"""Those of the first admin of a desk."""
+
+
+def with_admin(
+    desired: Desired, compiled: Compiled, actor: Actor, kept: Collection[str] = ()
+) -> tuple[Desired, tuple[str, ...]]:
+    """A desk always has an admin: where a file would leave none, the agent who applies it stays
+    one, or, where no agent applies it, those who are. `kept` stay admins in any case. Returns
+    what is wanted then, and whom the file doesn't make an admin."""
+    agents = dict(desired.get("agent", compiled.in_force.agents))
+    left = any(map(_leads, agents.values()))
+    if left and not kept:
+        return desired, ()
+    if not left and not kept:
+        kept = (actor.id,) if actor.kind == "agent" else admins(compiled.in_force)
+    added = [id for id in kept if not _leads(agents.get(id))]
+    if not added:
+        return desired, ()
+    teams = desired.get("team", compiled.in_force.teams)
+    return {
+        **desired,
+        "agent": {**agents, **{id: _admin(id, agents, compiled.in_force, teams) for id in added}},
+    }, tuple(added)
+
+
+def _leads(value: Value | None) -> bool:
+    return isinstance(value, Agent) and is_admin(value)
+
+
+def _admin(id: str, agents: Mapping[str, Value], before: Settings, teams: Collection[str]) -> Agent:
+    """The agent as a file or the settings in force have them, and an admin."""
+    known = agents.get(id) or before.agents.get(id)
+    if not isinstance(known, Agent):
+        return Agent(id=id, roles=FIRST_ROLES)
+    roles = tuple(dict.fromkeys((*known.roles, "admin")))
+    left = tuple(team for team in known.teams if team in teams)
+    return known.model_copy(update={"roles": roles, "teams": left, "retired": False})
 
 
 def differences(desired: Desired, compiled: Compiled, file_sha256: str) -> list[tuple[str, Event]]:

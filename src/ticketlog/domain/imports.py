@@ -16,7 +16,6 @@ from ticketlog.domain.base import (
     Command,
     Context,
     Event,
-    Forbidden,
     Key,
     Line,
     NotFound,
@@ -25,13 +24,10 @@ from ticketlog.domain.base import (
     Refused,
 )
 from ticketlog.domain.party import Party, after
-from ticketlog.domain.settings import Settings
 
 KIND = "import"
 PERSONS = f"{KIND}/.persons"
 """The stream of the secret that persons' ids are made with."""
-MAY: tuple[str, ...] = ("supervisor", "admin")
-"""The roles of agents who may import and withdraw."""
 
 
 def stream_of(source: str) -> str:
@@ -251,8 +247,7 @@ def reads(command: Command, imports: Imports, context: Context | None = None) ->
 
 
 def decide(command: Command, imports: Imports, context: Context) -> list[Event]:
-    """What the command changes. Raises Forbidden, NotFound, Refused."""
-    check_may(context.actor, context.settings)
+    """What the command changes. Raises NotFound, Refused."""
     match command:
         case BeginImport():
             return _begin(command, imports)
@@ -269,18 +264,6 @@ def decide(command: Command, imports: Imports, context: Context) -> list[Event]:
         case KeepSecret(secret=secret) if imports.secret is None:
             return [SecretKept(data_subject=f"{KIND}/{imports.id}", secret=secret)]
     return []
-
-
-def check_may(actor: Actor, settings: Settings) -> None:
-    """Raises Forbidden for somebody who may neither import nor withdraw."""
-    agent = settings.agents.get(actor.id) if actor.kind == "agent" else None
-    roles = set(agent.roles) if agent and not actor.role else {actor.role or "admin"}
-    leads = actor.kind == "agent" and not roles.isdisjoint(MAY)
-    if leads or actor.kind in ("import", "service"):
-        return
-    raise Forbidden(
-        f"{actor.id} may not import or withdraw; these roles may: {', '.join(MAY)}", roles=MAY
-    )
 
 
 def running(imports: Imports, file: str, mapping: str) -> Batch | None:

@@ -184,6 +184,20 @@ class Agent(Value):
         return not self.retired
 
 
+class Service(Value):
+    """A program that acts by itself, such as a channel's adapter. `rights`: the commands that it
+    may send ('ticket.reply', 'person.*'); none named: all that services may."""
+
+    id: Key
+    title: Line | None = None
+    rights: tuple[Key, ...] = ()
+
+
+CHANNELS = ("web", "email", "phone", "chat", "api", "form")
+"""The services of a desk that declares none."""
+_OF_CHANNELS: Mapping[str, Service] = MappingProxyType({id: Service(id=id) for id in CHANNELS})
+
+
 class Category(Value):
     """A node of the category tree, written as a path: 'network/vpn'."""
 
@@ -227,6 +241,7 @@ class Settings:
     assignment: Mapping[str, AssignmentRule] = field(default_factory=_frozen)
     escalation: Mapping[str, EscalationRule] = field(default_factory=_frozen)
     notifications: Mapping[str, NotificationRule] = field(default_factory=_frozen)
+    services: Mapping[str, Service] = field(default_factory=_frozen)
     versions: Mapping[str, int] = field(default_factory=_frozen)
     """Stream of each thing, 'calendar/berlin' -> its version in force: which of the events of its
     stream set it, from 1."""
@@ -256,6 +271,11 @@ class Settings:
             scales["impact"] = self.priorities.impacts[::-1]
             scales["urgency"] = self.priorities.urgencies[::-1]
         return scales
+
+    @property
+    def known_services(self) -> Mapping[str, Service]:
+        """Those that are declared, or one for each channel where none is."""
+        return self.services or _OF_CHANNELS
 
     @cached_property
     def policies(self) -> tuple[SlaPolicy, ...]:

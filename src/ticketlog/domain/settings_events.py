@@ -21,6 +21,7 @@ from ticketlog.domain.settings import (
     CustomField,
     Priorities,
     Product,
+    Service,
     Team,
     Workflow,
 )
@@ -191,6 +192,14 @@ class NotificationRuleSet(SettingChanged):
     new: NotificationRule | None = None
 
 
+class ServiceSet(SettingChanged):
+    """A service is known, has other rights, or is gone."""
+
+    NAME: ClassVar[str] = "settings.service-set.v1"
+    old: Service | None = None
+    new: Service | None = None
+
+
 class SettingsActivated(Event):
     """All changes of one settings file are in force from here on, at once."""
 
@@ -222,5 +231,6 @@ KINDS: tuple[Kind, ...] = (
     Kind("assignment-rule", "assignment", AssignmentRule, AssignmentRuleSet),
     Kind("escalation-rule", "escalation", EscalationRule, EscalationRuleSet),
     Kind("notification-rule", "notifications", NotificationRule, NotificationRuleSet),
+    Kind("service", "services", Service, ServiceSet),
 )
 EVENTS: tuple[type[Event], ...] = (*(kind.event for kind in KINDS), SettingsActivated)

@@ -12,6 +12,7 @@ from typing import TypeVar, get_args
 from ticketlog.domain.automation_rules import broken_automation, broken_notifications
 from ticketlog.domain.base import Value
 from ticketlog.domain.calendar_rules import broken_calendars
+from ticketlog.domain.rights import RIGHTS
 from ticketlog.domain.settings import (
     REQUIRABLE,
     ROLES,
@@ -19,6 +20,7 @@ from ticketlog.domain.settings import (
     CategoryOfStatus,
     CustomField,
     Priorities,
+    Service,
     Settings,
     TicketType,
     Transition,
@@ -40,6 +42,7 @@ def broken(
         *_priorities(settings.priorities),
         *(problem for field in settings.fields.values() for problem in _field(field)),
         *(problem for agent in settings.agents.values() for problem in _agent(agent, settings)),
+        *(problem for each in settings.services.values() for problem in _service(each)),
         *_categories(settings),
         *broken_calendars(settings),
         *broken_sla_policies(settings),
@@ -159,6 +162,16 @@ def _agent(agent: Agent, settings: Settings) -> Iterator[str]:
         if team not in settings.teams:
             known = _list(settings.teams) or "none"
             yield f"[agents.{agent.id}] team {team!r} is unknown; known are {known}"
+
+
+def _service(service: Service) -> Iterator[str]:
+    kinds = {f"{name.partition('.')[0]}.*" for name in RIGHTS if "." in name}
+    for right in service.rights:
+        if right not in RIGHTS and right not in kinds:
+            yield (
+                f"[services.{service.id}] right {right!r} is no command; write it as "
+                "'ticket.reply', or 'ticket.*' for all of a kind"
+            )
 
 
 def _categories(settings: Settings) -> Iterator[str]:

@@ -102,7 +102,7 @@ def test_an_agent_claims_what_nobody_has() -> None:
 @pytest.mark.parametrize("by", [RULE, MAIL], ids=lambda actor: actor.id)
 def test_only_an_agent_claims_and_works(by: Actor) -> None:
     for command in (Claim(), StartWork(), StopWork()):
-        new().when(command, by=by).then_refused(Forbidden, "only an agent")
+        new().when(command, by=by).then_refused(Forbidden, "any agent")
 
 
 def test_who_claims_is_known_and_in_the_team() -> None:

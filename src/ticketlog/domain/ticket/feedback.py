@@ -17,7 +17,7 @@ from ticketlog.domain.base import (
     Recorded,
     Text,
 )
-from ticketlog.domain.ticket.rules import data_subject
+from ticketlog.domain.ticket.rules import data_subject, is_requester
 from ticketlog.domain.ticket.state import Decisions, Ticket
 
 
@@ -101,7 +101,7 @@ def _rate(command: Rate, ticket: Ticket, context: Context) -> list[Event]:
     """Only the requester, or a service in their name; only what was solved once (Zendesk)."""
     actor = context.actor
     rater = actor.on_behalf_of if actor.kind == "service" else actor.id
-    if ticket.requester is None or rater != ticket.requester:
+    if not is_requester(rater, ticket, context):
         raise Forbidden(
             f"{actor.id} can't rate ticket {ticket.id}; only its requester can", ticket=ticket.id
         )

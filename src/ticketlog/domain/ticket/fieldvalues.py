@@ -7,9 +7,10 @@ from datetime import date
 from typing import NamedTuple
 
 from ticketlog.domain.base import Context, Event, Invalid, instant, iso
+from ticketlog.domain.rights import listed
 from ticketlog.domain.settings import CustomField
 from ticketlog.domain.ticket.classification import FieldsChanged, SetFields
-from ticketlog.domain.ticket.rules import data_subject, listed, require_known, settings_of
+from ticketlog.domain.ticket.rules import data_subject, require_known, settings_of
 from ticketlog.domain.ticket.state import Decisions, FieldValue, Ticket
 
 NONE: Mapping[str, FieldValue] = {}

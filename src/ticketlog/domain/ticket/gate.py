@@ -1,39 +1,31 @@
-"""What holds for every command before its own rules: existence, roles, stale screens, closed."""
+"""What holds for every command before its own rules: existence, stale screens, spam, closed."""
 
 from __future__ import annotations
 
-from ticketlog.domain.base import Closed, Command, Context, Forbidden, NotFound, Refused, Stale
+from ticketlog.domain.base import Closed, Command, Context, NotFound, Refused, Stale
 from ticketlog.domain.ticket.activity import RecordActivity
 from ticketlog.domain.ticket.automation import Notify, Settle
-from ticketlog.domain.ticket.conversation import Attach, Note, Redact, Reply
+from ticketlog.domain.ticket.conversation import Note, Redact, Reply
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.feedback import OfferSurvey, Rate, Review
 from ticketlog.domain.ticket.lifecycle import (
     Cancel,
     Close,
     MarkSpam,
-    Reopen,
     Restore,
     SetStatus,
-    Verify,
 )
 from ticketlog.domain.ticket.relations import (
-    AddCc,
     LinkTo,
     PlaceLegalHold,
     ReleaseLegalHold,
     Unlink,
 )
-from ticketlog.domain.ticket.rules import roles_of
 from ticketlog.domain.ticket.service import ReapplySla, RecordDue
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.domain.ticket.timecorrection import CorrectTime
 from ticketlog.domain.ticket.withdrawal import Withdraw, refusal
 
-PERSONS_MAY: frozenset[type[Command]] = frozenset({Reply, Attach})
-"""What any end user may do: Zendesk's public comment."""
-REQUESTERS_MAY: frozenset[type[Command]] = frozenset({Reopen, Verify, Rate, Cancel, AddCc})
-"""What the requester may do besides; who is in copy may add others in copy."""
 ON_CLOSED: frozenset[type[Command]] = frozenset(
     (
         *(LinkTo, Unlink, Redact, PlaceLegalHold, ReleaseLegalHold, Rate, OfferSurvey, Review),
@@ -53,17 +45,16 @@ ON_WITHDRAWN: frozenset[type[Command]] = frozenset((Redact, PlaceLegalHold, Rele
 def admit(command: Command, ticket: Ticket, context: Context) -> bool:
     """Whether the command's own rules come next; False: it is a repetition and changes nothing.
 
-    Raises NotFound, Forbidden, Stale, Refused (spam), Closed.
+    Raises NotFound, Stale, Refused (spam), Closed.
     """
     if ticket.withdrawn:
-        return _admit_withdrawn(command, ticket, context)
+        return _admit_withdrawn(command, ticket)
     if isinstance(command, CreateTicket | RecordActivity):
         return True
     if not ticket.exists:
         raise NotFound(
             f"ticket {ticket.id} doesn't exist; check the id, or create a ticket", ticket=ticket.id
         )
-    _check_person(command, ticket, context)
     _check_seen(command, ticket, context.seen)
     if ticket.spam and type(command) not in ON_SPAM:
         raise Refused(f"ticket {ticket.id} is marked as spam; restore it first", ticket=ticket.id)
@@ -78,29 +69,13 @@ def admit(command: Command, ticket: Ticket, context: Context) -> bool:
     )
 
 
-def _admit_withdrawn(command: Command, ticket: Ticket, context: Context) -> bool:
+def _admit_withdrawn(command: Command, ticket: Ticket) -> bool:
     """What a ticket that was withdrawn still takes; timers that are late change nothing."""
     if type(command) in ON_WITHDRAWN:
-        _check_person(command, ticket, context)
         return True
     if isinstance(command, Withdraw | Settle | RecordDue | ReapplySla):
         return False
     raise refusal(ticket)
-
-
-def _check_person(command: Command, ticket: Ticket, context: Context) -> None:
-    roles = roles_of(ticket, context)
-    if context.actor.kind != "person" or type(command) in PERSONS_MAY:
-        return
-    if type(command) in REQUESTERS_MAY and (
-        "requester" in roles or (isinstance(command, AddCc) and context.actor.id in ticket.ccs)
-    ):
-        return
-    raise Forbidden(
-        f"{context.actor.id} may not send {command.NAME} to ticket {ticket.id}: a person may "
-        "reply and attach, and reopen, verify, rate, cancel and copy others on their own ticket",
-        ticket=ticket.id,
-    )
 
 
 def _check_seen(command: Command, ticket: Ticket, seen: int | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ticketlog.domain.base import Context, Event, Invalid, Refused
 from ticketlog.domain.presence import why_gone
+from ticketlog.domain.rights import listed
 from ticketlog.domain.ticket.assignment import (
     Assign,
     AssigneeChanged,
@@ -20,7 +21,6 @@ from ticketlog.domain.ticket.assignment import (
 )
 from ticketlog.domain.ticket.moves import opened, stopped
 from ticketlog.domain.ticket.rules import (
-    listed,
     require_agent,
     require_known,
     settings_of,

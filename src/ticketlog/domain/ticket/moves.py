@@ -13,6 +13,7 @@ from ticketlog.domain.base import (
     IllegalTransition,
     MissingFields,
 )
+from ticketlog.domain.rights import listed
 from ticketlog.domain.settings import REQUIRABLE, Status, Transition, Workflow
 from ticketlog.domain.ticket.assignment import AssigneeChanged, WorkStopped
 from ticketlog.domain.ticket.evolution import after
@@ -27,7 +28,6 @@ from ticketlog.domain.ticket.lifecycle import (
 )
 from ticketlog.domain.ticket.rules import (
     data_subject,
-    listed,
     roles_of,
     settings_of,
     workflow_for,

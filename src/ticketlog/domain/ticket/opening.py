@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ticketlog.domain.base import Context, Event, Forbidden, Refused
+from ticketlog.domain.rights import same_person
 from ticketlog.domain.settings import Status, Workflow
 from ticketlog.domain.ticket.creation import CreateTicket, TicketCreated
 from ticketlog.domain.ticket.fieldvalues import checked, sorted_out
@@ -19,7 +20,6 @@ from ticketlog.domain.ticket.rules import (
     place_of,
     priorities_in,
     require_known,
-    roles_of,
     settings_of,
     workflow_for,
 )
@@ -61,7 +61,6 @@ def _create(command: CreateTicket, ticket: Ticket, context: Context) -> list[Eve
             f"ticket {ticket.id} exists already; send another command id for another ticket",
             ticket=ticket.id,
         )
-    roles_of(ticket, context)
     asked = Asked(command, _new(command, context), ticket, context)
     _check(asked)
     requester = _requester(asked)
@@ -93,7 +92,7 @@ def _check(asked: Asked) -> None:
     """Raises Forbidden for what a person may not ask for, Invalid for what nobody knows."""
     new, context = asked.new, asked.context
     if context.actor.kind == "person":
-        _check_own(new, context.actor.id)
+        _check_own(new, context)
     check_classes(new.category, new.product, asked.ticket, context)
     check_scales(priorities_in(context), new.impact, new.urgency, asked.ticket)
     if new.team is not None:
@@ -101,8 +100,9 @@ def _check(asked: Asked) -> None:
     check_owner(asked.command.team, new.assignee, context)
 
 
-def _check_own(new: CreateTicket, person: str) -> None:
-    if new.requester not in (None, person):
+def _check_own(new: CreateTicket, context: Context) -> None:
+    person = context.actor.id
+    if new.requester and not same_person(new.requester, person, context.others.get):
         raise Forbidden(f"{person} is a person and creates tickets for themselves only")
     if (new.team, new.assignee, new.priority) != (None, None, None):
         raise Forbidden(
@@ -138,8 +138,9 @@ def _priority(asked: Asked, contract: str | None) -> Priority:
 
 def _author_kind(asked: Asked, requester: Known | None) -> AuthorKind:
     actor = asked.context.actor
-    ours = {asked.command.requester, requester.id} if requester else set()
-    if not ours.isdisjoint((actor.id, actor.on_behalf_of)):
+    load = asked.context.others.get
+    acting = [id for id in (actor.id, actor.on_behalf_of) if id]
+    if requester and any(same_person(id, requester.id, load) for id in acting):
         return "requester"
     return "end-user" if actor.kind == "person" else actor.kind
 

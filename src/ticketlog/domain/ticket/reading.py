@@ -21,7 +21,7 @@ def reads(command: Command, ticket: Ticket, context: Context | None = None) -> t
     person, a person's organisation, the tickets that a chain of links leads to. To be asked again
     until it names nothing new.
     """
-    streams = list(_named(command))
+    streams = list(_named(command, ticket))
     if context is not None:
         if _creates_for_actor(command, context):
             streams.append(f"person/{context.actor.id}")
@@ -31,7 +31,7 @@ def reads(command: Command, ticket: Ticket, context: Context | None = None) -> t
     return tuple(streams)
 
 
-def _named(command: Command) -> Iterator[str]:
+def _named(command: Command, ticket: Ticket) -> Iterator[str]:
     match command:
         case CreateTicket():
             persons = (command.requester, *command.ccs)
@@ -39,6 +39,8 @@ def _named(command: Command) -> Iterator[str]:
             if command.organisation:
                 yield f"organisation/{command.organisation}"
             yield from _ticket(command.follow_up_of)
+        case Reply(author=str(id)) if ticket.requester not in (None, id):
+            yield from (f"person/{id}", f"person/{ticket.requester}")
         case SetRequester(requester=id) | AddCc(person=id) | Reply(author=str(id)):
             yield f"person/{id}"
         case SetOrganisation(organisation=str(id)):

@@ -11,7 +11,6 @@ from ticketlog.domain.ticket.rules import (
     person,
     require_agent,
     require_known,
-    require_role,
     settings_of,
 )
 from ticketlog.domain.ticket.state import Decisions, Link, LinkKind, Ticket
@@ -287,14 +286,12 @@ def _unlink(command: Unlink, ticket: Ticket, context: Context) -> list[Event]:
 
 
 def _place(command: PlaceLegalHold, ticket: Ticket, context: Context) -> list[Event]:
-    require_role(ticket, context, "supervisor", "admin")
     if command.matter in ticket.legal_holds:
         return []
     return [LegalHoldPlaced(matter=command.matter, reason=command.reason)]
 
 
 def _release(command: ReleaseLegalHold, ticket: Ticket, context: Context) -> list[Event]:
-    require_role(ticket, context, "supervisor", "admin")
     if command.matter not in ticket.legal_holds:
         return []
     return [LegalHoldReleased(matter=command.matter, reason=command.reason)]

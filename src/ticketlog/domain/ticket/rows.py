@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import starmap
 from typing import Any
 
-from ticketlog.domain.base import LONGEST_KEY, Context, Event, Forbidden
+from ticketlog.domain.base import LONGEST_KEY, Context, Event
 from ticketlog.domain.settings import Status, Workflow
 from ticketlog.domain.ticket.activity import ActivityRecorded, RecordActivity
 from ticketlog.domain.ticket.assignment import AssigneeChanged, TeamChanged, WorkStopped
@@ -70,11 +70,6 @@ _LATER = (Rated, Linked)
 
 
 def _record(command: RecordActivity, ticket: Ticket, context: Context) -> list[Event]:
-    if context.actor.kind not in ("import", "service"):
-        raise Forbidden(
-            f"{context.actor.id} acts as {context.actor.kind}; only an import records the rows "
-            "of a history"
-        )
     workflow = workflow_for(command.type or ticket.type, context)
     target = status_named(command.status, workflow) if command.status else None
     facts = (

@@ -5,25 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
-from ticketlog.domain.base import Actor, Context, Forbidden, Invalid
+from ticketlog.domain.base import Context, Forbidden, Invalid
 from ticketlog.domain.organisation import Organisation
 from ticketlog.domain.person import Person
+from ticketlog.domain.rights import listed, roles_on, same_person, survivor
 from ticketlog.domain.settings import Priorities, Settings, Status, Workflow
 from ticketlog.domain.ticket.state import AuthorKind, Ticket
-
-_SHOWN = 20
 
 
 def settings_of(context: Context) -> Settings:
     settings: Settings = context.settings
     return settings
-
-
-def listed(names: Collection[str]) -> str:
-    """Names for a message, at most 20 of them."""
-    shown = ", ".join(sorted(names)[:_SHOWN])
-    more = len(names) - _SHOWN
-    return f"{shown} and {more} more" if more > 0 else shown or "none"
 
 
 def unknown(what: str, name: str, known: Collection[str]) -> Invalid:
@@ -75,47 +67,8 @@ def priorities_in(context: Context) -> Priorities:
 
 
 def roles_of(ticket: Ticket, context: Context) -> frozenset[str]:
-    """The roles that the actor has on this ticket. Raises Forbidden for one they don't hold.
-
-    A person is its requester or another end user. An agent has the role they act in, or, without
-    one, all that the settings grant them; an agent whom the settings don't know has what they say.
-    """
-    actor = context.actor
-    if actor.kind == "person":
-        if actor.role not in (None, "requester", "end-user"):
-            raise Forbidden(f"{actor.id} is a person and can't act as {actor.role}")
-        return frozenset({"requester" if actor.id == ticket.requester else "end-user"})
-    if actor.kind == "agent":
-        return _roles_of_agent(actor, settings_of(context))
-    return frozenset({actor.role or actor.kind})
-
-
-def _roles_of_agent(actor: Actor, settings: Settings) -> frozenset[str]:
-    agent = settings.agents.get(actor.id)
-    if agent is None:
-        return frozenset({actor.role or "agent"})
-    if not agent.active:
-        raise Forbidden(f"agent {actor.id} is retired; the settings must let them work again first")
-    if actor.role is None:
-        return frozenset(agent.roles)
-    if actor.role not in agent.roles:
-        raise Forbidden(
-            f"agent {actor.id} can't act as {actor.role}; "
-            f"the settings grant them: {listed(agent.roles)}",
-            roles=agent.roles,
-        )
-    return frozenset({actor.role})
-
-
-def require_role(ticket: Ticket, context: Context, *may: str) -> None:
-    """Raises Forbidden where the actor has none of the roles."""
-    if not roles_of(ticket, context) & set(may):
-        raise Forbidden(
-            f"{context.actor.id} may not do this to ticket {ticket.id}; "
-            f"these roles may: {listed(may)}",
-            ticket=ticket.id,
-            roles=may,
-        )
+    """The roles that the actor has on this ticket. Raises Forbidden for one they don't hold."""
+    return roles_on(ticket, context)
 
 
 def require_agent(ticket: Ticket, context: Context) -> str:
@@ -206,8 +159,10 @@ def author_of(id: str | None, ticket: Ticket, context: Context) -> Author:
     """
     actor = context.actor
     if id is None or id == actor.id:
-        kind: AuthorKind = "end-user" if actor.kind == "person" else actor.kind
-        return Author(actor.id, "requester" if actor.id == ticket.requester else kind)
+        if actor.kind != "person":
+            return Author(actor.id, "requester" if actor.id == ticket.requester else actor.kind)
+        id = survivor(actor.id, context.others.get)
+        return Author(id, "requester" if is_requester(id, ticket, context) else "end-user")
     if actor.kind == "person":
         raise Forbidden(f"{actor.id} is a person and can't speak for {id}", ticket=ticket.id)
     if id in settings_of(context).agents:
@@ -215,4 +170,12 @@ def author_of(id: str | None, ticket: Ticket, context: Context) -> Author:
             raise Forbidden(f"agent {actor.id} can't speak for agent {id}", ticket=ticket.id)
         return Author(id, "agent")
     known = person(id, context)
-    return Author(known.id, "requester" if known.id == ticket.requester else "end-user")
+    asks = is_requester(known.id, ticket, context)
+    return Author(known.id, "requester" if asks else "end-user")
+
+
+def is_requester(id: str | None, ticket: Ticket, context: Context) -> bool:
+    """Whether a person is the ticket's requester, under whatever id: merged persons are one."""
+    if id is None or ticket.requester is None:
+        return False
+    return same_person(id, ticket.requester, context.others.get)

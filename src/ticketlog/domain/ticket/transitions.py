@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ticketlog.domain.base import Context, Event, IllegalTransition, Invalid
+from ticketlog.domain.rights import listed
 from ticketlog.domain.settings import CategoryOfStatus, Status, Workflow
 from ticketlog.domain.ticket.lifecycle import (
     Cancel,
@@ -27,7 +28,7 @@ from ticketlog.domain.ticket.moves import (
     may_take,
     moved,
 )
-from ticketlog.domain.ticket.rules import listed, roles_of, status_named, workflow_for
+from ticketlog.domain.ticket.rules import is_requester, roles_of, status_named, workflow_for
 from ticketlog.domain.ticket.state import Decisions, Ticket
 
 
@@ -104,7 +105,7 @@ def _verify(command: Verify, ticket: Ticket, context: Context) -> list[Event]:
     if ticket.verified_by is not None:
         return []
     actor = context.actor
-    if ticket.requester is not None and ticket.requester in (actor.id, actor.on_behalf_of):
+    if any(is_requester(id, ticket, context) for id in (actor.id, actor.on_behalf_of)):
         return [Verified(by="requester")]
     return [Verified(by="agent" if actor.kind == "agent" else "automatic")]
 
