@@ -19,7 +19,7 @@ from ticketlog.domain.ticket.withdrawal import Withdrawn
 from ticketlog.importing.withdrawing import PAGE
 from ticketlog.projections import PROJECTIONS, queue, search, tickets
 
-LEAD = Actor("lead", "agent", "supervisor")
+LEAD = Actor("sue", "agent", "supervisor")
 MAPPING = """
 source = "old"
 format = "csv"
