@@ -50,7 +50,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A desk with a few tickets and its views; beside it a file to import."""
     folder = tmp_path_factory.mktemp("full")
     a_history(folder, cases=30)
-    with init_desk(folder / "desk") as desk:
+    with init_desk(folder / "desk", admin=ANN) as desk:
         for number in range(5):
             desk.execute(CreateTicket(subject=f"Ticket {number}"), actor=ANN)
         desk.refresh()

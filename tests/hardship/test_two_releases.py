@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.hardship.releases import Newer, Older, Teleported
+from tests.helpdesk import ANN
 from tests.log.commits import a_commit
 from tests.log.peers import Opener, Peer, peers
 from ticketlog.desk import init_desk
@@ -39,11 +40,11 @@ class Folders:
 @pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.service)])
 def folders(request: pytest.FixtureRequest, tmp_path: Path) -> Folders:
     if request.param == "embedded":
-        init_desk(tmp_path / "desk").close()
+        init_desk(tmp_path / "desk", admin=ANN).close()
         return Folders(tmp_path / "desk", tmp_path / "desk")
     url = request.getfixturevalue("kafka_url")
     for name in ("older", "newer"):
-        init_desk(tmp_path / name, log_url=f"{url}?partitions=3").close()
+        init_desk(tmp_path / name, log_url=f"{url}?partitions=3", admin=ANN).close()
     return Folders(tmp_path / "older", tmp_path / "newer")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.importing.test_withdrawing import LEAD
 from ticketlog import Desk, init_desk, open_desk
 from ticketlog.domain.base import NotFound
 from ticketlog.domain.ticket.activity import stream_of
@@ -103,7 +104,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     (tmp_path / "mapping.toml").write_text(MAPPING)
     (tmp_path / "files").mkdir()
     (tmp_path / "files" / "shot.txt").write_text("dark")
-    with init_desk(tmp_path / "desk") as desk:
+    with init_desk(tmp_path / "desk", admin=LEAD) as desk:
         yield desk
 
 
@@ -233,7 +234,6 @@ def test_a_ticket_is_found_by_its_number_and_its_case(desk: Desk) -> None:
 
 
 def test_a_number_is_that_of_the_newest_ticket(desk: Desk, tmp_path: Path) -> None:
-    from tests.importing.test_withdrawing import LEAD
 
     bring(desk, *ROWS)
     desk.withdraw_import("acme", reason="wrong", actor=LEAD)

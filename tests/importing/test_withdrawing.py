@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.given import ANN, SUE
+from tests.given import SUE
 from tests.importing.histories import Line, a_file, at
 from ticketlog import Desk, init_desk
 from ticketlog.domain.base import Actor, Forbidden, NotFound, Recorded, Refused
@@ -45,7 +45,7 @@ A, B = stream_of("old", "A"), stream_of("old", "B")
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
     (tmp_path / "mapping.toml").write_text(MAPPING)
-    with init_desk(tmp_path / "desk") as desk:
+    with init_desk(tmp_path / "desk", admin=LEAD) as desk:
         yield desk
 
 
@@ -105,10 +105,10 @@ def test_its_history_stays_and_says_so(desk: Desk, bring: Any) -> None:
     last: Recorded = desk.history(A)[-1]
 
     assert last.event == Withdrawn(source="old", withdrawal="1", reason="wrong")
-    assert (last.meta.actor.id, last.meta.reason) == ("lead", "wrong")
+    assert (last.meta.actor.id, last.meta.reason) == ("sue", "wrong")
     assert desk.load(A).withdrawn
     with pytest.raises(Refused, match=r"was withdrawn with its import; .*ticket history"):
-        desk.execute(Note(body="Hm"), on=A, actor=ANN)
+        desk.execute(Note(body="Hm"), on=A, actor=LEAD)
 
 
 def test_importing_again_makes_the_tickets_anew(desk: Desk, bring: Any) -> None:
@@ -188,7 +188,7 @@ def test_an_interrupted_withdrawal_goes_on_and_no_import_comes_between(
 
 def test_what_people_did_on_the_tickets_goes_with_them(desk: Desk, bring: Any) -> None:
     bring(ROWS)
-    desk.execute(Note(body="Looked at it"), on=B, actor=ANN)
+    desk.execute(Note(body="Looked at it"), on=B, actor=LEAD)
     assert desk.withdraw_import("old", reason="wrong", actor=LEAD).tickets == 2
     assert shown(desk) == set()
 
