@@ -67,6 +67,7 @@ RIGHTS: Mapping[str, frozenset[str]] = {
     **_each("organisation.set-contract organisation.set-locale", STAFF, "service"),
     **_each("organisation.set-domains", STAFF, "service"),
     **_each("agent.set-availability agent.set-shifts", STAFF, "service"),
+    **_each("agent.snooze agent.mark-seen", STAFF, "service"),
     **_each("agent.reserve agent.release", "rule"),
     **_each("policy.advance policy.park policy.unpark", SELF),
     **_each("import.begin import.end import.keep-secret", *_LEADS, "service"),
