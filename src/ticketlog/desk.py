@@ -199,22 +199,21 @@ class Desk:
         cause: str | None = None,
         correlation: str | None = None,
         occurred_at: int | None = None,
+        anyway: bool = False,
     ) -> Outcome:
         """Carries a command out, durably: what is returned stands in the log.
 
         `on` names the stream ('ticket/ID', or the ID alone), None for a command that creates.
         `id` makes the command safe to send again: it is done once and has one answer. `seen` is
-        the version that the sender saw: where what the command touches has changed since, it is
-        refused. `occurred_at` is for adapters of channels that know when it happened; a time that
-        can't be true (`domain.receipt`) is taken to be that of receipt, and stays recorded as
-        what was claimed.
-
-        A reply to a closed ticket, or its reopening, opens a follow-up ticket instead.
+        the version that the sender saw: it is refused where what it touches has changed since, or
+        where it answers and somebody else has spoken since (`facts["said"]`); `anyway` sends it.
+        `occurred_at`: when it happened, where a channel knows; a time that can't be true
+        (`domain.receipt`) counts as that of receipt, and stays recorded as claimed. A reply to a
+        closed ticket, or its reopening, opens a follow-up ticket instead.
 
         Raises Refused (and its kinds) where a rule says no, CommandReused where the id stands for
         something else, Conflict where others are always faster, Usage, Unreachable, Damaged.
         """
-        now = self._clock()
         fresh = id is None
         id = new_id() if id is None else id
         _check_envelope(id, channel, actor)
@@ -223,7 +222,7 @@ class Desk:
                 command,
                 on,
                 id=id,
-                received_at=now,
+                received_at=self._clock(),
                 occurred_at=occurred_at,
                 actor=actor,
                 channel=channel,
@@ -232,6 +231,7 @@ class Desk:
                 seen=seen,
                 cause=cause,
                 correlation=correlation,
+                anyway=anyway,
                 fresh=fresh,
             )
         )

@@ -30,6 +30,7 @@ from ticketlog.domain.base import (
     Meta,
     Recorded,
     Refused,
+    Stale,
     stream_key,
 )
 from ticketlog.domain.organisation import RegisterOrganisation
@@ -50,6 +51,7 @@ from ticketlog.log.partition import partition_of
 from ticketlog.log.port import Log, Placed
 from ticketlog.log.repository import SNAPSHOT_EVERY, Repository
 from ticketlog.log.typed import read
+from ticketlog.unread import with_words
 
 ATTEMPTS = 50
 """Conflicts in a row after which a command gives up; each means that another one got through."""
@@ -95,6 +97,8 @@ class Request:
     seen: int | None
     cause: str | None
     correlation: str | None
+    anyway: bool = False
+    """Whatever has changed since `seen`, it is meant."""
     fresh: bool = False
     """Its id was made for it just now: nobody can have sent it before, or will send it again."""
     internal: bool = False
@@ -115,6 +119,7 @@ def request(
     seen: int | None = None,
     cause: str | None = None,
     correlation: str | None = None,
+    anyway: bool = False,
     fresh: bool = False,
     internal: bool = False,
 ) -> Request:
@@ -138,6 +143,7 @@ def request(
         seen=seen,
         cause=cause,
         correlation=correlation,
+        anyway=anyway,
         fresh=fresh,
         internal=internal,
     )
@@ -339,6 +345,7 @@ class Executor:
             channel=request.channel,
             command_id=request.id,
             seen=request.seen,
+            anyway=request.anyway,
         )
         context = informed(aggregate, command, state, context, self.repository.load)
         events = aggregate.decide(command, state, context)
@@ -397,6 +404,8 @@ class Executor:
             return self._refused_for_good(request, state, refusal)
         if self.log.unsettled(request.stream, request.id):
             return self._refused_for_good(request, state, refusal)
+        if isinstance(refusal, Stale):
+            raise with_words(refusal, request.stream, request.seen, self.log)
         raise refusal
 
     def _refused_for_good(self, request: Request, state: Any, refusal: Refused) -> Outcome | None:

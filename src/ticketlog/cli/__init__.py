@@ -45,4 +45,5 @@ def run(arguments: Sequence[str]) -> int:
     except BaseException as error:
         from ticketlog.cli.failures import report
 
-        return report(error, debug)
+        named = arguments[: arguments.index("--")] if "--" in arguments else arguments
+        return report(error, debug, as_json="--json" in named)

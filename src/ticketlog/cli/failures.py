@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from contextlib import suppress
 
 import click
 
@@ -22,8 +23,8 @@ from ticketlog.errors import TicketlogError
 DONE, REFUSED, USAGE, FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
 
-def report(error: BaseException, debug: bool) -> int:
-    """Says what went wrong and returns the exit code."""
+def report(error: BaseException, debug: bool, *, as_json: bool = False) -> int:
+    """Says what went wrong and returns the exit code. `as_json`: a refusal is a document, too."""
     if isinstance(error, BrokenPipeError | ReaderGone):
         _close_quietly()
         return DONE
@@ -34,6 +35,8 @@ def report(error: BaseException, debug: bool) -> int:
     code, line = described(error)
     if line:
         say(line)
+    if as_json and isinstance(error, Refused):
+        _print_refusal(error)
     _close_quietly()
     return code
 
@@ -70,6 +73,17 @@ def _interrupted(error: BaseException) -> bool:
     while at is not None and not isinstance(at, KeyboardInterrupt | click.Abort):
         at = at.__context__
     return at is not None
+
+
+def _print_refusal(refusal: Refused) -> None:
+    """{"error": {code, message, and the facts of the refusal}}."""
+    import orjson
+
+    known = {"code": refusal.code, "message": str(refusal)}
+    document = {"error": {**refusal.facts, **known}}
+    option = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS
+    with suppress(BrokenPipeError):
+        print(orjson.dumps(document, default=str, option=option).decode(), flush=True)
 
 
 def _hint(error: click.ClickException) -> str:

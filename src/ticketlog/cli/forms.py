@@ -99,6 +99,7 @@ def send(app: App, command: base.Command, on: str | None, by: Sender, as_json: b
         source=by.source,
         reason=by.reason,
         seen=by.seen,
+        anyway=by.anyway,
     )
     print_outcome(outcome, as_json)
 

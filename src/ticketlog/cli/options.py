@@ -115,6 +115,7 @@ class Sender(NamedTuple):
     seen: int | None
     channel: str
     source: str | None
+    anyway: bool = False
 
 
 SENDING = (
@@ -134,8 +135,10 @@ SENDING = (
         ["--seen"],
         type=int,
         metavar="VERSION",
-        help="The version you saw: refused if what you touch has changed since.",
+        help="The version you saw: refused if what you touch has changed since, and an answer or "
+        "another status if somebody else has said something, which is shown.",
     ),
+    click.Option(["--anyway"], is_flag=True, help="Whatever has come since --seen, send it."),
     click.Option(
         ["--channel"], default="cli", show_default=True, help="The channel that it came by."
     ),
@@ -167,6 +170,7 @@ def sender(values: dict[str, Any], *, keep_reason: bool = False) -> Sender:
         values.pop("seen", None),
         values.pop("channel", "cli"),
         values.pop("source", None),
+        values.pop("anyway", False),
     )
 
 

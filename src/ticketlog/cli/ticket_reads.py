@@ -225,6 +225,7 @@ def attach(app: App, /, ticket: str, file: Path, as_json: bool, **values: Any) -
         source=by.source,
         reason=by.reason,
         seen=by.seen,
+        anyway=by.anyway,
         **values,
     )
     print_outcome(outcome, as_json)

@@ -409,6 +409,8 @@ class Context:
     channel: str = "api"
     command_id: str = ""
     seen: int | None = None
+    anyway: bool = False
+    """Whatever has changed since the version that was seen, the sender means it."""
     others: Mapping[str, Any] = field(default_factory=dict)
     """States of the other streams the command reads (person, organisation, agent), by stream."""
 

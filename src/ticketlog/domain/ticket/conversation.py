@@ -128,6 +128,12 @@ class Note(Command):
     macro: Key | None = None
     template: Key | None = None
     article: Key | None = None
+    status: Key | None = None
+    resolution_code: Key | None = None
+
+    def touched(self) -> frozenset[str]:
+        """What it sets beside its text."""
+        return frozenset({"status"} if self.status else ())
 
 
 class Attach(Command):
@@ -171,11 +177,12 @@ def _noted(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
 
 
 def _with_comment(ticket: Ticket, recorded: Recorded, *, public: bool) -> Pages[CommentRef]:
-    _, _, event, meta, index = recorded
+    _, version, event, meta, index = recorded
     assert isinstance(event, CommentEvent)
     id = f"{meta.commit}.{index}"
-    ref = bare(CommentRef, (id, event.author, event.author_kind, public, event.message_id, False))
-    return paged(ticket.comment_pages, ref)
+    author, kind = event.author, event.author_kind
+    values = (id, author, kind, public, event.message_id, False, event.automated, version)
+    return paged(ticket.comment_pages, bare(CommentRef, values))
 
 
 def _described(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:

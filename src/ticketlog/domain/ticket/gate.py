@@ -22,7 +22,7 @@ from ticketlog.domain.ticket.relations import (
     Unlink,
 )
 from ticketlog.domain.ticket.service import ReapplySla, RecordDue
-from ticketlog.domain.ticket.state import Ticket
+from ticketlog.domain.ticket.state import CommentRef, Ticket
 from ticketlog.domain.ticket.timecorrection import CorrectTime
 from ticketlog.domain.ticket.withdrawal import Withdraw, refusal
 
@@ -55,7 +55,7 @@ def admit(command: Command, ticket: Ticket, context: Context) -> bool:
         raise NotFound(
             f"ticket {ticket.id} doesn't exist; check the id, or create a ticket", ticket=ticket.id
         )
-    _check_seen(command, ticket, context.seen)
+    _check_seen(command, ticket, context)
     if ticket.spam and type(command) not in ON_SPAM:
         raise Refused(f"ticket {ticket.id} is marked as spam; restore it first", ticket=ticket.id)
     if ticket.status_category != "closed" or type(command) in ON_CLOSED:
@@ -78,19 +78,35 @@ def _admit_withdrawn(command: Command, ticket: Ticket) -> bool:
     raise refusal(ticket)
 
 
-def _check_seen(command: Command, ticket: Ticket, seen: int | None) -> None:
-    """`seen`: the version of the ticket that the sender saw."""
-    if seen is None:
+def _check_seen(command: Command, ticket: Ticket, context: Context) -> None:
+    """Raises Stale where something that the sender should know has come after the version that
+    they saw: what others said publicly, for whoever answers or sets the status, and changes of
+    what the command touches."""
+    if context.seen is None or context.anyway:
         return
-    late = [aspect for aspect in command.touched() if ticket.changed.get(aspect, -1) > seen]
-    if late:
-        raise Stale(
-            f"{', '.join(sorted(late))} of ticket {ticket.id} changed after version {seen} that "
-            f"you saw (it is at {ticket.version}); look at it again, then repeat the command",
-            ticket=ticket.id,
-            aspects=tuple(sorted(late)),
-            version=ticket.version,
-        )
+    seen, aspects = context.seen, command.touched()
+    late = sorted(aspect for aspect in aspects if ticket.changed.get(aspect, -1) > seen)
+    said: list[CommentRef] = []
+    if isinstance(command, Reply) or "status" in aspects:
+        own = _senders(command, context)
+        said = [ref for ref in ticket.said_since(seen) if ref.author not in own]
+    if not (late or said):
+        return
+    what = ", ".join([*late, *(["what was said"] if said else [])])
+    raise Stale(
+        f"{what} of ticket {ticket.id} changed after version {seen} that you saw "
+        f"(it is at {ticket.version}); look at it again, then repeat the command",
+        ticket=ticket.id,
+        aspects=tuple(late),
+        comments=tuple(ref.id for ref in said),
+        version=ticket.version,
+    )
+
+
+def _senders(command: Command, context: Context) -> set[str | None]:
+    """Whose words are the sender's own."""
+    author = command.author if isinstance(command, Reply) else None
+    return {context.actor.id, context.actor.on_behalf_of, author}
 
 
 def _repeats(command: Command, ticket: Ticket) -> bool:

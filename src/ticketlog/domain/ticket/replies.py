@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ticketlog.domain.base import Context, Event, Forbidden, Invalid
+from ticketlog.domain.base import Context, Event, Forbidden, Invalid, Refused
 from ticketlog.domain.ticket.assignment import AssigneeChanged
 from ticketlog.domain.ticket.conversation import (
     Attach,
@@ -101,7 +101,7 @@ def _note(command: Note, ticket: Ticket, context: Context) -> list[Event]:
         require_known("agent", agent, settings.agents)
     mentions = (*command.mentions, *called(command.body, settings).agents)
     author = author_of(None, ticket, context)
-    return [
+    events: list[Event] = [
         Noted(
             data_subject=data_subject(ticket),
             author=author.id,
@@ -115,6 +115,14 @@ def _note(command: Note, ticket: Ticket, context: Context) -> list[Event]:
             mentions=tuple(dict.fromkeys(mentions)),
         )
     ]
+    if command.status is None or command.status == ticket.status:
+        return events
+    if ticket.spam:
+        raise Refused(f"ticket {ticket.id} is marked as spam; restore it first", ticket=ticket.id)
+    target = status_named(command.status, workflow_for(ticket.type, context))
+    say = Say(resolution_code=command.resolution_code)
+    then = after(ticket, events, context)
+    return [*events, *change_status(then, target, context, "command", say)]
 
 
 def _attach(command: Attach, ticket: Ticket, context: Context) -> list[Event]:

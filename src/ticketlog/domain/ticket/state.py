@@ -49,6 +49,8 @@ class CommentRef(NamedTuple):
     public: bool
     message_id: str | None = None
     redacted: bool = False
+    automated: bool = False
+    version: int = 0
 
 
 class AttachmentRef(NamedTuple):
@@ -86,7 +88,7 @@ class Choice(NamedTuple):
 class Ticket(State):
     """A ticket after its event number `version` (from 0; -1: it doesn't exist)."""
 
-    CODE: ClassVar[int] = 9
+    CODE: ClassVar[int] = 10
 
     id: str = ""
     version: int = -1
@@ -202,6 +204,16 @@ class Ticket(State):
     @property
     def comments(self) -> tuple[CommentRef, ...]:
         return tuple(chain.from_iterable(self.comment_pages))
+
+    def said_since(self, version: int) -> list[CommentRef]:
+        """What people have said publicly after a version, in order; machines aside."""
+        since: list[CommentRef] = []
+        for page in reversed(self.comment_pages):
+            new = [ref for ref in page if ref.version > version]
+            since[:0] = [ref for ref in new if ref.public and not (ref.automated or ref.redacted)]
+            if len(new) < len(page):
+                break
+        return since
 
     def has_message(self, message_id: str) -> bool:
         """Whether the mail of that id has come in already."""
