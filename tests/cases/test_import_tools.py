@@ -66,6 +66,7 @@ def test_a_file_goes_in_without_a_finding_and_once(
     report = imported(log, folder, tool)
     assert {kind: found.listed for kind, found in report.problems.items()} == {}
     assert report.skewed.total == report.equal.total == 0
+    assert "changed after it was closed" not in report.broke
 
     again = imported(log, folder, tool)
     assert (again.commits, again.known, again.remapped) == (0, report.commits, 0)
@@ -96,7 +97,7 @@ def test_zendesk_tickets(log: EmbeddedLog, folder: Path) -> None:
 def test_zendesk_events(log: EmbeddedLog, folder: Path) -> None:
     imported(log, folder, "zendesk-events")
     state = tickets(log)["71"]
-    assert (state.status, state.priority) == ("solved", "high")
+    assert (state.status, state.priority, state.subject) == ("solved", "high", "No VPN")
     assert state.assignee is not None
     replies = [(each["body"], each["author_kind"]) for _, each in said(log, "71", "replied")]
     assert replies == [("No VPN", "requester"), ("Try again", "agent")]
