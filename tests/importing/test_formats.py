@@ -238,3 +238,11 @@ def test_paths_choose_items_and_a_line_that_is_no_json_is_lost(tmp_path: Path) -
     ]
     lost = [(each.line, each.kind) for each in found if isinstance(each, Problem)]
     assert lost == [(2, "bad-row")]
+
+
+def test_a_column_whose_own_name_ends_like_a_list_is_one_column(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("id,t[]\n1,2024-01-01\n")
+    events = [{"time": "t[]", "status": "open"}]
+    mapping = a_mapping(format="csv", time={"zone": "UTC"}, events=events)
+    (row,) = rows(tmp_path / "rows.csv", mapping)
+    assert row.at == instant("2024-01-01T00:00:00Z")

@@ -359,6 +359,10 @@ def _items(cells: Sequence[Any], levels: Sequence[Sequence[int]]) -> Iterator[Se
         yield cells
         return
     level, *deeper = levels
+    if any(isinstance(cells[at], str) for at in level):
+        # A column that is called so, and is no list.
+        yield cells
+        return
     for number in range(max((len(cells[at]) for at in level), default=0)):
         item = list(cells)
         for at in level:
