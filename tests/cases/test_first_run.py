@@ -181,7 +181,7 @@ class TestReroute:
         assert desk.load(vpn).team == "billing"
 
     def test_it_is_a_supervisors(self, desk: Desk) -> None:
-        with pytest.raises(Forbidden, match="supervisor or admin"):
+        with pytest.raises(Forbidden, match="supervisor"):
             plan(desk, conditions([], desk.settings), ANN)
 
     @pytest.mark.parametrize(

@@ -225,7 +225,7 @@ def decide(command: Command, agent: AgentAtWork, context: Context) -> list[Event
     known = context.settings.agents.get(agent.id)
     match command:
         case MarkSeen() | Snooze():
-            return attention.decide(command, agent.id, context)
+            return attention.decide(command, context)
         case Reserve():
             return _reserve(command, agent, known)
         case Release(ticket=ticket, version=version):

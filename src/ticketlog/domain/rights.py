@@ -21,10 +21,10 @@ STAFF = "staff"
 IN_COPY = "in-copy"
 """A person in copy of the ticket."""
 SELF = "self"
-"""Whom the stream is about: the person themselves, the policy itself."""
+"""Whom the stream is about: the person or the agent themselves, the policy itself."""
 OPERATOR = "operator"
 """Whoever runs the desk's processes on its machine; they act as the desk itself."""
-_SELVES = {"person": "person", "policy": "service"}
+_SELVES = {"person": "person", "agent": "agent", "policy": "service"}
 """Kind of stream -> the kind of actor that it is about."""
 RELATIVE = frozenset({"requester", IN_COPY, SELF})
 """Roles that depend on the stream."""
@@ -67,7 +67,7 @@ RIGHTS: Mapping[str, frozenset[str]] = {
     **_each("organisation.set-contract organisation.set-locale", STAFF, "service"),
     **_each("organisation.set-domains", STAFF, "service"),
     **_each("agent.set-availability agent.set-shifts", STAFF, "service"),
-    **_each("agent.snooze agent.mark-seen", STAFF, "service"),
+    **_each("agent.snooze agent.mark-seen", SELF),
     **_each("agent.reserve agent.release", "rule"),
     **_each("policy.advance policy.park policy.unpark", SELF),
     **_each("import.begin import.end import.keep-secret", *_LEADS, "service"),
@@ -240,12 +240,11 @@ def may(name: str, state: Any, context: Context) -> bool:
         return True
     if actor.kind == "agent" and STAFF in granted:
         return True
+    if SELF in granted:
+        kind = _SELVES.get(context.stream.partition("/")[0])
+        return actor.kind == kind and _is(actor.id, state, "id", context)
     if actor.kind == "person" and not getattr(state, "exists", True):
         return not RELATIVE.isdisjoint(granted)
-    if SELF in granted:
-        return actor.kind == _SELVES.get(context.stream.partition("/")[0]) and _is(
-            actor.id, state, "id", context
-        )
     return IN_COPY in granted and any(
         same_person(actor.id, each, context.others.get) for each in getattr(state, "ccs", ())
     )
@@ -271,7 +270,7 @@ def in_words(granted: Iterable[str]) -> list[str]:
     words = {
         STAFF: "any agent",
         IN_COPY: "a person in copy",
-        SELF: "whom it is about",
+        SELF: "whom it is about (their own)",
         OPERATOR: "whoever runs the desk's processes",
     }
     return [words.get(each, each) for each in granted]
