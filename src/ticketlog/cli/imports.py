@@ -180,16 +180,30 @@ def _first(listed: list[dict[str, Any]]) -> tuple[str, str]:
 def _words(report: ImportReport) -> Iterator[str]:
     """The words that the mapping doesn't know, as lines to paste into it; then what was taken for
     no value."""
+    found = report.problems.get("unknown-status")
+    statuses = {each.get("column", "") for each in found.listed} if found else set()
     for column, words in report.unknown.items():
         yield ""
         yield f"# words of {column} that the mapping doesn't know, to be completed:"
         for word, rows in _most(words):
-            yield f'{_quoted(word)} = ""  # {rows:,} rows'
+            if column in statuses:
+                yield from _status(word, rows)
+            else:
+                yield f'{_quoted(word)} = ""  # {rows:,} rows'
         yield from _rest(words)
     for column, cells in report.empty.items():
         said = ", ".join(f"{_quoted(text)} {rows:,}" for text, rows in _most(cells))
         yield ""
         yield f"no value in {column}, by `empty` (rows): {said}"
+
+
+def _status(word: str, rows: int) -> Iterator[str]:
+    status, slash, substatus = word.partition(" / ")
+    yield "[[status.words]]"
+    yield f"status = {_quoted(status)}"
+    if slash:
+        yield f"substatus = {_quoted(substatus)}"
+    yield f'to = ""  # {rows:,} rows'
 
 
 def _most(words: dict[str, int]) -> list[tuple[str, int]]:
