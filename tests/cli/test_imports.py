@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.given import SUE
 from tests.said import Run
 from ticketlog import config, init_desk
 from ticketlog.cli.options import ACTOR_VARIABLE
@@ -32,12 +33,12 @@ ROWS = """number,state,updated
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    init_desk(tmp_path / "desk").close()
+    init_desk(tmp_path / "desk", admin=SUE).close()
     (tmp_path / "m.toml").write_text(MAPPING)
     (tmp_path / "rows.csv").write_text(ROWS)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(config.VARIABLE, str(tmp_path / "desk"))
-    monkeypatch.setenv(ACTOR_VARIABLE, "agent:ada/admin")
+    monkeypatch.setenv(ACTOR_VARIABLE, "agent:sue")
     return tmp_path
 
 

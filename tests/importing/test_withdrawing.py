@@ -225,10 +225,3 @@ def test_what_was_never_imported_is_said(desk: Desk, bring: Any) -> None:
     desk.withdraw_import("old", batch="1", reason="wrong", actor=LEAD)
     with pytest.raises(Refused, match="batch 1 of old is withdrawn already"):
         desk.withdraw_import("old", batch="1", reason="wrong", actor=LEAD)
-
-
-def test_whoever_may_begin_a_withdrawal_can_finish_it(desk: Desk, bring: Any) -> None:
-    who = Actor("ada", "agent", "admin")
-    for actor in (who, Actor("ticketlog", "service")):
-        bring(ROWS, actor=actor)
-        assert desk.withdraw_import("old", reason="wrong", actor=actor).tickets == 2
