@@ -22,12 +22,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from ticketlog import config as configuration
-from ticketlog import reading, settings_file
+from ticketlog import reading, settings_file, stranding
 from ticketlog.attachments import Attachments
 from ticketlog.config import LOG_URL, VIEWS_URL, Config, views_file
 from ticketlog.domain import catalogue, rights
 from ticketlog.domain.aggregates import AGGREGATES
 from ticketlog.domain.base import Actor, Command, Forbidden, NotFound, Recorded, instant, iso
+from ticketlog.domain.configuration import Desired
 from ticketlog.domain.imports import Imports
 from ticketlog.domain.settings import Settings
 from ticketlog.domain.text import blank, lines
@@ -39,6 +40,7 @@ from ticketlog.log.repository import Repository
 from ticketlog.log.transfer import exported
 from ticketlog.opening import Logs, make_logs, open_logs
 from ticketlog.restoring import restore
+from ticketlog.secrets import suspicious
 from ticketlog.settings_log import Applied, SettingsLog
 from ticketlog.supervisor import Supervisor, Worker
 
@@ -527,16 +529,27 @@ class Desk:
         reason: str | None = None,
         id: str | None = None,
         folder: Path | None = None,
+        moves: Mapping[tuple[str, str], str] | None = None,
+        strand: bool = False,
     ) -> Applied:
         """Puts the content of a settings file in force; only differences are recorded. `folder` is
         where the file lies, for the iCal files that it names.
+
+        Where it takes away a status, team, category, product or priority that active tickets have,
+        `moves` says where they go ((kind, old) -> new; each a commit by the same actor, and applied
+        again it goes on where it stopped), or `strand` that they stay; else it is refused.
 
         Raises Usage, Invalid, CommandReused, Conflict, Unreachable, Damaged.
         """
         id = new_id() if id is None else id
         _check_envelope(id, "settings", actor)
         why = _said("the reason", reason)
-        return self._settings.apply(file, id=id, actor=actor, reason=why, folder=folder)
+        desired, moves = settings_file.parse(file, folder), moves or {}
+        if not strand:
+            stranding.check(self, desired, moves)
+        done = self._settings.apply(file, id=id, actor=actor, reason=why, folder=folder)
+        moved, stayed = stranding.move(self, moves, actor, why)
+        return done._replace(moved=tuple(moved), stayed=stayed, warnings=_secrets(desired))
 
     def _apply_ours(self, file: bytes | str, reason: str) -> None:
         """Puts settings in force that the desk itself brings along."""
@@ -737,6 +750,15 @@ def _said(what: str, said: str | None) -> str | None:
     if blank(fit):
         raise Usage(f"{what} says nothing that anybody could read: say it, or leave it out")
     return fit
+
+
+def _secrets(desired: Desired) -> tuple[str, ...]:
+    return tuple(
+        line
+        for kind, things in desired.items()
+        for id, value in things.items()
+        for line in suspicious(value.model_dump(mode="json"), f"{kind} {id}")
+    )
 
 
 def _instant(moment: int | str) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import orjson
@@ -44,6 +45,12 @@ class Applied(NamedTuple):
     streams: tuple[str, ...]
     repeated: bool = False
     admins: tuple[str, ...] = ()
+    moved: tuple[str, ...] = ()
+    """Tickets that were moved out of what is no more."""
+    stayed: Mapping[str, str] = MappingProxyType({})
+    """Ticket -> why it couldn't be moved."""
+    warnings: tuple[str, ...] = ()
+    """Texts that look like a secret: where they stand."""
 
 
 class SettingsLog:

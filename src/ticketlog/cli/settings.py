@@ -11,7 +11,7 @@ import click
 from ticketlog.cli.base import App, Command, Entry, Group, pass_app
 from ticketlog.cli.histories import EVENT, event_document
 from ticketlog.cli.options import SENDING, as_json, at_moment, reader, sender
-from ticketlog.cli.output import cell, clean, print_json, show_all, table
+from ticketlog.cli.output import cell, clean, note, print_json, show_all, table
 from ticketlog.cli.phrases import when, who
 from ticketlog.domain.base import Event, Value
 from ticketlog.domain.conditions import Conditions
@@ -19,6 +19,7 @@ from ticketlog.domain.settings import Settings
 from ticketlog.domain.settings_events import KINDS, SettingChanged
 from ticketlog.domain.sla_policy import in_order
 from ticketlog.errors import Usage
+from ticketlog.settings_log import Applied
 
 _HERE = "ticketlog.cli.settings"
 _TABLES = tuple(kind.table for kind in KINDS)
@@ -35,24 +36,60 @@ _MANY = 8
         "streams": "what changed",
         "repeated": "whether the id was known",
         "admins": "agents who stay admins although the file doesn't say so: a desk always has one",
+        "moved": "tickets that were moved",
+        "stayed": "ticket and why it couldn't be moved",
+        "warnings": "texts that look like a secret: where they stand",
     },
 )
+@click.option(
+    "--move",
+    "texts",
+    metavar="KIND:OLD=NEW",
+    multiple=True,
+    help="Where tickets go of a status, team, category, product or priority that the file takes "
+    "away: 'status:waiting=open'. May be repeated.",
+)
+@click.option("--strand", is_flag=True, help="Leave such tickets where they are.")
 @click.argument("file", type=click.Path(path_type=Path))
 @as_json
 @pass_app
-def apply(app: App, /, file: Path, as_json: bool, **values: Any) -> None:
-    """Put a settings file in force; only what differs is recorded."""
+def apply(
+    app: App, /, file: Path, texts: tuple[str, ...], strand: bool, as_json: bool, **values: Any
+) -> None:
+    """Put a settings file in force; only what differs is recorded.
+
+    Where it takes away what active tickets have, it is refused until --move says where they go,
+    each by a commit of its own, or --strand that they stay. Interrupted, the same line goes on.
+    Exit code 1 where some couldn't be moved. Texts that look like a secret are warned of: what is
+    applied stays in the log.
+    """
+    from ticketlog.stranding import moves
+
     by = sender(values)
     try:
         content = file.read_bytes()
     except OSError as error:
         raise Usage(f"{file} can't be read: {error.strerror}") from error
     done = app.desk.settings_apply(
-        content, actor=by.actor, reason=by.reason, id=by.id, folder=file.parent
+        content,
+        actor=by.actor,
+        reason=by.reason,
+        id=by.id,
+        folder=file.parent,
+        moves=moves(texts),
+        strand=strand,
     )
+    for warning in done.warnings:
+        note(f"warning: {warning}; the log keeps it for good")
     if as_json:
-        print_json(done._asdict())
-        return
+        print_json({**done._asdict(), "stayed": dict(done.stayed)})
+    else:
+        _print_applied(done)
+    if done.stayed:
+        click.get_current_context().exit(1)
+
+
+def _print_applied(done: Applied) -> None:
     for id in done.admins:
         click.echo(
             clean(f"agent {id} stays an admin: a desk always has one, and the file names none")
@@ -65,6 +102,10 @@ def apply(app: App, /, file: Path, as_json: bool, **values: Any) -> None:
         click.echo(f"{len(done.streams)} changed; position {done.position} is in force:")
         for stream in done.streams:
             click.echo(clean(f"  {stream}"))
+    if done.moved:
+        click.echo(f"{len(done.moved):,} tickets moved")
+    for ticket, why in done.stayed.items():
+        click.echo(clean(f"{ticket} stays where it is: {why}"))
 
 
 @click.command(
