@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ticketlog.docs import PAGES, cli_page, events_page, main
+from ticketlog.docs import PAGES, cli_page, documents_page, events_page, main
 from ticketlog.domain.catalogue import EVENTS, UPCASTERS
 
 
@@ -23,7 +23,7 @@ def test_the_page_of_events_names_every_event_and_every_older_version() -> None:
     assert "`start` text" in rows["| `Shift`"]
 
 
-@pytest.mark.parametrize("page", [events_page, cli_page])
+@pytest.mark.parametrize("page", [events_page, cli_page, documents_page])
 def test_a_row_has_as_many_cells_as_its_table(page: Callable[[], str]) -> None:
     for table in page().split("\n\n"):
         if table.startswith("|"):

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ticketlog import documents
 from ticketlog.cli.options import reader
 from ticketlog.cli.output import clean, moment, print_json
 from ticketlog.cli.phrases import phrase, text_of, when, who
-from ticketlog.domain.base import NotFound, Recorded, iso
+from ticketlog.domain.base import NotFound, Recorded
 
 if TYPE_CHECKING:
     from ticketlog.cli.base import App
@@ -39,15 +40,15 @@ def print_history(
 def event_document(recorded: Recorded) -> dict[str, Any]:
     """An event with its envelope: what `--json` and `log tail` give of it."""
     meta = recorded.meta
-    return {
+    values = {
         "id": recorded.id,
         "stream": recorded.originator_id,
         "version": recorded.originator_version,
         "type": recorded.event.NAME,
         "data": recorded.event.model_dump(mode="json", exclude_defaults=True),
-        "occurred_at": iso(meta.occurred_at),
-        "recorded_at": iso(meta.recorded_at),
-        "claimed_at": None if meta.claimed_at is None else iso(meta.claimed_at),
+        "occurred_at": meta.occurred_at,
+        "recorded_at": meta.recorded_at,
+        "claimed_at": meta.claimed_at,
         "actor": {name: value for name, value in meta.actor._asdict().items() if value},
         "channel": meta.channel,
         "source": meta.source,
@@ -58,6 +59,7 @@ def event_document(recorded: Recorded) -> dict[str, Any]:
         "partition": meta.partition,
         "offset": meta.offset,
     }
+    return documents.said(documents.Event, values)
 
 
 def lines(events: list[Recorded]) -> list[str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ticketlog import documents
 from ticketlog.cli.output import clean, note, print_json
 from ticketlog.cli.phrases import phrase
 
@@ -42,7 +43,7 @@ def outcome_text(outcome: Outcome) -> None:
 
 
 def outcome_document(outcome: Outcome) -> dict[str, Any]:
-    return {
+    values = {
         "stream": outcome.stream,
         "version": outcome.version,
         "repeated": outcome.repeated,
@@ -55,6 +56,7 @@ def outcome_document(outcome: Outcome) -> dict[str, Any]:
             for r in outcome.events
         ],
     }
+    return documents.said(documents.Outcome, values)
 
 
 def _headline(outcome: Outcome) -> str:

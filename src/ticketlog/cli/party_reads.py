@@ -7,11 +7,13 @@ from typing import Any
 import click
 from pydantic import BaseModel
 
+from ticketlog import documents
 from ticketlog.cli.base import App, Command, pass_app
 from ticketlog.cli.histories import HISTORY, print_history
 from ticketlog.cli.options import as_json, at_moment, reader
 from ticketlog.cli.output import facts, moment, print_json, show_all, table
-from ticketlog.domain.base import NotFound, iso
+from ticketlog.domain.agent import AgentAtWork
+from ticketlog.domain.base import NotFound
 
 _ID = {"person": "7QK2M9ABCD4F", "organisation": "ABCD4F7QK2M9", "agent": "bob"}
 _KEYS = {
@@ -20,6 +22,12 @@ _KEYS = {
     "agent": "id, availability, since, reason, shifts, zone, held, reserved_at, released_at, "
     "settings",
 }
+_MODELS: dict[str, type[documents.Document]] = {
+    "person": documents.Person,
+    "organisation": documents.Organisation,
+    "agent": documents.Agent,
+}
+_TIMES = ("since", "reserved_at", "released_at")
 _HIDDEN = frozenset({"changed", "version", "clock"})
 
 
@@ -46,10 +54,11 @@ def _show(kind: str) -> Command:
         document = {
             name: _plain(value) for name, value in vars(state).items() if name not in _HIDDEN
         }
-        document |= {"version": state.version, "clock": iso(state.clock) if state.clock else None}
-        if kind == "agent":
-            document |= {"since": iso(state.since) if state.since else None}
+        document |= {"version": state.version, "clock": state.clock or None}
+        if isinstance(state, AgentAtWork):
+            document |= {name: getattr(state, name) or None for name in _TIMES}
             document["settings"] = about.model_dump(mode="json") if about else None
+        document = documents.said(_MODELS[kind], document)
         if as_json:
             print_json(document)
         else:
@@ -117,12 +126,8 @@ def list_agents(app: App, as_of: str | None, occurred_as_of: str | None, as_json
     if missing:
         rows = source.query(agents.load, agents=[*known, *missing])
     if as_json:
-        print_json({"agents": [{**row, "since": _iso(row["since"])} for row in rows]})
+        print_json(documents.said(documents.Agents, {"agents": rows}))
         return
     columns = ("agent", "availability", "since", *agents.CATEGORIES, "active")
     shown = [[moment(row[c]) if c == "since" else row[c] for c in columns] for row in rows]
     show_all(table(columns, shown, right=(*agents.CATEGORIES, "active")))
-
-
-def _iso(at: int | None) -> str | None:
-    return iso(at) if at else None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ticketlog import documents
 from ticketlog.cli.base import App, Command, pass_app
 from ticketlog.cli.options import (
     actor_of,
@@ -26,7 +27,8 @@ from ticketlog.cli.output import (
     show_all,
     table,
 )
-from ticketlog.domain.base import instant, iso
+from ticketlog.documents import said
+from ticketlog.domain.base import instant
 from ticketlog.domain.presence import why_gone
 from ticketlog.projections import inbox as inbox_view
 from ticketlog.projections import queue as queue_view
@@ -37,21 +39,13 @@ if TYPE_CHECKING:
     from ticketlog.desk import Desk
     from ticketlog.past import Past
 
-_TIMES = frozenset({"at", "since", "hold_until"})
+_TIMES = frozenset({"at", "since", "waiting_since", "hold_until"})
 _EVERYTHING = 1_000
 """Tickets read at once for an export."""
 
 
 def _columns(view: Any, table: int = 0) -> str:
     return ", ".join(view.TABLES[table].columns)
-
-
-def timed(row: dict[str, Any]) -> dict[str, Any]:
-    """A view's row with its times as ISO texts."""
-    return {
-        str(name): iso(value) if value is not None and _is_time(name) else value
-        for name, value in row.items()
-    }
 
 
 def _is_time(name: str) -> bool:
@@ -133,7 +127,7 @@ def queue(
         **filters,
     )
     if as_json:
-        print_json({"tickets": [timed(row) for row in page.rows], "next": page.next})
+        print_json(said(documents.Queue, {"tickets": page.rows, "next": page.next}))
         return
     columns = (
         *("ticket", "priority", "status", "team", "assignee", "created_at", "requester"),
@@ -158,7 +152,7 @@ def _more(next: str | None) -> None:
 def _print_rows(name: str, rows: Sequence[dict[str, Any]], as_json: bool) -> None:
     """Rows of whatever columns they have; numbers to the right."""
     if as_json:
-        print_json({name: [timed(row) for row in rows]})
+        print_json({name: rows})
     elif rows:
         columns = list(rows[0])
         right = [
@@ -209,14 +203,8 @@ def inbox(
     free = source.query(inbox_view.unassigned, teams=teams, limit=limit) if teams else []
     later = source.query(inbox_view.snoozed, agent=agent, now=now)
     if as_json:
-        print_json(
-            {
-                "agent": agent,
-                "waiting": [timed(row) for row in mine],
-                "unassigned": [timed(row) for row in free],
-                "snoozed": [{**row, "until": iso(row["until"])} for row in later],
-            }
-        )
+        its = {"agent": agent, "waiting": mine, "unassigned": free, "snoozed": later}
+        print_json(said(documents.Inbox, its))
         return
     columns = ("ticket", "why", "since", "priority", "status", "team", "subject")
     show_all(rows_table(mine, columns, flexible=("subject",), title=f"for {agent}"))
@@ -266,7 +254,7 @@ def search(
     source = reader(app, as_of, occurred_as_of)
     rows = source.query(search_view.search, words=" ".join(words), **how)
     if as_json:
-        print_json({"found": [timed(row) for row in rows]})
+        print_json(said(documents.Found, {"found": rows}))
         return
     columns = ("ticket", "kind", "at", "author_kind", "public", "snippet")
     show_all(rows_table(rows, columns, flexible=("snippet",)))
@@ -304,7 +292,7 @@ def list_(
     """List tickets by what they are, the newest first."""
     page = reader(app, as_of, occurred_as_of).query(tickets.page, **_given(how))
     if as_json:
-        print_json({"tickets": [timed(row) for row in page.rows], "next": page.next})
+        print_json(said(documents.TicketRows, {"tickets": page.rows, "next": page.next}))
         return
     columns = ("ticket", "status", "priority", "team", "assignee", "created_at", "subject")
     show_all(rows_table(page.rows, columns, flexible=("subject",)))
@@ -352,7 +340,7 @@ def _every(source: Desk | Past) -> Iterator[dict[str, Any]]:
     next: str | None = None
     while True:
         page = source.query(tickets.page, limit=_EVERYTHING, **_given({"after": next}))
-        yield from map(timed, page.rows)
+        yield from (said(documents.TicketRow, row) for row in page.rows)
         next = page.next
         if next is None:
             return

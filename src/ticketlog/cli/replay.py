@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ticketlog import documents
 from ticketlog.cli.base import App, Command, Entry, Group, pass_app
 from ticketlog.cli.desks import VIEWS
 from ticketlog.cli.options import as_json, at_moment, past, reader
@@ -188,7 +189,7 @@ def as_of(
     source: Any = reader(app, as_of, occurred_as_of)
     if rows:
         for name, row in source.views.rows(view):
-            print_json_line({"table": name, **row})
+            print_json_line({"table": name, **documents.raw(row)})
         return
     tables = source.views.compared(view)
     if as_json:

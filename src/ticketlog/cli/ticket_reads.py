@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ticketlog import documents
 from ticketlog.cli.base import App, Command, pass_app
 from ticketlog.cli.forms import stream_of
 from ticketlog.cli.histories import HISTORY, print_history
 from ticketlog.cli.options import SENDING, as_json, at_moment, reader, sender
 from ticketlog.cli.outcomes import OUTCOME, print_outcome
 from ticketlog.cli.output import clean, facts, print_json, show_all
-from ticketlog.domain.base import NotFound, Recorded, iso
+from ticketlog.documents import said
+from ticketlog.domain.base import NotFound, Recorded
 from ticketlog.domain.ticket.conversation import AttachmentAdded, CommentEvent, Described
 from ticketlog.domain.ticket.creation import TicketCreated
 from ticketlog.errors import TicketlogError, Usage
@@ -73,6 +75,7 @@ def show(
         raise NotFound(f"{stream} doesn't exist{_then(as_of or occurred_as_of)}")
     document = _document(state, source.history(stream))
     document["linked_by"] = _linked_by(source, state.id)
+    document = said(documents.Ticket, document)
     if as_json:
         print_json(document)
     else:
@@ -106,14 +109,14 @@ def _then(text: str | None) -> str:
 
 def _document(state: Ticket, events: list[Recorded]) -> dict[str, Any]:
     document: dict[str, Any] = {name: getattr(state, name) for name in _PLAIN}
-    document |= {name: _iso(getattr(state, name)) for name in _TIMES}
+    document |= {name: getattr(state, name) or None for name in _TIMES}
     document["links"] = [{"kind": link.kind, "target": link.target} for link in state.links]
-    document["working"] = {agent: iso(at) for agent, at in state.working.items()}
+    document["working"] = dict(state.working)
     document["description"] = next(
         (
-            said
+            text
             for e in events
-            if isinstance(e.event, TicketCreated | Described) and (said := e.event.description)
+            if isinstance(e.event, TicketCreated | Described) and (text := e.event.description)
         ),
         None,
     )
@@ -126,16 +129,12 @@ def _document(state: Ticket, events: list[Recorded]) -> dict[str, Any]:
     return document
 
 
-def _iso(at: int | None) -> str | None:
-    return iso(at) if at else None
-
-
 def _comment(recorded: Recorded) -> dict[str, Any]:
     event = recorded.event
     assert isinstance(event, CommentEvent)
     return {
         "id": recorded.id,
-        "at": iso(recorded.meta.occurred_at),
+        "at": recorded.meta.occurred_at,
         "author": event.author,
         "author_kind": event.author_kind,
         "public": event.direction != "internal",
