@@ -411,19 +411,8 @@ class Outcome(Document):
 
 ALL: tuple[type[Document], ...] = (
     *(Outcome, EventMade, Ticket, LinkTo, LinkedBy, Comment, Attachment, History, Event),
-    *(
-        TicketRows,
-        TicketRow,
-        Queue,
-        QueueRow,
-        Inbox,
-        InboxRow,
-        UnassignedRow,
-        Snoozed,
-        Found,
-        FoundText,
-    ),
-    *(Agents, AgentRow, Agent, Shift, Person, Organisation),
+    *(TicketRows, TicketRow, Queue, QueueRow, Inbox, InboxRow, UnassignedRow, Snoozed),
+    *(Found, FoundText, Agents, AgentRow, Agent, Shift, Person, Organisation),
 )
 D = TypeVar("D", bound=Document)
 
