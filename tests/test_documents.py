@@ -167,9 +167,9 @@ def _say(desk: Desk, ticket: str) -> None:
     from ticketlog.domain.ticket.classification import SetRequester
     from ticketlog.domain.ticket.conversation import Reply
 
-    service = Actor("mail", "service")
-    person = desk.execute(RegisterPerson(name="Kim"), actor=service).stream.removeprefix("person/")
-    desk.execute(SetRequester(requester=person), on=ticket, actor=service)
+    by = Actor(max(desk.query(agents.load), key=lambda row: row["active"])["agent"], "agent")
+    person = desk.execute(RegisterPerson(name="Kim"), actor=by).stream.removeprefix("person/")
+    desk.execute(SetRequester(requester=person), on=ticket, actor=by)
     desk.execute(Reply(body="Still broken"), on=ticket, actor=Actor(person, "person"))
 
 
