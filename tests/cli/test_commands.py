@@ -725,7 +725,7 @@ class TestInbox:
             (1, "time to come", ("snooze", ticket, "--until", "2020-01-01T00:00:00Z")),
             (2, "no time", ("snooze", ticket, "--until", "soon")),
             (2, "zone", ("snooze", ticket, "--until", "2026-01-31T09:00:00")),
-            (1, "their own", ("seen", ticket, "--as", "person:7QK2M9ABCD4F")),
+            (1, "is not known", ("seen", ticket, "--as", "person:7QK2M9ABCD4F")),
         ):
             said = ask("inbox", *arguments)
             assert (said.code, words in said.err) == (code, True), said
