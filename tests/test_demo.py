@@ -28,13 +28,15 @@ from ticketlog.domain.ticket.automation import (
     RequesterReminded,
     RuleFired,
 )
-from ticketlog.domain.ticket.conversation import AttachmentAdded, Note, Reply
+from ticketlog.domain.ticket.classification import ExternalAdded
+from ticketlog.domain.ticket.conversation import AttachmentAdded, Described, Note, Reply
 from ticketlog.domain.ticket.creation import CreateTicket, TicketCreated
 from ticketlog.domain.ticket.feedback import Rated, SurveyOffered
 from ticketlog.domain.ticket.lifecycle import (
     Cancelled,
     MarkedSpam,
     Reopened,
+    ResolutionCoded,
     Solved,
     StatusEvent,
     TicketClosed,
@@ -42,6 +44,7 @@ from ticketlog.domain.ticket.lifecycle import (
 from ticketlog.domain.ticket.relations import Linked
 from ticketlog.domain.ticket.service import SlaApplied, SlaBreached, SlaWarned
 from ticketlog.domain.ticket.timecorrection import TimeCorrected
+from ticketlog.domain.ticket.withdrawal import Withdrawn
 
 TICKETS = 2_000
 TIMERS = ("lifecycle", "sla")
@@ -162,8 +165,11 @@ def test_time_never_goes_back_and_ids_never_repeat() -> None:
     assert len({step.id for step in steps()}) == len(steps())
 
 
-ELSEWHERE = {ActivityRecorded, ChoiceDropped, TimeCorrected}
-"""Events of imported tickets, of runners that overtake each other, of clocks that were wrong."""
+ELSEWHERE = {
+    *(ActivityRecorded, Described, ExternalAdded, ResolutionCoded, Withdrawn),
+    *(ChoiceDropped, TimeCorrected),
+}
+"""Events of imported tickets; of runners that overtake each other, of clocks that were wrong."""
 
 
 @pytest.mark.parametrize("kind", [kind for kind in ticket.EVENTS if kind not in ELSEWHERE])

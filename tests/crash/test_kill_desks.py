@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.crash.desks import (
+    ANN,
     a_history,
     begin,
     bring_in,
@@ -25,7 +26,7 @@ def test_a_desk_goes_on_after_kill_9_in_the_midst_of_anything(tmp_path: Path, cy
     dice = random.Random(cycles)
     history = a_history(tmp_path, cases=cycles * 10)
     folder = tmp_path / "desk"
-    init_desk(folder).close()
+    init_desk(folder, admin=ANN).close()
     acked: list[Acked] = []
     for cycle in range(cycles):
         run_until_killed(bring_in, folder, history, dice=dice)
