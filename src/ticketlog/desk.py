@@ -27,7 +27,16 @@ from ticketlog.attachments import Attachments
 from ticketlog.config import LOG_URL, VIEWS_URL, Config, views_file
 from ticketlog.domain import catalogue, rights
 from ticketlog.domain.aggregates import AGGREGATES
-from ticketlog.domain.base import Actor, Command, Forbidden, NotFound, Recorded, instant, iso
+from ticketlog.domain.base import (
+    Actor,
+    Command,
+    Forbidden,
+    NotFound,
+    Recorded,
+    Refused,
+    instant,
+    iso,
+)
 from ticketlog.domain.configuration import Desired
 from ticketlog.domain.imports import Imports
 from ticketlog.domain.settings import Settings
@@ -546,7 +555,11 @@ class Desk:
         why = _said("the reason", reason)
         desired, moves = settings_file.parse(file, folder), moves or {}
         if not strand:
-            stranding.check(self, desired, moves)
+            try:
+                stranding.check(self, desired, moves)
+            except Refused:
+                self.check_right(actor, rights.APPLY)  # the refusal tells of tickets
+                raise
         done = self._settings.apply(file, id=id, actor=actor, reason=why, folder=folder)
         moved, stayed = stranding.move(self, moves, actor, why)
         return done._replace(moved=tuple(moved), stayed=stayed, warnings=_secrets(desired))

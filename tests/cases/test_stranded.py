@@ -9,12 +9,12 @@ import pytest
 
 from tests import helpdesk
 from tests.conftest import ROOT
-from tests.helpdesk import SUE
+from tests.helpdesk import ANN, SUE
 from tests.said import Run
 from ticketlog import config
 from ticketlog.cli.options import ACTOR_VARIABLE
 from ticketlog.desk import Desk
-from ticketlog.domain.base import Actor, Invalid
+from ticketlog.domain.base import Actor, Forbidden, Invalid
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import Hold
 from ticketlog.errors import Usage
@@ -31,6 +31,13 @@ def test_it_is_refused_and_says_what_is_there(desk: Desk) -> None:
     with pytest.raises(Invalid, match=rf"product vpn has 1 active tickets \({first}\).*--move"):
         desk.settings_apply(WITHOUT, actor=SUE)
     assert desk.settings.position == before
+
+
+def test_who_may_not_apply_learns_of_no_ticket(desk: Desk) -> None:
+    first = helpdesk.create(desk, product="vpn")
+    with pytest.raises(Forbidden) as refused:
+        desk.settings_apply(WITHOUT, actor=ANN)
+    assert first not in str(refused.value)
 
 
 def test_what_no_ticket_has_goes(desk: Desk) -> None:
