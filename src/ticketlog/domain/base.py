@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import (
     Annotated,
     Any,
@@ -163,25 +162,46 @@ def _marks(annotation: Any) -> Iterator[object]:
         yield from _marks(each)
 
 
+def _unfit(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with texts that are to be made fit: of most commands none. Said quickly, since
+    rows of files are commands by the million, of words that come again and again."""
+    found = {}
+    for name, value in values.items():
+        kind = value.__class__
+        if kind in _PLAIN or (kind is str and value in _FIT):
+            continue
+        if not _fits(value):
+            found[name] = value
+    return found
+
+
 def _fits(value: object) -> bool:
-    """Whether there is nothing to be made fit: what most values are, said quickly."""
+    """Whether there is nothing to be made fit."""
     kind = value.__class__
     if kind is str:
-        # Most short texts come again and again: names, words of a file.
-        return _fit_text(value) if len(value) <= _SHORT else _fit_text.__wrapped__(value)  # type: ignore[arg-type]
+        return value in _FIT or _fit_text(value)  # type: ignore[arg-type]
     if kind in _PLAIN:
         return True
     if kind is dict:
-        return all(map(_fits, value)) and all(map(_fits, value.values()))  # type: ignore[attr-defined,call-overload]
+        keys = value.keys()  # type: ignore[attr-defined]
+        return (keys <= _FIT or all(map(_fits, keys))) and not _unfit(value)  # type: ignore[arg-type]
+    if kind is tuple or kind is list:
+        return all(map(_fits, value))  # type: ignore[call-overload]
     return not isinstance(value, str | list | tuple | Mapping)
 
 
-@lru_cache(maxsize=20_000)
 def _fit_text(value: str) -> bool:
-    return value.isascii() and value.isprintable() and value == value.strip() != ""
+    fits = value.isascii() and value.isprintable() and value == value.strip() != ""
+    if fits and len(value) <= _SHORT:
+        if len(_FIT) >= _MOST:
+            _FIT.clear()
+        _FIT.add(value)
+    return fits
 
 
-_SHORT = 100
+_FIT: set[str] = set()
+"""Short texts that were seen to be fit."""
+_SHORT, _MOST = 100, 20_000
 _PLAIN = frozenset({int, bool, float, type(None)})
 
 
@@ -246,7 +266,7 @@ class Command(BaseModel):
     def _made_fit(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         if not isinstance(values, dict) or cls.UNSEEN == "kept":
             return handler(values)
-        given = {name: value for name, value in values.items() if not _fits(value)}
+        given = _unfit(values)
         if not given:
             return handler(values)
         fit = {name: cls._fit(name, value) for name, value in given.items()}
