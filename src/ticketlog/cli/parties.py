@@ -88,6 +88,10 @@ person = FormGroup(
             (f"ticketlog person merge {_P} 9ABCD4F7K2MQ",),
             positional=("into",),
         ),
+        "unmerge": Form(
+            "Take a merge back: the person is another one after all.",
+            (f"ticketlog person unmerge {_P} --reason 'father and son'",),
+        ),
     },
 )
 

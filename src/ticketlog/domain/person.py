@@ -88,6 +88,15 @@ class PersonMerged(Event):
     into: Key
 
 
+class PersonUnmerged(Event):
+    """They aren't the same as the other person after all, and have what is theirs again."""
+
+    NAME: ClassVar[str] = "person.unmerged.v1"
+    ASPECT: ClassVar[str] = "existence"
+    old: Key
+    """Whom they had been merged into."""
+
+
 EVENTS: tuple[type[Event], ...] = (
     PersonRegistered,
     PersonRenamed,
@@ -97,6 +106,7 @@ EVENTS: tuple[type[Event], ...] = (
     PersonOrganisationChanged,
     PersonLocaleChanged,
     PersonMerged,
+    PersonUnmerged,
 )
 
 
@@ -111,7 +121,7 @@ class Person(Party):
     country: str | None = None
     zone: str | None = None
     merged_into: str | None = None
-    """The person who stays; this one refuses everything else."""
+    """The person who stays; this one takes nothing but an unmerge."""
 
 
 def initial(id: str) -> Person:
@@ -138,6 +148,8 @@ def _changes(person: Person, event: Event) -> dict[str, Any]:
             return {attribute: value}
         case PersonMerged(into=into):
             return {"merged_into": into}
+        case PersonUnmerged():
+            return {"merged_into": None}
         case _:
             return {}
 
@@ -184,6 +196,13 @@ class MergePerson(Command):
     into: Key
 
 
+class UnmergePerson(Command):
+    """Takes a merge back: this person is another one after all."""
+
+    NAME: ClassVar[str] = "person.unmerge"
+    TOUCHES: ClassVar[frozenset[str]] = frozenset({"existence"})
+
+
 COMMANDS: tuple[type[Command], ...] = (
     RegisterPerson,
     RenamePerson,
@@ -193,6 +212,7 @@ COMMANDS: tuple[type[Command], ...] = (
     SetPersonOrganisation,
     SetPersonLocale,
     MergePerson,
+    UnmergePerson,
 )
 
 
@@ -212,13 +232,8 @@ def decide(command: Command, person: Person, context: Context) -> list[Event]:
         return _register(command, person, context)
     if not person.exists:
         raise NotFound(f"person {person.id} doesn't exist; register them first")
-    if person.merged_into == getattr(command, "into", None) is not None:
-        return []
     if person.merged_into is not None:
-        raise Refused(
-            f"person {person.id} was merged into {person.merged_into}; change that one instead",
-            merged_into=person.merged_into,
-        )
+        return _of_merged(command, person, person.merged_into, context)
     check_seen(command, person, context)
     match command:
         case RenamePerson(name=name) if name != person.name:
@@ -236,6 +251,19 @@ def decide(command: Command, person: Person, context: Context) -> list[Event]:
         case MergePerson(into=into):
             return _merge(into, person, context)
     return []
+
+
+def _of_merged(command: Command, person: Person, into: str, context: Context) -> list[Event]:
+    match command:
+        case MergePerson(into=again) if again == into:
+            return []
+        case UnmergePerson():
+            check_seen(command, person, context)
+            return [PersonUnmerged(old=into)]
+    raise Refused(
+        f"person {person.id} was merged into {into}; change that one instead, or unmerge this one",
+        merged_into=into,
+    )
 
 
 def _register(command: RegisterPerson, person: Person, context: Context) -> list[Event]:

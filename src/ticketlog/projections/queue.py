@@ -14,11 +14,13 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, func, or_, select, tuple_
 
+from ticketlog.domain.person import Person
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.projections.base import INT, TEXT, Fold, Projection, Row, Rows, Sum, Tables
+from ticketlog.projections.persons import MERGES, merges, same
 
 NAME = "queue"
-VERSION = 2
+VERSION = 3
 
 PRIORITIES = ("critical", "high", "medium", "low")
 """The order where the settings say nothing else."""
@@ -53,6 +55,7 @@ TABLES = (
     ),
     Sum("counts", key=dict.fromkeys(COUNTED, TEXT)),
     Sum("priorities", key={"priority": TEXT}),
+    MERGES,
 )
 
 
@@ -61,12 +64,19 @@ class _Fold(Fold):
 
     def rows(self, state: Ticket) -> tuple[list[Row], ...]:
         if not state.active or state.is_duplicate or not state.status:
-            return [], [], []
+            return [], [], [], []
         counted = (
             *(state.team or "", state.assignee or "", state.status),
             *(state.status_category, state.priority, 1),
         )
-        return [(self.id, *_entry(state))], [counted], [(state.priority, 1)]
+        return [(self.id, *_entry(state))], [counted], [(state.priority, 1)], []
+
+
+class _PersonFold(Fold):
+    __slots__ = ()
+
+    def rows(self, state: Person) -> tuple[list[Row], ...]:
+        return [], [], [], merges(state)
 
 
 class Page(NamedTuple):
@@ -93,19 +103,16 @@ def page(
 ) -> Page:
     """Active tickets in the order in which they should be worked on.
 
-    `gone`: agents with the team in which they don't work any more, as `holders` names them: what
-    they have is unassigned. `priorities`: from most to least urgent. `after` is the `next` of the
-    page before.
+    `gone`: agents with a team in which they don't work any more, as `holders` names them: what they
+    have is unassigned. `requester`: with all who are one with them. `priorities`: from most to
+    least urgent. `after` is the `next` of the page before.
     """
     entries = tables["entries"]
-    wanted = {
-        "team": team,
-        "assignee": assignee,
-        "requester": requester,
-        "organisation": organisation,
-        "status_category": status_category,
-    }
+    wanted = {"team": team, "assignee": assignee, "organisation": organisation}
+    wanted["status_category"] = status_category
     conditions = [entries.c[name] == value for name, value in wanted.items() if value is not None]
+    if requester is not None:
+        conditions.append(entries.c.requester.in_(same(connection, tables, requester)))
     if unassigned:
         conditions.append(_free(entries, gone))
     order = _priorities(connection, tables, priorities)
@@ -200,4 +207,6 @@ def counts(
     ]
 
 
-VIEW = Projection(NAME, VERSION, TABLES, {"ticket": _Fold}, (page, counts, holders))
+VIEW = Projection(
+    NAME, VERSION, TABLES, {"ticket": _Fold, "person": _PersonFold}, (page, counts, holders)
+)

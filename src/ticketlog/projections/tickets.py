@@ -14,6 +14,7 @@ import orjson
 from sqlalchemy import Connection, exists, func, select, tuple_
 
 from ticketlog.domain.base import Recorded
+from ticketlog.domain.person import Person
 from ticketlog.domain.receipt import AHEAD, is_ahead
 from ticketlog.domain.ticket.activity import ActivityRecorded
 from ticketlog.domain.ticket.relations import ACYCLIC
@@ -25,9 +26,10 @@ from ticketlog.projections.flow import OUTCOMES, flows
 from ticketlog.projections.groups import group, groups
 from ticketlog.projections.intervals import before, during
 from ticketlog.projections.moment import Moment
+from ticketlog.projections.persons import MERGES, merges, same
 
 NAME = "tickets"
-VERSION = 6
+VERSION = 7
 
 COUNTED = ("status", "status_category", "team", "assignee", "priority", "category", "spam")
 """What an interval holds; any of them can be counted by."""
@@ -90,6 +92,7 @@ TABLES = (
     ),
     Rows("tags", key={"ticket": TEXT, "tag": TEXT}, indexes=(("tag", "ticket"),)),
     Rows("externals", key={"ticket": TEXT, "number": TEXT}, indexes=(("number", "ticket"),)),
+    MERGES,
 )
 
 _NAMES = [table.name for table in TABLES]
@@ -191,6 +194,7 @@ class _Fold(Fold):
             list(self.corrections),
             [(id, tag) for tag in dict.fromkeys(tags)],
             [(id, number) for number in dict.fromkeys(state.external)],
+            [],
         )
 
     def withdrawn(self, tables: int) -> tuple[list[Row], ...]:
@@ -223,6 +227,10 @@ class _ClockFold(Fold):
 class _PersonFold(_ClockFold):
     __slots__ = ()
     KIND = "person"
+
+    def rows(self, state: Person) -> tuple[list[Row], ...]:
+        *found, _ = super().rows(state)
+        return *found, merges(state)
 
 
 class _OrganisationFold(_ClockFold):
@@ -266,7 +274,8 @@ def page(
     limit: int = 50,
     **filters: str,
 ) -> Page:
-    """Tickets, the newest first, that have all the given values (names: see FILTERS).
+    """Tickets, the newest first, that have all the given values (names: see FILTERS); of a
+    requester those of all who are one with them by merges.
 
     `after` is the `next` of the page before. Raises ValueError for an unknown filter.
     """
@@ -275,7 +284,8 @@ def page(
     for name, value in filters.items():
         if name not in FILTERS:
             raise ValueError(f"tickets can't be listed by {name!r}; by {', '.join(FILTERS)}, tag")
-        query = query.where(current.c[name] == value)
+        wanted = same(connection, tables, value) if name == "requester" else [value]
+        query = query.where(current.c[name].in_(wanted))
     if tag is not None:
         tags = tables["tags"]
         query = query.where(current.c.ticket.in_(select(tags.c.ticket).where(tags.c.tag == tag)))
