@@ -519,11 +519,10 @@ class TestReading:
     def test_a_follower_is_told_where_nothing_will_come_any_more(
         self, desk: Desk, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def stopped() -> None:
+        def stopped(*_: object) -> None:
             raise Damaged("tickets 3:7 is missing")
 
-        monkeypatch.setattr(desk.log, "troubles", lambda: ["tickets 3:7 is missing"])
-        monkeypatch.setattr(desk.log, "sync", stopped)
+        monkeypatch.setattr(desk.log, "wait", stopped)
         with pytest.raises(Damaged, match="3:7"):
             list(desk.subscribe(desk.log.ends()))
 

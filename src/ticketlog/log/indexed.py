@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from threading import Lock
 
 from ticketlog.log.commit import Commit, Verdict
 from ticketlog.log.index import Index
@@ -22,7 +22,7 @@ class IndexedLog(Index):
 
     def __init__(self, path: Path, partitions: int) -> None:
         super().__init__(path, partitions)
-        self._watchers: set[SimpleQueue[None]] = set()
+        self._watchers: set[Lock] = set()
 
     @abstractmethod
     def append(self, commit: Commit) -> Placed: ...
@@ -68,16 +68,18 @@ class IndexedLog(Index):
         """Waits until the index has grown, so many seconds at most.
 
         Ctrl-C may come at any instant. A condition of `threading` would then now and then raise
-        something else instead, or keep its lock, which those who close the log would wait for.
+        something else instead, or keep its lock, which those who close the log would wait for; a
+        queue may forget how long it was to wait. So one waits for a lock that the other lets go.
         """
-        woken: SimpleQueue[None] = SimpleQueue()
+        woken = Lock()
+        woken.acquire()
         self._watchers.add(woken)
         try:
-            with suppress(Empty):
-                woken.get(timeout=seconds)
+            woken.acquire(timeout=seconds)
         finally:
             self._watchers.discard(woken)
 
     def _notify(self) -> None:
         for watcher in tuple(self._watchers):
-            watcher.put(None)
+            with suppress(RuntimeError):  # another one has woken it already
+                watcher.release()

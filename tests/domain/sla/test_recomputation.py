@@ -332,4 +332,8 @@ def test_nothing_of_nothing() -> None:
 def test_who_said_what_is_as_it_was() -> None:
     story = a_day().when(Reply(body="Done"), by=ANN, at=NOON + 25 * HOUR)
     found = again(story, STRICTER)
-    assert state_of(found).comments == story.state.comments
+    said, before = (
+        [each._replace(version=0) for each in state.comments]  # other clocks, other versions
+        for state in (state_of(found), story.state)
+    )
+    assert said == before

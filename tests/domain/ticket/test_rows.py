@@ -330,7 +330,7 @@ def test_an_unknown_status_is_refused_by_name() -> None:
 
 def test_only_an_import_records_rows() -> None:
     for by in (ANN, KIM):
-        a_ticket().when(row(), by=by).then_refused(Forbidden, "import, service")
+        a_ticket().when(row(), by=by).then_refused(Forbidden, "ticket.record-activity")
 
 
 def test_rows_may_follow_on_tickets_of_any_kind() -> None:
