@@ -23,6 +23,7 @@ START = 1_780_000_000_000_000
 RARE = 999
 """One ticket of so many is pending."""
 LEAD = Actor("hanna", "agent", "supervisor")
+ADMIN = Actor("privacy-officer", "agent")
 TEAMS = {
     "service-desk": ("nadia", "tom", "sofia"),
     "network": ("jamal", "karin", "luc"),
@@ -34,7 +35,7 @@ TEAMS = {
 def fresh(folder: Path, log_url: str | None = None) -> Desk:
     """An empty desk under the settings of the simulated one."""
     desk = init_desk(folder, log_url=log_url)
-    desk.settings_apply(settings_text(), actor=LEAD, reason="to be measured")
+    desk.settings_apply(settings_text(), actor=ADMIN, reason="to be measured")
     return desk
 
 
@@ -48,8 +49,8 @@ def simulated(bench: Bench, tickets: int, *, promises: bool = True) -> Path:
             if promises:
                 desk.simulate(tickets=tickets, seed=1)
             else:
-                desk.settings_apply(f"{settings_text()}\n{rules_text()}", actor=LEAD)
-                desk.settings_apply("[sla_policies]", actor=LEAD)
+                desk.settings_apply(f"{settings_text()}\n{rules_text()}", actor=ADMIN)
+                desk.settings_apply("[sla_policies]", actor=ADMIN)
                 steps = simulate(1, tickets, settings=desk.settings)
                 record(desk.log, desk.settings, steps, "benchmarks")
     return folder

@@ -105,7 +105,7 @@ def _desk(folder: Path, number: int) -> Desk:
         f"skills = {{ vpn = {n % 5 + 1} }}\n"
         for n in range(AGENTS)
     )
-    desk = init_desk(folder)
+    desk = init_desk(folder, simulation=True)
     desk.settings_apply(RULES + agents, actor=BOSS)
     desk.policies().run_until(0)
     for n in range(AGENTS):

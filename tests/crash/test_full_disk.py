@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.crash.desks import ANN, a_history
+from ticketlog.cli.options import ACTOR_VARIABLE
 from ticketlog.desk import init_desk
 from ticketlog.domain.ticket.creation import CreateTicket
 
@@ -75,6 +77,7 @@ def run(desk: Path, command: str, blocks: int | None) -> subprocess.CompletedPro
     return subprocess.run(
         ["sh", "-c", f'{limited}exec "$0" --desk "$1" {words}', program, desk],
         cwd=desk,
+        env={**os.environ, ACTOR_VARIABLE: "agent:ann"},
         capture_output=True,
         text=True,
         check=False,

@@ -39,7 +39,7 @@ class Story:
             helpdesk.make(folder, simulation=True)
         self.desk: Desk = open_desk(folder)
         self.apply(base + settings)
-        if make:
+        if not self.desk.load("person/KIM").exists:
             kim = RegisterPerson(name="Kim")
             self.desk.execute(kim, on="person/KIM", actor=SUE, occurred_at=NOON)
         self.desk.policies().run_until(NOON)

@@ -15,6 +15,7 @@ from tests.policies.acting import KIM, Story, at
 from ticketlog.desk import Desk, init_desk
 from ticketlog.domain.agent import SetAvailability, SetShifts
 from ticketlog.domain.base import Actor
+from ticketlog.domain.person import RegisterPerson
 from ticketlog.domain.shifts import Shift
 from ticketlog.domain.ticket.conversation import Reply
 from ticketlog.domain.ticket.creation import CreateTicket
@@ -113,6 +114,7 @@ def test_two_at_once_do_everything_once(tmp_path: Path, kafka_url: str) -> None:
     desks: list[Desk] = [init_desk(tmp_path / name, log_url=kafka_url) for name in ("a", "b")]
     first = desks[0]
     first.settings_apply(helpdesk.SETTINGS + rules, actor=SUE)
+    first.execute(RegisterPerson(name="Kim"), on="person/KIM", actor=SUE)
     stop = threading.Event()
     runners = [desk.policies() for desk in desks]
     threads = [threading.Thread(target=each.run, args=(stop,)) for each in runners]
