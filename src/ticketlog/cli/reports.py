@@ -116,7 +116,7 @@ def report(
     if as_json:
         print_json(document)
         return
-    _show(REPORTS[name], document["rows"])
+    show_rows(REPORTS[name], document["rows"])
     told = "" if basis == "was" else f"  recomputed {document['settings']}"
     note(
         f"{name} v{document['version']} at {document['cut']}{told}  "
@@ -124,7 +124,8 @@ def report(
     )
 
 
-def _show(report: Report, rows: list[dict[str, Any]]) -> None:
+def show_rows(report: Report, rows: list[dict[str, Any]]) -> None:
+    """A report's rows as a table, without columns that have nothing to tell."""
     if not rows:
         return
     columns = [

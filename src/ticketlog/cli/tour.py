@@ -18,7 +18,9 @@ from ticketlog.cli.options import log_option
 from ticketlog.cli.output import cut_lines, show_all, table
 from ticketlog.cli.progress import Meter
 from ticketlog.cli.reads import rows_table
+from ticketlog.cli.reports import show_rows
 from ticketlog.errors import Usage
+from ticketlog.reporting import REPORTS
 
 if TYPE_CHECKING:
     from ticketlog.desk import Desk
@@ -160,8 +162,7 @@ def _report(desk: Desk) -> None:
     rows = document["rows"]
     cut_to = f", the last {_PERIODS} of {len(rows)} months" if len(rows) > _PERIODS else ""
     _head(f"Report flow{cut_to} (sha256 {document['sha256'][:16]})")
-    columns = list(rows[0]) if rows else []
-    show_all(rows_table(rows[-_PERIODS:], columns, right=columns[1:]))
+    show_rows(REPORTS["flow"], rows[-_PERIODS:])
 
 
 def _history(desk: Desk) -> None:
