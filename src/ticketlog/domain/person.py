@@ -93,7 +93,7 @@ class PersonUnmerged(Event):
 
     NAME: ClassVar[str] = "person.unmerged.v1"
     ASPECT: ClassVar[str] = "existence"
-    old: Key
+    out_of: Key
     """Whom they had been merged into."""
 
 
@@ -259,7 +259,7 @@ def _of_merged(command: Command, person: Person, into: str, context: Context) ->
             return []
         case UnmergePerson():
             check_seen(command, person, context)
-            return [PersonUnmerged(old=into)]
+            return [PersonUnmerged(out_of=into)]
     raise Refused(
         f"person {person.id} was merged into {into}; change that one instead, or unmerge this one",
         merged_into=into,
