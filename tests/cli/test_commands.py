@@ -318,7 +318,7 @@ class TestLogAndViews:
 
     def test_views_are_rebuilt_and_proven(self, done: Run, ask: Run, ticket: str) -> None:
         assert "DIFFERS" not in done("replay", "verify").out
-        assert "queue v2 is made anew" in done("replay", "rebuild", "queue").out
+        assert "queue v3 is made anew" in done("replay", "rebuild", "queue").out
         assert done("replay", "verify", "--json").document["same"] is True
 
     def test_a_view_that_is_not_what_the_log_says_is_shown(

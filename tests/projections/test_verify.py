@@ -143,7 +143,7 @@ def test_the_difference_between_two_moments(world: World) -> None:
 def test_an_earlier_difference_ends_a_table_s_sameness_only(world: World, engine: Engine) -> None:
     spoil(engine, queue.VIEW, "entries", lambda table: delete(table))
     (result,) = (each for each in verify(world.log, engine) if each.view == "queue")
-    assert [table.same for table in result.tables] == [False, True, True]
+    assert [table.same for table in result.tables] == [False, True, True, True]
     with storage.reading(engine) as connection:
         build = database.live(connection, queue.VIEW)
         assert build is not None
