@@ -71,21 +71,27 @@ class Proxy:
 
     async def _connected(self, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         self._number += 1
-        number = self._number
-        with suppress(OSError):
-            far, forth = await asyncio.open_connection("127.0.0.1", self._target)
-            dice = [random.Random(f"{self._seed}-{number}-{way}") for way in ("forth", "back")]
-            ways = [
-                asyncio.create_task(self._pass(near, forth, dice[0])),
-                asyncio.create_task(self._pass(far, back, dice[1])),
-            ]
-            try:
-                await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for way in ways:
-                    way.cancel()
-                forth.close()
-        back.close()
+        try:
+            with suppress(OSError):
+                await self._connect(self._number, near, back)
+        finally:
+            back.close()  # also where the end cancels it: a writer that outlives its loop warns
+
+    async def _connect(
+        self, number: int, near: asyncio.StreamReader, back: asyncio.StreamWriter
+    ) -> None:
+        far, forth = await asyncio.open_connection("127.0.0.1", self._target)
+        dice = [random.Random(f"{self._seed}-{number}-{way}") for way in ("forth", "back")]
+        ways = [
+            asyncio.create_task(self._pass(near, forth, dice[0])),
+            asyncio.create_task(self._pass(far, back, dice[1])),
+        ]
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way in ways:
+                way.cancel()
+            forth.close()
 
     async def _pass(
         self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, dice: random.Random
