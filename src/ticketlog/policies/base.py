@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from ticketlog.domain.base import Command, Event, Recorded
+from ticketlog.domain.rights import survivor
 from ticketlog.domain.settings import Settings
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.policies.floor import Floor
@@ -50,12 +51,8 @@ class Situation:
 
     def identity(self, who: str) -> str:
         """The one under whom a human is known: of a merged person ('person/KIM'), who has them."""
-        seen: set[str] = set()
-        while who.startswith("person/") and who not in seen:
-            seen.add(who)
-            into = self.load(who).merged_into
-            who = who if into is None else f"person/{into}"
-        return who
+        kind, _, id = who.partition("/")
+        return f"person/{survivor(id, self.load)}" if kind == "person" else who
 
 
 class Policy(Protocol):
