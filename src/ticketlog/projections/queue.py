@@ -103,8 +103,8 @@ def page(
 ) -> Page:
     """Active tickets in the order in which they should be worked on.
 
-    `gone`: agents with a team in which they don't work any more, as `holders` names them: what they
-    have is unassigned. `requester`: with all who are one with them. `priorities`: from most to
+    `gone`: agents, each with a team in which they don't work any more: what they have there is
+    unassigned. `requester`: with all who are one with them. `priorities`: from most to
     least urgent. `after` is the `next` of the page before.
     """
     entries = tables["entries"]
@@ -145,17 +145,6 @@ def _free(entries: Table, gone: Sequence[tuple[str, str | None]]) -> ColumnEleme
 
 def _without(row: dict[str, Any], gone: Sequence[tuple[str, str | None]]) -> dict[str, Any]:
     return row | {"assignee": None} if (row["assignee"], row["team"]) in gone else row
-
-
-def holders(connection: Connection, tables: Tables) -> list[dict[str, Any]]:
-    """Who has how many active tickets of which team, and since when the oldest is there."""
-    entries = tables["entries"]
-    names = (entries.c.assignee, entries.c.team)
-    query = select(
-        *names, func.count().label("tickets"), func.min(entries.c.created_at).label("oldest")
-    ).where(entries.c.assignee.is_not(None))
-    found = connection.execute(query.group_by(*names).order_by(*names)).mappings()
-    return [dict(row) for row in found]
 
 
 def _of(
@@ -207,6 +196,4 @@ def counts(
     ]
 
 
-VIEW = Projection(
-    NAME, VERSION, TABLES, {"ticket": _Fold, "person": _PersonFold}, (page, counts, holders)
-)
+VIEW = Projection(NAME, VERSION, TABLES, {"ticket": _Fold, "person": _PersonFold}, (page, counts))
