@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 
 from tests.domain.sla import naive
-from tests.domain.sla.test_clock_properties import LIVES, Life, breaches, lived
+from tests.domain.sla.test_clock_properties import LIVES, Life, breaches, lived, open_time
 from tests.given import Story
 from ticketlog.domain import ticket
 from ticketlog.domain.base import Recorded
@@ -42,7 +42,7 @@ def rows_of(story: Story) -> dict[str, list[dict[str, Any]]]:
 def told(story: Story) -> dict[Key, list[Line]]:
     """What is told of each clock that has or had a target, in order."""
     lines: dict[Key, list[Line]] = {}
-    for line in timeline("THIS", story.history)[1]:
+    for line in timeline("THIS", story.history, story.settings.calendar)[1]:
         if line.metric is not None:
             lines.setdefault((line.metric, line.instance), []).append(line)
     return {key: some for key, some in lines.items() if any(each.target for each in some)}
@@ -76,6 +76,21 @@ def test_each_clock_stands_as_its_story_leaves_it(life: Life) -> None:
             assert (row["policy"], row["policy_version"]) == (
                 *(applied.policy.id, applied.policy.version),
             )
+
+
+@given(LIVES)
+def test_the_story_tells_the_time_that_was_used_by_then(life: Life) -> None:
+    """Of clocks without a target too, whose open time stands in no event."""
+    story = lived(life)
+    for line in timeline("THIS", story.history, story.settings.calendar)[1]:
+        if line.metric is None or line.change in ("breached", "warned"):
+            continue
+        until = [e for e in story.history if e.originator_version <= line.cause.originator_version]
+        runs = naive.runs(line.metric, naive.moments(until), line.at)
+        spans = runs[line.instance - 1].spans
+        assert line.used == sum(end - start for start, end in spans)
+        if line.business_used is not None:
+            assert line.business_used == open_time(story, spans)
 
 
 @given(LIVES)

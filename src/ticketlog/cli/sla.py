@@ -23,7 +23,7 @@ from ticketlog.cli.output import in_seconds, length, moment, note, print_json, s
 from ticketlog.cli.phrases import phrase, who
 from ticketlog.domain.base import NotFound, instant, iso
 from ticketlog.domain.settings import Settings
-from ticketlog.domain.sla.clock import Applied, Clock, Promise, measured, spent
+from ticketlog.domain.sla.clock import Applied, Clock, Promise, measured, opened, spent
 from ticketlog.domain.ticket.changes import METRICS
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.domain.ticket.timeline import Line, timeline
@@ -112,7 +112,7 @@ def sla(
         raise click.UsageError("a ticket's clocks are shown all: leave out what selects, or TICKET")
     stream = stream_of("ticket", ticket)
     history = source.history(stream)
-    state, lines = timeline(stream.partition("/")[2], history)
+    state, lines = timeline(stream.partition("/")[2], history, source.settings.calendar)
     if not state.exists:
         raise NotFound(f"{stream} doesn't exist; `ticketlog ticket list` shows those that do")
     now = max(state.clock, asked_at(source, as_of, occurred_as_of))
@@ -196,7 +196,8 @@ def _applied(applied: Applied | None) -> dict[str, Any]:
 
 def _clock(clock: Clock, applied: Applied | None, settings: Settings, now: int) -> dict[str, Any]:
     calendar = settings.calendar(applied.calendar) if applied else None
-    clock = measured(clock, now, calendar.timetable if calendar else None)
+    timetable = calendar.timetable if calendar else None
+    clock = measured(clock, now, timetable)
     target = clock.target
     left = target.seconds * _SECOND - spent(clock, target) if target and clock.live else None
     return {
@@ -205,7 +206,7 @@ def _clock(clock: Clock, applied: Applied | None, settings: Settings, now: int) 
         "because": clock.because,
         "activated_at": iso(clock.activated_at),
         "used": in_seconds(clock.used),
-        "business_used": in_seconds(clock.business),
+        "business_used": in_seconds(opened(clock, now, timetable)),
         **_target(target),
         "left": in_seconds(left),
         "due": _iso(clock.due),

@@ -153,6 +153,13 @@ def measured(clock: Clock, at: int, calendar: Timetable | None) -> Clock:
     return clock._replace(business=(clock.business or 0) + business, unmeasured=())
 
 
+def opened(clock: Clock, at: int, calendar: Timetable | None) -> int | None:
+    """The open time that a clock has used up to an instant; None where part of the time ran without
+    a calendar."""
+    clock = measured(clock, at, calendar)
+    return None if clock.unmeasured else clock.business
+
+
 def spent(clock: Clock, target: Promise) -> int:
     """What a settled clock has used in the target's time."""
     return (clock.business or 0) if target.business else clock.used

@@ -6,12 +6,13 @@ other events, and their changes are told like the rest (ServiceNow's SLA timelin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from ticketlog.domain.base import Recorded
-from ticketlog.domain.sla.clock import Applied, Promise
+from ticketlog.domain.calendar import Calendar
+from ticketlog.domain.sla.clock import Applied, Edition, Promise, opened
 from ticketlog.domain.sla_policy import Metric
 from ticketlog.domain.ticket.changes import METRICS, turns_of
 from ticketlog.domain.ticket.evolution import evolve, initial
@@ -25,6 +26,9 @@ from ticketlog.domain.ticket.service import (
     SlaBreached,
 )
 from ticketlog.domain.ticket.state import Ticket
+
+Calendars: TypeAlias = Callable[[Edition | None], Calendar | None]
+"""A calendar in one of its versions; None: there is none."""
 
 
 class Line(NamedTuple):
@@ -40,13 +44,17 @@ class Line(NamedTuple):
     instance: int = 0
     used: int | None = None
     business_used: int | None = None
+    """None: part of the time ran without a calendar."""
     target: Promise | None = None
     due: int | None = None
     applied: Applied | None = None
 
 
-def timeline(id: str, history: Iterable[Recorded]) -> tuple[Ticket, list[Line]]:
-    """The ticket, and every change of its clocks in the order of the log."""
+def timeline(
+    id: str, history: Iterable[Recorded], calendars: Calendars
+) -> tuple[Ticket, list[Line]]:
+    """The ticket, and every change of its clocks in the order of the log. `calendars` measure the
+    open time of clocks without a target, which stands in no event."""
     ticket = initial(id)
     lines: list[Line] = []
     history = rectified_history(id, history)
@@ -54,12 +62,14 @@ def timeline(id: str, history: Iterable[Recorded]) -> tuple[Ticket, list[Line]]:
         found: list[Line] = []
         for recorded in commit:
             before, ticket = ticket, evolve(ticket, recorded)
-            found = _with(found, before, ticket, recorded)
+            found = _with(found, before, ticket, recorded, calendars)
         lines += found
     return ticket, lines
 
 
-def _with(found: list[Line], before: Ticket, ticket: Ticket, recorded: Recorded) -> list[Line]:
+def _with(
+    found: list[Line], before: Ticket, ticket: Ticket, recorded: Recorded, calendars: Calendars
+) -> list[Line]:
     match recorded.event:
         case ClocksChanged(changes=changes):
             return _with_changes(found, changes, ticket.clock, recorded)
@@ -68,10 +78,14 @@ def _with(found: list[Line], before: Ticket, ticket: Ticket, recorded: Recorded)
             return [promised, *found]
         case DueEvent() as event:
             return [*found, _due(event, before, recorded)]
-    return [*found, *_turned(before, ticket, recorded)]
+    return [*found, *_turned(before, ticket, recorded, calendars)]
 
 
-def _turned(before: Ticket, ticket: Ticket, recorded: Recorded) -> Iterator[Line]:
+def _turned(
+    before: Ticket, ticket: Ticket, recorded: Recorded, calendars: Calendars
+) -> Iterator[Line]:
+    calendar = calendars(before.sla.calendar) if before.sla else None
+    timetable = calendar.timetable if calendar else None
     for metric in METRICS:
         for clock, change in turns_of(metric, (before, ticket), ticket.clock):
             yield Line(
@@ -82,7 +96,7 @@ def _turned(before: Ticket, ticket: Ticket, recorded: Recorded) -> Iterator[Line
                 metric,
                 clock.instance,
                 clock.used,
-                clock.business,
+                opened(clock, ticket.clock, timetable),
                 clock.target,
             )
 
