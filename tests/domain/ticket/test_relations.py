@@ -58,6 +58,18 @@ def test_persons_are_copied_and_removed() -> None:
     assert story.state.ccs == ("GUS",)
 
 
+def test_who_was_merged_is_in_copy_under_either_id() -> None:
+    """OLD was merged into GUS."""
+    for copied, other in (("OLD", "GUS"), ("GUS", "OLD")):
+        story = new().given(CcAdded(person="LEE"), CcAdded(person=copied))
+        story.when(AddCc(person=other)).then()
+        story.when(RemoveCc(person=other)).then(CcRemoved(person=copied))
+    both = new().given(CcAdded(person="OLD"), CcAdded(person="GUS"))
+    both.when(RemoveCc(person="GUS")).then(CcRemoved(person="OLD"), CcRemoved(person="GUS"))
+    alone = new().given(CcAdded(person="GUS")).when(RemoveCc(person="LEE")).then()
+    assert alone.state.ccs == ("GUS",)
+
+
 def test_at_most_48_people_are_copied() -> None:
     story = new().given(*(CcAdded(person=f"P{n}") for n in range(48)))
     story.when(AddCc(person="LEE")).then_refused(Invalid, "48 people", "remove one")

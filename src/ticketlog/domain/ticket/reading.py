@@ -10,7 +10,14 @@ from ticketlog.domain.ticket.activity import RecordActivity
 from ticketlog.domain.ticket.classification import SetOrganisation, SetRequester
 from ticketlog.domain.ticket.conversation import Reply
 from ticketlog.domain.ticket.creation import CreateTicket
-from ticketlog.domain.ticket.relations import ACYCLIC, AddCc, LinkTo, targets, ticket_stream
+from ticketlog.domain.ticket.relations import (
+    ACYCLIC,
+    AddCc,
+    LinkTo,
+    RemoveCc,
+    targets,
+    ticket_stream,
+)
 from ticketlog.domain.ticket.state import LinkKind, Ticket
 
 
@@ -41,7 +48,9 @@ def _named(command: Command, ticket: Ticket) -> Iterator[str]:
             yield from _ticket(command.follow_up_of)
         case Reply(author=str(id)) if ticket.requester not in (None, id):
             yield from (f"person/{id}", f"person/{ticket.requester}")
-        case SetRequester(requester=id) | AddCc(person=id) | Reply(author=str(id)):
+        case AddCc(person=id) | RemoveCc(person=id) if id not in ticket.ccs or len(ticket.ccs) > 1:
+            yield from (f"person/{each}" for each in dict.fromkeys((id, *ticket.ccs)))
+        case SetRequester(requester=id) | Reply(author=str(id)):
             yield f"person/{id}"
         case SetOrganisation(organisation=str(id)):
             yield f"organisation/{id}"

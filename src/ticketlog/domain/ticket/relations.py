@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from ticketlog.domain.base import Command, Context, Event, Invalid, Key, Line, Recorded
+from ticketlog.domain.rights import same_person
 from ticketlog.domain.ticket.creation import MOST_CCS
 from ticketlog.domain.ticket.rules import (
     person,
@@ -203,7 +204,7 @@ def _add_cc(command: AddCc, ticket: Ticket, context: Context) -> list[Event]:
     if command.person in ticket.ccs:
         return []
     id = person(command.person, context).id
-    if id in ticket.ccs:
+    if _copied(id, ticket, context):
         return []
     if len(ticket.ccs) >= MOST_CCS:
         raise Invalid(
@@ -214,7 +215,12 @@ def _add_cc(command: AddCc, ticket: Ticket, context: Context) -> list[Event]:
 
 
 def _remove_cc(command: RemoveCc, ticket: Ticket, context: Context) -> list[Event]:
-    return [CcRemoved(person=command.person)] if command.person in ticket.ccs else []
+    return [CcRemoved(person=each) for each in _copied(command.person, ticket, context)]
+
+
+def _copied(id: str, ticket: Ticket, context: Context) -> list[str]:
+    """The ids under which a person is in copy: merged persons are one."""
+    return [each for each in ticket.ccs if same_person(id, each, context.others.get)]
 
 
 ACYCLIC: frozenset[LinkKind] = frozenset({"duplicate-of", "parent", "blocks", "follow-up-of"})
