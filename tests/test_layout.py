@@ -33,6 +33,7 @@ DIRECTIONS: dict[str, set[str]] = {
     "calendars": {"domain", "errors"},
     "policies": {"domain"},
     "projections": {"domain"},
+    "documents": {"domain", "execution"},
     "importing": {"domain", "log", "errors", "attachments"},
     "publishing": {"domain", "log", "errors", "reading"},
 }

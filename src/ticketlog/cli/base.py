@@ -13,6 +13,7 @@ from ticketlog.cli.progress import Waiting
 
 if TYPE_CHECKING:
     from ticketlog.desk import Desk
+    from ticketlog.documents.base import Document
 
 
 class App:
@@ -57,6 +58,7 @@ class Command(click.Command):
     """A command that knows `--desk` and `--debug`, and shows its examples last.
 
     `keys`: those of the JSON document that it prints, with what they hold; for the manual.
+    `prints`: the models of those documents (docs/DOCUMENTS.md).
     """
 
     def __init__(
@@ -64,12 +66,14 @@ class Command(click.Command):
         *args: Any,
         examples: tuple[str, ...] = (),
         keys: Mapping[str, str] | None = None,
+        prints: tuple[type[Document], ...] = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.params.extend(_common())
         self.examples = examples
         self.keys = keys or {}
+        self.prints = prints
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         if self.examples:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from ticketlog import documents
 from ticketlog.cli.options import reader
 from ticketlog.cli.output import clean, moment, print_json
 from ticketlog.cli.phrases import phrase, text_of, when, who
+from ticketlog.documents.events import History
 from ticketlog.domain.base import NotFound, Recorded
 
 if TYPE_CHECKING:
@@ -31,35 +31,10 @@ def print_history(
     if not events:
         raise NotFound(f"{stream} doesn't exist" + (" at that moment" if as_of else ""))
     if as_json:
-        print_json({"stream": stream, "events": [event_document(each) for each in events]})
+        print_json(History.made(stream, events).plain())
     else:
         for each in lines(events):
             click.echo(each)
-
-
-def event_document(recorded: Recorded) -> dict[str, Any]:
-    """An event with its envelope: what `--json` and `log tail` give of it."""
-    meta = recorded.meta
-    values = {
-        "id": recorded.id,
-        "stream": recorded.originator_id,
-        "version": recorded.originator_version,
-        "type": recorded.event.NAME,
-        "data": recorded.event.model_dump(mode="json", exclude_defaults=True),
-        "occurred_at": meta.occurred_at,
-        "recorded_at": meta.recorded_at,
-        "claimed_at": meta.claimed_at,
-        "actor": {name: value for name, value in meta.actor._asdict().items() if value},
-        "channel": meta.channel,
-        "source": meta.source,
-        "reason": meta.reason,
-        "cause": meta.cause,
-        "correlation": meta.correlation,
-        "settings": meta.settings,
-        "partition": meta.partition,
-        "offset": meta.offset,
-    }
-    return documents.said(documents.Event, values)
 
 
 def lines(events: list[Recorded]) -> list[str]:

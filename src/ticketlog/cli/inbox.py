@@ -11,8 +11,9 @@ import click
 from ticketlog.cli.base import App, Command, Entry, Group, pass_app
 from ticketlog.cli.forms import stream_of
 from ticketlog.cli.options import SENDING, F, as_json, sender
-from ticketlog.cli.outcomes import OUTCOME, outcome_document, outcome_text
+from ticketlog.cli.outcomes import OUTCOME, outcome_text
 from ticketlog.cli.output import note, print_json
+from ticketlog.documents.outcomes import Outcome as Document
 from ticketlog.domain.attention import MarkSeen, Snooze
 from ticketlog.domain.base import Refused, instant
 from ticketlog.domain.ticket.relations import Unfollow
@@ -220,7 +221,7 @@ def _send(app: App, commands: Sequence[Sent], by: Sender, as_json: bool) -> None
                 raise
             refused[stream.removeprefix("ticket/")] = str(refusal)
     if as_json:
-        print_json({"done": [outcome_document(each) for each in done], "refused": refused})
+        print_json({"done": [Document.made(each).plain() for each in done], "refused": refused})
     for outcome in () if as_json else done:
         outcome_text(outcome)
     if not commands:

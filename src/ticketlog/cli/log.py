@@ -9,11 +9,12 @@ from pathlib import Path
 import click
 
 from ticketlog.cli.base import App, Command, Entry, Group, pass_app
-from ticketlog.cli.histories import EVENT, event_document
+from ticketlog.cli.histories import EVENT
 from ticketlog.cli.options import as_json, log_option, views_option
 from ticketlog.cli.output import clean, print_json, print_json_line, show_all, table
 from ticketlog.cli.phrases import phrase, when, who
 from ticketlog.cli.progress import Meter
+from ticketlog.documents.events import Event
 from ticketlog.errors import Unreachable, Usage
 
 _HERE = "ticketlog.cli.log"
@@ -54,6 +55,7 @@ def stat(app: App, as_json: bool) -> None:
         "ticketlog log tail --json --from 12,40,7,9,3,2,8,1,5,4,11,6/5",
     ),
     keys={EVENT: "one document a line, each an event"},
+    prints=(Event,),
 )
 @click.option(
     "--from",
@@ -74,7 +76,7 @@ def tail(app: App, start: str | None, follow: bool, as_json: bool) -> None:
     """
     for recorded in app.desk.subscribe(app.desk.position(start), follow=follow):
         if as_json:
-            print_json_line(event_document(recorded))
+            print_json_line(Event.made(recorded).plain())
         else:
             meta = recorded.meta
             line = f"{when(recorded)}  {who(meta.actor)}  {recorded.originator_id}"

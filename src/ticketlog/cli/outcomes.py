@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from ticketlog import documents
 from ticketlog.cli.output import clean, note, print_json
 from ticketlog.cli.phrases import phrase
+from ticketlog.documents.outcomes import Outcome as Document
 
 if TYPE_CHECKING:
     from ticketlog.desk import Outcome
@@ -28,7 +28,7 @@ OUTCOME = {
 
 def print_outcome(outcome: Outcome, as_json: bool) -> None:
     if as_json:
-        print_json(outcome_document(outcome))
+        print_json(Document.made(outcome).plain())
         return
     outcome_text(outcome)
 
@@ -40,23 +40,6 @@ def outcome_text(outcome: Outcome) -> None:
     if outcome.unknown:
         names = ", ".join(f"@{name}" for name in outcome.unknown)
         note(f"{names}: no agent at work and no team is called so; `ticketlog agent list` has them")
-
-
-def outcome_document(outcome: Outcome) -> dict[str, Any]:
-    values = {
-        "stream": outcome.stream,
-        "version": outcome.version,
-        "repeated": outcome.repeated,
-        "follow_up_of": outcome.follow_up_of,
-        "unknown": list(outcome.unknown),
-        "partition": outcome.partition,
-        "offset": outcome.offset,
-        "events": [
-            {"id": r.id, "type": r.event.NAME, "version": r.originator_version}
-            for r in outcome.events
-        ],
-    }
-    return documents.said(documents.Outcome, values)
 
 
 def _headline(outcome: Outcome) -> str:

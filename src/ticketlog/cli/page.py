@@ -11,6 +11,7 @@ from ticketlog.cli.base import Command, Group
 from ticketlog.cli.options import SENDING
 from ticketlog.cli.outcomes import OUTCOME
 from ticketlog.cli.root import root
+from ticketlog.documents.base import Document
 
 _HEAD = """\
 # The command line
@@ -75,6 +76,15 @@ def commands(group: Group, context: click.Context) -> Iterator[tuple[str, Comman
         else:
             assert isinstance(command, Command), path
             yield path, command
+
+
+def printed() -> dict[type[Document], list[str]]:
+    """The documents that commands print, each with the commands."""
+    found: dict[type[Document], list[str]] = {}
+    for path, command in commands(root, click.Context(root, info_name="ticketlog")):
+        for model in command.prints:
+            found.setdefault(model, []).append(f"`{path.removeprefix('ticketlog ')}`")
+    return found
 
 
 def _writing() -> str:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
 from pydantic import BaseModel
 
-from ticketlog import documents
 from ticketlog.cli.base import App, Command, pass_app
 from ticketlog.cli.histories import HISTORY, print_history
 from ticketlog.cli.options import as_json, at_moment, reader
 from ticketlog.cli.output import facts, moment, print_json, show_all, table
-from ticketlog.domain.agent import AgentAtWork
+from ticketlog.documents import parties, tickets
+from ticketlog.documents.base import Document
+from ticketlog.documents.events import History
+from ticketlog.domain.agent import AgentAtWork, Held
 from ticketlog.domain.base import NotFound
 
 _ID = {"person": "7QK2M9ABCD4F", "organisation": "ABCD4F7QK2M9", "agent": "bob"}
@@ -22,10 +25,10 @@ _KEYS = {
     "agent": "id, availability, since, reason, shifts, zone, held, reserved_at, released_at, "
     "settings",
 }
-_MODELS: dict[str, type[documents.Document]] = {
-    "person": documents.Person,
-    "organisation": documents.Organisation,
-    "agent": documents.Agent,
+_MODELS: dict[str, type[Document]] = {
+    "person": parties.Person,
+    "organisation": parties.Organisation,
+    "agent": parties.Agent,
 }
 _TIMES = ("since", "reserved_at", "released_at")
 _HIDDEN = frozenset({"changed", "version", "clock"})
@@ -38,6 +41,7 @@ def _show(kind: str) -> Command:
         help=f"Show {_a(kind)}, now or then.",
         examples=(f"ticketlog {kind} show {_ID[kind]} --json",),
         keys={_KEYS[kind]: "what is known", "version": "of the stream", "clock": "its last event"},
+        prints=(_MODELS[kind],),
     )
     @click.argument("id", metavar=kind.upper())
     @at_moment
@@ -58,7 +62,7 @@ def _show(kind: str) -> Command:
         if isinstance(state, AgentAtWork):
             document |= {name: getattr(state, name) or None for name in _TIMES}
             document["settings"] = about.model_dump(mode="json") if about else None
-        document = documents.said(_MODELS[kind], document)
+        document = _MODELS[kind].of(document).plain()
         if as_json:
             print_json(document)
         else:
@@ -70,6 +74,10 @@ def _show(kind: str) -> Command:
 def _plain(value: Any) -> Any:
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
+    if isinstance(value, Held):
+        return value._asdict()
+    if isinstance(value, Mapping):
+        return {name: _plain(each) for name, each in value.items()}
     if isinstance(value, tuple):
         return [_plain(each) for each in value]
     return value
@@ -82,6 +90,7 @@ def _history(kind: str) -> Command:
         help=f"Show what happened to {_a(kind)}.",
         examples=(f"ticketlog {kind} history {_ID[kind]}",),
         keys=HISTORY,
+        prints=(History,),
     )
     @click.argument("id", metavar=kind.upper())
     @at_moment
@@ -111,6 +120,7 @@ history_person, history_organisation, history_agent = map(
     cls=Command,
     examples=("ticketlog agent list", "ticketlog agent list --as-of 2026-01-31T09:00:00Z"),
     keys={"agents": "each with agent, availability, since, new, open, pending, on-hold, active"},
+    prints=(tickets.Agents,),
 )
 @at_moment
 @as_json
@@ -126,7 +136,7 @@ def list_agents(app: App, as_of: str | None, occurred_as_of: str | None, as_json
     if missing:
         rows = source.query(agents.load, agents=[*known, *missing])
     if as_json:
-        print_json(documents.said(documents.Agents, {"agents": rows}))
+        print_json(tickets.Agents.of(agents=rows).plain())
         return
     columns = ("agent", "availability", "since", *agents.CATEGORIES, "active")
     shown = [[moment(row[c]) if c == "since" else row[c] for c in columns] for row in rows]

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ticketlog import documents
 from ticketlog.cli.base import App, Command, pass_app
 from ticketlog.cli.options import (
     actor_of,
@@ -27,7 +26,7 @@ from ticketlog.cli.output import (
     show_all,
     table,
 )
-from ticketlog.documents import said
+from ticketlog.documents import tickets as documents
 from ticketlog.domain.base import instant
 from ticketlog.domain.presence import why_gone
 from ticketlog.projections import inbox as inbox_view
@@ -80,6 +79,7 @@ def _priorities(source: Desk | Past) -> Sequence[str]:
         "next": "what `--after` takes for the page behind; null at the end",
         "counts": "instead, with `--count-by`: these, and tickets",
     },
+    prints=(documents.Queue, documents.QueueCounts),
 )
 @click.option("--team", help="Only this team's.")
 @click.option("--agent", help="Only this agent's.")
@@ -116,7 +116,7 @@ def queue(
     """
     source = reader(app, as_of, occurred_as_of)
     if count_by:
-        _print_rows("counts", source.query(queue_view.counts, by=count_by), as_json)
+        _print_counts(source.query(queue_view.counts, by=count_by), as_json)
         return
     page = source.query(
         queue_view.page,
@@ -127,7 +127,7 @@ def queue(
         **filters,
     )
     if as_json:
-        print_json(said(documents.Queue, {"tickets": page.rows, "next": page.next}))
+        print_json(documents.Queue.of(tickets=page.rows, next=page.next).plain())
         return
     columns = (
         *("ticket", "priority", "status", "team", "assignee", "created_at", "requester"),
@@ -149,16 +149,11 @@ def _more(next: str | None) -> None:
         note(f"more: --after {next}")
 
 
-def _print_rows(name: str, rows: Sequence[dict[str, Any]], as_json: bool) -> None:
-    """Rows of whatever columns they have; numbers to the right."""
+def _print_counts(rows: Sequence[dict[str, Any]], as_json: bool) -> None:
     if as_json:
-        print_json({name: rows})
+        print_json(documents.QueueCounts.of(counts=rows).plain())
     elif rows:
-        columns = list(rows[0])
-        right = [
-            c.replace("_", " ") for c in columns if all(isinstance(r[c], int | None) for r in rows)
-        ]
-        show_all(rows_table(rows, columns, right=right))
+        show_all(rows_table(rows, list(rows[0]), right=("tickets",)))
     else:
         note("nothing")
 
@@ -173,6 +168,7 @@ def _print_rows(name: str, rows: Sequence[dict[str, Any]], as_json: bool) -> Non
         "unassigned": f"each with {_columns(inbox_view, 1)}",
         "snoozed": "each with ticket, until",
     },
+    prints=(documents.Inbox,),
 )
 @click.argument("agent", required=False)
 @limit
@@ -204,7 +200,7 @@ def inbox(
     later = source.query(inbox_view.snoozed, agent=agent, now=now)
     if as_json:
         its = {"agent": agent, "waiting": mine, "unassigned": free, "snoozed": later}
-        print_json(said(documents.Inbox, its))
+        print_json(documents.Inbox.of(its).plain())
         return
     columns = ("ticket", "why", "since", "priority", "status", "team", "subject")
     show_all(rows_table(mine, columns, flexible=("subject",), title=f"for {agent}"))
@@ -225,6 +221,7 @@ def inbox(
         "ticketlog search INC0012345",
     ),
     keys={"found": "each with ticket, version, kind, public, author_kind, at, snippet"},
+    prints=(documents.Found,),
 )
 @click.argument("words", nargs=-1, required=True)
 @click.option("--public", "public_only", is_flag=True, help="Nothing internal.")
@@ -254,7 +251,7 @@ def search(
     source = reader(app, as_of, occurred_as_of)
     rows = source.query(search_view.search, words=" ".join(words), **how)
     if as_json:
-        print_json(said(documents.Found, {"found": rows}))
+        print_json(documents.Found.of(found=rows).plain())
         return
     columns = ("ticket", "kind", "at", "author_kind", "public", "snippet")
     show_all(rows_table(rows, columns, flexible=("snippet",)))
@@ -268,6 +265,7 @@ def search(
         "ticketlog ticket list --tag vpn --limit 10 --json",
     ),
     keys={"tickets": f"each with {_columns(tickets)}", "next": "as in queue"},
+    prints=(documents.TicketRows,),
 )
 @click.option("--status", help="Of this status.")
 @click.option("--status-category", help="Of this category of status.")
@@ -292,7 +290,7 @@ def list_(
     """List tickets by what they are, the newest first."""
     page = reader(app, as_of, occurred_as_of).query(tickets.page, **_given(how))
     if as_json:
-        print_json(said(documents.TicketRows, {"tickets": page.rows, "next": page.next}))
+        print_json(documents.TicketRows.of(tickets=page.rows, next=page.next).plain())
         return
     columns = ("ticket", "status", "priority", "team", "assignee", "created_at", "subject")
     show_all(rows_table(page.rows, columns, flexible=("subject",)))
@@ -310,6 +308,7 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
         "ticketlog export --format jsonl --as-of 2026-01-31T09:00:00Z > tickets.jsonl",
     ),
     keys={_columns(tickets): "with --format jsonl, one document a line"},
+    prints=(documents.TicketRow,),
 )
 @click.option(
     "--format",
@@ -340,7 +339,9 @@ def _every(source: Desk | Past) -> Iterator[dict[str, Any]]:
     next: str | None = None
     while True:
         page = source.query(tickets.page, limit=_EVERYTHING, **_given({"after": next}))
-        yield from (said(documents.TicketRow, row) for row in page.rows)
+        for row in page.rows:
+            told = documents.TicketRow.of(row).plain()
+            yield {name: told[name] for name in row}
         next = page.next
         if next is None:
             return

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ticketlog import documents
 from ticketlog.cli.base import App, Command, Entry, Group, pass_app
 from ticketlog.cli.desks import VIEWS
 from ticketlog.cli.options import as_json, at_moment, past, reader
 from ticketlog.cli.output import cell, print_json, print_json_line, show_all, table
 from ticketlog.cli.progress import Meter
+from ticketlog.documents.rows import raw
 from ticketlog.errors import Usage
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ def as_of(
     source: Any = reader(app, as_of, occurred_as_of)
     if rows:
         for name, row in source.views.rows(view):
-            print_json_line({"table": name, **documents.raw(row)})
+            print_json_line({"table": name, **raw(row)})
         return
     tables = source.views.compared(view)
     if as_json:

@@ -9,10 +9,11 @@ from typing import Any
 import click
 
 from ticketlog.cli.base import App, Command, Entry, Group, pass_app
-from ticketlog.cli.histories import EVENT, event_document
+from ticketlog.cli.histories import EVENT
 from ticketlog.cli.options import SENDING, as_json, at_moment, reader, sender
 from ticketlog.cli.output import cell, clean, note, print_json, show_all, table
 from ticketlog.cli.phrases import when, who
+from ticketlog.documents.events import Event as Document
 from ticketlog.domain.base import Event, Value
 from ticketlog.domain.conditions import Conditions
 from ticketlog.domain.settings import Settings
@@ -182,7 +183,7 @@ def history(app: App, as_json: bool) -> None:
     """Show who changed what of the settings, in order."""
     events = app.desk.settings_history()
     if as_json:
-        print_json({"events": [event_document(each) for each in events]})
+        print_json({"events": [Document.made(each).plain() for each in events]})
         return
     rows = [
         [

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ticketlog import documents
 from ticketlog.cli.base import App, Command, pass_app
 from ticketlog.cli.forms import stream_of
 from ticketlog.cli.histories import HISTORY, print_history
 from ticketlog.cli.options import SENDING, as_json, at_moment, reader, sender
 from ticketlog.cli.outcomes import OUTCOME, print_outcome
 from ticketlog.cli.output import clean, facts, print_json, show_all
-from ticketlog.documents import said
+from ticketlog.documents import tickets as documents
+from ticketlog.documents.events import History
+from ticketlog.documents.outcomes import Outcome
 from ticketlog.domain.base import NotFound, Recorded
 from ticketlog.domain.ticket.conversation import AttachmentAdded, CommentEvent, Described
 from ticketlog.domain.ticket.creation import TicketCreated
@@ -59,6 +60,7 @@ KEYS = {
         f"ticketlog ticket show {_T} --as-of 2026-01-31T09:00:00Z --json",
     ),
     keys=KEYS,
+    prints=(documents.Ticket,),
 )
 @click.argument("ticket")
 @at_moment
@@ -75,7 +77,7 @@ def show(
         raise NotFound(f"{stream} doesn't exist{_then(as_of or occurred_as_of)}")
     document = _document(state, source.history(stream))
     document["linked_by"] = _linked_by(source, state.id)
-    document = said(documents.Ticket, document)
+    document = documents.Ticket.of(document).plain()
     if as_json:
         print_json(document)
     else:
@@ -184,6 +186,7 @@ def _indented(text: str) -> str:
         f"ticketlog ticket history {_T} --occurred-as-of 2026-01-31T09:00:00Z --json",
     ),
     keys=HISTORY,
+    prints=(History,),
 )
 @click.argument("ticket")
 @at_moment
@@ -203,6 +206,7 @@ def history(
         f"ticketlog ticket attach {_T} core.bin --name core-dump --media-type application/gzip",
     ),
     keys=OUTCOME,
+    prints=(Outcome,),
     params=[*SENDING],
 )
 @click.argument("ticket")

@@ -1,0 +1,105 @@
+"""What documents are made of: models whose fields say what they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Self, get_args, get_type_hints
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict
+
+from ticketlog.domain.base import iso
+
+_SECOND = 1_000_000
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a value is, in the words of the manual. `names`: what the name of each field that holds
+    one must match, as a regular expression."""
+
+    words: str
+    names: str = ""
+
+
+def _text(at: object) -> object:
+    """Views and states hold instants as microseconds since 1970."""
+    return iso(at) if type(at) is int else at
+
+
+At = Annotated[
+    str,
+    BeforeValidator(_text),
+    Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$"),
+    Kind("instant"),
+]
+_SECONDS = Kind("seconds", r"(^|_)seconds(_|$)")
+Seconds = Annotated[Annotated[int, Strict()] | Annotated[float, Strict()], _SECONDS]
+"""A duration, with a fraction where it isn't whole."""
+WholeSeconds = Annotated[int, Strict(), _SECONDS]
+Percent = Annotated[int, Strict(), Kind("percent", r"(^|_)percent$")]
+Share = Annotated[int, Strict(), Kind("hundredths of a percent")]
+Hundredths = Annotated[int, Strict(), Kind("hundredths")]
+Rate = Annotated[int, Strict(), Kind("per second", r"_per_second$")]
+Bytes = Annotated[int, Strict(), Kind("bytes", r"^size$")]
+Count = Annotated[int, Strict(), Field(ge=0), Kind("count")]
+Change = Annotated[int, Strict(), Kind("change of a count")]
+Number = Annotated[int, Strict(), Kind("number")]
+"""Which one of several: a version, an instance, a tier, a line."""
+Offset = Annotated[int, Strict(), Kind("offset")]
+"""A place in a partition of a log, or behind its last record; partitions are numbers."""
+Id = Annotated[str, Strict(), Kind("id")]
+Word = Annotated[str, Strict(), Kind("word")]
+"""One of those that the product or the settings know."""
+Text = Annotated[str, Strict(), Kind("text")]
+Cut = Annotated[str, Strict(), Kind("cut", r"^cut$")]
+"""How far the logs have come, as `--as-of` takes it."""
+Position = Annotated[str, Strict(), Kind("position P:OFFSET")]
+Digest = Annotated[str, Strict(), Field(pattern="^[0-9a-f]{64}$"), Kind("SHA-256")]
+Anything = Annotated[Any, Kind("anything")]
+"""What the desk's own fields or the records of events hold."""
+
+
+class Document(BaseModel):
+    """A document, or a part of one.
+
+    A field that has a default is there only where it was asked for; all others always are, and
+    are null or empty where there is nothing.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", protected_namespaces=(), defer_build=True
+    )
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any] | None = None, /, **more: Any) -> Self:
+        """The document of plain values. Raises ValidationError where they are others than the
+        model says."""
+        return cls.model_validate({**(values or {}), **more})
+
+    def plain(self) -> dict[str, Any]:
+        """What JSON has of it."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+def in_seconds(microseconds: int | None) -> float | int | None:
+    """A duration: whole where it is."""
+    if microseconds is None:
+        return None
+    whole, rest = divmod(microseconds, _SECOND)
+    return microseconds / _SECOND if rest else whole
+
+
+def parts(model: type[Document]) -> list[type[Document]]:
+    """A document's model, then those of its parts, each once, in the order of the fields."""
+    found: dict[type[Document], None] = {}
+    left: list[Any] = [model]
+    while left:
+        hint = left.pop(0)
+        if isinstance(hint, type) and issubclass(hint, Document):
+            if hint not in found:
+                found[hint] = None
+                left = [*get_type_hints(hint, include_extras=True).values(), *left]
+        else:
+            left = [*get_args(hint), *left]
+    return list(found)

@@ -1,0 +1,84 @@
+"""Persons, organisations, agents."""
+
+from __future__ import annotations
+
+from ticketlog.documents.base import Anything, At, Document, Id, Number, Text, Word
+
+
+class Of(Document):
+    """What a stream of events says of somebody."""
+
+    id: Id
+    version: Number
+    """Of the stream."""
+    clock: At | None
+    """Of its last event."""
+
+
+class Address(Document):
+    """How one reaches a person."""
+
+    kind: Word
+    value: Text
+    verified: bool
+    """The person showed that it is theirs."""
+
+
+class Party(Of):
+    """What persons and organisations have in common."""
+
+    language: Word | None
+    country: Word | None
+    zone: Word | None
+
+
+class Person(Party):
+    """A person."""
+
+    name: Text | None
+    addresses: list[Address]
+    organisation: Id | None
+    merged_into: Id | None
+
+
+class Organisation(Party):
+    """An organisation."""
+
+    name: Text
+    tier: Word | None
+    contract: Id | None
+    domains: list[Text]
+
+
+class Shift(Document):
+    """A weekly shift on the clocks of the agent's zone; one that ends at or before its start ends
+    the next day."""
+
+    day: Word
+    start: Text
+    end: Text
+
+
+class HeldTicket(Document):
+    """A ticket that counts for an agent."""
+
+    channel: Word
+    version: Number
+    """The ticket's, at which it became theirs."""
+
+
+class Agent(Of):
+    """An agent: what they do, and what the settings say of them."""
+
+    availability: Word
+    reason: Text | None
+    since: At | None
+    shifts: list[Shift]
+    zone: Word | None
+    held: dict[Id, HeldTicket]
+    """By the tickets' streams."""
+    reserved_at: At | None
+    """When they last got a ticket."""
+    released_at: At | None
+    """When a ticket last counted no more."""
+    settings: dict[Id, Anything] | None
