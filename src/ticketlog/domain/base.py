@@ -8,7 +8,7 @@ today can't make yesterday's stream unreadable.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import (
@@ -42,6 +42,7 @@ from ticketlog.domain import text
 from ticketlog.domain.timetext import moment
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_START = datetime(1970, 1, 1)  # noqa: DTZ001 (the same without its zone, which takes time to write)
 _MICROSECOND = timedelta(microseconds=1)
 bare = tuple.__new__
 """Makes a named tuple, `bare(Meta, values)`, without its argument handling: to read a log makes
@@ -59,7 +60,7 @@ def instant(text: str) -> int:
 
 def iso(at: int) -> str:
     """The one way a time is written in records: UTC, microseconds, fixed width."""
-    return (_EPOCH + timedelta(microseconds=at)).isoformat(timespec="microseconds")[:-6] + "Z"
+    return (_START + timedelta(microseconds=at)).isoformat("T", "microseconds") + "Z"
 
 
 def _to_instant(value: object) -> object:
@@ -300,6 +301,11 @@ class Command(BaseModel):
         said = self.model_dump(mode="json", exclude_defaults=True)
         given = {name: _plain(value) for name, value in self._GIVEN.items() if name in said}
         return said | given
+
+    @property
+    def refitted(self) -> Collection[str]:
+        """The fields of which it holds a text otherwise than it was given."""
+        return self._GIVEN.keys()
 
     def touched(self) -> frozenset[str]:
         """The same for this very command."""

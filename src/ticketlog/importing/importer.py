@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from ticketlog.attachments import Attachments
 from ticketlog.domain import ticket
 from ticketlog.domain.aggregates import AGGREGATES, informed
-from ticketlog.domain.base import Actor, Context, Event, Meta, Recorded, Refused
+from ticketlog.domain.base import Actor, Context, Event, Meta, Recorded, Refused, bare
 from ticketlog.domain.settings import Settings
 from ticketlog.domain.ticket.activity import ActivityRecorded, RecordActivity
 from ticketlog.domain.ticket.creation import TicketCreated
@@ -268,11 +268,12 @@ class _Run:
                     survey.problem(found)
                 yield found
                 continue
-            case = self._case(found.command.case)
+            case = self._case(found.case)
             id, ordinal = case.identified(found, self._desk.secret)
             if survey is not None:
                 survey.row(found, case.clock, new=id not in case.known)
-            yield _Known(found, id, ordinal)
+            # What it was known by before isn't needed any more, and holds all its cells.
+            yield bare(_Known, (found._replace(legacy=None), id, ordinal))
             if len(self._held) > 2 * HELD and not self._batch:
                 self._pack()
 
@@ -280,9 +281,9 @@ class _Run:
         report = self._report
         row, id, ordinal = known
         report.rows += 1
-        case = self._case(row.command.case)
+        case = self._case(row.case)
         if ordinal:
-            report.equal.add(row.line, case=row.command.case)
+            report.equal.add(row.line, case=row.case)
         if id in case.known:
             report.known += 1
             report.remapped += case.known[id] != row.digest
@@ -368,7 +369,7 @@ class _Run:
     def _decide(self, case: Case, row: Row, id: str) -> None:
         command = row.command
         if command.links or command.attachments:
-            command = self._completed(row)
+            command = self._completed(command, row.line)
         now = time.time_ns() // 1000
         actor = Actor(command.actor or self._source, "import")
         context = Context(
@@ -408,20 +409,19 @@ class _Run:
         case.ticket = _evolved(state, commit, events)
         self._batch.append(_Item(case, row, commit))
 
-    def _completed(self, row: Row) -> RecordActivity:
+    def _completed(self, command: RecordActivity, line: int) -> RecordActivity:
         """The command with the streams that its links lead to, and the facts of its files."""
-        command = row.command
         linked = []
         for kind, case in command.links:
             stream = self._stream(case)
-            self._links.setdefault(stream, (row.line, case))
+            self._links.setdefault(stream, (line, case))
             linked.append((kind, stream))
         files = []
         for path in command.attachments:
             try:
                 files.append(self._files.kept(path))
             except Usage as error:
-                self._report.problem(Problem(row.line, "missing-file", str(error)))
+                self._report.problem(Problem(line, "missing-file", str(error)))
         given = {"linked": tuple(linked), "files": tuple(files)}
         return command.model_copy(update={name: each for name, each in given.items() if each})
 
@@ -488,8 +488,9 @@ def _evolved(state: Ticket, commit: Commit, events: list[Event]) -> Ticket:
         commit.source,
         settings=commit.settings,
     )
+    stream, expects = commit.stream, commit.expects
     history = [
-        Recorded(commit.stream, commit.expects + index, event, meta, index)
+        bare(Recorded, (stream, expects + index, event, meta, index))
         for index, event in enumerate(events)
     ]
     return ticket.fold(state, history)

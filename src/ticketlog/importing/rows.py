@@ -37,18 +37,32 @@ class Raw(NamedTuple):
 
 class Row(NamedTuple):
     """A row to record. `key` is the same for rows of a case whose mapped cells, or those of
-    [rows] key, are equal; `digest` is that of the command, which follows from the mapping, but
-    for the row's number."""
+    [rows] key, are equal; `said` is what its command says, checked; `digest` is that of the
+    command, which follows from the mapping, but for the row's number."""
 
     line: int
     at: int
     key: bytes
-    command: RecordActivity
+    said: dict[str, Any]
     digest: str
     people: tuple[Person, ...] = ()
     """Whom its persons' ids stand for, as far as the file names or addresses them."""
     legacy: Callable[[], bytes] | None = None
     """Makes the key that release 0.1.0 gave it, under which it may be known."""
+
+    @property
+    def case(self) -> str:
+        case: str = self.said["case"]
+        return case
+
+    @property
+    def command(self) -> RecordActivity:
+        """Made anew each time: a command takes many times the memory of what it says, and a file
+        is looked through before any is needed."""
+        return _SILENT.model_copy(update=self.said)
+
+
+_SILENT = RecordActivity(source="-", case="-", row=1)
 
 
 Found = Iterator[Raw | Problem]

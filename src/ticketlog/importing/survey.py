@@ -37,7 +37,7 @@ class Survey:
         """`clock`: how far the log's history of the case goes; None where it has none."""
         unknown = self._unknown.pop(row.line, None) if self._unknown else None
         self.persons = self.persons or bool(row.people)
-        name, at = row.command.case, row.at
+        name, at = row.case, row.at
         latest = self._latest.get(name)
         if latest is None:
             self._clocks[name] = clock

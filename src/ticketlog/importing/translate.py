@@ -574,8 +574,11 @@ class Translator:
         if command is None:
             return None
         del said["row"]
-        people = tuple(reading.people)
-        return Row(raw.line, at, key, command, digest(command.NAME, said), people, legacy)
+        mark = digest(command.NAME, said)
+        said["row"] = raw.number
+        for name in command.refitted:
+            said[name] = getattr(command, name)
+        return Row(raw.line, at, key, said, mark, tuple(reading.people), legacy)
 
     def _command(
         self, raw: Raw, said: Arguments, what: _What, wrong: list[Problem]

@@ -91,7 +91,7 @@ def changed(values: Mapping[str, FieldValue], ticket: Ticket, context: Context) 
 
 def _same(one: FieldValue, other: FieldValue) -> bool:
     # To Python True is 1, to a reader of reports it isn't.
-    return one == other and type(one) is type(other)
+    return one is other or (one == other and type(one) is type(other))
 
 
 def fields_changed(

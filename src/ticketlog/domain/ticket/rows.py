@@ -77,9 +77,12 @@ def _record(command: RecordActivity, ticket: Ticket, context: Context) -> list[E
         if ticket.exists
         else [_created(command, ticket, context, workflow, target)]
     )
-    then = after(ticket, facts, context) if facts else ticket
-    facts += _said(command, then, context)
     more = not (_MORE.isdisjoint(command.model_fields_set) and _MORE.isdisjoint(command.cleared))
+    then = ticket
+    # Most rows tell the status again, and change no more than what they say of the rest.
+    if facts and (more or not ticket.exists or _goes_on(command, ticket, target)):
+        then = after(ticket, facts, context)
+    facts += _said(command, then, context)
     broke: tuple[str, ...] = ()
     if more:
         linked, broke = _linked(command, then, context)
@@ -94,6 +97,11 @@ def _record(command: RecordActivity, ticket: Ticket, context: Context) -> list[E
     if command.rating is not None:
         facts += _judged(command, after(ticket, facts, context))
     return [_row(command, ticket, context, broke), *facts]
+
+
+def _goes_on(command: RecordActivity, ticket: Ticket, target: Status | None) -> bool:
+    """Whether the row says something, or moves the ticket, besides what it changes."""
+    return command.comment is not None or (target is not None and _moves(command, ticket, target))
 
 
 def _changed_late(facts: list[Event]) -> bool:
