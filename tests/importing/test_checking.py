@@ -92,6 +92,15 @@ def test_the_trial_says_what_it_understood(log: EmbeddedLog, tmp_path: Path) -> 
     assert (report.tickets, report.tickets_new, report.commits) == (2, 2, 5)
 
 
+def test_rows_that_the_mapping_leaves_out_are_counted(log: EmbeddedLog, tmp_path: Path) -> None:
+    path = a_file(tmp_path, [Line("A", note="mail"), Line("B", note="spam"), Line("C")])
+    mapping = a_mapping(rows={"kind": "state", "when": {"column": "Note", "is_not": "spam"}})
+
+    report = checked(log, path, mapping)
+
+    assert (report.rows, report.left_out, report.tickets) == (2, 1, 2)
+
+
 def test_rows_that_are_mostly_out_of_order_are_refused(log: EmbeddedLog, tmp_path: Path) -> None:
     path = a_file(tmp_path, [Line(time=at(minute)) for minute in (9, 5, 1)])
 

@@ -424,8 +424,18 @@ def test_problems_are_counted_by_kind_and_listed_with_their_lines(
 def test_the_report_is_a_document(log: EmbeddedLog, tmp_path: Path) -> None:
     report = imported(log, a_file(tmp_path, LIFE)).as_dict()
     assert list(report) == [
-        *("file", "source", "rows", "commits", "known", "remapped", "events", "tickets"),
-        *("people", "reached", "equal", "skewed", "problems", "broke", "unknown", "empty"),
+        *("file", "source", "rows", "left_out", "commits", "known", "remapped", "events"),
+        *(
+            "tickets",
+            "people",
+            "reached",
+            "equal",
+            "skewed",
+            "problems",
+            "broke",
+            "unknown",
+            "empty",
+        ),
         *("refusals", "seconds", "rows_per_second"),
     ]
     assert report["tickets"] == {"total": 2, "new": 2, "known": 0}

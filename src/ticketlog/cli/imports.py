@@ -35,6 +35,7 @@ _WORDS = 20
     keys={
         "file, source": "what was read",
         "rows": "that were understood",
+        "left_out": "rows that don't meet the mapping's [rows] when",
         "commits, known, events": "new commits, commits that were there already, new events",
         "remapped": "known rows that the mapping would record otherwise today",
         "tickets": "total, new, known",
@@ -136,6 +137,7 @@ def print_report(report: ImportReport, *, tried: bool = False) -> None:
     pairs: list[tuple[str, Any]] = [
         ("tried", "nothing was recorded" if tried else ""),
         ("rows", f"{report.rows:,} in {report.seconds:,.1f} s ({report.rate:,.0f}/s)"),
+        ("left out", f"{report.left_out:,}, by [rows] when" if report.left_out else ""),
         ("commits", f"{report.commits:,} new, {report.known:,} known"),
         *_remapped(report),
         ("events", f"{report.events:,}"),

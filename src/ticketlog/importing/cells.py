@@ -63,7 +63,7 @@ class Blank:
         self._patterns = (*file.empty_patterns, *(column.empty_patterns if column else ()))
 
     def __call__(self, text: str) -> bool:
-        return text in self._words or (self._patterns and _matches(text, self._patterns))
+        return text in self._words or (bool(self._patterns) and _matches(text, self._patterns))
 
 
 class Cell:

@@ -190,6 +190,7 @@ class _Import:
                     self._tell(rows, number / total if total else None)
             run.flush()
         run.end()
+        report.left_out = rows.left_out
         report.emptied(rows.swallowed)
         self._tell(rows, None)
         return report
@@ -273,7 +274,7 @@ class _Run:
             if survey is not None:
                 survey.row(found, case.clock, new=id not in case.known)
             # What it was known by before isn't needed any more, and holds all its cells.
-            yield bare(_Known, (found._replace(legacy=None), id, ordinal))
+            yield bare(_Known, (bare(Row, (*found[:-1], None)), id, ordinal))
             if len(self._held) > 2 * HELD and not self._batch:
                 self._pack()
 

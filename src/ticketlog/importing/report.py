@@ -48,6 +48,8 @@ class ImportReport:
     file: str
     source: str
     rows: int = 0
+    left_out: int = 0
+    """Rows that don't meet the mapping's [rows] when."""
     commits: int = 0
     known: int = 0
     remapped: int = 0
@@ -104,6 +106,7 @@ class ImportReport:
             "file": self.file,
             "source": self.source,
             "rows": self.rows,
+            "left_out": self.left_out,
             "commits": self.commits,
             "known": self.known,
             "remapped": self.remapped,
