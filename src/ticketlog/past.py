@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 import orjson
@@ -14,13 +15,14 @@ from ticketlog.domain.base import Recorded, instant
 from ticketlog.domain.settings import Settings
 from ticketlog.domain.ticket import KIND as TICKET
 from ticketlog.domain.ticket.recomputation import recomputed
+from ticketlog.domain.ticket.rectification import rectified_history
+from ticketlog.domain.ticket.timecorrection import TimeCorrected
 from ticketlog.errors import Usage
 from ticketlog.execution import stream_name
 from ticketlog.log.port import Log
 from ticketlog.opening import Logs
 from ticketlog.projections.basis import Basis
 from ticketlog.projections.moment import Cut, Moment
-from ticketlog.reading import until
 from ticketlog.settings_log import SettingsLog
 from ticketlog.views import Views
 
@@ -149,7 +151,7 @@ class Past:
     def history(self, ticket: str) -> list[Recorded]:
         """What had happened by the moment, on the basis. What was redacted since is hidden all
         the same."""
-        found = until(self._sources.history(ticket), self.moment)
+        found = _until(self._sources.history(ticket), self.moment)
         if self._basis is None:
             return found
         kind, _, id = stream_name(ticket).partition("/")
@@ -174,3 +176,18 @@ class Past:
         if isinstance(self.moment, Cut):
             return self._sources.settings.at(self.moment.settings)
         return self._sources.settings.in_force()
+
+
+def _until(events: Sequence[Recorded], moment: Moment) -> list[Recorded]:
+    """The events of one stream that had happened by the moment: a prefix, since a stream's clock
+    never goes back."""
+    if isinstance(moment, Cut):
+        return [each for each in events if each.meta.offset < moment.ends[each.meta.partition]]
+    return list(takewhile(lambda each: each.meta.occurred_at <= moment.at, _counted(events)))
+
+
+def _counted(events: Sequence[Recorded]) -> Sequence[Recorded]:
+    """In business time a ticket's history is what a correction of its clock makes of it."""
+    if not any(isinstance(each.event, TimeCorrected) for each in events):
+        return events
+    return rectified_history(events[0].originator_id.partition("/")[2], events)

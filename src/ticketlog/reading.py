@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import takewhile
-from typing import TYPE_CHECKING
 
 from ticketlog.domain import catalogue
 from ticketlog.domain.base import Recorded
@@ -20,15 +18,10 @@ from ticketlog.domain.ticket.conversation import (
     Redacted,
 )
 from ticketlog.domain.ticket.creation import TicketCreated
-from ticketlog.domain.ticket.rectification import rectified_history
-from ticketlog.domain.ticket.timecorrection import TimeCorrected
 from ticketlog.errors import Unreachable, Usage
 from ticketlog.log.commit import Verdict
 from ticketlog.log.port import Log, Record
 from ticketlog.log.typed import read
-
-if TYPE_CHECKING:
-    from ticketlog.projections.moment import Moment
 
 HIDDEN = "[redacted]"
 NO_HASH = "0" * 64
@@ -53,23 +46,6 @@ def history(log: Log, stream: str) -> list[Recorded]:
     records = log.stream(stream)
     hidden = _redacted(records)
     return [_without(each, hidden) for each in events_of(records)]
-
-
-def until(events: Sequence[Recorded], moment: Moment) -> list[Recorded]:
-    """The events of one stream that had happened by the moment: a prefix, since a stream's clock
-    never goes back."""
-    from ticketlog.projections.moment import Cut
-
-    if isinstance(moment, Cut):
-        return [each for each in events if each.meta.offset < moment.ends[each.meta.partition]]
-    return list(takewhile(lambda each: each.meta.occurred_at <= moment.at, _counted(events)))
-
-
-def _counted(events: Sequence[Recorded]) -> Sequence[Recorded]:
-    """In business time a ticket's history is what a correction of its clock makes of it."""
-    if not any(isinstance(each.event, TimeCorrected) for each in events):
-        return events
-    return rectified_history(events[0].originator_id.partition("/")[2], events)
 
 
 def follow(
