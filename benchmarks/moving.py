@@ -12,12 +12,12 @@ from benchmarks.desks import simulated
 from benchmarks.measure import Bench, Figure, at_least, in_turn, stopwatch
 from broker.cluster import Cluster
 from ticketlog import open_desk
-from ticketlog.log import topics
-from ticketlog.log.address import Address, parse
-from ticketlog.log.courier import PRODUCER
-from ticketlog.log.shipping import shipped
-from ticketlog.log.transfer import Export, Line
-from ticketlog.packing import Lines, writing
+from ticketlog.log.backup import Export, Line
+from ticketlog.log.compressed_lines import Lines, writing
+from ticketlog.log.kafka import topics
+from ticketlog.log.kafka.producer import PRODUCER
+from ticketlog.log.kafka.restore import shipped
+from ticketlog.log.kafka.url import Address, parse
 
 _LOGS = ("tickets", "settings")
 

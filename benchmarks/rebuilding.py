@@ -234,7 +234,7 @@ def _statement(stream: str, event: Event) -> tuple[str, tuple[Any, ...]]:
 class _Source(Application[str]):
     name = "source"
     env = {
-        "PERSISTENCE_MODULE": "ticketlog.log.recorder",
+        "PERSISTENCE_MODULE": "ticketlog.log.eventsourcing.recorder",
         "MAPPER_TOPIC": get_topic(_TypedMapper),
         "LOG_PARTITION": str(PARTITION),
     }

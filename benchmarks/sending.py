@@ -35,14 +35,14 @@ from benchmarks.measure import (
 from broker.cluster import Cluster
 from ticketlog import init_desk, open_desk
 from ticketlog.importing.importer import BATCH
-from ticketlog.log import address
 from ticketlog.log.commit import Commit, encode
-from ticketlog.log.courier import PRODUCER
-from ticketlog.log.founding import found
-from ticketlog.log.kafka import KafkaLog
-from ticketlog.log.partition import partition_of
-from ticketlog.log.reaching import reach
-from ticketlog.log.tail import consumer
+from ticketlog.log.kafka import url as address
+from ticketlog.log.kafka.bootstrap import found
+from ticketlog.log.kafka.client import reach
+from ticketlog.log.kafka.consumer import consumer
+from ticketlog.log.kafka.log import KafkaLog
+from ticketlog.log.kafka.producer import PRODUCER
+from ticketlog.log.partitioner import partition_of
 
 NAME = "tickets"
 WARM = commit("warm", 0, "warm")

@@ -27,8 +27,8 @@ from ticketlog.domain.settings import (
     Transition,
     Workflow,
 )
+from ticketlog.log.codec import read
 from ticketlog.log.commit import Commit, encode
-from ticketlog.log.typed import read
 
 NOON = instant("2026-03-02T12:00:00Z")
 SECOND = 1_000_000

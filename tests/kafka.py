@@ -19,7 +19,7 @@ from kafka import KafkaProducer
 
 from broker.cluster import BrokerError, Cluster
 from broker.installed import Missing
-from ticketlog.log.address import parse
+from ticketlog.log.kafka.url import parse
 
 ROOT = Path(__file__).parent.parent
 RUN = "TICKETLOG_TEST_KAFKA"

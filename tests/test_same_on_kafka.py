@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from ticketlog.cli import run
 from ticketlog.desk import open_desk
-from ticketlog.log.transfer import Export
+from ticketlog.log.backup import Export
 from ticketlog.projections import PROJECTIONS, database, storage
 from ticketlog.reporting import REPORTS
 

@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from ticketlog import config as configuration
-from ticketlog import reading, settings_file, stranding
+from ticketlog import settings_file, stranding
 from ticketlog.attachments import Attachments
 from ticketlog.config import LOG_URL, VIEWS_URL, Config, views_file
 from ticketlog.domain import catalogue, rights
@@ -44,9 +44,10 @@ from ticketlog.domain.text import blank, lines
 from ticketlog.domain.ticket.conversation import Attach, AttachmentAdded
 from ticketlog.errors import Unreachable, Usage
 from ticketlog.execution import Executor, Outcome, new_id, request, stream_name
-from ticketlog.log import address as kafka_address
-from ticketlog.log.repository import Repository
-from ticketlog.log.transfer import exported
+from ticketlog.log import history as reading
+from ticketlog.log.backup import exported
+from ticketlog.log.eventsourcing.repository import Repository
+from ticketlog.log.kafka import url as kafka_address
 from ticketlog.opening import Logs, make_logs, open_logs
 from ticketlog.restoring import restore
 from ticketlog.secrets import suspicious

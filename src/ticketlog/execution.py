@@ -46,11 +46,11 @@ from ticketlog.domain.ticket.mentions import called
 from ticketlog.domain.ticket.relations import ACYCLIC, LinkTo, Unlink, cycle
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.errors import CommandReused, Conflict, InDoubt, TicketlogError, Usage
+from ticketlog.log.codec import read
 from ticketlog.log.commit import Commit, digest
-from ticketlog.log.partition import partition_of
+from ticketlog.log.eventsourcing.repository import SNAPSHOT_EVERY, Repository
+from ticketlog.log.partitioner import partition_of
 from ticketlog.log.port import Log, Placed
-from ticketlog.log.repository import SNAPSHOT_EVERY, Repository
-from ticketlog.log.typed import read
 from ticketlog.unread import with_words
 
 ATTEMPTS = 50

@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 
 from ticketlog.errors import TicketlogError
-from ticketlog.log.indexed import IndexedLog
-from ticketlog.log.replay import problems
+from ticketlog.log.index.indexed_log import IndexedLog
+from ticketlog.log.index.reindex import problems
 from ticketlog.opening import Logs
 
 

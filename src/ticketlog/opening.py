@@ -1,5 +1,5 @@
 """The two logs of a desk, made and opened by their URL: `sqlite:///FILE` for the embedded log,
-`kafka://BROKERS/PREFIX` for one in Kafka (see log/address.py).
+`kafka://BROKERS/PREFIX` for one in Kafka (see log/kafka/url.py).
 
 The settings have a log of their own, with one partition: a file beside that of the tickets, or a
 topic beside theirs.
@@ -13,10 +13,10 @@ from typing import NamedTuple
 from ticketlog.config import Config
 from ticketlog.errors import Damaged, Usage
 from ticketlog.execution import new_id
-from ticketlog.log import address as kafka_address
-from ticketlog.log.address import Address
 from ticketlog.log.embedded import EmbeddedLog
-from ticketlog.log.indexed import IndexedLog
+from ticketlog.log.index.indexed_log import IndexedLog
+from ticketlog.log.kafka import url as kafka_address
+from ticketlog.log.kafka.url import Address
 from ticketlog.log.port import DEFAULT_PARTITIONS
 
 _SCHEME = "sqlite:///"
@@ -41,7 +41,7 @@ def make_logs(config: Config) -> Logs:
     """
     address = address_of(config)
     if address is not None:
-        from ticketlog.log.founding import found
+        from ticketlog.log.kafka.bootstrap import found
 
         found(address, {TICKETS: address.fresh_partitions, SETTINGS: 1}, new_id())
         return open_logs(config)
@@ -78,8 +78,8 @@ def open_logs(config: Config) -> Logs:
 
 
 def _opened_in_kafka(config: Config, address: Address) -> Logs:
-    from ticketlog.log import topics
-    from ticketlog.log.kafka import KafkaLog
+    from ticketlog.log.kafka import topics
+    from ticketlog.log.kafka.log import KafkaLog
 
     names = [address.topic(name) for name in (TICKETS, SETTINGS)]
     found = topics.asked(

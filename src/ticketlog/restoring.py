@@ -17,7 +17,7 @@ import orjson
 from ticketlog import config as configuration
 from ticketlog.config import Config
 from ticketlog.errors import Unreachable, Usage
-from ticketlog.log.transfer import exported, imported
+from ticketlog.log.backup import exported, imported
 from ticketlog.opening import SETTINGS, TICKETS, address_of, files_of, open_logs
 
 _LEFT = ".import-"
@@ -48,7 +48,7 @@ def _restore(config: Config, lines: Iterable[bytes], progress: Callable[[int, in
     config = config._replace(simulation=simulation)
     address = address_of(config)
     if address is not None:
-        from ticketlog.log.shipping import shipped
+        from ticketlog.log.kafka.restore import shipped
 
         shipped(address, lines, (TICKETS, SETTINGS), progress)
         if not is_desk:

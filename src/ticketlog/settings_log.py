@@ -25,8 +25,8 @@ from ticketlog.domain.settings import Settings
 from ticketlog.errors import CommandReused, Conflict
 from ticketlog.execution import derived_id
 from ticketlog.log.commit import Commit, digest
+from ticketlog.log.history import events_of
 from ticketlog.log.port import Log, Placed
-from ticketlog.reading import events_of
 
 PAGE = 1000
 ATTEMPTS = 20

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ticketlog.domain.base import Recorded, Stale, iso
 from ticketlog.domain.ticket.conversation import CommentEvent
+from ticketlog.log.history import history
 from ticketlog.log.port import Log
-from ticketlog.reading import history
 
 ONE, ALL, LEAST = 500, 2_000, 80
 """Characters that a message shows of one comment, of all together, and of each at least."""

@@ -17,8 +17,8 @@ from kafka import KafkaAdminClient
 from broker.cluster import Cluster
 from broker.doors import Doors
 from ticketlog.errors import Unreachable
-from ticketlog.log.address import VARIABLE, Address, parse
-from ticketlog.log.reaching import reach
+from ticketlog.log.kafka.client import reach
+from ticketlog.log.kafka.url import VARIABLE, Address, parse
 
 pytestmark = pytest.mark.service
 

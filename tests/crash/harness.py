@@ -16,8 +16,8 @@ import pysqlite3.dbapi2 as sqlite
 from tests.crash.victims import Acked
 from tests.log.peers import PROCESSES
 from ticketlog.log.commit import Verdict
+from ticketlog.log.index.reindex import problems
 from ticketlog.log.port import Log
-from ticketlog.log.replay import problems
 
 
 class Victim:

@@ -26,8 +26,8 @@ from ticketlog.domain.catalogue import EVENTS, UPCASTERS, find
 from ticketlog.domain.person import RegisterPerson
 from ticketlog.domain.settings_events import Sha256
 from ticketlog.domain.ticket.timecorrection import TimeCorrected
+from ticketlog.log.codec import read
 from ticketlog.log.commit import Commit, encode
-from ticketlog.log.typed import read
 
 for module in pkgutil.walk_packages(domain.__path__, "ticketlog.domain."):
     importlib.import_module(module.name)

@@ -12,10 +12,10 @@ import orjson
 
 from tests.hardship.writers import NAME, Told, opened
 from ticketlog.log.commit import Verdict
-from ticketlog.log.index import Index
-from ticketlog.log.kafka import KafkaLog
+from ticketlog.log.index.reader import Index
+from ticketlog.log.index.reindex import problems
+from ticketlog.log.kafka.log import KafkaLog
 from ticketlog.log.port import Placed
-from ticketlog.log.replay import problems
 
 
 class Figures(NamedTuple):

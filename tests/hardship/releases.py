@@ -15,9 +15,10 @@ from ticketlog.domain import catalogue
 from ticketlog.domain.base import Event
 from ticketlog.domain.ticket.conversation import Reply
 from ticketlog.domain.ticket.creation import CreateTicket
-from ticketlog.log import applier, embedded
+from ticketlog.log import embedded
 from ticketlog.log.commit import Commit, Head, canonical
-from ticketlog.log.index import Index
+from ticketlog.log.index.reader import Index
+from ticketlog.log.kafka import index_applier as applier
 from ticketlog.log.port import Placed
 
 

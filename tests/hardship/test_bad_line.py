@@ -22,9 +22,10 @@ from tests.kafka import fresh_url
 from tests.log.commits import a_commit
 from tests.log.kafka_backend import NAME
 from ticketlog.errors import InDoubt, Unreachable
-from ticketlog.log import address, courier
-from ticketlog.log.founding import found
-from ticketlog.log.kafka import KafkaLog
+from ticketlog.log.kafka import producer as courier
+from ticketlog.log.kafka import url as address
+from ticketlog.log.kafka.bootstrap import found
+from ticketlog.log.kafka.log import KafkaLog
 from ticketlog.log.port import Placed
 
 pytestmark = pytest.mark.service

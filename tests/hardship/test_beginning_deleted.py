@@ -15,8 +15,9 @@ from tests.said import Run
 from ticketlog.cli.options import ACTOR_VARIABLE
 from ticketlog.desk import Desk, init_desk
 from ticketlog.errors import Damaged
-from ticketlog.log import address, topics
-from ticketlog.log.partition import partition_of
+from ticketlog.log.kafka import topics
+from ticketlog.log.kafka import url as address
+from ticketlog.log.partitioner import partition_of
 
 pytestmark = pytest.mark.service
 LOST = "its first record is 1: records are gone"

@@ -13,8 +13,8 @@ from tests.hardship.judgement import judge
 from tests.hardship.writers import Crew, crew
 from tests.kafka import fresh_url
 from tests.log.kafka_backend import NAME
-from ticketlog.log import address
-from ticketlog.log.founding import found
+from ticketlog.log.kafka import url as address
+from ticketlog.log.kafka.bootstrap import found
 
 pytestmark = pytest.mark.service
 STREAMS = [f"ticket/{number}" for number in range(20)]

@@ -17,9 +17,9 @@ from tests.kafka import fresh_url
 from tests.log.commits import a_commit
 from tests.log.kafka_backend import NAME
 from ticketlog.errors import Damaged
-from ticketlog.log import address
-from ticketlog.log.founding import found
-from ticketlog.log.kafka import KafkaLog
+from ticketlog.log.kafka import url as address
+from ticketlog.log.kafka.bootstrap import found
+from ticketlog.log.kafka.log import KafkaLog
 
 pytestmark = pytest.mark.service
 CUT = "truncated or made again"

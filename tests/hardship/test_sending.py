@@ -14,10 +14,11 @@ from tests.hardship.writers import OPENING, opened
 from tests.kafka import fresh_url
 from tests.log.commits import a_commit
 from tests.log.kafka_backend import NAME
-from ticketlog.log import address, courier
-from ticketlog.log.courier import PRODUCER
-from ticketlog.log.founding import found
-from ticketlog.log.kafka import KafkaLog
+from ticketlog.log.kafka import producer as courier
+from ticketlog.log.kafka import url as address
+from ticketlog.log.kafka.bootstrap import found
+from ticketlog.log.kafka.log import KafkaLog
+from ticketlog.log.kafka.producer import PRODUCER
 from ticketlog.log.port import Placed
 
 pytestmark = pytest.mark.service

@@ -23,12 +23,14 @@ from tests.kafka import fresh_url
 from tests.log.commits import a_commit
 from tests.log.kafka_backend import NAME
 from ticketlog.errors import InDoubt, Unfit, Unreachable
-from ticketlog.log import address, courier, topics
-from ticketlog.log.address import Address
 from ticketlog.log.commit import Commit
-from ticketlog.log.founding import found
-from ticketlog.log.kafka import KafkaLog
-from ticketlog.log.partition import partition_of
+from ticketlog.log.kafka import producer as courier
+from ticketlog.log.kafka import topics
+from ticketlog.log.kafka import url as address
+from ticketlog.log.kafka.bootstrap import found
+from ticketlog.log.kafka.log import KafkaLog
+from ticketlog.log.kafka.url import Address
+from ticketlog.log.partitioner import partition_of
 
 pytestmark = pytest.mark.service
 PARTITIONS = 4

@@ -22,9 +22,9 @@ from tests.log.commits import a_commit
 from tests.log.kafka_backend import NAME, topic_of
 from tests.log.peers import PROCESSES
 from ticketlog.errors import Conflict, InDoubt, Unreachable
-from ticketlog.log import address
 from ticketlog.log.commit import Commit
-from ticketlog.log.kafka import KafkaLog
+from ticketlog.log.kafka import url as address
+from ticketlog.log.kafka.log import KafkaLog
 from ticketlog.log.port import Placed
 
 LONGEST = 60

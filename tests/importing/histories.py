@@ -13,9 +13,9 @@ from tests.given import SETTINGS
 from ticketlog.domain import catalogue
 from ticketlog.domain.base import Recorded
 from ticketlog.importing import ImportReport, Mapping, import_file
+from ticketlog.log.codec import read
 from ticketlog.log.embedded import EmbeddedLog
 from ticketlog.log.port import Log
-from ticketlog.log.typed import read
 
 _WHEN_AND_WHERE = {"recorded_at": 0, "partition": 0, "offset": 0}
 HEADER = ("Case", "Time", "Status", "Sub", "Agent", "Note")

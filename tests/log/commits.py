@@ -10,7 +10,7 @@ import orjson
 
 from ticketlog.domain.base import Actor, Event
 from ticketlog.log.commit import Commit, Raw, digest, encode
-from ticketlog.log.partition import partition_of
+from ticketlog.log.partitioner import partition_of
 
 NOON = 1_767_268_800_000_000
 """2026-01-01T12:00:00Z"""

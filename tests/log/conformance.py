@@ -26,7 +26,7 @@ from tests.log.machine import LogMachine
 from tests.log.peers import Backend, peers
 from ticketlog.errors import CommandReused, Conflict, Unreachable, Usage
 from ticketlog.log.commit import MAX_BYTES, Head, Verdict, encode
-from ticketlog.log.partition import partition_of
+from ticketlog.log.partitioner import partition_of
 from ticketlog.log.port import Log, Placed, Record
 
 PARTITIONS = 3

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.kafka import fresh_url
-from ticketlog.log import address, topics
-from ticketlog.log.address import Address
-from ticketlog.log.founding import found
-from ticketlog.log.kafka import KafkaLog
+from ticketlog.log.kafka import topics
+from ticketlog.log.kafka import url as address
+from ticketlog.log.kafka.bootstrap import found
+from ticketlog.log.kafka.log import KafkaLog
+from ticketlog.log.kafka.url import Address
 
 NAME = "tickets"
 

@@ -15,7 +15,7 @@ from tests.log.commits import a_commit
 from tests.log.peers import Backend
 from ticketlog.errors import CommandReused, Conflict
 from ticketlog.log.commit import Commit, Head, Verdict
-from ticketlog.log.partition import partition_of
+from ticketlog.log.partitioner import partition_of
 from ticketlog.log.port import Log, Placed
 
 PARTITIONS = 2

@@ -14,6 +14,7 @@ from ticketlog.domain.catalogue import EVENTS, find
 from ticketlog.domain.ticket.conversation import AttachmentAdded, Replied
 from ticketlog.errors import Damaged, NewerFormat, Unreadable, Usage
 from ticketlog.log.acceptance import accept
+from ticketlog.log.codec import read
 from ticketlog.log.commit import (
     FORMAT,
     MAX_BYTES,
@@ -27,7 +28,6 @@ from ticketlog.log.commit import (
     genesis,
     leaf,
 )
-from ticketlog.log.typed import read
 
 EVERYTHING = Commit(
     id="0199aabb-0000-7000-8000-000000000001",

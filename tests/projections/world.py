@@ -14,7 +14,7 @@ from ticketlog.domain.aggregates import AGGREGATES, aggregate_of, informed
 from ticketlog.domain.base import Actor, Command, Context, Event
 from ticketlog.domain.settings import Settings
 from ticketlog.log.commit import Commit, Verdict, encode, genesis
-from ticketlog.log.partition import partition_of
+from ticketlog.log.partitioner import partition_of
 from ticketlog.log.port import Record
 from ticketlog.projections import PROJECTIONS, database, storage, view_of
 from ticketlog.projections.base import Projection

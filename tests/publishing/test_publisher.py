@@ -22,7 +22,8 @@ from ticketlog.domain.base import Actor
 from ticketlog.domain.ticket.conversation import Reply
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.errors import Unfit
-from ticketlog.log import address, topics
+from ticketlog.log.kafka import topics
+from ticketlog.log.kafka import url as address
 
 pytestmark = pytest.mark.service
 ANN = Actor("ann", "agent", "agent")

@@ -14,7 +14,7 @@ from ticketlog.acting.timetable import Timetable
 from ticketlog.domain.settings import Settings
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.errors import Unreadable
-from ticketlog.log.partition import partition_of
+from ticketlog.log.partitioner import partition_of
 from ticketlog.log.port import Log
 from ticketlog.policies.base import Reaction, Timer
 

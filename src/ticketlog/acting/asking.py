@@ -14,11 +14,11 @@ from ticketlog.domain.base import Recorded
 from ticketlog.domain.settings import Settings
 from ticketlog.errors import Unreadable
 from ticketlog.log.commit import Verdict
+from ticketlog.log.eventsourcing.repository import Repository
+from ticketlog.log.history import events_of
 from ticketlog.log.port import Record
-from ticketlog.log.repository import Repository
 from ticketlog.policies import TELLING
 from ticketlog.policies.base import Looking, Reaction, Situation
-from ticketlog.reading import events_of
 
 
 class Asking:

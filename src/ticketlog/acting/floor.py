@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ticketlog.domain.agent import AgentAtWork, Held, initial
 from ticketlog.domain.settings import Settings
 from ticketlog.domain.ticket.state import Ticket
-from ticketlog.log.nameless import nameless
+from ticketlog.support.scratch_sqlite import nameless
 
 _LATER = 2**60
 """What is on its way comes behind all that is recorded."""

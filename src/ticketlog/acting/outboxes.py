@@ -22,9 +22,9 @@ from ticketlog.domain.ticket.automation import NotificationDecided
 from ticketlog.errors import Unreachable, Unreadable
 from ticketlog.execution import Executor
 from ticketlog.log.commit import Verdict, leaf
+from ticketlog.log.history import events_of
 from ticketlog.log.port import Log, Record
 from ticketlog.policies.base import Reaction, Situation
-from ticketlog.reading import events_of
 
 PAGE = 500
 MANY = 5_000

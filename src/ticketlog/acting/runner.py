@@ -26,9 +26,9 @@ from ticketlog.domain.settings import Settings
 from ticketlog.errors import Usage
 from ticketlog.execution import Executor
 from ticketlog.log.port import Log
-from ticketlog.log.uncollected import uncollected
 from ticketlog.policies import POLICIES, TIMERS
 from ticketlog.policies.base import Policy, Reaction, Timer
+from ticketlog.support.gc_paused import uncollected
 
 RINGS = 500
 """Tickets whose timers ring at once."""

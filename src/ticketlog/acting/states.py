@@ -9,7 +9,7 @@ from typing import Any
 
 from ticketlog.domain.aggregates import AGGREGATES
 from ticketlog.domain.base import Recorded
-from ticketlog.log.repository import Repository
+from ticketlog.log.eventsourcing.repository import Repository
 
 KEPT = 10_000
 """States that are carried along."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ticketlog.log.nameless import nameless
+from ticketlog.support.scratch_sqlite import nameless
 
 _NEVER = 2**62
 _MADE = (

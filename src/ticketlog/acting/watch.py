@@ -14,10 +14,10 @@ from ticketlog.domain.aggregates import AGGREGATES
 from ticketlog.domain.settings import Settings
 from ticketlog.domain.ticket.automation import Choose
 from ticketlog.errors import Unreadable
+from ticketlog.log.history import events_of
 from ticketlog.log.port import Log, Record
-from ticketlog.log.uncollected import uncollected
 from ticketlog.policies.base import Reaction, Timer
-from ticketlog.reading import events_of
+from ticketlog.support.gc_paused import uncollected
 
 _TICKET, _AGENT = "ticket", "agent"
 

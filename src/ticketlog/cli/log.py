@@ -121,7 +121,7 @@ def export(app: App, file: Path) -> None:
     A line per record, void ones too; the last line holds their number and the SHA-256 of all
     lines before it. The attachments' bytes stay in the desk's folder.
     """
-    from ticketlog.packing import writing
+    from ticketlog.log.compressed_lines import writing
 
     if str(file) == "-":
         sys.stdout.buffer.writelines(app.desk.log_export())
@@ -165,7 +165,7 @@ def import_(
     made by `init --simulation` is for simulation there, too.
     """
     from ticketlog.desk import restore_desk
-    from ticketlog.packing import Lines
+    from ticketlog.log.compressed_lines import Lines
 
     started = time.monotonic()
     with Meter() as meter:

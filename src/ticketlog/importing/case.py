@@ -15,9 +15,9 @@ from ticketlog.domain.ticket.state import Ticket
 from ticketlog.domain.ticket.withdrawal import Withdrawn
 from ticketlog.errors import Damaged
 from ticketlog.importing.rows import Row
+from ticketlog.log.codec import read
 from ticketlog.log.commit import parse
 from ticketlog.log.port import Log, Record
-from ticketlog.log.typed import read
 
 _WITHDRAWN = Withdrawn.NAME.encode()
 

@@ -18,9 +18,9 @@ from ticketlog.domain.settings import Settings
 from ticketlog.errors import Conflict
 from ticketlog.importing.people import Person
 from ticketlog.importing.rows import Problem, Row
+from ticketlog.log.codec import read
 from ticketlog.log.commit import Commit, Verdict
 from ticketlog.log.port import Log
-from ticketlog.log.typed import read
 
 ATTEMPTS = 50
 

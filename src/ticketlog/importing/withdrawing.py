@@ -18,9 +18,9 @@ from ticketlog.domain.ticket.withdrawal import Withdraw, Withdrawn
 from ticketlog.errors import Conflict
 from ticketlog.importing.case import envelope_of, is_withdrawn
 from ticketlog.importing.journal import Execute
+from ticketlog.log.codec import read
 from ticketlog.log.commit import Commit, Verdict, digest
 from ticketlog.log.port import Log, Record
-from ticketlog.log.typed import read
 
 PAGE = 1_000
 """Tickets that are withdrawn in one durable transaction."""

@@ -14,7 +14,7 @@ import orjson
 
 from ticketlog.domain.base import instant
 from ticketlog.log.commit import FORMAT, Head, Verdict, is_genesis, is_time, newer, parse
-from ticketlog.log.partition import partition_of
+from ticketlog.log.partitioner import partition_of
 
 Name = Annotated[str, msgspec.Meta(min_length=1)]
 Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]

@@ -22,14 +22,14 @@ from typing import Any
 import pysqlite3.dbapi2 as sqlite
 
 from ticketlog.errors import Damaged, Unreachable, Usage
-from ticketlog.log import index
 from ticketlog.log.acceptance import judge
-from ticketlog.log.answers import again, stale
-from ticketlog.log.book import Book
+from ticketlog.log.append_errors import again, stale
 from ticketlog.log.commit import FORMAT, Commit, Verdict, encode, genesis
-from ticketlog.log.index import id_hash
-from ticketlog.log.indexed import IndexedLog
-from ticketlog.log.partition import partition_of
+from ticketlog.log.index import reader as index
+from ticketlog.log.index.indexed_log import IndexedLog
+from ticketlog.log.index.reader import id_hash
+from ticketlog.log.index.writer import Book
+from ticketlog.log.partitioner import partition_of
 from ticketlog.log.port import DEFAULT_PARTITIONS, Placed, bulk_outcome
 
 
@@ -187,7 +187,7 @@ class EmbeddedLog(IndexedLog):
 
     def reindex(self) -> None:
         """Makes the caches anew from the records, by the acceptance rule."""
-        from ticketlog.log.replay import reindex
+        from ticketlog.log.index.reindex import reindex
 
         with self._writing:
             try:

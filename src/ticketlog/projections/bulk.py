@@ -10,7 +10,6 @@ from typing import NamedTuple, Protocol
 from ticketlog.domain.ticket.rectification import rectified
 from ticketlog.errors import Poison
 from ticketlog.log.port import Log, Record
-from ticketlog.log.uncollected import uncollected
 from ticketlog.projections.base import Projection, Row, Sum
 from ticketlog.projections.basis import Basis
 from ticketlog.projections.changes import add
@@ -27,6 +26,7 @@ from ticketlog.projections.folding import (
     typed,
 )
 from ticketlog.projections.moment import Cut, Moment
+from ticketlog.support.gc_paused import uncollected
 
 CHUNK = 20_000
 """Rows a chunk, which is written in one transaction: others write to the views between two."""

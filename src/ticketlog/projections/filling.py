@@ -11,7 +11,7 @@ from typing import NamedTuple
 from sqlalchemy import Engine
 
 from ticketlog.log.commit import leaf
-from ticketlog.log.index import Index
+from ticketlog.log.index.reader import Index
 from ticketlog.log.port import Log
 from ticketlog.projections import database, storage
 from ticketlog.projections.base import Row, Sum

@@ -19,8 +19,8 @@ from ticketlog.domain.ticket.state import Ticket
 from ticketlog.domain.ticket.timecorrection import TimeCorrected
 from ticketlog.domain.ticket.withdrawal import Withdrawn
 from ticketlog.errors import TicketlogError
+from ticketlog.log.codec import read
 from ticketlog.log.port import Record
-from ticketlog.log.typed import read
 from ticketlog.projections.base import Fold, Projection, Row
 from ticketlog.projections.basis import Basis
 

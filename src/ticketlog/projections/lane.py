@@ -12,7 +12,6 @@ from sqlalchemy import Connection, Engine
 from ticketlog.errors import Damaged, Unreadable
 from ticketlog.log.commit import Verdict, leaf
 from ticketlog.log.port import Log, Record
-from ticketlog.log.uncollected import uncollected
 from ticketlog.projections import database, storage
 from ticketlog.projections.changes import Changes
 from ticketlog.projections.database import Build, Overtaken, Parked, Position
@@ -24,6 +23,7 @@ from ticketlog.projections.folding import (
     kind_of,
     typed,
 )
+from ticketlog.support.gc_paused import uncollected
 
 BATCH = 20_000
 """Records a batch: large enough that a ticket's row is written once for many of its events."""

@@ -13,8 +13,8 @@ from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 from sqlalchemy.pool import QueuePool
 
 from ticketlog.errors import Damaged, Unreachable
-from ticketlog.log.nameless import nameless
 from ticketlog.projections.database import META
+from ticketlog.support.scratch_sqlite import nameless
 
 _BUSY_SECONDS = 60
 """To wait for another writer: the indexes of a large view are made in one transaction."""

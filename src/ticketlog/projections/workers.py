@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from ticketlog import errors
 from ticketlog.errors import TicketlogError, Unreachable
-from ticketlog.log.index import Index
+from ticketlog.log.index.reader import Index
 from ticketlog.projections import named
 from ticketlog.projections.bulk import Chunk, Stuck, Task, chunks
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ticketlog import reading
 from ticketlog.errors import Damaged, TicketlogError, Unreadable
+from ticketlog.log import history as reading
 from ticketlog.log.commit import Verdict, parse
 from ticketlog.log.port import Log
 from ticketlog.publishing.envelope import Message, Shown, Told, is_public, message, source

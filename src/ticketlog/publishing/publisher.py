@@ -20,10 +20,10 @@ from typing import Any
 from uuid import uuid4
 
 from ticketlog.errors import Damaged, Unreachable
-from ticketlog.log.address import Address
+from ticketlog.log.kafka.batch_producer import Sender
+from ticketlog.log.kafka.topics import Topic
+from ticketlog.log.kafka.url import Address
 from ticketlog.log.port import Log
-from ticketlog.log.sender import Sender
-from ticketlog.log.topics import Topic
 from ticketlog.publishing.envelope import CONTENT_TYPE, Shown
 from ticketlog.publishing.part import PAGE_EVENTS, Page, Part
 from ticketlog.publishing.topic import PUBLISHER, Published, prepared

@@ -11,11 +11,11 @@ from kafka.consumer.fetcher import ConsumerRecord
 from kafka.errors import KafkaError, OffsetOutOfRangeError
 
 from ticketlog.errors import Damaged, Unfit, Unreachable
-from ticketlog.log import topics
-from ticketlog.log.address import Address
+from ticketlog.log.kafka import topics
+from ticketlog.log.kafka.consumer import consumer
+from ticketlog.log.kafka.topics import PATIENCE, Topic, unreachable
+from ticketlog.log.kafka.url import Address
 from ticketlog.log.port import Log
-from ticketlog.log.tail import consumer
-from ticketlog.log.topics import PATIENCE, Topic, unreachable
 from ticketlog.publishing.envelope import Told, told
 
 PUBLISHER = "publisher"

@@ -1,0 +1,1 @@
+"""The adapter to the `eventsourcing` library. Nothing else under `log/` knows the library."""

@@ -1,0 +1,95 @@
+"""Makes the topics of a new log and writes their first records, or joins a log that is there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+from kafka import KafkaAdminClient, KafkaProducer
+from kafka.errors import KafkaError
+
+from ticketlog.errors import Damaged
+from ticketlog.log.commit import genesis, genesis_of
+from ticketlog.log.kafka.client import reach
+from ticketlog.log.kafka.consumer import first_records
+from ticketlog.log.kafka.producer import PRODUCER
+from ticketlog.log.kafka.topics import PATIENCE, Topic, asked, check, make, unreachable
+from ticketlog.log.kafka.url import Address
+
+
+def found(address: Address, logs: Mapping[str, int], desk: str) -> dict[str, Topic]:
+    """The topics of the named logs, with their numbers of partitions, each partition with a first
+    record. What exists already is joined: its first record names the desk that it belongs to.
+
+    Any number of processes may do this at once: whoever wrote the first record of the last log
+    (which has one partition) has named the desk, and all others take that name.
+
+    Raises Unreachable, Unfit, Damaged where a topic holds something else.
+    """
+    names = {name: address.topic(name) for name in logs}
+
+    def made(client: KafkaAdminClient) -> dict[str, Topic]:
+        make(client, {names[name]: partitions for name, partitions in logs.items()})
+        return check(client, address, list(names.values()), address.partitions)
+
+    described = asked(address, made)
+    topics = {name: described[topic] for name, topic in names.items()}
+    anchor = list(logs)[-1]
+    _check_whole(address, list(topics.values()))
+    desk = _desks(address, anchor, topics[anchor], desk)[0]
+    for name, topic in topics.items():
+        strangers = set(_desks(address, name, topic, desk)) - {desk}
+        if strangers:
+            raise Damaged(
+                f"{topic.name} belongs to desk {strangers.pop()}, and {topics[anchor].name} to "
+                f"{desk}: they are not the logs of one desk. Take another prefix."
+            )
+    return topics
+
+
+def _check_whole(address: Address, topics: Sequence[Topic]) -> None:
+    """The last log's first record is the first that is written here, and the last that an import
+    writes (shipping.py). Raises Damaged where an import isn't complete."""
+    *others, anchor = topics
+    if first_records(address, anchor):
+        return
+    for topic in others:
+        for first in first_records(address, topic).values():
+            about = genesis_of(first) or {}
+            raise Damaged(
+                f"{topic.name} holds a part of the log of desk {about.get('desk')}, and "
+                f"{anchor.name} is empty: an import into them isn't complete. Run `ticketlog log "
+                "import` again, which goes on, or take another prefix"
+            )
+
+
+def _desks(address: Address, name: str, topic: Topic, desk: str) -> list[str]:
+    """The desks that the first records of a topic's partitions name: ours where there was none."""
+    firsts = first_records(address, topic)
+    missing = [p for p in range(topic.partitions) if p not in firsts]
+    if missing:
+        _write(address, name, topic, missing, desk)
+        firsts = first_records(address, topic)
+    found = []
+    for partition in range(topic.partitions):
+        about = genesis_of(firsts[partition])
+        expected = {"log": name, "partition": partition, "partitions": topic.partitions}
+        if about is None or {key: about[key] for key in expected} != expected:
+            raise Damaged(
+                f"{topic.name} {partition}:0 is no first record of a log of {name}: another "
+                "program writes to that topic. Take another prefix."
+            )
+        found.append(str(about["desk"]))
+    return found
+
+
+def _write(address: Address, name: str, topic: Topic, partitions: Sequence[int], desk: str) -> None:
+    now = time.time_ns() // 1000
+    try:
+        with reach(KafkaProducer, address, **PRODUCER) as producer:
+            for partition in partitions:
+                first = genesis(desk, name, partition, topic.partitions, now)
+                producer.send(topic.name, value=first, partition=partition)
+            producer.flush(timeout=PATIENCE)
+    except KafkaError as error:
+        raise unreachable(address, error) from error

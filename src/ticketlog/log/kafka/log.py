@@ -1,0 +1,249 @@
+"""The log in Kafka: one topic, one record per commit, and an index of it on the local disk.
+
+The order of the topic decides what is accepted, so there can be any number of writers. The index
+is a cache: deleted, it comes back from the topic. Several processes may share it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from itertools import chain, islice, repeat
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pysqlite3.dbapi2 as sqlite
+
+from ticketlog.errors import Damaged, InDoubt, TicketlogError, Unreachable
+from ticketlog.log.append_errors import stale
+from ticketlog.log.commit import FORMAT, Commit, Verdict, genesis_of
+from ticketlog.log.index import reader as index
+from ticketlog.log.index.indexed_log import IndexedLog
+from ticketlog.log.index.writer import Book
+from ticketlog.log.kafka.consumer import Tail, first_records
+from ticketlog.log.kafka.index_applier import Applier, Job
+from ticketlog.log.kafka.producer import Courier
+from ticketlog.log.kafka.topics import PATIENCE, Topic
+from ticketlog.log.kafka.url import Address
+from ticketlog.log.port import Placed, bulk_outcome
+from ticketlog.support.gc_paused import uncollected
+
+
+class KafkaLog(IndexedLog):
+    """A `Log` (see port.py). Reads wait once until the index holds what the topic held when they
+    came; after that the index follows within a tenth of a second, and `sync` waits for more."""
+
+    def __init__(self, address: Address, topic: Topic, path: Path, name: str, desk: str) -> None:
+        super().__init__(path, topic.partitions)
+        self.name = name
+        self.desk = desk
+        self.beside: KafkaLog | None = None
+        """The other log of its desk: neither is well without the other."""
+        self._synced = False
+        self._doubts: dict[tuple[str, str], int] = {}
+        self._book = Book(path, topic.partitions, synchronous="NORMAL")
+        self._applier = Applier(self._book, name, topic.partitions, self._notify)
+        self._tail = Tail(address, topic, list(self._applier.ends), self._applier)
+        self._courier = Courier(address, topic.name, self._applier, self._known)
+        self._applier.start()
+        self._tail.start()
+
+    @classmethod
+    def open(cls, address: Address, topic: Topic, path: Path, name: str) -> KafkaLog:
+        """Opens a log whose topic was checked. Makes the index where there is none.
+
+        Raises Unreachable, Damaged where the topic holds no log of that name, or the index is of
+        another one.
+        """
+        if not path.exists():
+            _make_index(address, topic, path, name)
+        about = _about(path)
+        if (about["cluster"], about["topic"]) != (topic.cluster, topic.id):
+            raise Damaged(
+                f"{path} is the index of another topic than {topic.name} is now (cluster "
+                f"{topic.cluster}, id {topic.id}): it was made again, or the URL leads elsewhere. "
+                "Delete the index if this is the log that you mean; it comes back from the topic"
+            )
+        try:
+            return cls(address, topic, path, name, about["desk"])
+        except sqlite.Error as error:
+            raise index.translated(error, path) from error
+
+    @property
+    def reader(self) -> sqlite.Connection:
+        if not self._synced and not self._closed:
+            self.sync()
+        return super().reader
+
+    def sync(self, patience: float = PATIENCE) -> None:
+        """Returns once the index holds everything that the topic holds now. `patience`: seconds in
+        which brokers that don't answer are asked again.
+
+        Raises Unreachable, and Damaged or NewerFormat where a partition is stopped.
+        """
+        ends = self._tail.ends(patience)
+        if self.beside is not None:
+            self.beside._tail.check(patience)
+        seen, since = self._applier.ends, time.monotonic()
+        while any(mine < theirs for mine, theirs in zip(seen, ends, strict=True)):
+            self._check_going()
+            self._applier.wanted.set()
+            self._pause(0.05)
+            now = self._applier.ends
+            if now != seen:
+                seen, since = now, time.monotonic()
+            elif time.monotonic() - since > PATIENCE:
+                raise Unreachable(
+                    f"the index of {self.name} doesn't come to the end of its topic: "
+                    f"{self._tail.trouble or 'nothing arrives'}"
+                )
+        self._check_going()
+        self._synced = True
+
+    def wait(self, ends: Sequence[int], timeout: float) -> bool:
+        self._check_going()
+        return super().wait(ends, timeout)
+
+    def reach(self) -> tuple[int, ...] | None:
+        try:
+            return self._tail.ends()
+        except Unreachable:
+            return None
+
+    def troubles(self) -> list[str]:
+        found = [self._applier.failure, *self._applier.stopped.values(), self._tail.trouble]
+        return [str(each) for each in found if each is not None]
+
+    def look(self) -> None:
+        with suppress(TicketlogError):
+            self.sync()
+        self._synced = True
+
+    def differences(self) -> Iterator[str]:
+        for partition, end in enumerate(self.ends()):
+            records = chain(self._tail.read(partition, end), repeat(None))
+            for kept, found in zip(islice(self.kept(partition), end), records, strict=False):
+                if found != (kept.offset, kept.data):
+                    yield (
+                        f"{self.name} {partition}:{kept.offset}: the index holds another record "
+                        "than the topic, or one that the topic has lost"
+                    )
+                    break
+
+    def unsettled(self, stream: str, id: str) -> bool:
+        expects = self._doubts.get((stream, id))
+        if expects is None:
+            return False
+        if self.head(stream).version > expects:
+            del self._doubts[stream, id]
+            return False
+        return True
+
+    def append(self, commit: Commit) -> Placed:
+        job = Job(commit, self.partitions)
+        self._deliver([job])
+        if isinstance(job.outcome, Exception):
+            raise job.outcome
+        assert job.outcome is not None
+        return job.outcome
+
+    def append_all(self, commits: Sequence[Commit]) -> list[Placed | Verdict]:
+        with uncollected():
+            jobs = [Job(commit, self.partitions) for commit in commits]
+            self._deliver(jobs)
+        return [bulk_outcome(job.outcome) for job in jobs]
+
+    def _deliver(self, jobs: Sequence[Job]) -> None:
+        if self._closed:
+            raise Unreachable(f"{self.path} was closed: open it again")
+        self._courier.deliver(jobs)
+        for job in jobs:
+            if isinstance(job.outcome, InDoubt):
+                commit = job.commit
+                self._doubts[commit.stream, commit.id] = commit.expects
+
+    def close(self) -> None:
+        super().close()
+        self._courier.close()
+        self._tail.close()
+        self._applier.close()
+
+    def _check_going(self) -> None:
+        if self._applier.failure is not None:
+            raise Unreachable(str(self._applier.failure))
+        beside = {} if self.beside is None else self.beside._applier.stopped
+        for report in (*self._applier.stopped.values(), *beside.values()):
+            raise type(report)(str(report))
+
+    def _known(self, job: Job) -> Placed | Exception | None:
+        """The answer of a commit that needn't be sent: its id is known, or it is stale for good."""
+        report = self._applier.failure or self._applier.stopped.get(job.partition)
+        if report is not None:
+            return type(report)(str(report))
+        commit = job.commit
+        if self._synced and self._book.welcomes(
+            commit.stream, commit.expects, commit.settings, job.hash
+        ):
+            return None
+        head = self.head(commit.stream)
+        if commit.expects > head.version:
+            self.sync(patience=0)
+            head = self.head(commit.stream)
+        placed = self.find(commit.stream, commit.id) if head.version else None
+        if placed is not None:
+            (record,) = self.records(placed.partition, placed.offset, 1)
+            return job.repeated(placed, record.data)
+        if commit.expects != head.version or commit.settings < head.settings:
+            return stale(commit, head)
+        return None
+
+
+def _about(path: Path) -> dict[str, str]:
+    connection = index.connect(path)
+    try:
+        return dict(connection.execute("SELECT key, value FROM about").fetchall())
+    except sqlite.Error as error:
+        raise Damaged(
+            f"{path} is damaged ({error}): delete it, it comes back from the topic"
+        ) from error
+    finally:
+        connection.close()
+
+
+def _make_index(address: Address, topic: Topic, path: Path, name: str) -> None:
+    """An empty index of the log that the topic's first record names. Raises Damaged."""
+    about = {
+        "name": name,
+        "desk": _desk(address, topic, name),
+        "partitions": topic.partitions,
+        "format": FORMAT,
+        "cluster": topic.cluster,
+        "topic": topic.id,
+    }
+    try:
+        with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as folder:
+            made = Path(folder) / path.name
+            connection = index.connect(made)
+            connection.execute("BEGIN IMMEDIATE")
+            index.make(connection, about)
+            connection.execute("COMMIT")
+            connection.close()
+            os.link(made, path)
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise Unreachable(f"{path} can't be made: {error.strerror}") from error
+
+
+def _desk(address: Address, topic: Topic, name: str) -> str:
+    """The desk whose log the topic holds, as its first record says."""
+    data = first_records(address, topic).get(0)
+    about = genesis_of(data) if data else None
+    if about is None or (about["log"], about["partitions"]) != (name, topic.partitions):
+        raise Damaged(
+            f"{topic.name} holds no log of {name} with {topic.partitions} partitions: its first "
+            "record doesn't say so. Is the URL right?"
+        )
+    return str(about["desk"])

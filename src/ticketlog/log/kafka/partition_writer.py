@@ -1,0 +1,219 @@
+"""Writes the records of one log into its topic, each at its offset: what is there already is
+compared, the rest goes behind it, a page at a time.
+
+An offset is kept only where nothing is written twice, and by nobody else. So a page of records is
+one batch, which is in the topic as a whole or not at all, and the next one of its partition is
+sent when it is known to be there, at its place. Where an attempt has no answer, the end of the
+partition is read until nothing can be on its way any more, and what is there decides.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from typing import NamedTuple
+
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
+
+from ticketlog.errors import Damaged, Unfit, Unreachable
+from ticketlog.log.backup import Extent, Line
+from ticketlog.log.kafka import topics
+from ticketlog.log.kafka.batch_producer import Sender
+from ticketlog.log.kafka.consumer import read
+from ticketlog.log.kafka.topics import Topic, unreachable
+from ticketlog.log.kafka.url import Address
+
+PAGE_BYTES = 1_500_000
+"""A page ends before the record that would take it beyond; with what Kafka adds it fits into one
+batch of a topic that takes 2 MiB. A larger record goes alone."""
+_ADDED = 40
+"""Bytes that a batch needs for a record besides its own, at most."""
+LATE = 3.0
+"""Seconds after which a broker has written whatever it got of a connection that is closed."""
+LATE_REPLICATED = 40.0
+"""The same where others keep copies: a record that the leader has can't be seen until they have it
+too, or are counted out after 30 seconds (Kafka's `replica.lag.time.max.ms`)."""
+_LOOK = 0.2
+_DEADLINE = 30.0
+"""Seconds without progress, besides those of three looks, after which an import gives up."""
+_STEP = 10_000
+"""Records that are compared between two tellings of the progress."""
+MEND = (
+    "Nothing else may write to the topics while they are imported into. Their offsets can't be put "
+    "right any more: import into another prefix, or delete these topics and begin anew"
+)
+
+
+class _Parcel(NamedTuple):
+    value: bytes
+    key: None = None
+
+
+class _Page(NamedTuple):
+    """Records that are sent together: the first one's offset, and all of them."""
+
+    start: int
+    parcels: list[_Parcel]
+
+
+class Progress:
+    """Tells how many records of how many are there."""
+
+    def __init__(self, told: Callable[[int, int], None], total: int) -> None:
+        self._told = told
+        self._total = total
+        self._done = 0
+
+    def add(self, records: int) -> None:
+        self._done += records
+        self._told(self._done, self._total)
+
+
+class Shipment:
+    """One topic while it is written; for one thread."""
+
+    def __init__(
+        self,
+        address: Address,
+        client: KafkaAdminClient,
+        topic: Topic,
+        wanted: Sequence[Extent],
+        progress: Progress,
+    ) -> None:
+        self._address = address
+        self._client = client
+        self._topic = topic
+        self._wanted = wanted
+        self._progress = progress
+        self._sender = Sender(address, topic.name)
+        self._late = LATE_REPLICATED if topics.replicas(client, topic) > 1 else LATE
+        self._calm_at = 0.0
+        """When nothing of an earlier import can arrive any more."""
+
+    def resume(self, begun: float) -> None:
+        """An earlier import may have been killed just before this one began."""
+        self._calm_at = begun + self._late
+
+    def close(self) -> None:
+        self._sender.close()
+
+    def partition(self, partition: int, records: Iterator[Line]) -> None:
+        """Returns when the partition holds these records. Raises Unfit where it holds others,
+        Damaged where somebody else writes to it meanwhile, Unreachable."""
+        offset = self._compared(partition, records, 0)
+        calm_in = self._calm_at - time.monotonic()
+        if calm_in > 0 and offset < self._wanted[partition].end:
+            time.sleep(calm_in)
+            offset = self._compared(partition, records, offset)
+        for page in _pages(records, offset):
+            self._deliver(partition, page)
+            self._progress.add(len(page.parcels))
+
+    def check_ends(self) -> None:
+        """Raises Damaged where a partition doesn't end where it must."""
+        for partition, (_, end) in enumerate(topics.bounds(self._client, self._topic)):
+            if end != self._wanted[partition].end:
+                raise self._disturbed(partition, min(end, self._wanted[partition].end))
+
+    def _compared(self, partition: int, records: Iterator[Line], start: int) -> int:
+        """Takes the records that are there from `records`; returns the offset behind them."""
+        offset = told = start
+        end = self._end_at_last(partition)
+        if offset == end:
+            return end
+        with closing(read(self._address, self._topic, partition, start, end)) as found:
+            for place, data in found:
+                line = next(records, None)
+                if line is None or (line.offset, line.data) != (place, data):
+                    raise Unfit(
+                        f"{self._topic.name} {partition}:{place} isn't the record that the export "
+                        "has there: this is no earlier import of it, or somebody else wrote to "
+                        f"the topic. Nothing was written on top. {MEND}"
+                    )
+                offset = place + 1
+                if offset - told == _STEP:
+                    self._progress.add(_STEP)
+                    told = offset
+        if offset < end:
+            raise Unreachable(f"{self._topic.name} {partition} gives no records behind {offset}")
+        self._progress.add(end - told)
+        return end
+
+    def _deliver(self, partition: int, page: _Page) -> None:
+        """Returns when the page is in the partition, at its place."""
+        since = time.monotonic()
+        while True:
+            try:
+                placed = self._sender.send({partition: page.parcels}).get(partition)
+            except Unreachable as error:
+                placed, self._sender.trouble = None, str(error)
+            if placed is None and self._is_there(partition, page, since):
+                placed = page.start
+            if placed == page.start:
+                return
+            if placed is not None:
+                raise self._disturbed(partition, page.start)
+
+    def _is_there(self, partition: int, page: _Page, since: float) -> bool:
+        """Whether the page is there after an attempt without an answer. Raises Damaged where
+        something else is, Unreachable where that can't be found out for too long."""
+        quiet = time.monotonic()
+        while time.monotonic() - quiet < self._late:
+            try:
+                end = self._end(partition)
+                if end > page.start:
+                    self._check(partition, page, end)
+                    return True
+            except Unreachable as error:
+                quiet, self._sender.trouble = time.monotonic(), str(error)
+            if time.monotonic() - since > _DEADLINE + 3 * self._late:
+                raise Unreachable(
+                    f"{self._topic.name} {partition}:{page.start} can't be written: "
+                    f"{self._sender.trouble}. What is there by now stays; run the import again, "
+                    "and it goes on"
+                )
+            time.sleep(_LOOK)
+        return False
+
+    def _check(self, partition: int, page: _Page, end: int) -> None:
+        with closing(read(self._address, self._topic, partition, page.start, end)) as found:
+            there = [data for _, data in found]
+        if there != [parcel.value for parcel in page.parcels]:
+            raise self._disturbed(partition, page.start)
+
+    def _end_at_last(self, partition: int) -> int:
+        """The same from a broker that may just be starting again."""
+        since = time.monotonic()
+        while True:
+            try:
+                return self._end(partition)
+            except Unreachable:
+                if time.monotonic() - since > _DEADLINE:
+                    raise
+                time.sleep(_LOOK)
+
+    def _end(self, partition: int) -> int:
+        try:
+            return topics.bounds(self._client, self._topic)[partition][1]
+        except KafkaError as error:
+            raise unreachable(self._address, error) from error
+
+    def _disturbed(self, partition: int, offset: int) -> Damaged:
+        return Damaged(
+            f"{self._topic.name} {partition}:{offset}: somebody else has written to the partition "
+            f"during the import, or a record is there twice. {MEND}"
+        )
+
+
+def _pages(records: Iterable[Line], start: int) -> Iterator[_Page]:
+    page, size = _Page(start, []), 0
+    for line in records:
+        size += len(line.data) + _ADDED
+        if page.parcels and size > PAGE_BYTES:
+            yield page
+            page, size = _Page(line.offset, []), len(line.data) + _ADDED
+        page.parcels.append(_Parcel(line.data))
+    if page.parcels:
+        yield page

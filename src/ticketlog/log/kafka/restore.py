@@ -1,0 +1,122 @@
+"""Makes the logs of an export in the topics of an address, or goes on with an import that was
+interrupted.
+
+The logs are written one after the other, the tickets' first: as long as the settings' topic is
+empty, nobody takes the topics for a log (see bootstrap.py).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from itertools import groupby
+from operator import attrgetter
+
+from kafka import KafkaAdminClient
+
+from ticketlog.errors import Unfit
+from ticketlog.log.backup import Export, Extent, Line, surveyed
+from ticketlog.log.commit import genesis_of
+from ticketlog.log.kafka import topics
+from ticketlog.log.kafka.consumer import first_records
+from ticketlog.log.kafka.partition_writer import Progress, Shipment
+from ticketlog.log.kafka.topics import Topic
+from ticketlog.log.kafka.url import Address
+
+_NOTHING = "Nothing was written"
+
+
+def shipped(
+    address: Address,
+    lines: Iterable[bytes],
+    names: Collection[str],
+    told: Callable[[int, int], None],
+) -> None:
+    """Returns when the topics of the named logs hold exactly the records of the export. They are
+    made where there are none. The lines are read twice: nothing is written before they are known
+    to be whole. `told` is told how many records of how many are there.
+
+    Raises Damaged for an export that isn't whole, and where somebody else wrote meanwhile; Unfit
+    for topics that hold something else, or would not keep a log; Unreachable.
+    """
+    assert iter(lines) is not lines, "lines are read twice"
+    begun = time.monotonic()
+    extents = surveyed(lines, names)
+    _check_count(address, extents)
+    progress = Progress(told, sum(each.end for log in extents.values() for each in log))
+    shipments = []
+    with topics.admin(address) as client:
+        found = [_room(address, client, name, wanted) for name, wanted in extents.items()]
+        for name, records in groupby(Export(lines, names).records(), key=attrgetter("log")):
+            topic = _made(address, client, name, len(extents[name]))
+            shipments.append(Shipment(address, client, topic, extents[name], progress))
+            if any(found):
+                shipments[-1].resume(begun)
+            _ship(shipments[-1], records)
+        for shipment in shipments:
+            shipment.check_ends()
+
+
+def _ship(shipment: Shipment, records: Iterator[Line]) -> None:
+    with closing(shipment):
+        for partition, content in groupby(records, key=attrgetter("partition")):
+            shipment.partition(partition, content)
+
+
+def _check_count(address: Address, extents: Mapping[str, Sequence[Extent]]) -> None:
+    """Raises Unfit where the address asks for another number of partitions."""
+    name = next(iter(extents))
+    have = len(extents[name])
+    if address.partitions not in (None, have):
+        raise Unfit(
+            f"the export's log of {name} has {have} partitions, the URL says {address.partitions}: "
+            f"positions mean the same in as many alone. Write partitions={have}, or leave it out"
+        )
+
+
+def _made(address: Address, client: KafkaAdminClient, name: str, partitions: int) -> Topic:
+    topic = address.topic(name)
+    topics.make(client, {topic: partitions})
+    return topics.check(client, address, [topic], partitions)[topic]
+
+
+def _room(address: Address, client: KafkaAdminClient, name: str, wanted: Sequence[Extent]) -> bool:
+    """Whether there is a topic of that name. Raises Unfit where it holds what the export can't go
+    on behind."""
+    there = topics.found(client, address.topic(name))
+    if there is None:
+        return False
+    topics.check(client, address, [there.name], None)
+    if there.partitions != len(wanted):
+        raise Unfit(
+            f"{there.name} has {there.partitions} partitions, the export's log of {name} has "
+            f"{len(wanted)}: import into another prefix. {_NOTHING}"
+        )
+    bounds = topics.bounds(client, there)
+    for partition, (start, _) in enumerate(bounds):
+        if start:
+            raise Unfit(
+                f"{there.name} {partition} has lost its records before {start}: it is no log. "
+                f"Import into another prefix. {_NOTHING}"
+            )
+    firsts = first_records(address, there)
+    for partition, (_, end) in enumerate(bounds):
+        where = f"{there.name} {partition}"
+        if end > wanted[partition].end:
+            raise Unfit(
+                f"{where} holds {end} records, the export {wanted[partition].end}: it isn't an "
+                f"earlier import of it. {_elsewhere(firsts[partition])}"
+            )
+        if end and firsts[partition] != wanted[partition].first:
+            raise Unfit(
+                f"{where} begins with another record than the export. "
+                f"{_elsewhere(firsts[partition])}"
+            )
+    return True
+
+
+def _elsewhere(first: bytes) -> str:
+    about = genesis_of(first)
+    whose = f"It belongs to desk {about['desk']}: " if about else ""
+    return f"{whose}import into another prefix. {_NOTHING}"
