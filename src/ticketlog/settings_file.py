@@ -31,6 +31,7 @@ from ticketlog.domain.settings_events import KINDS
 from ticketlog.domain.text import line, lines
 from ticketlog.errors import Usage
 from ticketlog.settings_forms import (
+    AbsenceForm,
     ArrowsForm,
     AssignmentForm,
     ConditionForm,
@@ -65,6 +66,7 @@ class _File(BaseModel):
     assignment: dict[Key, AssignmentForm] | None = None
     escalation: dict[Key, EscalationForm] | None = None
     notifications: dict[Key, NotificationForm] | None = None
+    absence: dict[Key, AbsenceForm] | None = None
     services: dict[Key, Service] | None = None
 
 
@@ -87,6 +89,7 @@ _MODELS: Mapping[str, type[BaseModel]] = {
     "assignment": AssignmentForm,
     "escalation": EscalationForm,
     "notifications": NotificationForm,
+    "absence": AbsenceForm,
     "services": Service,
     "when": ConditionsForm,
     "all": ConditionForm,

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, get_args
 from pydantic import BeforeValidator, Field, model_validator
 
 from ticketlog.domain.automation import (
+    AbsenceRule,
     Affinity,
     AssignmentRule,
     Balance,
@@ -265,6 +266,26 @@ class EscalationForm(RuleForm):
     on: Annotated[tuple[EscalationOccasion, ...], BeforeValidator(_several)] = ()
     metrics: tuple[Metric, ...] = ()
     team: Key | None = None
+
+
+def _delay(text: object) -> int | None:
+    """Seconds of 'at once' or of a duration; None: 'never'."""
+    if text == "never":
+        return None
+    try:
+        return 0 if text == "at once" else seconds(text)
+    except ValueError:
+        raise ValueError("should be 'at once', 'never' or a duration: '2d', '12h'") from None
+
+
+Delay = Annotated[int | None, BeforeValidator(_delay)]
+
+
+class AbsenceForm(RuleForm):
+    VALUE: ClassVar[type[Rule]] = AbsenceRule
+    begins: Delay = None
+    reopened: Delay = None
+    replied: Delay = None
 
 
 class NotificationForm(RuleForm):

@@ -12,7 +12,7 @@ from ticketlog.domain.settings import Settings
 from ticketlog.domain.ticket.classification import Tag
 from ticketlog.domain.ticket.creation import TicketCreated
 from ticketlog.domain.ticket.state import Ticket
-from ticketlog.policies.base import Reaction, Situation
+from ticketlog.policies.base import AtWork, Reaction, Situation
 
 SECOND = 1_000_000
 
@@ -44,14 +44,14 @@ class Reminder:
         self.ages = ages
         self.broken = broken
 
-    def due(self, ticket: Ticket, settings: Settings) -> int | None:
+    def due(self, ticket: Ticket, settings: Settings, at_work: AtWork) -> int | None:
         if self.broken and ticket.subject == self.broken:
             raise ValueError("it can't say")
         base = ticket.due_at or ticket.created_at
         left = [age for age in self.ages if f"age-{age}" not in ticket.tags]
         return base + left[0] * SECOND if left and "done" not in ticket.tags else None
 
-    def act(self, ticket: Ticket, settings: Settings) -> Iterable[Reaction]:
+    def act(self, ticket: Ticket, settings: Settings, at_work: AtWork) -> Iterable[Reaction]:
         (age, *_) = [age for age in self.ages if f"age-{age}" not in ticket.tags]
         return [Reaction(Tag(add=(f"age-{age}",)), f"ticket/{ticket.id}", f"{self.NAME}@1")]
 

@@ -16,7 +16,7 @@ from ticketlog.domain.ticket.state import Ticket
 from ticketlog.errors import Unreadable
 from ticketlog.log.partitioner import partition_of
 from ticketlog.log.port import Log
-from ticketlog.policies.base import Reaction, Timer
+from ticketlog.policies.base import AtWork, Reaction, Timer
 
 
 class _Due(NamedTuple):
@@ -40,11 +40,13 @@ class Alarms:
         timers: Sequence[Timer],
         load: Callable[[str], Any],
         settings: Callable[[], Settings],
+        at_work: AtWork,
     ) -> None:
         self._log = log
         self._timers = tuple(timers)
         self._load = load
         self._settings = settings
+        self._at_work = at_work
         self._timetable = Timetable()
 
     def streams(self) -> Iterator[str]:
@@ -68,7 +70,7 @@ class Alarms:
         failed: list[tuple[Timer, Exception]] = []
         for timer in self._timers:
             try:
-                at = timer.due(ticket, settings)
+                at = timer.due(ticket, settings, self._at_work)
             except Exception as error:
                 failed.append((timer, error))
                 at = 0
@@ -108,7 +110,7 @@ class Alarms:
         """The ids of the commands follow from the ticket's last commit and the time."""
         name, event = due.timer.NAME, f"{ticket.last_commit}@{due.at}"
         try:
-            answers = list(due.timer.act(ticket, settings))
+            answers = list(due.timer.act(ticket, settings, self._at_work))
         except Exception as error:
             rung.failures.append((self._cause(stream, name), error))
             return []

@@ -95,6 +95,11 @@ class Floor:
         found = self._connection.execute(sql, (agent, team or "", LOOKED_AT))
         return [stream for (stream,) in found]
 
+    def all_held_by(self, agent: str) -> list[str]:
+        """The active tickets that an agent has."""
+        sql = "SELECT stream FROM held WHERE agent = ? ORDER BY stream"
+        return [stream for (stream,) in self._connection.execute(sql, (agent,))]
+
     def waits(self) -> bool:
         """Whether any ticket waits."""
         return self._connection.execute("SELECT 1 FROM waiting LIMIT 1").fetchone() is not None

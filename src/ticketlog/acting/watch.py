@@ -36,8 +36,8 @@ class Watch:
         self._load = load
         self._settings = settings
         self._under = -1
-        self.alarms = Alarms(log, timers, load, settings)
         self.floor = Floor()
+        self.alarms = Alarms(log, timers, load, settings, self.floor.agent)
         self.looks = Looks(self.floor)
 
     def begin(self, ends: Sequence[int], goes_on: Callable[[int], None]) -> None:
@@ -54,6 +54,9 @@ class Watch:
                 if kind in (_TICKET, _AGENT):
                     with uncollected():
                         self._learn(stream, kind, records, settings)
+        for agent in self.floor.agents():
+            if agent.absent_since is not None:
+                self._ask_again(agent.id, settings)
 
     def _learn(self, stream: str, kind: str, records: Sequence[Record], settings: Settings) -> None:
         try:
@@ -77,7 +80,22 @@ class Watch:
             self.alarms.put(stream, state, settings)
             self.floor.put_ticket(stream, state, settings)
         elif stream.startswith(f"{_AGENT}/"):
+            known = self.floor.agent(state.id)
             self.floor.put_agent(state)
+            if known.absent_since != state.absent_since:
+                self._ask_again(state.id, settings)
+
+    def _ask_again(self, agent: str, settings: Settings) -> None:
+        """Asks again what is due on the tickets of an agent who came or went."""
+        if settings.absence:
+            self._put(self.floor.all_held_by(agent), settings)
+
+    def _put(self, streams: Iterable[str], settings: Settings) -> None:
+        for stream in streams:
+            # One that can't be read has been parked.
+            with suppress(Unreadable):
+                if stream.startswith(f"{_TICKET}/"):
+                    self.alarms.put(stream, self._load(stream), settings)
 
     def again(self, streams: Iterable[str], settings: Settings) -> None:
         """Asks again what is due on tickets, and on all of them where the settings have changed."""
@@ -85,11 +103,7 @@ class Watch:
             streams = {*streams, *self.alarms.streams()}
             self.looks.applied()
             self._under = settings.position
-        for stream in streams:
-            # One that can't be read has been parked.
-            with suppress(Unreadable):
-                if stream.startswith(f"{_TICKET}/"):
-                    self.alarms.put(stream, self._load(stream), settings)
+        self._put(streams, settings)
 
     def failed(self, stream: str) -> None:
         """What was to be sent to a ticket was not done: nobody is chosen for it by that."""

@@ -22,15 +22,15 @@ _ID = {"person": "7QK2M9ABCD4F", "organisation": "ABCD4F7QK2M9", "agent": "bob"}
 _KEYS = {
     "person": "id, name, addresses, organisation, language, country, zone, merged_into",
     "organisation": "id, name, tier, contract, language, country, zone, domains",
-    "agent": "id, availability, since, reason, shifts, zone, held, reserved_at, released_at, "
-    "settings",
+    "agent": "id, availability, since, absent_since, reason, shifts, zone, held, reserved_at, "
+    "released_at, settings",
 }
 _MODELS: dict[str, type[Document]] = {
     "person": parties.Person,
     "organisation": parties.Organisation,
     "agent": parties.Agent,
 }
-_TIMES = ("since", "reserved_at", "released_at")
+_TIMES = ("since", "absent_since", "reserved_at", "released_at")
 _HIDDEN = frozenset({"changed", "version", "clock"})
 
 

@@ -126,7 +126,11 @@ class Rules:
         settings, ticket = self._world.settings, case.state
         if ticket.status_category == "closed":
             return None
-        found = [(at, each) for each in TIMERS if (at := each.due(ticket, settings)) is not None]
+        found = [
+            (at, each)
+            for each in TIMERS
+            if (at := each.due(ticket, settings, self._floor.agent)) is not None
+        ]
         return min(found, key=lambda due: due[0], default=None)
 
     def _ring(self, case: Case, at: int) -> None:
@@ -139,5 +143,5 @@ class Rules:
             self._plan(case)
             return
         case.rings_at = None
-        for reaction in due[1].act(case.state, self._world.settings):
+        for reaction in due[1].act(case.state, self._world.settings, self._floor.agent):
             self._send(f"{case.state.last_commit}@{at}", due[1].NAME, reaction)

@@ -73,6 +73,8 @@ class Agent(Of):
     availability: Word
     reason: Text | None
     since: At | None
+    absent_since: At | None
+    """When they ceased to be online; null: they are, or never said whether."""
     shifts: list[Shift]
     zone: Word | None
     held: dict[Id, HeldTicket]

@@ -115,6 +115,8 @@ class AgentAtWork(Party):
     reason: str | None = None
     since: int = 0
     """When the availability changed last."""
+    absent_since: int | None = None
+    """When they ceased to be online; None: they are, or never said whether."""
     shifts: tuple[Shift, ...] = ()
     zone: str | None = None
     held: Mapping[str, Held] = field(default_factory=dict)
@@ -124,7 +126,7 @@ class AgentAtWork(Party):
     released_at: int = 0
     """When a ticket last counted no more."""
 
-    CODE: ClassVar[int] = 2
+    CODE: ClassVar[int] = 3
 
 
 def initial(id: str) -> AgentAtWork:
@@ -138,7 +140,13 @@ def evolve(agent: AgentAtWork, recorded: Recorded) -> AgentAtWork:
     match recorded.event:
         case AvailabilityChanged(new=new, reason=reason):
             since = recorded.meta.occurred_at
-            changes = {"availability": new, "reason": reason, "since": since}
+            absent = since if agent.absent_since is None else agent.absent_since
+            changes = {
+                "availability": new,
+                "reason": reason,
+                "since": since,
+                "absent_since": None if new == "online" else absent,
+            }
         case ShiftsChanged(new=shifts, new_zone=zone):
             changes = {"shifts": shifts, "zone": zone}
         case TicketReserved() as reserved:

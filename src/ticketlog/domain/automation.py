@@ -123,6 +123,24 @@ class NotificationRule(Rule):
     """Which text the outbox makes of it; None: one of the rule's name."""
 
 
+_Delay = Annotated[Seconds, Field(ge=0, le=10 * 366 * 86_400)]
+
+
+class AbsenceRule(Rule):
+    """When an active ticket, whose agent has said that they are away or offline, waits for an agent
+    again; the first rule that matches it counts.
+
+    Each key is so many seconds after its occasion, 0 at once, None never. `begins`: the absence
+    began, for what they had then. `reopened`: the ticket came back meanwhile. `replied`: an end
+    user has said something meanwhile, and waits for an answer; counted from when they began to wait
+    or the absence began.
+    """
+
+    begins: _Delay | None = None
+    reopened: _Delay | None = None
+    replied: _Delay | None = None
+
+
 R = TypeVar("R", bound=Rule)
 
 

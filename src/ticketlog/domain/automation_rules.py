@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from ticketlog.domain.automation import (
     END_USERS,
     INTERNAL,
+    AbsenceRule,
     AssignmentRule,
     EscalationRule,
     LifecycleRule,
@@ -26,6 +27,7 @@ def broken_automation(settings: Settings) -> Iterator[str]:
         "assignment": settings.assignment,
         "escalation": settings.escalation,
         "notifications": settings.notifications,
+        "absence": settings.absence,
     }
     for table, rules in tables.items():
         for rule in rules.values():
@@ -59,6 +61,9 @@ def _own(rule: Rule, settings: Settings) -> Iterator[str]:
             yield from _routing(rule, settings)
         case EscalationRule():
             yield from _escalation(rule, settings)
+        case AbsenceRule():
+            if rule.begins is rule.reopened is rule.replied is None:
+                yield "it does nothing: say one of begins, reopened, replied: 'at once', '2d'"
         case AssignmentRule() if rule.balance == "weighted":
             if not any(agent.weight for agent in settings.agents.values()):
                 yield "balance 'weighted' needs agents with a `weight`"

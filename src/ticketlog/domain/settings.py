@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field
 
 from ticketlog.domain.automation import (
+    AbsenceRule,
     AssignmentRule,
     EscalationRule,
     LifecycleRule,
@@ -241,6 +242,7 @@ class Settings:
     assignment: Mapping[str, AssignmentRule] = field(default_factory=_frozen)
     escalation: Mapping[str, EscalationRule] = field(default_factory=_frozen)
     notifications: Mapping[str, NotificationRule] = field(default_factory=_frozen)
+    absence: Mapping[str, AbsenceRule] = field(default_factory=_frozen)
     services: Mapping[str, Service] = field(default_factory=_frozen)
     versions: Mapping[str, int] = field(default_factory=_frozen)
     """Stream of each thing, 'calendar/berlin' -> its version in force: which of the events of its

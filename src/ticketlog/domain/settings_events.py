@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, NamedTuple, Self
 from pydantic import Field
 
 from ticketlog.domain.automation import (
+    AbsenceRule,
     AssignmentRule,
     EscalationRule,
     LifecycleRule,
@@ -192,6 +193,14 @@ class NotificationRuleSet(SettingChanged):
     new: NotificationRule | None = None
 
 
+class AbsenceRuleSet(SettingChanged):
+    """A rule of what becomes of an absent agent's tickets is there, is another, or is gone."""
+
+    NAME: ClassVar[str] = "settings.absence-rule-set.v1"
+    old: AbsenceRule | None = None
+    new: AbsenceRule | None = None
+
+
 class ServiceSet(SettingChanged):
     """A service is known, has other rights, or is gone."""
 
@@ -231,6 +240,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("assignment-rule", "assignment", AssignmentRule, AssignmentRuleSet),
     Kind("escalation-rule", "escalation", EscalationRule, EscalationRuleSet),
     Kind("notification-rule", "notifications", NotificationRule, NotificationRuleSet),
+    Kind("absence-rule", "absence", AbsenceRule, AbsenceRuleSet),
     Kind("service", "services", Service, ServiceSet),
 )
 EVENTS: tuple[type[Event], ...] = (*(kind.event for kind in KINDS), SettingsActivated)

@@ -24,4 +24,4 @@ from ticketlog.policies.base import Policy, Timer
 POLICIES: tuple[Policy, ...] = (routing, presence, assignment, escalation, notification)
 TELLING: frozenset[str] = frozenset({notification.NAME})
 """Those that tell people: of what was old when they began they tell nobody."""
-TIMERS: tuple[Timer, ...] = (lifecycle, escalation, sla)
+TIMERS: tuple[Timer, ...] = (lifecycle, escalation, sla, presence)

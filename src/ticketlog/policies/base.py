@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
+from ticketlog.domain.agent import AgentAtWork
 from ticketlog.domain.base import Command, Event, Recorded
 from ticketlog.domain.rights import survivor
 from ticketlog.domain.settings import Settings
@@ -82,22 +83,27 @@ class Looking(Policy, Protocol):
         ...
 
 
+AtWork: TypeAlias = Callable[[str], AgentAtWork]
+"""An agent as they are now, by their id."""
+
+
 class Timer(Protocol):
-    """What falls due on tickets: a function of a ticket's state and the settings, so that nothing
-    has to be kept, moved or taken back. A module with these names is one."""
+    """What falls due on tickets: a function of a ticket's state, the settings and its agent's
+    presence, so that nothing has to be kept, moved or taken back. A module with these names is
+    one."""
 
     @property
     def NAME(self) -> str:  # noqa: N802
         ...
 
-    def due(self, ticket: Ticket, settings: Settings) -> int | None:
+    def due(self, ticket: Ticket, settings: Settings, at_work: AtWork) -> int | None:
         """When the next thing is due, as an instant; it may be long ago. None: nothing is.
 
         What was done must make it another instant, or none.
         """
         ...
 
-    def act(self, ticket: Ticket, settings: Settings) -> Iterable[Reaction]:
+    def act(self, ticket: Ticket, settings: Settings, at_work: AtWork) -> Iterable[Reaction]:
         """What to send when that is due. It is stamped with the time at which it was due."""
         ...
 

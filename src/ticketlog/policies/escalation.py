@@ -20,7 +20,7 @@ from ticketlog.domain.ticket.creation import TicketCreated
 from ticketlog.domain.ticket.facts import facts_of
 from ticketlog.domain.ticket.service import DueEvent, SlaBreached, SlaWarned
 from ticketlog.domain.ticket.state import Ticket
-from ticketlog.policies.base import Reaction, Situation, cited
+from ticketlog.policies.base import AtWork, Reaction, Situation, cited
 
 NAME = "escalation"
 ON: frozenset[type[Event]] = frozenset({TicketCreated, Replied, SlaWarned, SlaBreached})
@@ -71,13 +71,13 @@ def react(recorded: Recorded, situation: Situation) -> Iterable[Reaction]:
             return
 
 
-def due(ticket: Ticket, settings: Settings) -> int | None:
+def due(ticket: Ticket, settings: Settings, at_work: AtWork) -> int | None:
     """When the first of the rules acts on the ticket."""
     rule = _first(ticket, settings)
     return None if rule is None else _at(rule, ticket)
 
 
-def act(ticket: Ticket, settings: Settings) -> Iterable[Reaction]:
+def act(ticket: Ticket, settings: Settings, at_work: AtWork) -> Iterable[Reaction]:
     """What the first of the rules does."""
     rule = _first(ticket, settings)
     if rule is not None:

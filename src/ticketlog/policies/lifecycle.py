@@ -14,7 +14,7 @@ from ticketlog.domain.ticket.facts import facts_of
 from ticketlog.domain.ticket.feedback import OfferSurvey
 from ticketlog.domain.ticket.lifecycle import Close, SetStatus, Solve
 from ticketlog.domain.ticket.state import Ticket
-from ticketlog.policies.base import Reaction, cited
+from ticketlog.policies.base import AtWork, Reaction, cited
 
 NAME = "lifecycle"
 _SECOND = 1_000_000
@@ -27,13 +27,13 @@ class Planned(NamedTuple):
     at: int | None
 
 
-def due(ticket: Ticket, settings: Settings) -> int | None:
+def due(ticket: Ticket, settings: Settings, at_work: AtWork) -> int | None:
     """When the first of the rules acts on the ticket."""
     found = _first(ticket, settings)
     return found and found.at
 
 
-def act(ticket: Ticket, settings: Settings) -> Iterable[Reaction]:
+def act(ticket: Ticket, settings: Settings, at_work: AtWork) -> Iterable[Reaction]:
     """What the first of the rules does."""
     found = _first(ticket, settings)
     if found is None:

@@ -155,7 +155,7 @@ def _here(
     recipient: Recipient, ticket: Ticket, event: Event, situation: Situation
 ) -> Iterator[str]:
     """Whom a recipient names, those alone who are here: in the place of an assignee who is gone, or
-    from whom this very commit took it for that, somebody of the team is told."""
+    from whom this very commit took it for that or for an absence, somebody of the team is told."""
     settings = situation.settings
     if recipient == "assignee" and ticket.assignee is None and _left(situation.commit):
         yield from (f"agent/{other}" for other in instead(ticket.team, settings))
@@ -172,7 +172,7 @@ def _left(commit: Sequence[Recorded]) -> bool:
     return any(
         isinstance(each.event, AssigneeChanged)
         and each.event.new is None
-        and each.event.method == "team-left"
+        and (each.event.method == "team-left" or each.event.rule is not None)
         for each in commit
     )
 

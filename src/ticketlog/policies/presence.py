@@ -1,8 +1,10 @@
 """Who has left leaves their tickets: what is held by somebody who is retired, not in the team any
-more, or removed from the settings, waits for an agent again.
+more, or removed from the settings, waits for an agent again; what is held by somebody who is absent
+does where a rule of the settings says so, and when.
 
-It is looked at when settings were applied and when the runner starts. When a ticket comes back to
-such an agent (it is reopened, its requester replies), that commit itself takes it from them.
+The former is looked at when settings were applied and when the runner starts; the latter is a
+timer. When a ticket comes back to such an agent (it is reopened, its requester replies), that
+commit itself takes it from them, where it is to be at once.
 """
 
 from __future__ import annotations
@@ -11,8 +13,11 @@ from collections.abc import Iterable
 
 from ticketlog.domain.base import Event, Recorded
 from ticketlog.domain.presence import why_gone
+from ticketlog.domain.settings import Settings
+from ticketlog.domain.ticket.absence import Leaving, cited, leaving
 from ticketlog.domain.ticket.assignment import Unassign
-from ticketlog.policies.base import Reaction, Situation
+from ticketlog.domain.ticket.state import Ticket
+from ticketlog.policies.base import AtWork, Reaction, Situation
 
 NAME = "presence"
 ON: frozenset[type[Event]] = frozenset()
@@ -32,3 +37,23 @@ def look(teams: Iterable[str], situation: Situation) -> Iterable[Reaction]:
         for stream in floor.held_by(agent, team):
             version = situation.load(stream).version
             yield Reaction(Unassign(gone=True), stream, NAME, f"gone {stream}", seen=version)
+
+
+def due(ticket: Ticket, settings: Settings, at_work: AtWork) -> int | None:
+    """When the ticket leaves its agent because they are absent."""
+    found = _leaving(ticket, settings, at_work)
+    return found and found.at
+
+
+def act(ticket: Ticket, settings: Settings, at_work: AtWork) -> Iterable[Reaction]:
+    """Takes it from them, by the rule that says so."""
+    found = _leaving(ticket, settings, at_work)
+    if found is not None:
+        rule = cited(found.rule, settings)
+        yield Reaction(Unassign(gone=True), f"ticket/{ticket.id}", rule, seen=ticket.version)
+
+
+def _leaving(ticket: Ticket, settings: Settings, at_work: AtWork) -> Leaving | None:
+    if not settings.absence or ticket.assignee is None:
+        return None
+    return leaving(ticket, at_work(ticket.assignee).absent_since, settings)

@@ -8,19 +8,19 @@ from ticketlog.domain import ticket as tickets
 from ticketlog.domain.settings import Settings
 from ticketlog.domain.ticket.service import RecordDue
 from ticketlog.domain.ticket.state import Ticket
-from ticketlog.policies.base import Reaction
+from ticketlog.policies.base import AtWork, Reaction
 
 NAME = "sla"
 _JUST_AFTER = 1
 """Microseconds: what ends exactly when it is due is met."""
 
 
-def due(ticket: Ticket, settings: Settings) -> int | None:
+def due(ticket: Ticket, settings: Settings, at_work: AtWork) -> int | None:
     at = tickets.due(ticket)
     return None if at is None else at + _JUST_AFTER
 
 
-def act(ticket: Ticket, settings: Settings) -> Iterable[Reaction]:
+def act(ticket: Ticket, settings: Settings, at_work: AtWork) -> Iterable[Reaction]:
     promised = ticket.sla
     if promised is not None:
         policy = promised.policy

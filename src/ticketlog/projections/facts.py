@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from operator import attrgetter
 
-from ticketlog.domain.base import Recorded
+from ticketlog.domain.base import Actor, Event, Recorded
 from ticketlog.domain.refusal import CommandRefused
 from ticketlog.domain.ticket.assignment import AssigneeChanged, Escalated
 from ticketlog.domain.ticket.automation import (
@@ -199,7 +199,9 @@ def _firing(recorded: Recorded, before: Ticket) -> tuple[str, str, bool] | None:
     match event:
         case RuleFired():
             return "routing", event.rule, event.refused is not None
-        case AssigneeChanged(choice=choice, rule=rule) if choice is not None and rule is not None:
+        case AssigneeChanged(rule=str(rule), new=None):
+            return "absence", rule, False
+        case AssigneeChanged(rule=str(rule), choice=str()):
             return "assignment", rule, False
         case ChoiceDropped() if before.choice is not None:
             return "assignment", before.choice.rule, True
@@ -207,8 +209,11 @@ def _firing(recorded: Recorded, before: Ticket) -> tuple[str, str, bool] | None:
             return "escalation", rule, False
         case NotificationDecided():
             return "notification", event.rule, False
-    if actor.kind != "rule":
-        return None
+    return _by_rule(event, actor) if actor.kind == "rule" else None
+
+
+def _by_rule(event: Event, actor: Actor) -> tuple[str, str, bool] | None:
+    """The same of events that don't name the rule, which acts."""
     match event:
         case StatusEvent() if event.because != "assignment":
             return "lifecycle", actor.id, False
@@ -225,4 +230,5 @@ _REFUSED = {
     "ticket.notify": "notification",
     "ticket.route": "routing",
     "ticket.settle": "assignment",
+    "ticket.unassign": "absence",
 }

@@ -16,8 +16,8 @@ from ticketlog.projections.moment import Moment
 from ticketlog.projections.periods import PeriodKind, bounds
 
 OF_RULES = ("kind", "rule", "version")
-"""kind: routing, assignment, lifecycle, escalation, notification; version: which one of the rule
-it was, as `settings history` tells."""
+"""kind: routing, assignment, absence, lifecycle, escalation, notification; version: which one of
+the rule it was, as `settings history` tells."""
 DIMENSIONS = (*OF_RULES, *OF_TICKETS)
 COUNTS = ("fired", "refused", "tickets")
 """fired: how often a rule acted; refused: how often it matched and could not (its reason stands in

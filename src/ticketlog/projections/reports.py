@@ -33,7 +33,7 @@ from ticketlog.projections.periods import Period, PeriodKind, bounds
 from ticketlog.projections.surveys import satisfaction
 
 NAME = "reports"
-VERSION = 2
+VERSION = 3
 
 COUNTS = (*FLOWS, "closed")
 """How many there were in the period. FLOWS: what came into the backlog and went out of it

@@ -127,7 +127,11 @@ def _assignee_changed(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     event = recorded.event
     assert isinstance(event, AssigneeChanged)
     stations = ticket.assignee_stations + (event.new is not None)
-    changes: dict[str, Any] = {"assignee": event.new, "assignee_stations": stations}
+    changes: dict[str, Any] = {
+        "assignee": event.new,
+        "assigned_at": recorded.meta.occurred_at,
+        "assignee_stations": stations,
+    }
     if event.choice is not None:
         changes["choice"] = None
     return changes

@@ -167,6 +167,7 @@ def _replied(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
             changes["first_reply_at"] = meta.occurred_at
     elif kind == "requester" or kind == "end-user":
         changes["requester_replies"] = ticket.requester_replies + 1
+        changes["asked_at"] = meta.occurred_at
         if ticket.waiting_since is None:
             changes["waiting_since"] = meta.occurred_at
     return changes

@@ -116,6 +116,7 @@ def _created(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     return {
         "created_at": at,
         "quiet_since": at,
+        "assigned_at": at,
         "created_by": recorded.meta.actor.id,
         "channel": event.channel or recorded.meta.channel,
         "type": event.type,
@@ -149,6 +150,7 @@ def _created(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
         "first_message": event.message_id,
         "ccs": event.ccs,
         "waiting_since": at if asked else None,
+        "asked_at": at if asked else None,
         "links": (Link(follow_up, event.follow_up_of),) if event.follow_up_of else (),
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ticketlog.domain.base import Context, Event, Invalid, Refused
 from ticketlog.domain.presence import why_gone
 from ticketlog.domain.rights import listed
+from ticketlog.domain.ticket.absence import cited, leaving
 from ticketlog.domain.ticket.assignment import (
     Assign,
     AssigneeChanged,
@@ -139,12 +140,18 @@ def _unassign(command: Unassign, ticket: Ticket, context: Context) -> list[Event
 
 
 def left_by_gone(ticket: Ticket, context: Context) -> list[Event]:
-    """An active ticket waits for an agent again whose agent isn't here any more."""
-    agent = ticket.assignee
+    """An active ticket waits for an agent again whose agent isn't here any more, or is absent and
+    a rule says so."""
+    agent, settings = ticket.assignee, settings_of(context)
     if agent is None or not ticket.active:
         return []
-    gone = why_gone(agent, ticket.team, settings_of(context)) is not None
-    return [AssigneeChanged(old=agent, method="team-left")] if gone else []
+    if why_gone(agent, ticket.team, settings) is not None:
+        return [AssigneeChanged(old=agent, method="team-left")]
+    known = context.others.get(f"agent/{agent}")
+    found = leaving(ticket, known.absent_since if known else None, settings)
+    if found is None or found.at > context.now:
+        return []
+    return [AssigneeChanged(old=agent, method="rule", rule=cited(found.rule, settings))]
 
 
 def _escalate(command: Escalate, ticket: Ticket, context: Context) -> list[Event]:

@@ -200,6 +200,7 @@ def _solved(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
 def _reopened(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     return _moved(recorded) | {
         "reopens": ticket.reopens + 1,
+        "back_at": recorded.meta.occurred_at,
         "solved_at": None,
         "closed_at": None,
         "resolution_code": None,
@@ -232,7 +233,7 @@ def _marked_spam(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
 
 
 def _restored(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
-    return {"spam": False}
+    return {"spam": False, "back_at": recorded.meta.occurred_at}
 
 
 EVOLVE = {

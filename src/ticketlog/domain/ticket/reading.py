@@ -6,10 +6,13 @@ from collections.abc import Iterator
 
 from ticketlog.domain.base import Command, Context
 from ticketlog.domain.person import Person
+from ticketlog.domain.settings import Settings
 from ticketlog.domain.ticket.activity import RecordActivity
+from ticketlog.domain.ticket.assignment import Unassign
 from ticketlog.domain.ticket.classification import SetOrganisation, SetRequester
-from ticketlog.domain.ticket.conversation import Reply
+from ticketlog.domain.ticket.conversation import Note, Reply
 from ticketlog.domain.ticket.creation import CreateTicket
+from ticketlog.domain.ticket.lifecycle import Hold, Reopen, Restore, SetStatus
 from ticketlog.domain.ticket.relations import (
     ACYCLIC,
     AddCc,
@@ -20,18 +23,23 @@ from ticketlog.domain.ticket.relations import (
 )
 from ticketlog.domain.ticket.state import LinkKind, Ticket
 
+_BRINGS_BACK = (Reply, Note, Reopen, SetStatus, Hold, Restore, Unassign)
+"""What may bring a ticket back to its agent, or takes it from one who isn't here."""
+
 
 def reads(command: Command, ticket: Ticket, context: Context | None = None) -> tuple[str, ...]:
     """The streams whose states `decide` wants in `context.others`.
 
     With a context also those that only it leads to: the person who acts, who stands for a merged
-    person, a person's organisation, the tickets that a chain of links leads to. To be asked again
-    until it names nothing new.
+    person, a person's organisation, the tickets that a chain of links leads to, the assignee where
+    rules of absence ask whether they are there. To be asked again until it names nothing new.
     """
     streams = list(_named(command, ticket))
     if context is not None:
         if _creates_for_actor(command, context):
             streams.append(f"person/{context.actor.id}")
+        if isinstance(command, _BRINGS_BACK) and ticket.assignee and _asks_presence(context):
+            streams.append(f"agent/{ticket.assignee}")
         for stream in streams:
             behind = dict.fromkeys(_behind(stream, command, context))
             streams.extend(new for new in behind if new not in streams)
@@ -72,6 +80,11 @@ def _creates_for_actor(command: Command, context: Context) -> bool:
         and command.requester is None
         and context.actor.kind == "person"
     )
+
+
+def _asks_presence(context: Context) -> bool:
+    settings = context.settings
+    return isinstance(settings, Settings) and bool(settings.absence)
 
 
 def _linked(command: Command) -> frozenset[LinkKind]:

@@ -88,7 +88,7 @@ class Choice(NamedTuple):
 class Ticket(State):
     """A ticket after its event number `version` (from 0; -1: it doesn't exist)."""
 
-    CODE: ClassVar[int] = 10
+    CODE: ClassVar[int] = 11
 
     id: str = ""
     version: int = -1
@@ -143,6 +143,10 @@ class Ticket(State):
 
     team: str | None = None
     assignee: str | None = None
+    assigned_at: int = 0
+    """When the assignee last changed, or it was created."""
+    back_at: int | None = None
+    """When it was last reopened or restored."""
     team_stations: int = 0
     assignee_stations: int = 0
     tier_level: int = 0
@@ -164,6 +168,8 @@ class Ticket(State):
     first_reply_at: int | None = None
     waiting_since: int | None = None
     """When the oldest end user's comment without an agent's public reply came in."""
+    asked_at: int | None = None
+    """When an end user last commented publicly."""
 
     followers: tuple[str, ...] = ()
     ccs: tuple[str, ...] = ()
