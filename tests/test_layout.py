@@ -159,6 +159,13 @@ def test_every_sqlite_file_is_opened_with_the_library_that_has_no_wal_reset_bug(
     assert not [name(file) for file in FILES if "sqlite3" in imports(file)]
 
 
+@each([file for file in FILES if "projections" in file.parts and file.parent.name != "dialects"])
+def test_views_know_no_database_but_through_its_dialect(file: Path) -> None:
+    own = ("pysqlite3", "sqlalchemy.dialects")
+    assert not [module for module in imports(file) if module.startswith(own)]
+    assert not re.search(r"exec_driver_sql|\bPRAGMA\b", file.read_text(encoding="utf-8"))
+
+
 def test_every_library_that_is_imported_is_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]

@@ -16,8 +16,9 @@ from ticketlog.domain.ticket.classification import SetSubject
 from ticketlog.domain.ticket.conversation import Note, Redact, Reply
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.projections import database, storage
+from ticketlog.projections.dialects.sqlite import expression
 from ticketlog.projections.search import VIEW, search
-from ticketlog.projections.words import asked, expression, snippet, words
+from ticketlog.projections.words import asked, snippet, words
 
 TEXTS = {
     "JA": "パスワードを忘れました",

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Dialect, Table, and_, bindparam, delete, literal_column
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Table, and_, bindparam, delete, literal_column
+from sqlalchemy.engine.interfaces import Dialect as SqlDialect
 
 from ticketlog.projections.base import Row, Rows, Sum
 from ticketlog.projections.database import Build
+from ticketlog.projections.dialects import dialect_of, named
 
 
 class Statements(NamedTuple):
@@ -23,11 +24,10 @@ class Statements(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
-def statements_of(spec: Rows, table: Table, dialect: Dialect) -> Statements:
+def statements_of(spec: Rows, table: Table, dialect: SqlDialect) -> Statements:
     """Parameters are positional: the spec's columns in their order; for deletes its key."""
-    make = postgresql.insert if dialect.name == "postgresql" else sqlite.insert
     columns = list(spec.columns)
-    plain = make(table)
+    plain = named(dialect.name).insert(table)
     sum_ = isinstance(spec, Sum)
     values = {
         name: table.c[name] + plain.excluded[name] if sum_ else plain.excluded[name]
@@ -93,4 +93,4 @@ def add(sums: dict[Row, int], rows: Iterable[Row], sign: int) -> None:
 
 def many(connection: Connection, sql: str, rows: Sequence[Row]) -> None:
     if rows:
-        connection.exec_driver_sql(sql, list(rows))
+        dialect_of(connection).write(connection, sql, rows)

@@ -6,7 +6,18 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, text
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    RowMapping,
+    Select,
+    Table,
+    literal,
+    not_,
+    select,
+    union_all,
+)
 
 from ticketlog.domain.base import Recorded
 from ticketlog.domain.ticket.conversation import CommentEvent, Described, Redacted
@@ -14,6 +25,7 @@ from ticketlog.domain.ticket.creation import TicketCreated
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.projections import words as folding
 from ticketlog.projections.base import BOOL, INT, TEXT, Fold, Projection, Row, Rows, Tables
+from ticketlog.projections.dialects import dialect_of
 
 NAME = "search"
 VERSION = 2
@@ -78,56 +90,16 @@ def _row(about: Row, body: str) -> Row:
     return (*about, body, folding.words(body), folding.parts(body))
 
 
-_FINISH = """
-CREATE VIEW {indexed} (row, body, parts) AS SELECT {every} FROM {texts};
-CREATE VIRTUAL TABLE {fts} USING fts5(
-    body, parts, content = '{indexed}', content_rowid = 'row',
-    tokenize = "unicode61 remove_diacritics 2 categories 'L* N* M* Co'"
-);
-INSERT INTO {fts} ({fts}, rank) VALUES ('secure-delete', 1);
-INSERT INTO {fts} ({fts}, rank) VALUES ('rank', 'bm25(1.0, 0.5)');
-INSERT INTO {fts} ({fts}) VALUES ('rebuild');
-CREATE TRIGGER {texts}_in AFTER INSERT ON {texts} BEGIN
-    INSERT INTO {fts} (rowid, body, parts) VALUES ({new});
-END;
-CREATE TRIGGER {texts}_out AFTER DELETE ON {texts} BEGIN
-    INSERT INTO {fts} ({fts}, rowid, body, parts) VALUES ('delete', {old});
-END;
-CREATE TRIGGER {texts}_change AFTER UPDATE OF body, words, parts ON {texts} BEGIN
-    INSERT INTO {fts} ({fts}, rowid, body, parts) VALUES ('delete', {old});
-    INSERT INTO {fts} (rowid, body, parts) VALUES ({new});
-END;
-"""
-_INDEXED = (
-    "{0}.row, coalesce({0}.words, {0}.body), '{1}' || {0}.kind || coalesce(' ' || {0}.parts, '')"
-)
-
-
-def _names(tables: Tables) -> dict[str, str]:
-    texts = tables["texts"].name
-    return {
-        "texts": texts,
-        "fts": f"{texts}_words",
-        "indexed": f"{texts}_indexed",
-        **{each: _INDEXED.format(each, folding.KIND) for each in ("old", "new")},
-        "every": _INDEXED.format(texts, folding.KIND),
-    }
-
-
 def _finish(connection: Connection, tables: Tables) -> None:
-    """The index of words, made in one go, and kept up by triggers from then on."""
-    for statement in re.split(r";\n(?!    |END)", _FINISH.format(**_names(tables)).strip()):
-        connection.exec_driver_sql(statement)
+    dialect_of(connection).full_text.create(connection, tables["texts"])
 
 
 def _discard(connection: Connection, tables: Tables) -> None:
-    for kind, name in (("TABLE", "fts"), ("VIEW", "indexed")):
-        connection.exec_driver_sql(f"DROP {kind} IF EXISTS {_names(tables)[name]}")
+    dialect_of(connection).full_text.drop(connection, tables["texts"])
 
 
 def _check(connection: Connection, tables: Tables) -> None:
-    statement = "INSERT INTO {fts} ({fts}, rank) VALUES ('integrity-check', 1)"
-    connection.exec_driver_sql(statement.format(**_names(tables)))
+    dialect_of(connection).full_text.check(connection, tables["texts"])
 
 
 _ID = re.compile("(?=.*[0-9]|.{6})[0-9A-HJKMNP-TV-Z]{4,12}")
@@ -153,37 +125,37 @@ def search(
     the snippet the words found stand in [brackets].
     """
     groups = folding.asked(words)
-    wanted = folding.expression(groups)
-    if not wanted:
+    if not groups:
         return []
+    texts = tables["texts"]
+    hits = dialect_of(connection).full_text.hits(texts, groups)
+    where: list[ColumnElement[bool]] = [texts.c.public] * public_only
+    where += [texts.c.ticket == ticket] * (ticket is not None)
+    by_words = (
+        select(literal(1).label("place"), hits.c.score, *_shown_of(texts))
+        .join_from(hits, texts, texts.c.row == hits.c.row)
+        .where(*where)
+    )
     id = words.strip().upper()
-    named = _ID.fullmatch(id) is not None
-    where = " AND t.public" * public_only + " AND t.ticket = :ticket" * (ticket is not None)
-    query = _BY_WORDS.format(where=where, **_names(tables))
-    if named:
-        query = f"{_BY_ID} UNION ALL {_BY_WORDS} AND NOT ({_NAMED})".format(
-            where=where, **_names(tables)
-        )
-    query += " ORDER BY place, score, at DESC, ticket, version, kind LIMIT :limit OFFSET :skip"
-    values = {"wanted": wanted, "ticket": ticket, "limit": limit, "skip": skip}
-    values |= {"low": id, "high": id + "\uffff"} if named else {}
-    found = connection.execute(text(query), values).mappings()
-    return [_shown(row, groups) for row in found]
+    query: Select[Any] | CompoundSelect[Any] = by_words
+    if _ID.fullmatch(id):
+        named = texts.c.ticket.between(id, id + "\uffff") & (texts.c.kind == "subject")
+        by_id = select(literal(0).label("place"), literal(0.0).label("score"), *_shown_of(texts))
+        query = union_all(by_id.where(named, *where), by_words.where(not_(named)))
+    found = query.selected_columns
+    order = (found.place, found.score, found.at.desc(), found.ticket, found.version, found.kind)
+    rows = connection.execute(query.order_by(*order).limit(limit).offset(skip)).mappings()
+    return [_shown(row, groups) for row in rows]
 
 
-_COLUMNS = "t.ticket, t.version, t.kind, t.public, t.author_kind, t.at, t.body"
-_NAMED = "t.ticket BETWEEN :low AND :high AND t.kind = 'subject'"
-_BY_ID = f"SELECT 0 AS place, 0.0 AS score, {_COLUMNS} FROM {{texts}} t WHERE {_NAMED}{{where}}"
-_BY_WORDS = (
-    f"SELECT 1 AS place, {{fts}}.rank AS score, {_COLUMNS} "
-    "FROM {fts} JOIN {texts} t ON t.row = {fts}.rowid WHERE {fts} MATCH :wanted{where}"
-)
+def _shown_of(texts: Table) -> list[ColumnElement[Any]]:
+    at = texts.c
+    return [at.ticket, at.version, at.kind, at.public, at.author_kind, at.at, at.body]
 
 
 def _shown(row: RowMapping, groups: Sequence[folding.Group]) -> dict[str, Any]:
     shown = {name: value for name, value in row.items() if name not in ("place", "score", "body")}
     return shown | {
-        "public": bool(row["public"]),
         "snippet": folding.snippet(row["body"], groups),
     }
 

@@ -88,7 +88,7 @@ def parts(text: str) -> str | None:
     and its emoji. None: nothing."""
     found: dict[str, None] = {}
     if not text.isascii():
-        found.update(dict.fromkeys(_signs(text)))
+        found.update(dict.fromkeys(signs(text)))
         if _SPECIAL.search(text):
             text = _folded(text)
     if _DIGITS.search(text):
@@ -97,7 +97,8 @@ def parts(text: str) -> str | None:
     return " ".join(found) or None
 
 
-def _signs(text: str) -> Iterator[str]:
+def signs(text: str) -> Iterator[str]:
+    """The words by which the emoji of a text are indexed."""
     return (f"{_SIGN}{ord(each):x}" for each in _EMOJI.findall(text))
 
 
@@ -180,42 +181,19 @@ def _is_letter(char: str) -> bool:
     return char.isalnum() or bool(_RUN.match(char))
 
 
-def expression(groups: Iterable[Group]) -> str:
-    """FTS5's expression for a query, over the columns `body` and `parts`; '' finds nothing."""
-    return " OR ".join(
-        f"(({' AND '.join(map(_expressed, wanted))})"
-        + f" NOT ({' OR '.join(map(_expressed, unwanted))})" * bool(unwanted)
-        + ")"
-        for wanted, unwanted in groups
-    )
-
-
-def _expressed(term: Term) -> str:
-    every = [f'"{sign}"' for sign in _signs("".join(term.signs))]
-    if term.text:
-        every.append(f"({' OR '.join(_phrases(term))})")
-    if term.field:
-        every.append(f'parts : "{KIND}{term.field}"')
-    return f"({' AND '.join(every)})"
-
-
-def _phrases(term: Term) -> Iterator[str]:
-    """The term, and a number in it with its letters apart: INC0012345 is INC-0012345 too."""
+def phrases(term: Term) -> Iterator[tuple[str, bool]]:
+    """What an index is asked for by a term: words that stand side by side, and whether the last of
+    them may go on. A number is asked for with its letters apart, too: INC0012345 is INC-0012345."""
     spaced, prefix = _spaced(term.text).strip(), term.prefix
     if run := _LAST.search(term.text):
         if len(run[0]) > 1:
             spaced = spaced[:-2]  # the last character alone: the pair before it has it
         else:
             prefix = True
-    star = "*" * prefix
-    yield f'"{_quotable(spaced)}"{star}'
+    yield spaced, prefix
     number = _NUMBER.fullmatch(term.text)
     if number and not number[6]:
-        yield f'"{" ".join(filter(None, number.groups()))}"{star}'
-
-
-def _quotable(text: str) -> str:
-    return text.replace('"', " ").replace("\0", " ")
+        yield " ".join(filter(None, number.groups())), prefix
 
 
 _LETTER = f"(?:(?![{_UNSPACED}{_HANGUL}])[^\\W_])"
