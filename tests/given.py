@@ -9,11 +9,13 @@ nothing more than the streams that the aggregate's `reads` names.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Self, TypeVar
 
 from ticketlog.domain import catalogue
 from ticketlog.domain.aggregates import Aggregate, informed
 from ticketlog.domain.base import Actor, Command, Context, Event, Meta, Recorded, Refused, instant
+from ticketlog.domain.person import Person, addresses_of, has
 from ticketlog.domain.settings import (
     Agent,
     Category,
@@ -213,7 +215,7 @@ class Story:
     ) -> Self:
         """A command comes, `after` so many microseconds, or at that instant."""
         self.now = self.now + after if at is None else at
-        context = self._context(by, seen)
+        context = replace(self._context(by, seen), holders=self._holders(command))
         context = informed(self.aggregate, command, self.state, context, self.others.get)
         try:
             self.outcome = self.aggregate.decide(command, self.state, context)
@@ -242,6 +244,15 @@ class Story:
         assert type(self.outcome) is kind, self.outcome
         assert not [word for word in words if word not in str(self.outcome)], str(self.outcome)
         return self
+
+    def _holders(self, command: Command) -> tuple[str, ...]:
+        """The persons among the others who have an address that the command names."""
+        named = addresses_of(command)
+        return tuple(
+            each.id
+            for each in self.others.values()
+            if isinstance(each, Person) and any(has(each, address) for address in named)
+        )
 
     def _context(self, by: Actor, seen: int | None = None) -> Context:
         return Context(

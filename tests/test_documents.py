@@ -186,6 +186,7 @@ TYPED: tuple[tuple[type[Document], tuple[str, ...]], ...] = (
     (documents.Found, ("search", "the")),
     (documents.Agents, ("agent", "list")),
     (documents.Inbox, ("inbox",)),
+    (parties.Persons, ("person", "find", "a")),
 )
 
 

@@ -13,7 +13,7 @@ from ticketlog.errors import (
     Unreachable,
     Unreadable,
 )
-from ticketlog.execution import Executor, Outcome, Request, may_lead_back, outcome_of
+from ticketlog.execution import Executor, Outcome, Request, is_looked_at_alone, outcome_of
 from ticketlog.log.commit import Commit
 from ticketlog.log.port import Placed
 
@@ -25,10 +25,10 @@ def execute_all(executor: Executor, requests: Sequence[Request]) -> list[Done]:
     """The same as to execute each, in their order for each stream, but those that are new and
     change something share one append.
 
-    A link that may close a circle with others of the same bulk is looked at alone, and so is what
-    comes after it on its stream. A command that can't be decided is no harm to the others: its
-    exception stands in its place. Raises Unreachable, Damaged, Conflict, NewerFormat: all of them
-    may be sent again then.
+    What others of the same bulk may get in the way of (links that close a circle with theirs, an
+    address that two get) is looked at alone, and so is what comes after it on its stream. A command
+    that can't be decided is no harm to the others: its exception stands in its place. Raises
+    Unreachable, Damaged, Conflict, NewerFormat: all of them may be sent again then.
     """
     done: dict[int, Done] = {}
     states: dict[str, Any] = {}
@@ -36,7 +36,7 @@ def execute_all(executor: Executor, requests: Sequence[Request]) -> list[Done]:
     settings = executor.settings()
     for number, each in enumerate(requests):
         state = states[each.stream] if each.stream in states else _state(executor, each)
-        if may_lead_back(each.command):
+        if is_looked_at_alone(each.command):
             state = states[each.stream] = None
         commit = _decided(executor, each, state, settings)
         if commit is not None:

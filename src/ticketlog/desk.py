@@ -14,7 +14,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from mimetypes import guess_type
 from pathlib import Path
@@ -26,6 +26,7 @@ from ticketlog import settings_file, stranding
 from ticketlog.attachments import Attachments
 from ticketlog.config import LOG_URL, VIEWS_URL, Config, views_file
 from ticketlog.domain import catalogue, rights
+from ticketlog.domain.address import Address
 from ticketlog.domain.aggregates import AGGREGATES
 from ticketlog.domain.base import (
     Actor,
@@ -169,6 +170,7 @@ class Desk:
             self._settings.in_force,
             self._writer,
             simulated=config.simulation,
+            holders=self._holders,
         )
         self._attachments = Attachments(self.folder / "attachments")
         self._told = told
@@ -279,6 +281,14 @@ class Desk:
 
             found = self.query(tickets.links, ticket=ticket)["linked_by"]
         return list(found)
+
+    def _holders(self, addresses: Collection[Address]) -> list[str]:
+        """Who has one of these addresses. Raises Unreachable, Damaged."""
+        from ticketlog.projections import persons
+
+        self.log.sync()
+        found = self.query(persons.holders, addresses=addresses)
+        return list(dict.fromkeys(id for ids in found.values() for id in ids))
 
     def report(self, name: str, *, basis: int | str = "was", **given: Any) -> dict[str, Any]:
         """A report (`reporting.REPORTS`) as a document: rows, what they were made from, and the
@@ -489,6 +499,7 @@ class Desk:
             "views": found["views"],
             "ahead": self._ahead() if found["views"] else {"streams": 0, "first": []},
             "circles": self._circles() if found["views"] else {"number": 0, "first": []},
+            "shared_addresses": self._shared() if found["views"] else {"number": 0, "first": []},
             "troubles": found["troubles"],
             "keyring": "none: personal values are not encrypted, and no person can be erased",
         }
@@ -506,6 +517,13 @@ class Desk:
         from ticketlog.projections import tickets
 
         number, first = self.views.peek(tickets.circles, {}) or (0, [])
+        return {"number": number, "first": first}
+
+    def _shared(self) -> dict[str, Any]:
+        """Addresses of several persons, as far as the view of persons has come."""
+        from ticketlog.projections import persons
+
+        number, first = self.views.peek(persons.shared, {}) or (0, [])
         return {"number": number, "first": first}
 
     def log_stat(self) -> dict[str, Any]:

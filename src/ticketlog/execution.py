@@ -7,8 +7,9 @@ A command's id makes it safe to send again: whatever became of it the first time
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeGuard
 
@@ -17,6 +18,7 @@ from eventsourcing.persistence import PersistenceError
 from uuid_utils import uuid7
 
 from ticketlog.domain import catalogue, text
+from ticketlog.domain.address import Address, RemoveAddress
 from ticketlog.domain.aggregates import AGGREGATES, Aggregate, aggregate_of, informed
 from ticketlog.domain.base import (
     FIRST,
@@ -34,7 +36,7 @@ from ticketlog.domain.base import (
     stream_key,
 )
 from ticketlog.domain.organisation import RegisterOrganisation
-from ticketlog.domain.person import RegisterPerson
+from ticketlog.domain.person import RegisterPerson, addresses_of, taken, takes_address
 from ticketlog.domain.receipt import LIVE, LIVE_CREATION, SIMULATED, believed
 from ticketlog.domain.refusal import CommandRefused, recorded, refused_again
 from ticketlog.domain.rights import check_known
@@ -204,17 +206,24 @@ class Executor:
         writer: str,
         *,
         simulated: bool = False,
+        holders: Callable[[Sequence[Address]], Sequence[str]] = lambda _: (),
     ) -> None:
-        """`simulated`: any time is believed."""
+        """`simulated`: any time is believed. `holders`: the ids of the persons who have one of
+        these addresses, as far as the log goes now."""
         self.log = log
         self.repository = repository
         self.settings = settings
         self.writer = writer
         self.simulated = simulated
+        self._holders = holders
+        self._addressing = threading.RLock()
+        """Of several threads that give somebody an address one goes after the other: they see what
+        the one before has done, and needn't take theirs back."""
 
     def execute(self, request: Request) -> Outcome:
         """Raises Refused, CommandReused, Conflict, Unreadable, Unreachable, Damaged."""
-        outcome = self._executed(request)
+        with self._addressing if takes_address(request.command) else nullcontext():
+            outcome = self._executed(request)
         if isinstance(request.command, Note) and "@" in request.command.body:
             unknown = called(request.command.body, self.settings()).unknown
             return outcome._replace(unknown=unknown)
@@ -249,6 +258,7 @@ class Executor:
             outcome = outcome_of(commit, placed)
             self.repository.keep(request.stream, request.aggregate.fold(state, outcome.events))
             self._part_cycle(request)
+            self._part_address(request)
             return outcome
         raise Conflict(
             f"{request.stream} changed {ATTEMPTS} times while {request.command.NAME} was decided: "
@@ -300,16 +310,23 @@ class Executor:
         if refusal is None:
             return
         undo = Unlink(kind=command.kind, target=command.target)
-        back = replace(
-            request,
-            command=undo,
-            id=_parting_id(request),
-            digest=digest_of(undo),
-            seen=None,
-            internal=True,
-        )
-        self.execute(back)
+        self.execute(_back(request, undo, _parting_id(request)))
         raise refusal
+
+    def _part_address(self, request: Request) -> None:
+        """Takes an address back that another person has got meanwhile, and raises the refusal: of
+        two who get one at once neither keeps it, or only the first."""
+        if not takes_address(request.command):
+            return
+        person = self.repository.load(request.stream)
+        context = self._context(request, person, self.settings(), request.received_at)
+        lost = taken(request.command, person, context)
+        for number, each in enumerate(addresses_of(request.command)):
+            if each in lost:
+                undo = RemoveAddress(kind=each.kind, value=each.value)
+                self.execute(_back(request, undo, _giving_back_id(request, number)))
+        if lost:
+            raise _given_back(request)
 
     def state(self, request: Request) -> Any:
         """What the command is decided on at first. One that creates takes its stream to be new,
@@ -335,8 +352,16 @@ class Executor:
         settings = self.settings() if settings is None else settings
         if not request.internal:
             check_known(request.actor, settings, self.repository.load)
-        command, aggregate = request.command, request.aggregate
         now = self.moment(request, state)
+        context = self._context(request, state, settings, now)
+        events = request.aggregate.decide(request.command, state, context)
+        if not events:
+            return None
+        return self._commit(request, state, events, now, settings, context.others)
+
+    def _context(self, request: Request, state: Any, settings: Settings, now: int) -> Context:
+        """What the command is decided with, the states of other streams that it reads included."""
+        command, named = request.command, addresses_of(request.command)
         context = Context(
             settings=settings,
             now=now,
@@ -346,12 +371,9 @@ class Executor:
             command_id=request.id,
             seen=request.seen,
             anyway=request.anyway,
+            holders=tuple(self._holders(named)) if named else (),
         )
-        context = informed(aggregate, command, state, context, self.repository.load)
-        events = aggregate.decide(command, state, context)
-        if not events:
-            return None
-        return self._commit(request, state, events, now, settings, context.others)
+        return informed(request.aggregate, command, state, context, self.repository.load)
 
     def _commit(
         self,
@@ -444,8 +466,14 @@ class Executor:
         return None if placed is None else self._answer(request, placed)
 
     def _check_parted(self, request: Request) -> None:
-        """Raises what the first attempt at a link was told where it closed a circle."""
+        """Raises what the first attempt was told where it closed a circle of links, or gave an
+        address that another person got at the same time."""
         command = request.command
+        if takes_address(command):
+            ids = (_giving_back_id(request, n) for n in range(len(addresses_of(command))))
+            if any(self.log.find(request.stream, id) for id in ids):
+                raise _given_back(request)
+            self._part_address(request)
         if not may_lead_back(command):
             return
         if self.log.find(request.stream, _parting_id(request)) is None:
@@ -503,9 +531,39 @@ def may_lead_back(command: Command) -> TypeGuard[LinkTo]:
     return isinstance(command, LinkTo) and command.kind in ACYCLIC
 
 
+def is_looked_at_alone(command: Command) -> bool:
+    """Whether it is looked at again once it stands, since another stream's command may not go with
+    it."""
+    return may_lead_back(command) or takes_address(command)
+
+
 def _parting_id(request: Request) -> str:
     """The id under which a link that closed a circle is taken back."""
     return derived_id(request.id, "circle")
+
+
+def _back(request: Request, command: Command, id: str) -> Request:
+    """The request by which the desk itself takes back what a command did."""
+    return replace(
+        request, command=command, id=id, digest=digest_of(command), seen=None, internal=True
+    )
+
+
+def _giving_back_id(request: Request, number: int) -> str:
+    """The id under which the n-th address of a command is taken back that another person got at
+    the same time. Not made of the address, which could be guessed from it."""
+    return derived_id(request.id, "address", str(number))
+
+
+def _given_back(request: Request) -> Refused:
+    stays = (
+        " (it stays registered without it)" if isinstance(request.command, RegisterPerson) else ""
+    )
+    return Refused(
+        f"another person got that address while {request.stream} did{stays}: an address belongs to "
+        "one person, so it was taken back here. `ticketlog person find` says who has it; give it "
+        "again where nobody does, or merge the two"
+    )
 
 
 def _asks_on(command: Command) -> TypeGuard[Reply | Reopen]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import pytest
 
 from tests import helpdesk
@@ -92,3 +94,101 @@ def test_as_it_is_typed(desk: Desk, ask: Run, monkeypatch: pytest.MonkeyPatch) -
     assert ask("person", "unmerge", b, "--reason", "father and son").code == 0
     assert ticket not in ask("ticket", "list", "--requester", a).out
     assert ask("person", "rename", b, "Bo").code == 0
+
+
+class Merged(NamedTuple):
+    """Three persons, merged one into the other, as they are typed."""
+
+    ask: Run
+    kim: str
+    old: str
+    oldest: str
+    acme: str
+    umbrella: str
+
+    def shown(self, person: str, *more: str) -> Any:
+        return self.ask("person", "show", person, "--json", *more).document
+
+    def streams(self, person: str, *more: str) -> list[str]:
+        """Whose events a history has."""
+        found = self.ask("person", "history", person, "--json", *more).document["events"]
+        return [each["stream"].removeprefix("person/") for each in found]
+
+    def found(self, text: str, *more: str) -> list[str]:
+        rows = self.ask("person", "find", text, "--json", *more).document["persons"]
+        return [each["person"] for each in rows]
+
+
+@pytest.fixture
+def three(desk: Desk, ask: Run, monkeypatch: pytest.MonkeyPatch) -> Merged:
+    monkeypatch.setenv(config.VARIABLE, str(desk.config.folder))
+    monkeypatch.setenv(ACTOR_VARIABLE, "agent:ann")
+
+    def made(*line: str) -> str:
+        said = ask(*line, "--json")
+        assert said.code == 0, said
+        return str(said.document["stream"]).partition("/")[2]
+
+    acme, umbrella = (made("organisation", "register", name) for name in ("Acme", "Umbrella"))
+    kim = made("person", "register", "Kim", "--address", "email:kim@acme.example")
+    ask("person", "set-organisation", kim, "--organisation", acme)
+    old = made("person", "register", "Kim L.", "--address", "phone:+49 30 1234")
+    ask("person", "set-organisation", old, "--organisation", umbrella)
+    oldest = made("person", "register", "K. Lee", "--address", "handle:@kim")
+    for one, other in ((oldest, old), (old, kim)):
+        assert ask("person", "merge", one, other).code == 0
+    return Merged(ask, kim, old, oldest, acme, umbrella)
+
+
+def test_who_stays_shows_what_all_have(three: Merged) -> None:
+    _, kim, old, oldest, acme, umbrella = three
+    shown = three.shown(kim)
+    owners = [(each["value"], each["person"]) for each in shown["addresses"]]
+    assert owners == [("kim@acme.example", kim), ("+49301234", old), ("@kim", oldest)]
+    assert (shown["organisation"], shown["organisations"]) == (acme, [acme, umbrella])
+    assert [each["person"] for each in shown["merged"]] == [old, oldest]
+    assert (shown["merged_into"], shown["survivor"]) == (None, kim)
+    told = three.ask("person", "show", kim).out
+    assert f"phone:+49301234 of {old}" in told
+    assert f"{old} (Kim L.)" in told
+    shown = three.shown(oldest)
+    assert (shown["merged_into"], shown["survivor"], shown["merged"]) == (old, kim, [])
+    assert [each["value"] for each in shown["addresses"]] == ["@kim"]
+
+
+def test_who_stays_has_the_events_of_all_and_is_found_by_what_all_have(three: Merged) -> None:
+    _, kim, old, oldest, _, _ = three
+    assert three.streams(kim) == [kim, kim, old, old, oldest, oldest, old]
+    assert three.streams(oldest) == [oldest, oldest]
+    assert f"(of person {old})" in three.ask("person", "history", kim).out
+    for sought in ("@kim", "+49 (30) 1234", "k. le", old):
+        assert three.found(sought) == [kim], sought
+    assert kim in three.ask("person", "find", "KIM@acme.example").out
+    assert three.found("nobody") == []
+
+
+def test_parted_each_has_their_own_and_as_of_before_all(desk: Desk, three: Merged) -> None:
+    _, kim, old, oldest, _, _ = three
+    before = ("--as-of", str(desk.cut()))
+    assert three.ask("person", "unmerge", old).code == 0
+    assert three.streams(kim) == [kim, kim]
+    assert len(three.shown(kim)["addresses"]) == 1
+    assert three.streams(kim, *before) == [kim, kim, old, old, oldest, oldest, old]
+    assert [each["person"] for each in three.shown(kim, *before)["merged"]] == [old, oldest]
+    assert three.found("@kim") == [old]
+    assert three.found("@kim", *before) == [kim]
+
+
+def test_a_person_is_shown_without_views(
+    desk: Desk, ask: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(config.VARIABLE, str(desk.config.folder))
+    a, b = a_person(desk, "A"), a_person(desk, "B")
+    merged(desk, b, a)
+    desk.close()
+    for each in desk.config.folder.glob("views.db*"):
+        each.unlink()
+    (desk.config.folder / "views.db").write_bytes(b"no database" * 500)
+    said = ask("person", "show", b, "--json")
+    assert (said.code, said.document["survivor"], said.document["merged"]) == (0, a, None)
+    assert "isn't known" in said.err

@@ -86,7 +86,7 @@ def test_a_desk_tells_what_a_question_waits_for(folder: Path) -> None:
     with open_desk(folder, told=lambda *each: told.append(each)) as desk:
         create(desk)
         desk.refresh()
-        views = ("making 8 views", "making search")
+        views = ("making 8 views", "making persons", "making search")
         assert heard() == [(what, end) for what in views for end in (False, True)]
         desk.report("attainment")
         assert heard() == []

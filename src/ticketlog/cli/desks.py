@@ -95,6 +95,8 @@ PARTITIONS = (
         "ahead": "the streams whose clock is ahead of now: how many, and the first (stream, clock)",
         "circles": "links that lead back to where they come from: number, and the first (kind, "
         "tickets: each is linked to the next, the last to the first)",
+        "shared_addresses": "addresses of several persons, though one belongs to one: number, and "
+        "the first (kind, persons)",
         "troubles": "what is wrong with the log or the views",
         "keyring": "whether persons can be erased",
     },
@@ -134,6 +136,7 @@ def _facts(document: dict[str, Any]) -> list[tuple[str, Any]]:
         ("views", _views(document["views"])),
         *_ahead(document["ahead"]),
         *_circles(document["circles"]),
+        *_shared(document["shared_addresses"]),
         ("keyring", document["keyring"]),
         *(("trouble", trouble) for trouble in document["troubles"]),
     ]
@@ -159,6 +162,19 @@ def _circles(found: dict[str, Any]) -> list[tuple[str, str]]:
     mend = f"`ticketlog ticket unlink {last} {kind} {start}` parts the first"
     what = "nobody works on each other's duplicates; " if kind == "duplicate-of" else ""
     return [("circles", f"{found['number']:,} of links that lead back: {told}; {what}{mend}")]
+
+
+def _shared(found: dict[str, Any]) -> list[tuple[str, str]]:
+    if not found["number"]:
+        return []
+    first = [(row["kind"], row["persons"]) for row in found["first"]]
+    told = "; ".join(f"{kind} of {' and '.join(persons)}" for kind, persons in first[:3])
+    one, other, *_ = first[0][1]
+    mend = (
+        f"`ticketlog person merge {other} {one}` where they are one human, else "
+        f"`ticketlog person remove-address`"
+    )
+    return [("addresses", f"{found['number']:,} that several persons have: {told}; {mend}")]
 
 
 def _views(views: list[dict[str, Any]]) -> str:

@@ -45,6 +45,9 @@ person = FormGroup(
         "history": Entry(
             "ticketlog.cli.party_reads", "history_person", "Show what happened to a person."
         ),
+        "find": Entry(
+            "ticketlog.cli.party_reads", "find_person", "Find persons by address or name."
+        ),
     },
     forms={
         "register": Form(

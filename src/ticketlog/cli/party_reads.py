@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from pydantic import BaseModel
 
 from ticketlog.cli.base import App, Command, pass_app
 from ticketlog.cli.histories import HISTORY, print_history
-from ticketlog.cli.options import as_json, at_moment, reader
+from ticketlog.cli.options import as_json, at_moment, limit, reader
 from ticketlog.cli.output import facts, moment, print_json, show_all, table
 from ticketlog.documents import parties, tickets
 from ticketlog.documents.base import Document
 from ticketlog.documents.events import History
+from ticketlog.domain import rights
 from ticketlog.domain.agent import AgentAtWork, Held
 from ticketlog.domain.base import NotFound
+from ticketlog.errors import TicketlogError
+
+if TYPE_CHECKING:
+    from ticketlog.desk import Desk
+    from ticketlog.past import Past
 
 _ID = {"person": "7QK2M9ABCD4F", "organisation": "ABCD4F7QK2M9", "agent": "bob"}
 _KEYS = {
-    "person": "id, name, addresses, organisation, language, country, zone, merged_into",
+    "person": "id, name, organisation, language, country, zone, merged_into",
     "organisation": "id, name, tier, contract, language, country, zone, domains",
     "agent": "id, availability, since, absent_since, reason, shifts, zone, held, reserved_at, "
     "released_at, settings",
@@ -29,6 +35,13 @@ _MODELS: dict[str, type[Document]] = {
     "person": parties.Person,
     "organisation": parties.Organisation,
     "agent": parties.Agent,
+}
+_TOGETHER = {
+    "addresses": "kind, value, verified, person (whose it is): theirs, and those of all who were "
+    "merged into them",
+    "organisations": "theirs first, then those of all who were merged into them",
+    "survivor": "who stands for them by merges; themselves, where they weren't merged",
+    "merged": "person and name of all who were merged into them; null: the views can't be read",
 }
 _TIMES = ("since", "absent_since", "reserved_at", "released_at")
 _HIDDEN = frozenset({"changed", "version", "clock"})
@@ -40,7 +53,12 @@ def _show(kind: str) -> Command:
         cls=Command,
         help=f"Show {_a(kind)}, now or then.",
         examples=(f"ticketlog {kind} show {_ID[kind]} --json",),
-        keys={_KEYS[kind]: "what is known", "version": "of the stream", "clock": "its last event"},
+        keys={
+            _KEYS[kind]: "what is known",
+            **(_TOGETHER if kind == "person" else {}),
+            "version": "of the stream",
+            "clock": "its last event",
+        },
         prints=(_MODELS[kind],),
     )
     @click.argument("id", metavar=kind.upper())
@@ -62,13 +80,52 @@ def _show(kind: str) -> Command:
         if isinstance(state, AgentAtWork):
             document |= {name: getattr(state, name) or None for name in _TIMES}
             document["settings"] = about.model_dump(mode="json") if about else None
+        if kind == "person":
+            document |= _together(source, state.id, document)
         document = _MODELS[kind].of(document).plain()
         if as_json:
             print_json(document)
         else:
-            show_all(facts(((name.replace("_", " "), v) for name, v in document.items())))
+            shown = _in_words(document) if kind == "person" else document
+            show_all(facts(((name.replace("_", " "), v) for name, v in shown.items())))
 
     return show
+
+
+def _together(source: Desk | Past, id: str, document: dict[str, Any]) -> dict[str, Any]:
+    """What a person has with those who were merged into them. Where the views can't be read, which
+    is said on stderr, their own: a person is shown whatever became of the views."""
+    from ticketlog.projections import persons
+
+    named = ("addresses", "organisations", "survivor", "merged")
+    try:
+        card = source.query(persons.card, person=id)
+        return {name: card[name] for name in named}
+    except TicketlogError as error:
+        click.echo(f"ticketlog: who was merged into them isn't known: {error}", err=True)
+    own = document["organisation"]
+    return {
+        "addresses": [{**each, "person": id} for each in document["addresses"]],
+        "organisations": [own] if own else [],
+        "survivor": rights.survivor(id, source.load),
+        "merged": None,
+    }
+
+
+def _in_words(document: dict[str, Any]) -> dict[str, Any]:
+    """A person's document for people."""
+    id = document.get("id") or document["person"]
+    addresses = [
+        f"{each['kind']}:{each['value']}"
+        + (" (verified)" if each["verified"] else "")
+        + (f" of {each['person']}" if each["person"] != id else "")
+        for each in document["addresses"]
+    ]
+    merged = [
+        f"{each['person']} ({each['name']})" if each["name"] else each["person"]
+        for each in document["merged"] or ()
+    ]
+    return {**document, "addresses": addresses, "merged": merged}
 
 
 def _plain(value: Any) -> Any:
@@ -87,7 +144,8 @@ def _history(kind: str) -> Command:
     @click.command(
         "history",
         cls=Command,
-        help=f"Show what happened to {_a(kind)}.",
+        help=f"Show what happened to {_a(kind)}"
+        + (", and to all who were merged into them." if kind == "person" else "."),
         examples=(f"ticketlog {kind} history {_ID[kind]}",),
         keys=HISTORY,
         prints=(History,),
@@ -100,9 +158,20 @@ def _history(kind: str) -> Command:
         app: App, id: str, as_of: str | None, occurred_as_of: str | None, as_json: bool
     ) -> None:
         stream = f"{kind}/{id.removeprefix(f'{kind}/')}"
-        print_history(app, stream, as_of, occurred_as_of, as_json)
+        others: list[str] = []
+        if kind == "person":
+            others = _merged(reader(app, as_of, occurred_as_of), stream)
+        print_history(app, stream, as_of, occurred_as_of, as_json, others)
 
     return history
+
+
+def _merged(source: Desk | Past, stream: str) -> list[str]:
+    """The streams of all who were merged into a person."""
+    from ticketlog.projections import persons
+
+    found = source.query(persons.merged, person=stream.partition("/")[2])
+    return [f"person/{each}" for each in found]
 
 
 def _a(kind: str) -> str:
@@ -141,3 +210,41 @@ def list_agents(app: App, as_of: str | None, occurred_as_of: str | None, as_json
     columns = ("agent", "availability", "since", *agents.CATEGORIES, "active")
     shown = [[moment(row[c]) if c == "since" else row[c] for c in columns] for row in rows]
     show_all(table(columns, shown, right=(*agents.CATEGORIES, "active")))
+
+
+@click.command(
+    "find",
+    cls=Command,
+    examples=(
+        "ticketlog person find anna@example.com",
+        "ticketlog person find '+49 30 123456'",
+        "ticketlog person find ruiz --as-of 2026-01-31T09:00:00Z",
+    ),
+    keys={
+        "persons": "who has the address first, then by name: person, name, organisation, "
+        "organisations, addresses, merged, survivor, as `person show` tells of them"
+    },
+    prints=(parties.Persons,),
+)
+@click.argument("text")
+@limit
+@at_moment
+@as_json
+@pass_app
+def find_person(
+    app: App, text: str, limit: int, as_of: str | None, occurred_as_of: str | None, as_json: bool
+) -> None:
+    """Find persons by an address, by a part of their name, or by their id.
+
+    Of those who were merged it names who stands for them.
+    """
+    from ticketlog.projections import persons
+
+    source = reader(app, as_of, occurred_as_of)
+    rows = source.query(persons.found, text=text, limit=limit)
+    if as_json:
+        print_json(parties.Persons.of(persons=rows).plain())
+    else:
+        columns = ("person", "name", "addresses", "organisations", "merged")
+        shown = [[row[name] for name in columns] for row in map(_in_words, rows)]
+        show_all(table(columns, shown))

@@ -22,6 +22,15 @@ class Address(Document):
     value: Text
     verified: bool
     """The person showed that it is theirs."""
+    person: Id
+    """Whose it is, of those who are one by merges."""
+
+
+class Merged(Document):
+    """Somebody who was merged into a person."""
+
+    person: Id
+    name: Text | None
 
 
 class Party(Of):
@@ -37,8 +46,33 @@ class Person(Party):
 
     name: Text | None
     addresses: list[Address]
+    """Theirs, then those of all who were merged into them."""
     organisation: Id | None
+    organisations: list[Id]
+    """Theirs, then those of all who were merged into them."""
     merged_into: Id | None
+    survivor: Id
+    """Who stands for them: they themselves, where they weren't merged."""
+    merged: list[Merged] | None
+    """Who was merged into them, one after the other too; null: the views can't be read."""
+
+
+class FoundPerson(Document):
+    """A person as a search finds them; of those who were merged, who stands for them."""
+
+    person: Id
+    name: Text | None
+    organisation: Id | None
+    organisations: list[Id]
+    addresses: list[Address]
+    merged: list[Merged]
+    survivor: Id
+
+
+class Persons(Document):
+    """Persons who were found."""
+
+    persons: list[FoundPerson]
 
 
 class Organisation(Party):

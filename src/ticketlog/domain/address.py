@@ -113,6 +113,15 @@ def normal(kind: AddressKind, value: str) -> str:
     return written
 
 
+def compared(kind: AddressKind, value: str) -> str:
+    """What addresses are compared by: as `normal` writes them. What was recorded before it had to
+    be written so, and can't be, is compared as it stands."""
+    try:
+        return normal(kind, value)
+    except Invalid:
+        return value
+
+
 def normal_all(addresses: tuple[Address, ...]) -> tuple[Address, ...]:
     """Each address once, verified if it is anywhere among them. Raises Invalid."""
     found: dict[tuple[AddressKind, str], bool] = {}

@@ -439,6 +439,8 @@ class Context:
     """Whatever has changed since the version that was seen, the sender means it."""
     others: Mapping[str, Any] = field(default_factory=dict)
     """States of the other streams the command reads (person, organisation, agent), by stream."""
+    holders: tuple[str, ...] = ()
+    """Persons who have an address that the command names, or had it a moment ago."""
 
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

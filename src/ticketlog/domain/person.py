@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from ticketlog.domain import address
+from ticketlog.domain import address, rights
 from ticketlog.domain.address import Address
 from ticketlog.domain.base import (
     Command,
@@ -121,7 +121,8 @@ class Person(Party):
     country: str | None = None
     zone: str | None = None
     merged_into: str | None = None
-    """The person who stays; this one takes nothing but an unmerge."""
+    """The person who stays. This one can be unmerged, and what they have be verified and removed:
+    it is theirs still."""
 
 
 def initial(id: str) -> Person:
@@ -155,7 +156,7 @@ def _changes(person: Person, event: Event) -> dict[str, Any]:
 
 
 class RegisterPerson(Command):
-    """Makes a person known. A name or an address is needed."""
+    """Makes a person known. A name or an address is needed; an address belongs to one person."""
 
     NAME: ClassVar[str] = "person.register"
     name: Line | None = None
@@ -216,14 +217,66 @@ COMMANDS: tuple[type[Command], ...] = (
 )
 
 
+def addresses_of(command: Command) -> tuple[Address, ...]:
+    """The addresses that a command names, as they are compared; none that is no address."""
+    match command:
+        case RegisterPerson(addresses=named):
+            pass
+        case address.AddAddress() | address.RemoveAddress() | address.VerifyAddress():
+            named = (Address(kind=command.kind, value=command.value),)
+        case _:
+            return ()
+    return tuple(
+        dict.fromkeys(
+            Address(kind=each.kind, value=address.compared(each.kind, each.value)) for each in named
+        )
+    )
+
+
+def takes_address(command: Command) -> bool:
+    """Whether somebody gets an address by the command, which another may get at the same time."""
+    return isinstance(command, RegisterPerson | address.AddAddress) and bool(addresses_of(command))
+
+
+def has(person: Person, named: Address) -> bool:
+    """Whether an address is among a person's own."""
+    return _own(person, named) is not None
+
+
+def _own(person: Person, named: Address) -> Address | None:
+    return next(
+        (
+            each
+            for each in person.addresses
+            if each.kind == named.kind and address.compared(each.kind, each.value) == named.value
+        ),
+        None,
+    )
+
+
 def reads(command: Command, person: Person, context: Context | None = None) -> tuple[str, ...]:
-    """The streams whose states `decide` wants in `context.others`."""
+    """The streams whose states `decide` wants in `context.others`. To be asked again until it
+    names nothing new: who has an address may have been merged."""
     match command:
         case RegisterPerson(organisation=str(id)) | SetPersonOrganisation(organisation=str(id)):
-            return (f"organisation/{id}",)
+            named = [f"organisation/{id}"]
         case MergePerson(into=into):
-            return (f"{KIND}/{into}",)
-    return ()
+            named = [f"{KIND}/{into}"]
+        case _:
+            named = []
+    if context is not None and context.holders:
+        named += _ways([person.id, *context.holders], person, context)
+    return tuple(dict.fromkeys(named))
+
+
+def _ways(ids: list[str], person: Person, context: Context) -> list[str]:
+    """The persons that merges lead to from these, as far as they were read; not the person."""
+    for id in ids:
+        state = person if id == person.id else context.others.get(f"{KIND}/{id}")
+        into = getattr(state, "merged_into", None)
+        if into is not None and into not in ids:
+            ids.append(into)
+    return [f"{KIND}/{id}" for id in ids if id != person.id]
 
 
 def decide(command: Command, person: Person, context: Context) -> list[Event]:
@@ -239,7 +292,7 @@ def decide(command: Command, person: Person, context: Context) -> list[Event]:
         case RenamePerson(name=name) if name != person.name:
             return [PersonRenamed(data_subject=person.id, old=person.name, new=name)]
         case address.AddAddress() | address.RemoveAddress() | address.VerifyAddress():
-            return [*address.decide(command, person.id, person.addresses)]
+            return _readdress(command, person, context)
         case SetPersonOrganisation(organisation=new) if new != person.organisation:
             _check_organisation(new, context)
             return [PersonOrganisationChanged(old=person.organisation, new=new)]
@@ -260,6 +313,10 @@ def _of_merged(command: Command, person: Person, into: str, context: Context) ->
         case UnmergePerson():
             check_seen(command, person, context)
             return [PersonUnmerged(out_of=into)]
+        case address.RemoveAddress() | address.VerifyAddress():
+            if any(has(person, named) for named in addresses_of(command)):
+                check_seen(command, person, context)
+                return [*address.decide(command, person.id, person.addresses)]
     raise Refused(
         f"person {person.id} was merged into {into}; change that one instead, or unmerge this one",
         merged_into=into,
@@ -277,8 +334,98 @@ def _register(command: RegisterPerson, person: Person, context: Context) -> list
         )
     if not values["name"] and not values["addresses"]:
         raise Invalid(f"person {person.id} needs a name or an address")
+    taken = _taken(command, person, context)
+    if taken is not None:
+        raise taken
     _check_organisation(command.organisation, context)
     return [PersonRegistered(data_subject=person.id, **values)]
+
+
+def _readdress(command: address.AddressCommand, person: Person, context: Context) -> list[Event]:
+    (named,) = addresses_of(command)
+    if not has(person, named):
+        other = _holder(named, person, context)
+        if other is not None and _is_one(other.id, person, context):
+            return _of_other(command, person, other, named)
+        if isinstance(command, address.AddAddress) and other is not None:
+            raise _belongs(named, person, other, context)
+    return [*address.decide(command, person.id, person.addresses)]
+
+
+def _of_other(
+    command: address.AddressCommand, person: Person, other: Person, named: Address
+) -> list[Event]:
+    """What the address of somebody who is one with a person takes: it stays where it is, so that
+    they have it again if they are parted."""
+    known = _own(other, named)
+    if isinstance(command, address.AddAddress) and known is not None:
+        if known.verified or not command.verified:
+            return []
+        act = address.VerifyAddress.NAME
+    else:
+        act = command.NAME
+    raise Refused(
+        f"that {_NOUNS[named.kind]} is {other.id}'s, who is one with {person.id} by a merge; "
+        f"send {act} to person {other.id}",
+        person=other.id,
+    )
+
+
+_NOUNS: dict[address.AddressKind, str] = {
+    "email": "e-mail address",
+    "phone": "phone number",
+    "handle": "handle",
+}
+
+
+def _taken(command: Command, person: Person, context: Context) -> Refused | None:
+    """The refusal of a command that gives a person an address that another one has."""
+    for named in addresses_of(command):
+        other = _holder(named, person, context)
+        if other is not None and not _is_one(other.id, person, context):
+            return _belongs(named, person, other, context)
+    return None
+
+
+def taken(command: Command, person: Person, context: Context) -> list[Address]:
+    """The addresses that a command has given to a person and another one has got meanwhile."""
+    found = []
+    for named in addresses_of(command):
+        other = _holder(named, person, context)
+        if other is not None and has(person, named) and not _is_one(other.id, person, context):
+            found.append(named)
+    return found
+
+
+def _holder(named: Address, person: Person, context: Context) -> Person | None:
+    """Another person who has an address; one who isn't the same human, if there is one."""
+    others = [context.others.get(f"{KIND}/{id}") for id in context.holders if id != person.id]
+    holders = [each for each in others if isinstance(each, Person) and has(each, named)]
+    strangers = [each for each in holders if not _is_one(each.id, person, context)]
+    return next(iter([*strangers, *holders]), None)
+
+
+def _is_one(id: str, person: Person, context: Context) -> bool:
+    own = f"{KIND}/{person.id}"
+    return rights.same_person(
+        id, person.id, lambda stream: person if stream == own else context.others.get(stream)
+    )
+
+
+def _belongs(named: Address, person: Person, other: Person, context: Context) -> Refused:
+    """The address itself isn't said: a refusal may be recorded."""
+    stands = rights.survivor(other.id, context.others.get)
+    whose = f"person {stands}" if stands == other.id else f"person {stands} (as {other.id})"
+    then = (
+        f"merge them where they are one human: `ticketlog person merge {person.id} {stands}`"
+        if person.exists
+        else f"use that person instead of a new one (`ticketlog person show {stands}`)"
+    )
+    return Refused(
+        f"{whose} has that {_NOUNS[named.kind]}, and an address belongs to one person; {then}",
+        person=stands,
+        kind=named.kind,
+    )
 
 
 def _merge(into: str, person: Person, context: Context) -> list[Event]:

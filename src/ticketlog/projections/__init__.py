@@ -6,6 +6,7 @@ from ticketlog.projections import (
     agents,
     gaming,
     inbox,
+    persons,
     queue,
     reports,
     search,
@@ -23,6 +24,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     utilisation.VIEW,
     gaming.VIEW,
     inbox.VIEW,
+    persons.VIEW,
     sla.VIEW,
     search.VIEW,
 )

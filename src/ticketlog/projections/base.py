@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -98,11 +98,20 @@ class Projection:
     queries: tuple[Query, ...]
     promises: bool = False
     """Its rows tell what became of promises, and can be made on another basis."""
-    apart: bool = False
-    """Followed by itself, because it is slower than the others and must not hold them up."""
+    track: str = ""
+    """Views of one track follow the log together, in one pass; those of another one neither wait
+    for them nor hold them up."""
     finish: Callable[[Connection, Tables], None] = nothing
     """Run once the tables are filled and indexed: what SQLAlchemy's tables can't say."""
     discard: Callable[[Connection, Tables], None] = nothing
     """Run before the tables are dropped."""
     check: Callable[[Connection, Tables], None] = nothing
     """Raises a database error where what `finish` made doesn't fit the rows."""
+
+
+def tracks(views: Sequence[Projection]) -> list[list[Projection]]:
+    """The views by their tracks, in the order of the first of each."""
+    found: dict[str, list[Projection]] = {}
+    for view in views:
+        found.setdefault(view.track, []).append(view)
+    return list(found.values())

@@ -7,6 +7,7 @@ from heapq import merge
 from itertools import takewhile
 from typing import NamedTuple, Protocol
 
+from ticketlog.domain.ticket import KIND as TICKET
 from ticketlog.domain.ticket.rectification import rectified
 from ticketlog.errors import Poison
 from ticketlog.log.port import Log, Record
@@ -76,7 +77,8 @@ class Histories(Protocol):
 
     def streams(
         self, partition: int, ends: Sequence[int] | None = None, after: str = ""
-    ) -> Iterator[tuple[str, list[Record]]]: ...
+    ) -> Iterator[tuple[str, list[Record]]]:
+        """A partition's streams with their commits, in the order of their names."""
 
 
 class Alone(NamedTuple):
@@ -99,7 +101,8 @@ def chunks(log: Histories, task: Task) -> Iterator[Chunk]:
     sink = _Sink(task)
     bounds = None if task.past else task.ends
     with uncollected():
-        for name, records in merge(*(log.streams(p, bounds) for p in task.partitions)):
+        kinds = {kind for view in task.views for kind in view.folds}
+        for name, records in merge(*(_streams(log, p, bounds, kinds) for p in task.partitions)):
             later: Sequence[Record] = ()
             if task.past:
                 records, later = _split(records, task.moment)
@@ -107,6 +110,19 @@ def chunks(log: Histories, task: Task) -> Iterator[Chunk]:
             if sink.pending >= CHUNK:
                 yield sink.chunk()
     yield sink.last()
+
+
+def _streams(
+    log: Histories, partition: int, ends: Sequence[int] | None, kinds: set[str]
+) -> Iterator[tuple[str, list[Record]]]:
+    """The streams that are folded; of most logs nearly all are tickets, which are read in one go
+    with the others where they are among them."""
+    if TICKET in kinds:
+        yield from log.streams(partition, ends)
+        return
+    for kind in sorted(kinds):
+        streams = log.streams(partition, ends, f"{kind}/")
+        yield from takewhile(lambda each: kind_of(each[0]) == kind, streams)  # noqa: B023
 
 
 def _split(records: Sequence[Record], moment: Moment) -> tuple[list[Record], Sequence[Record]]:

@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 from sqlalchemy import Engine
 
+from ticketlog.domain.ticket import KIND as TICKET
 from ticketlog.log.commit import leaf
 from ticketlog.log.index.reader import Index
 from ticketlog.log.port import Log
 from ticketlog.projections import database, storage
-from ticketlog.projections.base import Row, Sum
+from ticketlog.projections.base import Projection, Row, Sum
 from ticketlog.projections.basis import Basis
 from ticketlog.projections.bulk import Alone, Chunk, Histories, Task, chunks
 from ticketlog.projections.changes import add, many, statements_of
@@ -85,17 +86,18 @@ def fill(
     views = [build.view for build in builds]
     task = Task(views, range(log.partitions), ends, moment, past, park, basis)
     filling = _Filling(engine, builds, sum(ends), progress)
-    workers = helpers(ends) if workers is None else workers
+    workers = helpers(ends, views) if workers is None else workers
     for chunk in _chunks(log if stream is None else Alone(log, stream), task, workers):
         filling.write(chunk)
     filling.finish([_position(log, p, end) for p, end in enumerate(ends)])
 
 
-def helpers(ends: Sequence[int]) -> int:
+def helpers(ends: Sequence[int], views: Sequence[Projection]) -> int:
     """How many processes to fold a log with: one a core where they are worth their start, else
-    none."""
+    none. What is no ticket's is soon folded."""
     cores = os.cpu_count() or 1
-    return cores if cores > 1 and sum(ends) > HUGE else 0
+    much = sum(ends) > HUGE and any(TICKET in view.folds for view in views)
+    return cores if cores > 1 and much else 0
 
 
 def _chunks(log: Histories, task: Task, workers: int) -> Iterator[Chunk]:

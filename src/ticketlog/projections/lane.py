@@ -9,6 +9,7 @@ from typing import NamedTuple
 import orjson
 from sqlalchemy import Connection, Engine
 
+from ticketlog.domain.ticket import KIND as TICKET
 from ticketlog.errors import Damaged, Unreadable
 from ticketlog.log.commit import Verdict, leaf
 from ticketlog.log.port import Log, Record
@@ -61,6 +62,9 @@ class Lane:
         self._log = log
         self._engine = engine
         self._known: OrderedDict[str, _Known] = OrderedDict()
+        kinds = sorted({kind for build in builds for kind in build.view.folds})
+        self._marks = () if TICKET in kinds else tuple(f'"{kind}/'.encode() for kind in kinds)
+        """What is in a record that is followed, where most aren't; empty: all are read."""
         with storage.reading(engine) as connection:
             self.at = database.positions(connection, self.builds[0])
             self._parked = {
@@ -89,7 +93,7 @@ class Lane:
         changes = {build.number: Changes(build) for build in self.builds}
         parked: list[Parked] = []
         with uncollected():
-            for name, new in _by_stream(records).items():
+            for name, new in _by_stream(records, self._marks).items():
                 self._take(name, new, now, changes, parked)
         try:
             with storage.writing(self._engine) as connection:
@@ -204,10 +208,12 @@ class Lane:
                 )
 
 
-def _by_stream(records: Iterable[Record]) -> dict[str, _New]:
+def _by_stream(records: Iterable[Record], marks: Sequence[bytes]) -> dict[str, _New]:
     found: dict[str, _New] = {}
     for record in records:
         if record.verdict is not Verdict.ACCEPTED:
+            continue
+        if marks and not any(mark in record.data for mark in marks):
             continue
         try:
             commit = typed(record)

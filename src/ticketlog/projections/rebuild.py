@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from ticketlog.errors import TicketlogError
 from ticketlog.log.port import Log
 from ticketlog.projections import PROJECTIONS, database, storage
-from ticketlog.projections.base import Projection
+from ticketlog.projections.base import Projection, tracks
 from ticketlog.projections.database import Overtaken
 from ticketlog.projections.filling import Report, fill
 from ticketlog.projections.lane import Lane
@@ -37,10 +37,8 @@ def rebuild(
     event can't be taken. An `automatic` one, of a runner, raises Overtaken where one runs, and
     parks what can't be taken. `workers`: see `fill`.
     """
-    for apart in (False, True):
-        views = [view for view in projections if view.apart is apart]
-        if views:
-            _rebuild(log, engine, views, workers, progress, automatic)
+    for views in tracks(projections):
+        _rebuild(log, engine, views, workers, progress, automatic)
 
 
 def _rebuild(

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from ticketlog.errors import Conflict
 from ticketlog.log.port import Log
 from ticketlog.projections import PROJECTIONS, database, storage
-from ticketlog.projections.base import Projection
+from ticketlog.projections.base import Projection, tracks
 from ticketlog.projections.changes import Changes
 from ticketlog.projections.database import Build, Overtaken, Parked, Position
 from ticketlog.projections.filling import Progress, Told, helpers, telling
@@ -61,11 +61,7 @@ class Runner:
         self._log = log
         self._engine = engine
         self._projections = tuple(projections)
-        self._tracks = [
-            _Track(log, engine, views, told)
-            for apart in (False, True)
-            if (views := [view for view in projections if view.apart is apart])
-        ]
+        self._tracks = [_Track(log, engine, views, told) for views in tracks(projections)]
 
     def catch_up(self, views: Collection[str] | None = None) -> None:
         """Applies all that the log holds now; returns once it is visible in the views (in all, or
@@ -76,7 +72,8 @@ class Runner:
         wanted = [
             track for track in self._tracks if views is None or not track.names.isdisjoint(views)
         ]
-        much = not any(track.stands for track in wanted) and helpers(self._log.ends()) > 0
+        many = helpers(self._log.ends(), self._projections) > 0
+        much = many and not any(track.stands for track in wanted)
         if len(wanted) > 1 and much:
             with ThreadPoolExecutor(len(wanted)) as pool:
                 for done in [pool.submit(track.catch_up) for track in wanted]:
@@ -86,7 +83,7 @@ class Runner:
             track.catch_up(alone=True)
 
     def run(self, stop: threading.Event) -> None:
-        """Follows the log until `stop` is set. The slow views have a thread of their own.
+        """Follows the log until `stop` is set. Each track has a thread of its own.
 
         What fails in any of them ends all and is raised here.
         """
@@ -247,8 +244,8 @@ class _Track:
         """Where there is much to fold and another track is at work, slow views are folded by a
         process of their own, so that the others don't share a core with them."""
         if self._alone:
-            return helpers(ends)
-        return min(helpers(ends), 1) if all(view.apart for view in self._views) else 0
+            return helpers(ends, self._views)
+        return min(helpers(ends, self._views), 1) if self._views[0].track else 0
 
     def _behind(self, at: Sequence[Position], ends: Sequence[int]) -> int:
         return sum(ends) - sum(position.next for position in at)

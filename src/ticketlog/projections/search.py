@@ -166,7 +166,7 @@ VIEW = Projection(
     TABLES,
     {"ticket": _Fold},
     (search,),
-    apart=True,
+    track=NAME,
     finish=_finish,
     discard=_discard,
     check=_check,
