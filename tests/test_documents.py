@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -250,7 +250,7 @@ AS_THEY_ARE = {"Ticket.fields", "Event.data", "Agent.settings"}
 
 def leaves(hint: Any) -> Iterator[Any]:
     """What a field holds, without lists, maps, and null."""
-    if get_origin(hint) in (list, dict, Union, UnionType):
+    if get_origin(hint) in (list, dict, Sequence, Union, UnionType):
         for each in get_args(hint):
             yield from leaves(each)
     elif hint is not NoneType:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import orjson
 
+from ticketlog.documents import base as kinds
+from ticketlog.documents import reports as documents
+from ticketlog.documents.base import Kind
 from ticketlog.domain.base import iso
 from ticketlog.domain.settings import Settings
 from ticketlog.domain.sla.clock import Edition
@@ -33,6 +36,9 @@ from ticketlog.projections.basis import Basis
 from ticketlog.projections.moment import Cut, Moment, Occurred
 from ticketlog.projections.standing import Calendars
 
+_NONE = "0" * 64
+"""Before a digest is known."""
+
 
 def _nothing(settings: Settings) -> Mapping[str, Any]:
     return {}
@@ -45,6 +51,8 @@ class Report(NamedTuple):
     some rows have (docs of `projections.reports.report`).
     """
 
+    document: type[documents.Report]
+    """What it comes as; its rows say which columns hold what."""
     query: Query
     """Of any view; its name and version stand in the document."""
     dimensions: tuple[str, ...]
@@ -58,14 +66,15 @@ class Report(NamedTuple):
     """What the query takes as `thresholds`, with the defaults."""
     shown: tuple[str, ...] = ()
     """The columns that fit on a page for people; empty: all."""
-    hundredths: Mapping[str, str] = {}
-    """The columns that hold hundredths, with the unit that people read behind the number."""
-    seconds: tuple[str, ...] = ()
-    """The columns that hold seconds, of which people read hours, minutes and seconds."""
     quiet: tuple[str, ...] = ()
     """The columns that people see only where one of them holds something."""
     window: int | None = None
     """What the query takes as `window`, in seconds, by default; None: it takes none."""
+
+    def kind(self, column: str) -> Kind | None:
+        """What a column holds."""
+        [row] = get_args(self.document.model_fields["rows"].annotation)
+        return kinds.kind_of(row, column)
 
     def limits(self, given: Mapping[str, Any]) -> dict[str, int]:
         """The thresholds that count. Raises Usage for those that the report hasn't."""
@@ -101,13 +110,8 @@ def _calendars(settings: Settings) -> Mapping[str, Any]:
     return {"calendars": calendars_of(settings)}
 
 
-def _counts(*metrics: str) -> Report:
-    times = [name for name in metrics if name.endswith("_time")]
-    return Report(reports.report, facts.DIMENSIONS, {"metrics": metrics}, seconds=_ranks(*times))
-
-
-def _ranks(*figures: str) -> tuple[str, ...]:
-    return tuple(f"{name}_{rank}" for name in figures for rank in ("median", "p90"))
+def _counts(document: type[documents.Report], *metrics: str, **others: Any) -> Report:
+    return Report(document, reports.report, facts.DIMENSIONS, {"metrics": metrics}, **others)
 
 
 def _members(settings: Settings) -> Mapping[str, Any]:
@@ -118,60 +122,45 @@ def _members(settings: Settings) -> Mapping[str, Any]:
 
 
 REPORTS: Mapping[str, Report] = {
-    "flow": Report(
-        reports.report,
-        facts.DIMENSIONS,
-        {"metrics": reports.FLOW},
+    "flow": _counts(
+        documents.Flow,
+        *reports.FLOW,
         quiet=("restored", "cancelled", "spam", "duplicates", *reports.MOVES),
     ),
-    "times": _counts("first_reply_time", "resolution_time"),
-    "quality": Report(
-        reports.report,
-        facts.DIMENSIONS,
-        {"metrics": ("solved", "first_contact", "reopened", "hops", "touches")},
-        hundredths={"first_contact_rate": " %"},
+    "times": _counts(documents.Times, "first_reply_time", "resolution_time"),
+    "quality": _counts(
+        documents.Quality,
+        *("solved", "first_contact", "reopened", "hops", "touches"),
         window=reports.WINDOW,
     ),
-    "endings": _counts("solved", "closed", "cancelled", "spam", "duplicates"),
-    "satisfaction": Report(
-        surveys.satisfaction,
-        facts.DIMENSIONS,
-        hundredths={"rate": " %", "score": "", "satisfied": " %"},
-    ),
-    "rules": Report(firings.rules, firings.DIMENSIONS, by=firings.OF_RULES),
+    "endings": _counts(documents.Endings, *("solved", "closed", "cancelled", "spam", "duplicates")),
+    "satisfaction": Report(documents.Satisfaction, surveys.satisfaction, facts.DIMENSIONS),
+    "rules": Report(documents.Rules, firings.rules, firings.DIMENSIONS, by=firings.OF_RULES),
     "attainment": Report(
-        attainment.attainment,
-        promises.DIMENSIONS,
-        by=("metric",),
-        hundredths={"attainment": " %"},
-        seconds=_ranks(*attainment.FIGURES),
+        documents.Attainment, attainment.attainment, promises.DIMENSIONS, by=("metric",)
     ),
     "breaches": Report(
+        documents.Breaches,
         breaches.causes,
         breaches.DIMENSIONS,
         of_settings=_calendars,
         by=("metric",),
-        seconds=("seconds", "business_seconds"),
     ),
     "utilisation": Report(
+        documents.Utilisation,
         utilisation.utilisation,
         utilisation.DIMENSIONS,
         of_settings=_members,
-        hundredths={"load": "", "occupancy": " %", "utilisation": " %"},
-        seconds=("online", "away", "on_shift", "worked", "engaged", "open", "waiting"),
     ),
     "gaming": Report(
-        gaming.gaming,
-        gaming.DIMENSIONS,
-        thresholds=patterns.THRESHOLDS,
-        hundredths={"share": " %"},
+        documents.Gaming, gaming.gaming, gaming.DIMENSIONS, thresholds=patterns.THRESHOLDS
     ),
     "gaming-cases": Report(
+        documents.GamingCases,
         gaming.cases,
         gaming.DIMENSIONS,
         thresholds=patterns.THRESHOLDS,
         shown=gaming.SHORT,
-        seconds=("left",),
     ),
 }
 DIMENSIONS = tuple(dict.fromkeys(name for each in REPORTS.values() for name in each.dimensions))
@@ -253,12 +242,20 @@ def document(
             **({"thresholds": limits} if limits else {}),
             **({"window_seconds": window} if window is not None else {}),
         },
-        "rows": [dict(row) for row in rows],
+        "rows": rows,
     }
     if basis is not None:
         said["recomputed"] = {"settings": basis.settings.position, "until": iso(basis.until)}
-    canonical = orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
-    return said | {"sha256": hashlib.sha256(canonical).hexdigest()}
+    told = report.document.filled(said, sha256=_NONE).plain()
+    told["rows"] = [
+        {column: values[column] for column in row}
+        for values, row in zip(told["rows"], rows, strict=True)
+    ]
+    canonical = orjson.dumps(
+        {name: value for name, value in told.items() if name != "sha256"},
+        option=orjson.OPT_SORT_KEYS,
+    )
+    return told | {"sha256": hashlib.sha256(canonical).hexdigest()}
 
 
 def _basis(basis: Basis | None, in_force: int) -> str:

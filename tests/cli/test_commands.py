@@ -271,7 +271,7 @@ class TestReading:
         history = done("ticket", "history", ticket, "--json").document["events"]
         assert case["event"] in [event["id"] for event in history]
         assert "pending_after_reply" in ask("report", "gaming-cases").out
-        none = ("--threshold", "replied=0", "--json")
+        none = ("--threshold", "replied_seconds=0", "--json")
         assert done("report", "gaming-cases", *none).document["rows"] == []
 
     def test_an_export_holds_every_ticket(self, done: Run, ticket: str) -> None:
@@ -642,7 +642,7 @@ class TestFilling:
     ) -> None:
         done("import", *old)
         (row,) = done("report", "times", "--json").document["rows"]
-        assert row["resolution_time_median"] == 3600
+        assert row["resolution_time_median_seconds"] == 3600
         assert "1:00:00" in ask("report", "times").out
 
     def test_a_tour_of_a_file(self, ask: Run, old: tuple[str, ...], tmp_path: Path) -> None:

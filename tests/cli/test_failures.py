@@ -122,7 +122,7 @@ class TestUsage:
             ("report flow --where colour=red", "colour"),
             ("report flow --zone Mars/Base", "Mars/Base"),
             ("report flow --from soon", "soon"),
-            ("report flow --threshold near=1", "threshold 'near'"),
+            ("report flow --threshold near_seconds=1", "threshold 'near_seconds'"),
             ("report gaming --threshold near", "NAME=NUMBER"),
             ("report gaming --by priority", "choose from agent, team"),
             ("report gaming-cases --by team", "cases stand by themselves"),

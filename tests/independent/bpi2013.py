@@ -195,13 +195,11 @@ def attainment(runs: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     counts = decided.groupby(["decided", *by])["outcome"].value_counts().unstack()
     times = runs.groupby(["month", *by])[["used", "open"]].agg(["size", median, p90])
     times.columns = [
-        *("used_n", "used_median", "used_p90"),
-        *("business_used_n", "business_used_median", "business_used_p90"),
+        *("used_n", "used_median_seconds", "used_p90_seconds"),
+        *("business_used_n", "business_used_median_seconds", "business_used_p90_seconds"),
     ]
     found = counts.rename_axis(["month", *by]).join(times, how="outer")
-    return found.fillna(
-        {name: 0 for name in found.columns if not name.endswith(("_median", "_p90"))}
-    )
+    return found.fillna({name: 0 for name in found.columns if not name.endswith("_seconds")})
 
 
 def _month(at: pd.Series) -> pd.Series:

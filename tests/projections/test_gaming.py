@@ -67,7 +67,7 @@ ASKED = NOON + 10 * MINUTE
 def test_pending_right_after_a_reply(ticket: Ticket, after: int, found: bool) -> None:
     ticket.at(ASKED, ASKS_MORE, KIM).at(ASKED + after, PENDING)
     assert ticket.found() == ["pending_after_reply"] * found
-    assert ticket.found(thresholds={"replied": 299}) == []
+    assert ticket.found(thresholds={"replied_seconds": 299}) == []
 
 
 @pytest.mark.parametrize(("after", "found"), [(600 * SECOND, False), (600 * SECOND + 1, True)])
@@ -139,7 +139,7 @@ def test_what_is_left_is_told_in_the_target_s_own_time() -> None:
     ticket.at(NOON + MINUTE, Assign(assignee="ann"))
     ticket.at(evening, Solve()).at(evening + MINUTE, Reopen())
     (case,) = ticket.world.ask(cases)
-    assert (case["target"], case["business"], case["left"]) == (promised, True, 600)
+    assert (case["target_seconds"], case["business"], case["left_seconds"]) == (promised, True, 600)
     assert case["due"] == "2026-03-03T08:10:00.000000Z"
 
 
@@ -155,7 +155,7 @@ def test_a_long_target_is_near_its_breach_by_its_share(left: int, found: bool) -
     ticket = Ticket(desk_settings(long))
     ticket.at(NOON + (10_000 - left) * SECOND, LOWER)
     assert ticket.found() == ["priority_lowered"] * found
-    assert ticket.found(thresholds={"share": 91}) == []
+    assert ticket.found(thresholds={"share_percent": 91}) == []
 
 
 def test_a_priority_raised_or_given_by_a_rule_is_none(ticket: Ticket) -> None:
@@ -215,12 +215,12 @@ def test_a_case_names_all_that_an_auditor_needs(ticket: Ticket) -> None:
         "instance": 1,
         "policy": "standard",
         "policy_version": 1,
-        "target": HOUR,
+        "target_seconds": HOUR,
         "business": False,
-        "left": 300,
+        "left_seconds": 300,
         "due": iso(DUE),
-        "new_target": 4 * HOUR,
-        "new_left": 3 * HOUR + 300,
+        "new_target_seconds": 4 * HOUR,
+        "new_left_seconds": 3 * HOUR + 300,
         "new_due": iso(DUE + 3 * HOUR * SECOND),
         "event": "c2.0",
     }
@@ -253,7 +253,7 @@ def test_cases_are_counted_beside_all_acts_of_their_kind(ticket: Ticket) -> None
 
 
 def test_unknown_words_are_refused(ticket: Ticket) -> None:
-    with pytest.raises(ValueError, match="threshold 'far'; choose from replied, answered"):
+    with pytest.raises(ValueError, match="threshold 'far'; choose from replied_seconds, answered"):
         ticket.world.ask(gaming, thresholds={"far": 1})
     with pytest.raises(ValueError, match="dimension 'priority'; choose from agent, team"):
         ticket.world.ask(gaming, by=("priority",))

@@ -301,7 +301,7 @@ class TestAttainment:
         march, april = world.ask(attainment)
         assert (march["period"], march["breached"], march["used_n"]) == ("2026-03", 1, 0)
         assert (april["period"], april["of"], april["used_n"]) == ("2026-04", 0, 1)
-        assert april["used_median"] == 18 * 3_600
+        assert april["used_median_seconds"] == 18 * 3_600
 
     def test_solving_without_a_reply_withdraws_the_promise(self) -> None:
         """docs/SLA.md, Metrics: it counts for neither."""
@@ -378,9 +378,13 @@ class TestAttainment:
             steps = (asks("11:30"), (end, Solve(), ANN))
             lived(BUSINESS, *steps, ticket=ticket, world=world)
         (row,) = world.ask(attainment, metric="total_resolution_time")
-        assert (row["used_n"], row["used_median"], row["used_p90"]) == (3, 4 * 3_600, 22 * 3_600)
-        assert (row["business_used_n"], row["business_used_median"]) == (3, 3 * 3_600)
-        assert row["business_used_p90"] == 6 * 3_600
+        assert (row["used_n"], row["used_median_seconds"], row["used_p90_seconds"]) == (
+            3,
+            4 * 3_600,
+            22 * 3_600,
+        )
+        assert (row["business_used_n"], row["business_used_median_seconds"]) == (3, 3 * 3_600)
+        assert row["business_used_p90_seconds"] == 6 * 3_600
         assert (row["met"], row["breached"]) == (2, 1)
 
     def test_periods_are_those_of_a_zone(self) -> None:

@@ -40,6 +40,7 @@ from ticketlog.projections.utilisation import SECONDS, utilisation
 
 HOUR = 60 * MINUTE
 ASKS = CreateTicket(subject="Help", description="Now", requester="KIM")
+DURATIONS = tuple(f"{name}_seconds" for name in SECONDS)
 ONLINE = SetAvailability(availability="online")
 OFFLINE = SetAvailability(availability="offline")
 
@@ -77,11 +78,11 @@ def test_an_agent_s_hour(world: World) -> None:
     assert figures(sue) == {"agent": "sue", "touches": 1}
     assert figures(ann) == {
         "agent": "ann",
-        "online": 3600,
-        "worked": 900,
-        "engaged": 1800,
-        "open": 1800,
-        "waiting": 900,
+        "online_seconds": 3600,
+        "worked_seconds": 900,
+        "engaged_seconds": 1800,
+        "open_seconds": 1800,
+        "waiting_seconds": 900,
         "tickets": 1,
         "touches": 4,
         "solved": 1,
@@ -100,7 +101,12 @@ def test_work_on_two_tickets_at_once_is_one_time_of_the_agent(world: World) -> N
     for id in "AB":
         at(world, 30).do(f"ticket/{id}", StopWork())
     (row,) = told(world)
-    assert (row["worked"], row["open"], row["engaged"], row["tickets"]) == (1800, 3600, 1800, 2)
+    assert (row["worked_seconds"], row["open_seconds"], row["engaged_seconds"], row["tickets"]) == (
+        1800,
+        3600,
+        1800,
+        2,
+    )
     assert (row["load"], row["occupancy"]) == (200, 10_000)
 
 
@@ -109,7 +115,7 @@ def test_the_time_that_an_agent_says_counts_up_to_when_they_say_it(world: World)
     at(world, 0).do("ticket/A", StartWork())
     at(world, 1).do("ticket/A", StopWork(seconds=13 * 3600))
     rows = told(world)
-    assert [(row["period"], row["worked"]) for row in rows] == [
+    assert [(row["period"], row["worked_seconds"]) for row in rows] == [
         ("2026-03-01", 3600 - 60),
         ("2026-03-02", 12 * 3600 + 60),
     ]
@@ -124,7 +130,11 @@ def test_utilisation_is_the_work_of_the_hours_on_shift(world: World) -> None:
     at(world, 120).do("ticket/A", StopWork())
     at(world, 480).do("agent/ann", OFFLINE)
     (row,) = told(world)
-    assert (row["on_shift"], row["worked"], row["utilisation"]) == (8 * 3600, 7200, 2500)
+    assert (row["on_shift_seconds"], row["worked_seconds"], row["utilisation"]) == (
+        8 * 3600,
+        7200,
+        2500,
+    )
 
 
 def test_what_goes_on_counts_up_to_what_is_known(world: World) -> None:
@@ -134,9 +144,11 @@ def test_what_goes_on_counts_up_to_what_is_known(world: World) -> None:
     at(world, 0).do("ticket/A", StartWork())
     at(world, 24 * 60).do("agent/bob", ONLINE)
     rows = [row for row in told(world) if row["agent"] == "ann"]
-    assert [(row["online"], row["worked"], row["open"]) for row in rows] == [(12 * 3600,) * 3] * 2
+    assert [
+        (row["online_seconds"], row["worked_seconds"], row["open_seconds"]) for row in rows
+    ] == [(12 * 3600,) * 3] * 2
     year = told(world, end=NOON + 400 * 24 * HOUR, period="month")
-    assert [(row["period"], row["online"]) for row in year if row["agent"] == "ann"] == [
+    assert [(row["period"], row["online_seconds"]) for row in year if row["agent"] == "ann"] == [
         ("2026-03", 24 * 3600)
     ]
 
@@ -147,16 +159,16 @@ def test_a_team_is_all_of_its_members(world: World) -> None:
         at(world, 0).do(f"agent/{agent}", ONLINE)
     at(world, 60).do("agent/sue", OFFLINE)
     rows = told(world, by=("team",), teams=teams)
-    assert [(row["team"], row["online"]) for row in rows] == [
+    assert [(row["team"], row["online_seconds"]) for row in rows] == [
         (None, 3600),
         ("billing", 7200),
         ("network", 3600),
     ]
     assert told(world, by=("team", "agent"), teams=teams, team="network", agent="bob") == []
     (all_,) = told(world, by=(), teams=teams)
-    assert all_["online"] == 3 * 3600
+    assert all_["online_seconds"] == 3 * 3600
     (billing,) = told(world, by=(), teams=teams, team="billing")
-    assert billing["online"] == 2 * 3600
+    assert billing["online_seconds"] == 2 * 3600
 
 
 def test_unknown_words_are_refused(world: World) -> None:
@@ -206,7 +218,7 @@ def test_the_seconds_are_those_that_are_counted_one_by_one(steps: list[Any]) -> 
     world.do("agent/sue", ONLINE, SUE)
     rows = told(world, zone="Europe/Berlin", by=("agent", "team"), teams={"all": ("ann",)})
     per_day = {
-        (row["period"], row["agent"]): {name: row[name] for name in SECONDS if row[name]}
+        (row["period"], row["agent"]): {name: row[name] for name in DURATIONS if row[name]}
         for row in rows
     }
     assert {key: found for key, found in per_day.items() if found} == one_by_one(world)
@@ -214,7 +226,7 @@ def test_the_seconds_are_those_that_are_counted_one_by_one(steps: list[Any]) -> 
     month = told(world, zone="Europe/Berlin", period="month")
     for whole in month:
         days = [row for row in rows if row["agent"] == whole["agent"]]
-        for name in (*SECONDS, "touches", "solved"):
+        for name in (*DURATIONS, "touches", "solved"):
             assert whole[name] == sum(day[name] for day in days)
 
 
@@ -241,7 +253,11 @@ def one_by_one(world: World) -> dict[tuple[str, str], dict[str, int]]:
                 cell["away"] += agent.availability == "away"
                 cell["on_shift"] += on_shift(agent, second * SECOND)
                 cell["engaged"] += agent.availability == "online" and held["open"] > 0
-    return {key: found for key, cell in counted.items() if (found := dict(+cell))}
+    return {
+        key: {f"{name}_seconds": n for name, n in found.items()}
+        for key, cell in counted.items()
+        if (found := dict(+cell))
+    }
 
 
 def _life(world: World, stream: str) -> list[tuple[int, Any]]:

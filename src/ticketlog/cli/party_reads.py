@@ -82,7 +82,7 @@ def _show(kind: str) -> Command:
             document["settings"] = about.model_dump(mode="json") if about else None
         if kind == "person":
             document |= _together(source, state.id, document)
-        document = _MODELS[kind].of(document).plain()
+        document = _MODELS[kind].filled(document).plain()
         if as_json:
             print_json(document)
         else:
@@ -205,7 +205,7 @@ def list_agents(app: App, as_of: str | None, occurred_as_of: str | None, as_json
     if missing:
         rows = source.query(agents.load, agents=[*known, *missing])
     if as_json:
-        print_json(tickets.Agents.of(agents=rows).plain())
+        print_json(tickets.Agents.filled(agents=rows).plain())
         return
     columns = ("agent", "availability", "since", *agents.CATEGORIES, "active")
     shown = [[moment(row[c]) if c == "since" else row[c] for c in columns] for row in rows]

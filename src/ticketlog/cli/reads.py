@@ -127,7 +127,7 @@ def queue(
         **filters,
     )
     if as_json:
-        print_json(documents.Queue.of(tickets=page.rows, next=page.next).plain())
+        print_json(documents.Queue.filled(tickets=page.rows, next=page.next).plain())
         return
     columns = (
         *("ticket", "priority", "status", "team", "assignee", "created_at", "requester"),
@@ -151,7 +151,7 @@ def _more(next: str | None) -> None:
 
 def _print_counts(rows: Sequence[dict[str, Any]], as_json: bool) -> None:
     if as_json:
-        print_json(documents.QueueCounts.of(counts=rows).plain())
+        print_json(documents.QueueCounts.filled(counts=rows).plain())
     elif rows:
         show_all(rows_table(rows, list(rows[0]), right=("tickets",)))
     else:
@@ -200,7 +200,7 @@ def inbox(
     later = source.query(inbox_view.snoozed, agent=agent, now=now)
     if as_json:
         its = {"agent": agent, "waiting": mine, "unassigned": free, "snoozed": later}
-        print_json(documents.Inbox.of(its).plain())
+        print_json(documents.Inbox.filled(its).plain())
         return
     columns = ("ticket", "why", "since", "priority", "status", "team", "subject")
     show_all(rows_table(mine, columns, flexible=("subject",), title=f"for {agent}"))
@@ -251,7 +251,7 @@ def search(
     source = reader(app, as_of, occurred_as_of)
     rows = source.query(search_view.search, words=" ".join(words), **how)
     if as_json:
-        print_json(documents.Found.of(found=rows).plain())
+        print_json(documents.Found.filled(found=rows).plain())
         return
     columns = ("ticket", "kind", "at", "author_kind", "public", "snippet")
     show_all(rows_table(rows, columns, flexible=("snippet",)))
@@ -290,7 +290,7 @@ def list_(
     """List tickets by what they are, the newest first."""
     page = reader(app, as_of, occurred_as_of).query(tickets.page, **_given(how))
     if as_json:
-        print_json(documents.TicketRows.of(tickets=page.rows, next=page.next).plain())
+        print_json(documents.TicketRows.filled(tickets=page.rows, next=page.next).plain())
         return
     columns = ("ticket", "status", "priority", "team", "assignee", "created_at", "subject")
     show_all(rows_table(page.rows, columns, flexible=("subject",)))
@@ -340,7 +340,7 @@ def _every(source: Desk | Past) -> Iterator[dict[str, Any]]:
     while True:
         page = source.query(tickets.page, limit=_EVERYTHING, **_given({"after": next}))
         for row in page.rows:
-            told = documents.TicketRow.of(row).plain()
+            told = documents.TicketRow.filled(row).plain()
             yield {name: told[name] for name in row}
         next = page.next
         if next is None:

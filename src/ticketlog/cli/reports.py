@@ -10,6 +10,7 @@ from ticketlog.cli.base import App, Command, pass_app
 from ticketlog.cli.options import as_json, at_moment, note_imported, on_basis, reader
 from ticketlog.cli.output import length, note, print_json, show_all
 from ticketlog.cli.reads import rows_table
+from ticketlog.documents import base
 from ticketlog.domain.base import instant
 from ticketlog.errors import Usage
 from ticketlog.reporting import DIMENSIONS, REPORTS, Report, has_basis
@@ -28,7 +29,7 @@ from ticketlog.reporting import DIMENSIONS, REPORTS, Report, has_basis
         "ticketlog report quality --by agent --window 3d",
         "ticketlog report satisfaction --by team",
         "ticketlog report rules --where kind=routing",
-        "ticketlog report gaming-cases --where team=network --threshold near=600",
+        "ticketlog report gaming-cases --where team=network --threshold near_seconds=600",
     ),
     keys={
         "report, view, version": "what it is",
@@ -42,6 +43,7 @@ from ticketlog.reporting import DIMENSIONS, REPORTS, Report, has_basis
         "seconds, shares of 10,000, rounded down",
         "sha256": "of the canonical JSON of all the rest",
     },
+    prints=tuple(each.document for each in REPORTS.values()),
 )
 @click.argument("name", type=click.Choice(list(REPORTS)))
 @click.option("--by", type=click.Choice(DIMENSIONS), multiple=True, help="May be repeated.")
@@ -133,19 +135,32 @@ def show_rows(report: Report, rows: list[dict[str, Any]]) -> None:
         for name in report.shown or rows[0]
         if name not in report.quiet or any(row[name] for row in rows)
     ]
-    headings = {c: c.replace("seconds", "time") if c in report.seconds else c for c in columns}
+    headings = {c: _heading(c) for c in columns}
     numbers = [c for c in columns if any(isinstance(row[c], int) for row in rows)]
     right = [headings[c].replace("_", " ") for c in numbers]
     shown = [{headings[c]: _told(report, c, row[c]) for c in columns} for row in rows]
     show_all(rows_table(shown, tuple(headings.values()), right=right))
 
 
+def _heading(column: str) -> str:
+    """What people read above a column; a duration's unit they see."""
+    if column in ("seconds", "business_seconds"):
+        return column.replace("seconds", "time")
+    return column.removesuffix("_seconds")
+
+
 def _told(report: Report, column: str, value: Any) -> Any:
-    if column in report.seconds:
-        return length(value)
-    if value is not None and column in report.hundredths:
-        return f"{value // 100}.{value % 100:02}{report.hundredths[column]}"
-    return value
+    if value is None:
+        return value
+    match report.kind(column):
+        case base.SECONDS:
+            return length(value)
+        case base.SHARE:
+            return f"{value // 100}.{value % 100:02} %"
+        case base.HUNDREDTHS:
+            return f"{value // 100}.{value % 100:02}"
+        case _:
+            return value
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -77,7 +77,7 @@ def show(
         raise NotFound(f"{stream} doesn't exist{_then(as_of or occurred_as_of)}")
     document = _document(state, source.history(stream))
     document["linked_by"] = _linked_by(source, state.id)
-    document = documents.Ticket.of(document).plain()
+    document = documents.Ticket.filled(document).plain()
     if as_json:
         print_json(document)
     else:

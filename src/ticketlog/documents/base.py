@@ -33,16 +33,17 @@ At = Annotated[
     Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$"),
     Kind("instant"),
 ]
-_SECONDS = Kind("seconds", r"(^|_)seconds(_|$)")
-Seconds = Annotated[Annotated[int, Strict()] | Annotated[float, Strict()], _SECONDS]
+SECONDS = Kind("seconds", r"(^|_)seconds(_|$)")
+Seconds = Annotated[Annotated[int, Strict()] | Annotated[float, Strict()], SECONDS]
 """A duration, with a fraction where it isn't whole."""
-WholeSeconds = Annotated[int, Strict(), _SECONDS]
+WholeSeconds = Annotated[int, Strict(), SECONDS]
 Percent = Annotated[int, Strict(), Kind("percent", r"(^|_)percent$")]
-Share = Annotated[int, Strict(), Kind("hundredths of a percent")]
-Hundredths = Annotated[int, Strict(), Kind("hundredths")]
+SHARE, HUNDREDTHS = Kind("hundredths of a percent"), Kind("hundredths")
+Share = Annotated[int, Strict(), SHARE]
+Hundredths = Annotated[int, Strict(), HUNDREDTHS]
 Rate = Annotated[int, Strict(), Kind("per second", r"_per_second$")]
 Bytes = Annotated[int, Strict(), Kind("bytes", r"^size$")]
-Count = Annotated[int, Strict(), Field(ge=0), Kind("count")]
+Count = Annotated[int, Strict(), Kind("count")]
 Change = Annotated[int, Strict(), Kind("change of a count")]
 Number = Annotated[int, Strict(), Kind("number")]
 """Which one of several: a version, an instance, a tier, a line."""
@@ -72,7 +73,7 @@ class Document(BaseModel):
     )
 
     @classmethod
-    def of(cls, values: Mapping[str, Any] | None = None, /, **more: Any) -> Self:
+    def filled(cls, values: Mapping[str, Any] | None = None, /, **more: Any) -> Self:
         """The document of plain values. Raises ValidationError where they are others than the
         model says."""
         return cls.model_validate({**(values or {}), **more})
@@ -88,6 +89,13 @@ def in_seconds(microseconds: int | None) -> float | int | None:
         return None
     whole, rest = divmod(microseconds, _SECOND)
     return microseconds / _SECOND if rest else whole
+
+
+def kind_of(model: type[Document], name: str) -> Kind | None:
+    """What a field of a model holds, null aside; None: a boolean or parts."""
+    hint = get_type_hints(model, include_extras=True)[name]
+    marks = [mark for each in (hint, *get_args(hint)) for mark in getattr(each, "__metadata__", ())]
+    return next((mark for mark in marks if isinstance(mark, Kind)), None)
 
 
 def parts(model: type[Document]) -> list[type[Document]]:

@@ -46,7 +46,7 @@ class Event(Document):
     @classmethod
     def made(cls, recorded: Recorded) -> Event:
         meta = recorded.meta
-        return cls.of(
+        return cls.filled(
             id=recorded.id,
             stream=recorded.originator_id,
             version=recorded.originator_version,

@@ -39,7 +39,7 @@ class Outcome(Document):
     @classmethod
     def made(cls, done: Done) -> Outcome:
         """Of what `Desk.execute` answers."""
-        return cls.of(
+        return cls.filled(
             stream=done.stream,
             version=done.version,
             repeated=done.repeated,

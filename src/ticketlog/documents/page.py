@@ -79,7 +79,7 @@ def words(hint: Any) -> str:
             return " or ".join([*dict.fromkeys(told), *(["null"] if NoneType in args else [])])
         case origin if origin is Literal:
             return " or ".join(f"`{arg}`" for arg in args)
-        case origin if origin is list:
+        case origin if origin in (list, Sequence):
             return f"list of {words(args[0])}"
         case origin if origin is dict:
             return f"map of {words(args[0])} to {words(args[1])}"

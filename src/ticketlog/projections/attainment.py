@@ -14,7 +14,7 @@ from ticketlog.projections.intervals import during
 from ticketlog.projections.moment import Moment
 from ticketlog.projections.periods import Period, PeriodKind, bounds
 from ticketlog.projections.promises import DIMENSIONS
-from ticketlog.projections.reports import percentile
+from ticketlog.projections.reports import ranked, ranks
 
 COUNTS = ("met", "breached", "withdrawn")
 FULFILLED = ("met", "late")
@@ -41,9 +41,9 @@ def attainment(
 
     met, breached; withdrawn, which count for neither; of: met and breached. attainment: met per
     10,000 of these, rounded down, so that nothing but all is 10,000; None: there were none. used
-    and business_used: of all clocks that were fulfilled in the period, in seconds, all time and
-    open time, how many (`_n`), the median and the 90th percentile by nearest rank; open time where
-    a calendar measured it.
+    and business_used: of all clocks that were fulfilled in the period, all time and open time, how
+    many (`_n`), the median and the 90th percentile by nearest rank (`_median_seconds`,
+    `_p90_seconds`); open time where a calendar measured it.
 
     `start`, `end`, `where`: as in `reports.report`. Raises ValueError for unknown dimensions,
     periods or zones.
@@ -133,7 +133,5 @@ def _told(cell: _Cell) -> dict[str, int | None]:
     told["attainment"] = share(counts["met"], of)
     for name, values in cell.figures.items():
         values.sort()
-        told[f"{name}_n"] = len(values)
-        told[f"{name}_median"] = percentile(values, 50) if values else None
-        told[f"{name}_p90"] = percentile(values, 90) if values else None
+        told |= dict(zip(ranks(name, seconds=True), ranked(values), strict=True))
     return told

@@ -23,14 +23,18 @@ from ticketlog.projections.patterns import PATTERNS, limits_of, patterns
 from ticketlog.projections.periods import QUARTER, Period, PeriodKind, periods
 
 NAME = "gaming"
-VERSION = 1
+VERSION = 2
 
 DIMENSIONS = ("agent", "team")
 """Who did it; which team had the ticket then."""
 _Cell = tuple[int, tuple[str, ...], str]
 """Number of the period, values of the dimensions, pattern."""
 _TIMES = ("at", "asked_at", "answered_at", "undone_at", "due", "new_due")
-SHORT = ("at", "ticket", "pattern", "agent", "old", "new", "metric", "left", "undone_at", "event")
+_SECONDS = ("target", "left", "new_target", "new_left")
+SHORT = (
+    *("at", "ticket", "pattern", "agent", "old", "new", "metric", "left_seconds", "undone_at"),
+    "event",
+)
 """The columns of a case that fit on a page."""
 _SHOWN = (
     *("agent", "team", "old", "new", "asked_at", "answered_at", "undone_at", "undone_by"),
@@ -96,7 +100,8 @@ def cases(
     thresholds: Mapping[str, int] | None = None,
     **where: str,
 ) -> list[dict[str, Any]]:
-    """Each act that fits a pattern, in the order of time; columns: see `acts.TABLES`.
+    """Each act that fits a pattern, in the order of time; columns: see `acts.TABLES`, durations
+    named as `left_seconds`.
 
     Parameters are those of `gaming`; there is nothing to count `by`.
     """
@@ -111,11 +116,15 @@ def cases(
             "at": iso(act["at"]),
             "ticket": act["ticket"],
             "pattern": pattern,
-            **{name: _plain(name, act[name]) for name in _SHOWN},
+            **{_named(name): _plain(name, act[name]) for name in _SHOWN},
         }
         for number, act in _acts(connection, tables, found, where)
         for pattern in patterns(act, limits)
     ]
+
+
+def _named(name: str) -> str:
+    return f"{name}_seconds" if name in _SECONDS else name
 
 
 def _plain(name: str, value: Any) -> Any:

@@ -64,9 +64,9 @@ FIGURES = {
     "touches": ("solved", "touches"),
 }
 """Of each: how many (`_n`), the median (`_median`) and the 90th percentile (`_p90`), by nearest
-rank. Times are in seconds from creation and count where they end: at the first public reply by an
-agent, at the solve. hops: hand-overs to another team or agent until the solve; touches: commits by
-agents."""
+rank. Times (`_median_seconds`, `_p90_seconds`) are from creation and count where they end: at the
+first public reply by an agent, at the solve. hops: hand-overs to another team or agent until the
+solve; touches: commits by agents."""
 METRICS = tuple(dict.fromkeys((*COUNTS, *FLOW, "first_contact", *FIGURES)))
 
 _SECOND = 1_000_000
@@ -296,14 +296,24 @@ def _add(cells: _Cells, more: _Cells) -> None:
 
 
 def _figures(facts: _Facts, metric: str, period: Period) -> _Cells:
+    names = _columns(metric)
     return {
-        group: {
-            f"{metric}_n": len(numbers),
-            f"{metric}_median": percentile(numbers, 50),
-            f"{metric}_p90": percentile(numbers, 90),
-        }
+        group: dict(zip(names, ranked(numbers), strict=True))
         for group, numbers in facts.figures(*FIGURES[metric], period).items()
     }
+
+
+def ranked(numbers: Sequence[int]) -> tuple[int, int | None, int | None]:
+    """How many numbers there are, which are in order, their median and their 90th percentile."""
+    if not numbers:
+        return 0, None, None
+    return len(numbers), percentile(numbers, 50), percentile(numbers, 90)
+
+
+def ranks(name: str, *, seconds: bool) -> tuple[str, str, str]:
+    """The columns of a figure: how many, the median, the 90th percentile."""
+    unit = "_seconds" if seconds else ""
+    return f"{name}_n", f"{name}_median{unit}", f"{name}_p90{unit}"
 
 
 def percentile(numbers: Sequence[int], percent: int) -> int:
@@ -316,7 +326,10 @@ def _rows(
 ) -> list[dict[str, Any]]:
     """The rows of one period: one per group that has something to tell; without dimensions, one."""
     columns = [column for metric in metrics for column in _columns(metric)]
-    nothing = {name: None if name.endswith(("_median", "_p90", "_rate")) else 0 for name in columns}
+    nothing = {
+        name: None if name.endswith("_rate") or "_median" in name or "_p90" in name else 0
+        for name in columns
+    }
     if not by:
         cells.setdefault((), {})
     return [
@@ -332,7 +345,7 @@ def _rows(
 
 def _columns(metric: str) -> Sequence[str]:
     if metric in FIGURES:
-        return f"{metric}_n", f"{metric}_median", f"{metric}_p90"
+        return ranks(metric, seconds=FIGURES[metric][1] == "seconds")
     return FIRST_CONTACT if metric == "first_contact" else (metric,)
 
 

@@ -21,7 +21,7 @@ from ticketlog.projections.promises import DIMENSIONS, LISTED, PromisesFold
 from ticketlog.projections.standing import Calendars, no_calendars, standing
 
 NAME = "sla"
-VERSION = 1
+VERSION = 2
 
 _PLACE = ("at", "ticket", "metric")
 FILTERS = ("team", "assignee", "organisation", "metric", "policy", "priority")

@@ -21,7 +21,7 @@ from ticketlog.projections.sweeping import Figure, Sweep, known
 from ticketlog.projections.worktime import TABLES, AgentFold, TicketFold
 
 NAME = "utilisation"
-VERSION = 1
+VERSION = 2
 
 DIMENSIONS = ("agent", "team")
 SECONDS = ("online", "away", "on_shift", "worked", "engaged", "open", "waiting")
@@ -55,7 +55,8 @@ def utilisation(
     teams: Mapping[str, Sequence[str]] | None = None,
     **where: str,
 ) -> list[dict[str, Any]]:
-    """One row per period and group of the dimensions `by` with SECONDS, COUNTS and RATIOS.
+    """One row per period and group of the dimensions `by` with SECONDS (`online_seconds` and so
+    on), COUNTS and RATIOS.
 
     `teams`: the members of each team; who is in two counts in both. `start` and `end`: instants;
     whole periods around them are reported, by default all. What still goes on counts up to the
@@ -109,7 +110,8 @@ def _rows(
         yield {
             "period": found[number].label,
             **{name: value or None for name, value in zip(by, group, strict=True)},
-            **{name: its[name] for name in (*SECONDS, *COUNTS)},
+            **{f"{name}_seconds": its[name] for name in SECONDS},
+            **{name: its[name] for name in COUNTS},
             **{
                 name: its[part] * scale // its[whole] if its[whole] else None
                 for name, (part, whole, scale) in RATIOS.items()
