@@ -243,7 +243,7 @@ def find_person(
     source = reader(app, as_of, occurred_as_of)
     rows = source.query(persons.found, text=text, limit=limit)
     if as_json:
-        print_json(parties.Persons.of(persons=rows).plain())
+        print_json(parties.Persons.filled(persons=rows).plain())
     else:
         columns = ("person", "name", "addresses", "organisations", "merged")
         shown = [[row[name] for name in columns] for row in map(_in_words, rows)]
