@@ -12,12 +12,12 @@ from benchmarks.desks import simulated
 from benchmarks.measure import Bench, Figure, at_least, in_turn, stopwatch
 from broker.cluster import Cluster
 from ticketlog import open_desk
-from ticketlog.log.backup import Export, Line
+from ticketlog.log.backup import Export, ExportLine
 from ticketlog.log.compressed_lines import Lines, writing
 from ticketlog.log.kafka import topics
 from ticketlog.log.kafka.producer import PRODUCER
-from ticketlog.log.kafka.restore import shipped
-from ticketlog.log.kafka.url import Address, parse
+from ticketlog.log.kafka.restore import restore_topics
+from ticketlog.log.kafka.url import KafkaAddress, parse
 
 _LOGS = ("tickets", "settings")
 
@@ -50,23 +50,23 @@ def run(bench: Bench) -> Iterator[Figure]:
     )
 
 
-def _address(broker: Cluster) -> Address:
+def _address(broker: Cluster) -> KafkaAddress:
     return parse(f"kafka://{broker.bootstrap}/bench-{uuid4().hex[:8]}")
 
 
 def _ours(broker: Cluster, file: Path, records: int) -> float:
     """Records per second, from a file to topics that hold it, reading it twice included."""
     with stopwatch() as seconds:
-        shipped(_address(broker), Lines(file), _LOGS, lambda done, total: None)
+        restore_topics(_address(broker), Lines(file), _LOGS, lambda done, total: None)
     return records / seconds()
 
 
-def _bare(broker: Cluster, records: list[Line]) -> float:
+def _bare(broker: Cluster, records: list[ExportLine]) -> float:
     """Records per second of a producer with the same settings, from memory."""
     address = _address(broker)
     names = {name: address.topic(name) for name in _LOGS}
     with topics.admin(address) as admin:
-        topics.make(admin, {names["tickets"]: 12, names["settings"]: 1})
+        topics.create_topics(admin, {names["tickets"]: 12, names["settings"]: 1})
     with KafkaProducer(**address.client(), **PRODUCER) as producer, stopwatch() as seconds:
         for line in records:
             producer.send(names[line.log], value=line.data, partition=line.partition)

@@ -37,9 +37,9 @@ from ticketlog import init_desk, open_desk
 from ticketlog.importing.importer import BATCH
 from ticketlog.log.commit import Commit, encode
 from ticketlog.log.kafka import url as address
-from ticketlog.log.kafka.bootstrap import found
-from ticketlog.log.kafka.client import reach
-from ticketlog.log.kafka.consumer import consumer
+from ticketlog.log.kafka.bootstrap import create_or_join
+from ticketlog.log.kafka.client import connect_client
+from ticketlog.log.kafka.consumer import make_consumer
 from ticketlog.log.kafka.log import KafkaLog
 from ticketlog.log.kafka.producer import PRODUCER
 from ticketlog.log.partitioner import partition_of
@@ -67,7 +67,7 @@ class Place:
     def __init__(self, bootstrap: str) -> None:
         self.url = f"kafka://{bootstrap}/bench-{uuid4().hex[:12]}"
         self.address = address.parse(self.url)
-        self.topic = found(self.address, {NAME: 12, "settings": 1}, "bench")[NAME]
+        self.topic = create_or_join(self.address, {NAME: 12, "settings": 1}, "bench")[NAME]
 
     @contextmanager
     def log(self, folder: Path) -> Iterator[KafkaLog]:
@@ -80,7 +80,7 @@ class Place:
 
     @contextmanager
     def bare(self) -> Iterator[Send]:
-        producer = reach(KafkaProducer, self.address, **PRODUCER)
+        producer = connect_client(KafkaProducer, self.address, **PRODUCER)
 
         def send(commit: Commit) -> Any:
             partition = partition_of(commit.stream, self.topic.partitions)
@@ -248,7 +248,7 @@ def _indexed(bench: Bench, place: Place, count: int) -> float:
 def _polled(place: Place, count: int) -> float:
     places = [TopicPartition(place.topic.name, p) for p in range(place.topic.partitions)]
     with stopwatch() as seconds:
-        reader = consumer(place.address, auto_offset_reset="earliest")
+        reader = make_consumer(place.address, auto_offset_reset="earliest")
         reader.assign(places)
         found = 0
         while found < count:

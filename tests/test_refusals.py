@@ -29,7 +29,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 def test_it_is_recorded_and_given_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     ticket = desk.execute(CreateTicket(subject="VPN drops"), actor=ANN).stream
     before = desk.load(ticket)
-    monkeypatch.setattr(desk.log, "unsettled", lambda stream, id: True)
+    monkeypatch.setattr(desk.log, "may_be_in_flight", lambda stream, id: True)
     with pytest.raises(IllegalTransition) as first:
         desk.execute(Reopen(), on=ticket, actor=ANN, id="again")
     monkeypatch.undo()
@@ -48,7 +48,7 @@ def test_it_is_recorded_and_given_again(desk: Desk, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_create_stays_in_doubt(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(desk.log, "unsettled", lambda stream, id: True)
+    monkeypatch.setattr(desk.log, "may_be_in_flight", lambda stream, id: True)
     with pytest.raises(InDoubt, match="the-create"):
         desk.execute(CreateTicket(subject="x", team="nobody"), actor=ANN, id="the-create")
     assert desk.log.ends() == (1,) * desk.log.partitions
@@ -71,4 +71,4 @@ def test_a_broker_that_stands_still_leaves_a_command_in_doubt_and_then_done_once
         bodies = [each.event.body for each in desk.history(ticket) if hasattr(each.event, "body")]
         assert bodies == ["Yes?"]
         assert outcome.stream == ticket
-        assert not desk.log.unsettled(ticket, "the-reply")
+        assert not desk.log.may_be_in_flight(ticket, "the-reply")

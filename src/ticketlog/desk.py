@@ -46,7 +46,7 @@ from ticketlog.domain.ticket.conversation import Attach, AttachmentAdded
 from ticketlog.errors import Unreachable, Usage
 from ticketlog.execution import Executor, Outcome, new_id, request, stream_name
 from ticketlog.log import history as reading
-from ticketlog.log.backup import exported
+from ticketlog.log.backup import export_lines
 from ticketlog.log.eventsourcing.repository import Repository
 from ticketlog.log.kafka import url as kafka_address
 from ticketlog.opening import Logs, make_logs, open_logs
@@ -535,7 +535,7 @@ class Desk:
     def log_export(self) -> Iterator[bytes]:
         """Both logs as JSON lines, byte for byte, with a digest in the last line; attachments'
         bytes aren't among them. `restore_desk` makes the same desk of them."""
-        return exported(self._logs, simulation=self.config.simulation)
+        return export_lines(self._logs, simulation=self.config.simulation)
 
     def log_problems(self) -> list[str]:
         """What is wrong with the logs: every record is read and judged again, and each place

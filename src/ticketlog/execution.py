@@ -424,7 +424,7 @@ class Executor:
             # Other settings or another time would have it reopen the ticket: that it doesn't is
             # said there first, so that its id has one answer whoever else decides about it.
             return self._refused_for_good(request, state, refusal)
-        if self.log.unsettled(request.stream, request.id):
+        if self.log.may_be_in_flight(request.stream, request.id):
             return self._refused_for_good(request, state, refusal)
         if isinstance(refusal, Stale):
             raise with_words(refusal, request.stream, request.seen, self.log)

@@ -19,8 +19,8 @@ def standing(logs: Logs, views: Callable[[Sequence[int]], list[dict[str, Any]]])
     used are a trouble; `views` is asked with the log's ends."""
     log = logs.tickets
     for each in logs:
-        each.look()
-    index, reach = log.ends(), log.reach()
+        each.skip_sync()
+    index, reach = log.ends(), log.latest_ends()
     ends = index if reach is None else reach
     troubles = [trouble for each in logs for trouble in each.troubles()]
     try:
@@ -102,6 +102,6 @@ def log_problems(logs: Logs) -> list[str]:
     """What is wrong with the records of both logs, from reading them all again."""
     found = []
     for log in logs:
-        log.look()
+        log.skip_sync()
         found += [*log.troubles(), *problems(log), *log.differences()]
     return found

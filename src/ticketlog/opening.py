@@ -16,7 +16,7 @@ from ticketlog.execution import new_id
 from ticketlog.log.embedded import EmbeddedLog
 from ticketlog.log.index.indexed_log import IndexedLog
 from ticketlog.log.kafka import url as kafka_address
-from ticketlog.log.kafka.url import Address
+from ticketlog.log.kafka.url import KafkaAddress
 from ticketlog.log.port import DEFAULT_PARTITIONS
 
 _SCHEME = "sqlite:///"
@@ -41,9 +41,9 @@ def make_logs(config: Config) -> Logs:
     """
     address = address_of(config)
     if address is not None:
-        from ticketlog.log.kafka.bootstrap import found
+        from ticketlog.log.kafka.bootstrap import create_or_join
 
-        found(address, {TICKETS: address.fresh_partitions, SETTINGS: 1}, new_id())
+        create_or_join(address, {TICKETS: address.fresh_partitions, SETTINGS: 1}, new_id())
         return open_logs(config)
     tickets_file, settings_file = files_of(config)
     if tickets_file.exists():
@@ -77,13 +77,13 @@ def open_logs(config: Config) -> Logs:
     return _of_one_desk(Logs(tickets, settings), f"{tickets_file} and {settings_file}")
 
 
-def _opened_in_kafka(config: Config, address: Address) -> Logs:
+def _opened_in_kafka(config: Config, address: KafkaAddress) -> Logs:
     from ticketlog.log.kafka import topics
     from ticketlog.log.kafka.log import KafkaLog
 
     names = [address.topic(name) for name in (TICKETS, SETTINGS)]
-    found = topics.asked(
-        address, lambda client: topics.check(client, address, names, address.partitions)
+    found = topics.ask_brokers(
+        address, lambda client: topics.checked_topics(client, address, names, address.partitions)
     )
     tickets_file = config.folder / _INDEX
     tickets = KafkaLog.open(address, found[names[0]], tickets_file, TICKETS)
@@ -92,7 +92,7 @@ def _opened_in_kafka(config: Config, address: Address) -> Logs:
     except BaseException:
         tickets.close()
         raise
-    tickets.beside, settings.beside = settings, tickets
+    tickets.sibling, settings.sibling = settings, tickets
     return _of_one_desk(Logs(tickets, settings), " and ".join(names))
 
 
@@ -106,7 +106,7 @@ def _of_one_desk(logs: Logs, named: str) -> Logs:
     return logs
 
 
-def address_of(config: Config) -> Address | None:
+def address_of(config: Config) -> KafkaAddress | None:
     """Where the log is, if that is in Kafka. Raises Usage."""
     if config.log_url.startswith(kafka_address.SCHEME):
         return kafka_address.parse(config.log_url)

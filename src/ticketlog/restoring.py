@@ -17,7 +17,7 @@ import orjson
 from ticketlog import config as configuration
 from ticketlog.config import Config
 from ticketlog.errors import Unreachable, Usage
-from ticketlog.log.backup import exported, imported
+from ticketlog.log.backup import export_lines, import_lines
 from ticketlog.opening import SETTINGS, TICKETS, address_of, files_of, open_logs
 
 _LEFT = ".import-"
@@ -48,9 +48,9 @@ def _restore(config: Config, lines: Iterable[bytes], progress: Callable[[int, in
     config = config._replace(simulation=simulation)
     address = address_of(config)
     if address is not None:
-        from ticketlog.log.kafka.restore import shipped
+        from ticketlog.log.kafka.restore import restore_topics
 
-        shipped(address, lines, (TICKETS, SETTINGS), progress)
+        restore_topics(address, lines, (TICKETS, SETTINGS), progress)
         if not is_desk:
             configuration.write(config)
     elif is_desk:
@@ -88,7 +88,7 @@ def _alone(folder: Path) -> Iterator[None]:
 def _compare(config: Config, lines: Iterable[bytes]) -> None:
     """Raises Usage where a desk holds anything but the export."""
     with closing(open_logs(config)) as logs:
-        kept = exported(logs, simulation=config.simulation)
+        kept = export_lines(logs, simulation=config.simulation)
         if any(ours != theirs for ours, theirs in zip_longest(kept, lines)):
             raise Usage(
                 f"{config.folder} is a desk already, and its logs hold other records than the "
@@ -105,7 +105,7 @@ def _make_files(config: Config, lines: Iterable[bytes]) -> None:
             raise Usage(f"{file} exists already: import into a new folder")
     with TemporaryDirectory(dir=config.folder, prefix=_LEFT) as folder:
         made = {name: Path(folder) / file.name for name, file in places.items()}
-        imported(lines, made)
+        import_lines(lines, made)
         try:
             for name, file in places.items():
                 os.link(made[name], file)

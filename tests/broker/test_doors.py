@@ -17,8 +17,8 @@ from kafka import KafkaAdminClient
 from broker.cluster import Cluster
 from broker.doors import Doors
 from ticketlog.errors import Unreachable
-from ticketlog.log.kafka.client import reach
-from ticketlog.log.kafka.url import VARIABLE, Address, parse
+from ticketlog.log.kafka.client import connect_client
+from ticketlog.log.kafka.url import VARIABLE, KafkaAddress, parse
 
 pytestmark = pytest.mark.service
 
@@ -33,7 +33,7 @@ class Guarded:
         self.cluster = cluster
         self._folder = folder
 
-    def reach(
+    def connect_client(
         self, security: str, mechanism: str = "", seconds: float = 60, **environment: str
     ) -> str:
         """The cluster's id, as somebody with this environment gets to know it in time."""
@@ -41,7 +41,7 @@ class Guarded:
         address = parse(url + (f"&mechanism={mechanism}" if mechanism else ""))
         variables = {VARIABLE + name: value for name, value in environment.items()}
         timeout = int(1000 * seconds)
-        admin = reach(
+        admin = connect_client(
             KafkaAdminClient, address, environment=variables, bootstrap_timeout_ms=timeout
         )
         found = str(admin.describe_cluster()["cluster_id"])
@@ -136,10 +136,10 @@ def test_a_broker_whose_certificate_is_not_trusted_hears_no_password(
 
 
 def test_who_knocks_at_the_wrong_door_is_told(guarded: Guarded) -> None:
-    closed = Address(("127.0.0.1:1",))
+    closed = KafkaAddress(("127.0.0.1:1",))
     for address, why in (
         (parse(f"kafka://{guarded.cluster.bootstrap_of('SSL')}"), "does it speak PLAINTEXT?"),
         (closed, "at 127.0.0.1:1: nothing listens there"),
     ):
         with pytest.raises(Unreachable, match=re.escape(why)):
-            reach(KafkaAdminClient, address, environment={}, bootstrap_timeout_ms=2000)
+            connect_client(KafkaAdminClient, address, environment={}, bootstrap_timeout_ms=2000)

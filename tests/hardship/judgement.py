@@ -12,7 +12,7 @@ import orjson
 
 from tests.hardship.writers import NAME, Told, opened
 from ticketlog.log.commit import Verdict
-from ticketlog.log.index.reader import Index
+from ticketlog.log.index.reader import IndexReader
 from ticketlog.log.index.reindex import problems
 from ticketlog.log.kafka.log import KafkaLog
 from ticketlog.log.port import Placed
@@ -67,7 +67,7 @@ def _place(told: Told) -> Placed | None:
     return told.placed._replace(again=False) if told.placed else None
 
 
-def _accepted(log: Index) -> dict[tuple[str, str], Placed]:
+def _accepted(log: IndexReader) -> dict[tuple[str, str], Placed]:
     """Where every accepted commit stands, by one look at each record; versions have no gaps."""
     found: dict[tuple[str, str], Placed] = {}
     versions: Counter[str] = Counter()
@@ -96,13 +96,13 @@ def _same_once_it_is_caught_up(url: str, log: KafkaLog, path: Path) -> None:
         other.close()
 
 
-def _same(one: Index, other: Index) -> None:
+def _same(one: IndexReader, other: IndexReader) -> None:
     """Records, verdicts and entries are the same, byte for byte."""
     for partition in range(one.partitions):
         for mine, theirs in zip_longest(_rows(one, partition), _rows(other, partition)):
             assert mine == theirs, f"{other.path} differs from {one.path} in {NAME} {partition}"
 
 
-def _rows(index: Index, partition: int) -> Iterator[object]:
+def _rows(index: IndexReader, partition: int) -> Iterator[object]:
     yield from index.kept(partition)
     yield from index.entries(partition)

@@ -17,7 +17,7 @@ from ticketlog.domain.ticket.conversation import Reply
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.log import embedded
 from ticketlog.log.commit import Commit, Head, canonical
-from ticketlog.log.index.reader import Index
+from ticketlog.log.index.reader import IndexReader
 from ticketlog.log.kafka import index_applier as applier
 from ticketlog.log.port import Placed
 
@@ -98,7 +98,7 @@ class Release:
     def index(self) -> str:
         """A digest of every record, verdict and entry."""
         log = self.desk.log
-        assert isinstance(log, Index)
+        assert isinstance(log, IndexReader)
         log.sync()
         found = hashlib.sha256()
         for partition in range(log.partitions):

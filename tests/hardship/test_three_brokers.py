@@ -24,12 +24,11 @@ from tests.log.commits import a_commit
 from tests.log.kafka_backend import NAME
 from ticketlog.errors import InDoubt, Unfit, Unreachable
 from ticketlog.log.commit import Commit
-from ticketlog.log.kafka import producer as courier
-from ticketlog.log.kafka import topics
+from ticketlog.log.kafka import producer, topics
 from ticketlog.log.kafka import url as address
-from ticketlog.log.kafka.bootstrap import found
+from ticketlog.log.kafka.bootstrap import create_or_join
 from ticketlog.log.kafka.log import KafkaLog
-from ticketlog.log.kafka.url import Address
+from ticketlog.log.kafka.url import KafkaAddress
 from ticketlog.log.partitioner import partition_of
 
 pytestmark = pytest.mark.service
@@ -39,11 +38,11 @@ PARTITIONS = 4
 @pytest.fixture
 def url(cluster3: Cluster) -> str:
     url = f"{fresh_url(cluster3.bootstrap)}?partitions={PARTITIONS}"
-    found(address.parse(url), {NAME: PARTITIONS, "settings": 1}, "desk-1")
+    create_or_join(address.parse(url), {NAME: PARTITIONS, "settings": 1}, "desk-1")
     return url
 
 
-def leader(where: Address, partition: int) -> int:
+def leader(where: KafkaAddress, partition: int) -> int:
     """The broker, counted from 0, that leads a partition of the log."""
     with topics.admin(where) as admin:
         (topic,) = admin.describe_topics([where.topic(NAME)])
@@ -51,7 +50,7 @@ def leader(where: Address, partition: int) -> int:
 
 
 def hardships(
-    brokers: Cluster, where: Address, writers: Crew, some: int, dice: random.Random
+    brokers: Cluster, where: KafkaAddress, writers: Crew, some: int, dice: random.Random
 ) -> Iterator[None]:
     """One after the other for ever; `some`: commits between any two blows."""
     for name in cycle(["leader", "long", "leader", "all"]):
@@ -113,7 +112,7 @@ def test_the_commands_that_refusals_name_make_any_topic_fit(
     named = []
     for _ in range(len(wrong) + 1):
         with pytest.raises(Unfit, match=f"{where.topic(NAME)} has ") as refused:
-            found(where, {NAME: PARTITIONS, "settings": 1}, "desk-1")
+            create_or_join(where, {NAME: PARTITIONS, "settings": 1}, "desk-1")
         told, _, command = str(refused.value).partition(": kafka-python ")
         named.append(told)
         subprocess.run(
@@ -121,12 +120,12 @@ def test_the_commands_that_refusals_name_make_any_topic_fit(
         )
     for each in (*(f"{key}={value}" for key, value in wrong.items()), "replication factor 1"):
         assert sum(f" has {each}, " in told for told in named) == 1
-    found(where, {NAME: PARTITIONS, "settings": 1}, "desk-1")
+    create_or_join(where, {NAME: PARTITIONS, "settings": 1}, "desk-1")
     with closing(opened(url, tmp_path / "index.db")) as log:
         log.append(a_commit("ticket/A"))
 
 
-def require_in_sync(where: Address, replicas: int) -> None:
+def require_in_sync(where: KafkaAddress, replicas: int) -> None:
     values = {"min.insync.replicas": str(replicas)}
     resource = ConfigResource(ConfigResourceType.TOPIC, where.topic(NAME), configs=values)
     with topics.admin(where) as admin:
@@ -159,7 +158,7 @@ def refusal(log: KafkaLog, commit: Callable[[], Commit]) -> str:
 def test_with_too_few_replicas_in_sync_nothing_is_recorded_until_there_are_enough(
     cluster3: Cluster, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(courier, "DEADLINE", 3.0)
+    monkeypatch.setattr(producer, "DEADLINE_S", 3.0)
     where = address.parse(url)
     with closing(opened(url, tmp_path / "index.db")) as log:
         log.append(a_commit("ticket/A"))

@@ -15,7 +15,7 @@ from tests.log.commits import a_commit
 from tests.log.peers import Opener, Peer, peers
 from ticketlog.desk import init_desk
 from ticketlog.errors import Unreadable
-from ticketlog.log.commit import Raw
+from ticketlog.log.commit import ForeignEvent
 from ticketlog.projections import PROJECTIONS
 
 
@@ -78,7 +78,10 @@ def test_releases_that_race_agree_on_every_version(folders: Folders) -> None:
     with folders.side_by_side() as (old, new):
         streams = [new.call("create", f"Ticket {number}") for number in range(3)]
         heads = {stream: new.call("head", stream) for stream in streams}
-        for peer, event in ((old, Raw("ticket.noticed.v1", b"")), (new, Teleported(to="Mars"))):
+        for peer, event in (
+            (old, ForeignEvent("ticket.noticed.v1", b"")),
+            (new, Teleported(to="Mars")),
+        ):
             commits = [
                 a_commit(stream, head.version + n, [event], settings=head.settings)
                 for n in range(40)

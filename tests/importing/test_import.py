@@ -34,7 +34,7 @@ from ticketlog.domain.ticket.creation import TicketCreated
 from ticketlog.domain.ticket.lifecycle import Reopened, Solved, TicketClosed
 from ticketlog.errors import Conflict, Unreachable, Usage
 from ticketlog.importing import Progress, check_file
-from ticketlog.log.commit import Commit, Raw, Verdict
+from ticketlog.log.commit import Commit, ForeignEvent, Verdict
 from ticketlog.log.embedded import EmbeddedLog
 from ticketlog.log.port import Placed
 
@@ -513,7 +513,7 @@ def test_a_ticket_that_this_release_cant_read_is_left_alone(
     log: EmbeddedLog, tmp_path: Path
 ) -> None:
     newer = another(log, 1)
-    newer.events = [Raw("ticket.from-the-future.v9", b"")]
+    newer.events = [ForeignEvent("ticket.from-the-future.v9", b"")]
     log.append(newer)
 
     report = imported(log, a_file(tmp_path, LIFE))

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from ticketlog.domain.base import Actor, Event
-from ticketlog.log.commit import Commit, Raw, digest, encode
+from ticketlog.log.commit import Commit, ForeignEvent, digest, encode
 from ticketlog.log.partitioner import partition_of
 
 NOON = 1_767_268_800_000_000
@@ -21,13 +21,13 @@ _numbers = count()
 def a_commit(
     stream: str = "ticket/A",
     expects: int = 0,
-    events: int | Sequence[Event | Raw] = 1,
+    events: int | Sequence[Event | ForeignEvent] = 1,
     **changes: Any,
 ) -> Commit:
     """A commit under an id of its own. `content` distinguishes commands under the same id."""
     content = changes.pop("content", "same")
     if isinstance(events, int):
-        events = [Raw("thing.done", b"%d" % number) for number in range(events)]
+        events = [ForeignEvent("thing.done", b"%d" % number) for number in range(events)]
     return Commit(
         **{
             "id": f"command-{next(_numbers)}",

@@ -7,9 +7,9 @@ from pathlib import Path
 from tests.kafka import fresh_url
 from ticketlog.log.kafka import topics
 from ticketlog.log.kafka import url as address
-from ticketlog.log.kafka.bootstrap import found
+from ticketlog.log.kafka.bootstrap import create_or_join
 from ticketlog.log.kafka.log import KafkaLog
-from ticketlog.log.kafka.url import Address
+from ticketlog.log.kafka.url import KafkaAddress
 
 NAME = "tickets"
 
@@ -24,7 +24,7 @@ class InKafka:
     def create(cls, folder: Path, partitions: int) -> KafkaLog:
         url = f"{fresh_url(cls.bootstrap)}?partitions={partitions}"
         (folder / "url").write_text(url)
-        found(address.parse(url), {NAME: partitions, "settings": 1}, "desk-1")
+        create_or_join(address.parse(url), {NAME: partitions, "settings": 1}, "desk-1")
         return cls.open(folder)
 
     @classmethod
@@ -38,7 +38,7 @@ class InKafka:
             file.unlink()
 
 
-def topic_of(where: Address) -> topics.Topic:
+def topic_of(where: KafkaAddress) -> topics.Topic:
     with topics.admin(where) as client:
         name = where.topic(NAME)
-        return topics.check(client, where, [name], where.partitions)[name]
+        return topics.checked_topics(client, where, [name], where.partitions)[name]

@@ -19,8 +19,8 @@ from ticketlog.log.commit import (
     FORMAT,
     MAX_BYTES,
     Commit,
+    ForeignEvent,
     Head,
-    Raw,
     Verdict,
     checked,
     digest,
@@ -245,7 +245,9 @@ def test_an_event_that_holds_personal_data_must_name_whose_they_are() -> None:
 
 
 def test_events_of_other_programs_are_kept_as_their_bytes() -> None:
-    (written,) = orjson.loads(encode(a_commit(events=[Raw("their.topic", b"\x00\xff")])))["events"]
+    (written,) = orjson.loads(encode(a_commit(events=[ForeignEvent("their.topic", b"\x00\xff")])))[
+        "events"
+    ]
 
     assert written == {"type": "their.topic", "state": "AP8="}
 

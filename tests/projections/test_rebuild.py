@@ -18,7 +18,7 @@ from ticketlog.domain.ticket.assignment import Assign
 from ticketlog.domain.ticket.conversation import Note
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.errors import Conflict, Poison
-from ticketlog.log.commit import Commit, Raw
+from ticketlog.log.commit import Commit, ForeignEvent
 from ticketlog.log.embedded import EmbeddedLog
 from ticketlog.projections import (
     PROJECTIONS,
@@ -229,7 +229,7 @@ def test_a_process_that_stumbles_stops_the_rebuild(
 ) -> None:
     log = EmbeddedLog.create(tmp_path / "log.db", name="tickets", desk="test", partitions=4)
     first, *others = commits_of(world)
-    log.append_all([replace(first, events=[Raw("ticket.teleported.v1", b"{}")]), *others])
+    log.append_all([replace(first, events=[ForeignEvent("ticket.teleported.v1", b"{}")]), *others])
     with pytest.raises(Poison, match=r"view reports can't take ticket/0 at .*can't be read"):
         rebuild(log, engine, (reports.VIEW,), workers=2)
     log.close()

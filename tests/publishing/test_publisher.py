@@ -146,7 +146,7 @@ def test_a_publisher_that_is_killed_at_any_instant_leaves_no_gap(desk: Desk) -> 
 def test_a_topic_that_was_not_made_for_the_log_is_refused(desk: Desk) -> None:
     where = address.parse(desk.config.log_url)
     with topics.admin(where) as admin:
-        topics.make(admin, {where.public_topic("tickets"): 3})
+        topics.create_topics(admin, {where.public_topic("tickets"): 3})
     with pytest.raises(Unfit, match="has 3 partitions, the log has 12"):
         desk.publisher().catch_up()
 

@@ -42,7 +42,7 @@ def test_a_log_that_does_not_answer(
 ) -> None:
     """No embedded log does that; one in Kafka does."""
     desk.refresh()
-    monkeypatch.setattr(desk.log, "reach", lambda: None)
+    monkeypatch.setattr(desk.log, "latest_ends", lambda: None)
     monkeypatch.setattr(desk.log, "troubles", lambda: ["no broker answers"])
     assert service.document()["reasons"] == [
         "no broker answers",

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ticketlog.domain.agent import AgentAtWork, Held, initial
 from ticketlog.domain.settings import Settings
 from ticketlog.domain.ticket.state import Ticket
-from ticketlog.support.scratch_sqlite import nameless
+from ticketlog.support.scratch_sqlite import scratch_database
 
 _LATER = 2**60
 """What is on its way comes behind all that is recorded."""
@@ -50,7 +50,7 @@ class Floor:
         self._expected: dict[str, set[str]] = defaultdict(set)
         """Agent -> the tickets for which they are chosen."""
         self._turn = _LATER
-        self._connection = nameless()
+        self._connection = scratch_database()
         for statement in _MADE:
             self._connection.execute(statement)
 

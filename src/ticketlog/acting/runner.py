@@ -28,7 +28,7 @@ from ticketlog.execution import Executor
 from ticketlog.log.port import Log
 from ticketlog.policies import POLICIES, TIMERS
 from ticketlog.policies.base import Policy, Reaction, Timer
-from ticketlog.support.gc_paused import uncollected
+from ticketlog.support.gc_paused import gc_paused
 
 RINGS = 500
 """Tickets whose timers ring at once."""
@@ -213,14 +213,14 @@ class Runner:
         records = self._following.next(ends)
         reactions: list[tuple[Cause, Reaction]] = []
         again: set[str] = set()
-        with uncollected():
+        with gc_paused():
             commits = sorted(self._asking.read(records), key=lambda c: c[0].meta.recorded_at)
         for commit in commits:
             if commit[0].originator_id.startswith(OURS):
                 again.update(_tried_again(commit))
             elif commit[0].meta.actor.kind != "import":
                 reactions.extend(self._asking.answers(commit, settings, watch))
-        with uncollected():
+        with gc_paused():
             self._send(reactions, watch)
         self._following.move(records)
         watch.again(again, settings)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ticketlog.support.scratch_sqlite import nameless
+from ticketlog.support.scratch_sqlite import scratch_database
 
 _NEVER = 2**62
 _MADE = (
@@ -21,7 +21,7 @@ class Timetable:
     """Used by one thread at a time."""
 
     def __init__(self) -> None:
-        self._connection = nameless()
+        self._connection = scratch_database()
         for statement in _MADE:
             self._connection.execute(statement)
 

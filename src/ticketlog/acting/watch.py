@@ -17,7 +17,7 @@ from ticketlog.errors import Unreadable
 from ticketlog.log.history import events_of
 from ticketlog.log.port import Log, Record
 from ticketlog.policies.base import Reaction, Timer
-from ticketlog.support.gc_paused import uncollected
+from ticketlog.support.gc_paused import gc_paused
 
 _TICKET, _AGENT = "ticket", "agent"
 
@@ -52,7 +52,7 @@ class Watch:
                 goes_on(learned)
                 kind = stream.partition("/")[0]
                 if kind in (_TICKET, _AGENT):
-                    with uncollected():
+                    with gc_paused():
                         self._learn(stream, kind, records, settings)
         for agent in self.floor.agents():
             if agent.absent_since is not None:

@@ -22,7 +22,7 @@ _HERE = "ticketlog.cli.views"
 @pass_app
 def list_(app: App, as_json: bool) -> None:
     """Show each view's version, position, lag, and the streams that it has parked."""
-    found = app.desk.views.status(app.desk.log.reach())
+    found = app.desk.views.status(app.desk.log.latest_ends())
     if as_json:
         print_json({"views": found})
         return

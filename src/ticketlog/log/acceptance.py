@@ -1,7 +1,7 @@
 """The acceptance rule, the same for every reader (DESIGN rule 3).
 
 It reads the envelope, never what the events hold, so that an old and a new release agree on every
-version. `Form` is the whole of what it asks of a record.
+version. `EnvelopeFields` is the whole of what it asks of a record.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class _Event(msgspec.Struct, gc=False):
     type: str
 
 
-class Form(msgspec.Struct, gc=False):
+class EnvelopeFields(msgspec.Struct, gc=False):
     """What of a commit's record the rule reads; whatever else is there, it passes by."""
 
     format: Annotated[int, msgspec.Meta(ge=1)]
@@ -52,12 +52,12 @@ class Judgement(NamedTuple):
     """`recorded_at` in microseconds since 1970 UTC; 0 and no form for what is malformed."""
 
     verdict: Verdict
-    form: Form | None = None
+    form: EnvelopeFields | None = None
     recorded_at: int = 0
 
 
 _MALFORMED = Judgement(Verdict.MALFORMED)
-_decode = msgspec.json.Decoder(Form).decode
+_decode = msgspec.json.Decoder(EnvelopeFields).decode
 
 
 def accept(
@@ -97,12 +97,12 @@ def judge(expects: int, settings: int, head: Head, *, known: bool) -> Verdict:
     return Verdict.ACCEPTED
 
 
-def _formed(record: bytes) -> Form | None:
+def _formed(record: bytes) -> EnvelopeFields | None:
     try:
         if len(record) < 2 * _FLAT or record.count(b"{") + record.count(b"[") < _FLAT:
             form = _decode(record)
         else:
-            form = msgspec.convert(orjson.loads(record), Form)
+            form = msgspec.convert(orjson.loads(record), EnvelopeFields)
     except (msgspec.MsgspecError, ValueError, TypeError):
         parse(record)
         return None

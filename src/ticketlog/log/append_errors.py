@@ -9,7 +9,7 @@ from ticketlog.log.commit import Commit, Head
 from ticketlog.log.port import Placed
 
 
-def again(commit: Commit, first: Placed, data: bytes) -> Placed | CommandReused:
+def repeated_answer(commit: Commit, first: Placed, data: bytes) -> Placed | CommandReused:
     """For an id that the stream has: `data` is the record that has it."""
     command = orjson.loads(data)["command"]
     if command == {"name": commit.command, "digest": commit.digest}:
@@ -20,7 +20,7 @@ def again(commit: Commit, first: Placed, data: bytes) -> Placed | CommandReused:
     )
 
 
-def stale(commit: Commit, head: Head) -> Conflict:
+def stale_conflict(commit: Commit, head: Head) -> Conflict:
     return Conflict(
         f"{commit.stream} is at version {head.version} under settings {head.settings}; the commit "
         f"expects {commit.expects} under {commit.settings}: load and try again"

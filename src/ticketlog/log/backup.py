@@ -20,14 +20,14 @@ import pysqlite3.dbapi2 as sqlite
 
 from ticketlog.errors import Damaged
 from ticketlog.log.commit import FORMAT, genesis_of
-from ticketlog.log.index import reader as index
+from ticketlog.log.index import reader
 from ticketlog.log.index.indexed_log import IndexedLog
 from ticketlog.log.index.reindex import reindex
 
 KIND = "ticketlog-records.v1"
 
 
-class Line(NamedTuple):
+class ExportLine(NamedTuple):
     """A record of an export."""
 
     log: str
@@ -36,14 +36,14 @@ class Line(NamedTuple):
     data: bytes
 
 
-class Extent(NamedTuple):
+class PartitionExtent(NamedTuple):
     """What an export holds of a partition: its first record, and how many there are."""
 
     first: bytes
     end: int
 
 
-def exported(logs: Sequence[IndexedLog], *, simulation: bool = False) -> Iterator[bytes]:
+def export_lines(logs: Sequence[IndexedLog], *, simulation: bool = False) -> Iterator[bytes]:
     """The lines, each with its line feed, of everything that was written until now. `simulation`:
     whether the desk is made for that, which the first line tells. Raises Unreachable, Damaged."""
     digest = hashlib.sha256()
@@ -90,7 +90,7 @@ class Export:
                 f"has those of {', '.join(names)}"
             )
 
-    def records(self) -> Iterator[Line]:
+    def records(self) -> Iterator[ExportLine]:
         """All records in the order of their logs, partitions and offsets.
 
         Raises Damaged where one is missing or changed; that none is, is known at the end.
@@ -112,7 +112,7 @@ class Export:
         for name, partition in awaited:
             raise Damaged(f"the export lacks partition {partition} of the log of {name}")
 
-    def _check_first(self, line: Line) -> None:
+    def _check_first(self, line: ExportLine) -> None:
         ours = {
             "desk": self.desk,
             "log": line.log,
@@ -126,19 +126,21 @@ class Export:
             )
 
 
-def surveyed(lines: Iterable[bytes], names: Collection[str]) -> dict[str, list[Extent]]:
+def survey_export(
+    lines: Iterable[bytes], names: Collection[str]
+) -> dict[str, list[PartitionExtent]]:
     """What an export holds of the partitions of each log, known to be whole. Raises Damaged."""
     export = Export(lines, names)
-    found: dict[str, list[Extent]] = {name: [] for name in export.partitions}
+    found: dict[str, list[PartitionExtent]] = {name: [] for name in export.partitions}
     for line in export.records():
         extents = found[line.log]
         if line.offset == 0:
-            extents.append(Extent(line.data, 0))
-        extents[-1] = Extent(extents[-1].first, line.offset + 1)
+            extents.append(PartitionExtent(line.data, 0))
+        extents[-1] = PartitionExtent(extents[-1].first, line.offset + 1)
     return found
 
 
-def imported(lines: Iterable[bytes], paths: Mapping[str, Path]) -> None:
+def import_lines(lines: Iterable[bytes], paths: Mapping[str, Path]) -> None:
     """Makes the logs of an export in new files, by the names of the logs.
 
     The files are complete once this returns; where it raises, they are of no use. Raises Damaged
@@ -150,10 +152,10 @@ def imported(lines: Iterable[bytes], paths: Mapping[str, Path]) -> None:
         about = {"name": name, "desk": export.desk, "partitions": partitions, "format": FORMAT}
         path = paths[name]
         try:
-            connection = index.connect(path)
+            connection = reader.connect(path)
             try:
                 connection.execute("BEGIN IMMEDIATE")
-                index.make(connection, about)
+                reader.create_tables(connection, about)
                 for line in records:
                     connection.execute(
                         f"INSERT INTO record_{line.partition} VALUES (?, ?, 0, 0, 0)",
@@ -164,7 +166,7 @@ def imported(lines: Iterable[bytes], paths: Mapping[str, Path]) -> None:
             finally:
                 connection.close()
         except sqlite.Error as error:
-            raise index.translated(error, path) from error
+            raise reader.storage_error(error, path) from error
 
 
 def _checked(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
@@ -191,11 +193,11 @@ def _checked(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
         raise Damaged(f"the export {why}; take another copy of it")
 
 
-def _record(document: dict[str, Any]) -> Line:
+def _record(document: dict[str, Any]) -> ExportLine:
     try:
         text = document.get("record")
         data = text.encode() if text is not None else b64decode(document["base64"], validate=True)
-        return Line(document["log"], document["partition"], document["offset"], data)
+        return ExportLine(document["log"], document["partition"], document["offset"], data)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise Damaged(f"a line of the export is no record: {error}") from error
 

@@ -42,7 +42,7 @@ class Head(NamedTuple):
     settings: int
 
 
-class Raw(NamedTuple):
+class ForeignEvent(NamedTuple):
     """An event as another program wrote it: a name, and bytes that only that program reads."""
 
     type: str
@@ -58,7 +58,7 @@ class Commit:
     digest: str
     stream: str
     expects: int
-    events: Sequence[Event | Raw]
+    events: Sequence[Event | ForeignEvent]
     occurred_at: int
     recorded_at: int
     actor: Actor
@@ -215,8 +215,8 @@ def event_data(event: Event, commit_id: str, index: int) -> Json:
     return data
 
 
-def _event_out(commit_id: str, index: int, event: Event | Raw) -> Json:
-    if isinstance(event, Raw):
+def _event_out(commit_id: str, index: int, event: Event | ForeignEvent) -> Json:
+    if isinstance(event, ForeignEvent):
         return {"type": event.type, "state": b64encode(event.state).decode("ascii")}
     return {"type": event.NAME, "data": event_data(event, commit_id, index)}
 

@@ -23,12 +23,12 @@ import pysqlite3.dbapi2 as sqlite
 
 from ticketlog.errors import Damaged, Unreachable, Usage
 from ticketlog.log.acceptance import judge
-from ticketlog.log.append_errors import again, stale
+from ticketlog.log.append_errors import repeated_answer, stale_conflict
 from ticketlog.log.commit import FORMAT, Commit, Verdict, encode, genesis
-from ticketlog.log.index import reader as index
+from ticketlog.log.index import reader
 from ticketlog.log.index.indexed_log import IndexedLog
 from ticketlog.log.index.reader import id_hash
-from ticketlog.log.index.writer import Book
+from ticketlog.log.index.writer import IndexWriter
 from ticketlog.log.partitioner import partition_of
 from ticketlog.log.port import DEFAULT_PARTITIONS, Placed, bulk_outcome
 
@@ -62,7 +62,7 @@ class EmbeddedLog(IndexedLog):
         self._led = False
         self._waiting: list[_Job] = []
         self._broken: str | None = None
-        self._book = Book(path, partitions)
+        self._index_writer = IndexWriter(path, partitions)
 
     @classmethod
     def create(
@@ -83,7 +83,7 @@ class EmbeddedLog(IndexedLog):
         except OSError as error:
             raise Unreachable(f"{path} can't be made: {error.strerror}") from error
         except sqlite.Error as error:
-            raise index.translated(error, path) from error
+            raise reader.storage_error(error, path) from error
         return cls.open(path)
 
     @classmethod
@@ -92,7 +92,7 @@ class EmbeddedLog(IndexedLog):
         done, on a full disk, the log can be read and accepts nothing."""
         if not path.exists():
             raise Unreachable(f"there is no log at {path}: make a desk with `ticketlog init`")
-        connection = index.connect(path)
+        connection = reader.connect(path)
         try:
             about = dict(connection.execute("SELECT key, value FROM about").fetchall())
             tables = {
@@ -101,7 +101,7 @@ class EmbeddedLog(IndexedLog):
         except sqlite.Error as error:
             if "no such table" in str(error):
                 raise Damaged(f"{path} is no ticketlog log") from error
-            raise index.translated(error, path) from error
+            raise reader.storage_error(error, path) from error
         finally:
             connection.close()
         log = cls(path, about["name"], about["desk"], int(about["partitions"]))
@@ -113,9 +113,9 @@ class EmbeddedLog(IndexedLog):
     def _settle(self) -> None:
         """What a writer left in the WAL when it failed may be readable and not on the disk."""
         try:
-            self._book.connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            self._index_writer.connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
         except sqlite.Error as error:
-            failure = index.translated(error, self.path)
+            failure = reader.storage_error(error, self.path)
             if isinstance(failure, Damaged):
                 raise failure from error
             self._broken = f"{error}; make room or mend the disk, then open the desk again"
@@ -129,7 +129,7 @@ class EmbeddedLog(IndexedLog):
     def _refused(self) -> Unreachable:
         return Unreachable(f"{self.path} accepts nothing: {self._broken}")
 
-    def reach(self) -> tuple[int, ...] | None:
+    def latest_ends(self) -> tuple[int, ...] | None:
         return self.ends()
 
     def troubles(self) -> list[str]:
@@ -182,7 +182,7 @@ class EmbeddedLog(IndexedLog):
     def sync(self) -> None:
         """Reads see everything at once: the file is where the records are."""
 
-    def unsettled(self, stream: str, id: str) -> bool:
+    def may_be_in_flight(self, stream: str, id: str) -> bool:
         return False
 
     def reindex(self) -> None:
@@ -191,15 +191,15 @@ class EmbeddedLog(IndexedLog):
 
         with self._writing:
             try:
-                reindex(self._book.connection, self.partitions)
+                reindex(self._index_writer.connection, self.partitions)
             except sqlite.Error as error:
-                raise index.translated(error, self.path) from error
-            self._book.rollback()
+                raise reader.storage_error(error, self.path) from error
+            self._index_writer.rollback()
 
     def close(self) -> None:
         with self._writing:
             self._broken = "it was closed"
-            self._book.close()
+            self._index_writer.close()
         super().close()
 
     def _write(self, jobs: list[_Job]) -> None:
@@ -208,21 +208,21 @@ class EmbeddedLog(IndexedLog):
             self._fail(jobs, self._refused())
             return
         try:
-            self._book.begin()
+            self._index_writer.begin()
         except sqlite.Error as error:
-            self._book.rollback()
-            self._fail(jobs, index.translated(error, self.path))
+            self._index_writer.rollback()
+            self._fail(jobs, reader.storage_error(error, self.path))
             return
         try:
             for job in jobs:
                 job.outcome = self._refusal(job) or self._placed(job)
-            self._book.commit()
+            self._index_writer.commit()
         except sqlite.Error as error:
-            self._book.rollback()
+            self._index_writer.rollback()
             self._broken = f"{error}; open the desk again"
-            self._fail(jobs, index.translated(error, self.path))
+            self._fail(jobs, reader.storage_error(error, self.path))
         except BaseException as error:
-            self._book.rollback()
+            self._index_writer.rollback()
             self._fail(jobs, error if isinstance(error, Exception) else Unreachable("interrupted"))
             raise
 
@@ -232,30 +232,32 @@ class EmbeddedLog(IndexedLog):
 
     def _refusal(self, job: _Job) -> Placed | Exception | None:
         """The acceptance rule, on a commit that is well-formed because we made it."""
-        commit, book, part = job.commit, self._book, job.partition
+        commit, book, part = job.commit, self._index_writer, job.partition
         head = book.head(part, commit.stream)
         first = book.find(part, commit.stream, commit.id, job.hash) if head.version else None
         if first is not None:
-            return again(commit, first, book.record(part, first.offset).data)
+            return repeated_answer(commit, first, book.record(part, first.offset).data)
         verdict = judge(commit.expects, commit.settings, head, known=False)
         if verdict is Verdict.ACCEPTED and commit.stream not in job.behind:
             return None
         job.behind.add(commit.stream)
-        return stale(commit, head)
+        return stale_conflict(commit, head)
 
     def _placed(self, job: _Job) -> Placed:
         commit = job.commit
         entry = (commit.stream, commit.expects, len(commit.events), commit.settings)
-        offset = self._book.accept(job.partition, job.data, commit.recorded_at, entry, job.hash)
+        offset = self._index_writer.accept(
+            job.partition, job.data, commit.recorded_at, entry, job.hash
+        )
         return Placed(job.partition, offset, commit.expects, len(commit.events))
 
 
 def _make(path: Path, about: dict[str, Any]) -> None:
-    connection = index.connect(path)
+    connection = reader.connect(path)
     now = time.time_ns() // 1000
     try:
         connection.execute("BEGIN IMMEDIATE")
-        index.make(connection, {**about, "format": FORMAT})
+        reader.create_tables(connection, {**about, "format": FORMAT})
         for p in range(about["partitions"]):
             first = genesis(about["desk"], about["name"], p, about["partitions"], now)
             connection.execute(

@@ -93,7 +93,7 @@ class Log(Protocol):
     def ends(self) -> tuple[int, ...]:
         """Per partition the offset that its next record will take, as far as it can be read."""
 
-    def reach(self) -> tuple[int, ...] | None:
+    def latest_ends(self) -> tuple[int, ...] | None:
         """The ends as the place of truth says them, which others may have written to beyond
         `ends`. None where it doesn't answer now; `troubles` says why."""
 
@@ -111,7 +111,7 @@ class Log(Protocol):
     def sync(self) -> None:
         """Returns once reads see everything that any writer had written when it was called."""
 
-    def unsettled(self, stream: str, id: str) -> bool:
+    def may_be_in_flight(self, stream: str, id: str) -> bool:
         """Whether an attempt to append a commit with that id may still be on its way."""
 
     def close(self) -> None: ...

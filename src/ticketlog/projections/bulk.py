@@ -27,7 +27,7 @@ from ticketlog.projections.folding import (
     typed,
 )
 from ticketlog.projections.moment import Cut, Moment
-from ticketlog.support.gc_paused import uncollected
+from ticketlog.support.gc_paused import gc_paused
 
 CHUNK = 20_000
 """Rows a chunk, which is written in one transaction: others write to the views between two."""
@@ -100,7 +100,7 @@ def chunks(log: Histories, task: Task) -> Iterator[Chunk]:
     """Folds each stream once. Sums come with the last chunk. Raises Poison."""
     sink = _Sink(task)
     bounds = None if task.past else task.ends
-    with uncollected():
+    with gc_paused():
         kinds = {kind for view in task.views for kind in view.folds}
         for name, records in merge(*(_streams(log, p, bounds, kinds) for p in task.partitions)):
             later: Sequence[Record] = ()

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from ticketlog.domain.ticket import KIND as TICKET
 from ticketlog.log.commit import leaf
-from ticketlog.log.index.reader import Index
+from ticketlog.log.index.reader import IndexReader
 from ticketlog.log.port import Log
 from ticketlog.projections import database, storage
 from ticketlog.projections.base import Projection, Row, Sum
@@ -101,7 +101,7 @@ def helpers(ends: Sequence[int], views: Sequence[Projection]) -> int:
 
 
 def _chunks(log: Histories, task: Task, workers: int) -> Iterator[Chunk]:
-    if workers and isinstance(log, Index):
+    if workers and isinstance(log, IndexReader):
         return chunks_from_workers(log, task, workers)
     return chunks(log, task)
 

@@ -24,7 +24,7 @@ from ticketlog.projections.folding import (
     kind_of,
     typed,
 )
-from ticketlog.support.gc_paused import uncollected
+from ticketlog.support.gc_paused import gc_paused
 
 BATCH = 20_000
 """Records a batch: large enough that a ticket's row is written once for many of its events."""
@@ -92,7 +92,7 @@ class Lane:
         now = self._after(records)
         changes = {build.number: Changes(build) for build in self.builds}
         parked: list[Parked] = []
-        with uncollected():
+        with gc_paused():
             for name, new in _by_stream(records, self._marks).items():
                 self._take(name, new, now, changes, parked)
         try:

@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from ticketlog import errors
 from ticketlog.errors import TicketlogError, Unreachable
-from ticketlog.log.index.reader import Index
+from ticketlog.log.index.reader import IndexReader
 from ticketlog.projections import named
 from ticketlog.projections.bulk import Chunk, Stuck, Task, chunks
 
@@ -29,7 +29,7 @@ _WAITING = 4
 _LENGTH = 8
 
 
-def chunks_from_workers(log: Index, task: Task, workers: int) -> Iterator[Chunk]:
+def chunks_from_workers(log: IndexReader, task: Task, workers: int) -> Iterator[Chunk]:
     """The same as `chunks`, in another order. Raises Poison, and what else a worker raises."""
     shares = [task.partitions[at::workers] for at in range(workers)]
     processes = [_started(log, task._replace(partitions=share)) for share in shares if share]
@@ -66,7 +66,7 @@ def chunks_from_workers(log: Index, task: Task, workers: int) -> Iterator[Chunk]
                 arrived.get(timeout=0.01)
 
 
-def _started(log: Index, task: Task) -> subprocess.Popen[bytes]:
+def _started(log: IndexReader, task: Task) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(
         [sys.executable, "-m", __name__],
         stdin=subprocess.PIPE,
@@ -99,7 +99,7 @@ def _send(values: tuple[Any, ...] | None, error: TicketlogError | None = None) -
 
 def _main() -> None:
     path, partitions, names, task = pickle.load(sys.stdin.buffer)
-    log = Index(path, partitions)
+    log = IndexReader(path, partitions)
     try:
         for chunk in chunks(log, task._replace(views=[named(name) for name in names])):
             stuck = [tuple(each) for each in chunk.stuck]

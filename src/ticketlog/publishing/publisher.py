@@ -20,9 +20,9 @@ from typing import Any
 from uuid import uuid4
 
 from ticketlog.errors import Damaged, Unreachable
-from ticketlog.log.kafka.batch_producer import Sender
+from ticketlog.log.kafka.batch_producer import BatchProducer
 from ticketlog.log.kafka.topics import Topic
-from ticketlog.log.kafka.url import Address
+from ticketlog.log.kafka.url import KafkaAddress
 from ticketlog.log.port import Log
 from ticketlog.publishing.envelope import CONTENT_TYPE, Shown
 from ticketlog.publishing.part import PAGE_EVENTS, Page, Part
@@ -41,7 +41,7 @@ _ATTEMPTS = 5
 class Publisher:
     """`run` or `catch_up` in one thread at a time; everything else from any."""
 
-    def __init__(self, log: Log, address: Address, shown: Shown | None = None) -> None:
+    def __init__(self, log: Log, address: KafkaAddress, shown: Shown | None = None) -> None:
         self.topic = address.public_topic(log.name)
         self.name = uuid4().hex
         self.sent = 0
@@ -52,7 +52,7 @@ class Publisher:
         self._known: Topic | None = None
         self._published: Published | None = None
         headers = [("content-type", CONTENT_TYPE.encode()), (PUBLISHER, self.name.encode())]
-        self._sender = Sender(address, self.topic, headers)
+        self._sender = BatchProducer(address, self.topic, headers)
         self._parts = [Part(log, self.topic, p, shown or {}) for p in range(log.partitions)]
         self._passed = 0.0
         self._stands_by = False

@@ -12,9 +12,9 @@ from kafka.errors import KafkaError, OffsetOutOfRangeError
 
 from ticketlog.errors import Damaged, Unfit, Unreachable
 from ticketlog.log.kafka import topics
-from ticketlog.log.kafka.consumer import consumer
-from ticketlog.log.kafka.topics import PATIENCE, Topic, unreachable
-from ticketlog.log.kafka.url import Address
+from ticketlog.log.kafka.consumer import make_consumer
+from ticketlog.log.kafka.topics import BROKER_TIMEOUT_S, Topic, unreachable_error
+from ticketlog.log.kafka.url import KafkaAddress
 from ticketlog.log.port import Log
 from ticketlog.publishing.envelope import Told, told
 
@@ -35,7 +35,7 @@ class Seen(NamedTuple):
     publisher: str
 
 
-def prepared(address: Address, log: Log, known: Topic | None) -> Topic:
+def prepared(address: KafkaAddress, log: Log, known: Topic | None) -> Topic:
     """The public topic, made where it is missing; `known` is the one that was there before.
 
     Raises Unfit where it wouldn't keep everything or isn't made for this log, Unreachable.
@@ -43,11 +43,11 @@ def prepared(address: Address, log: Log, known: Topic | None) -> Topic:
     name = address.public_topic(log.name)
 
     def made(client: KafkaAdminClient) -> Topic:
-        if known is None and topics.found(client, name) is None:
-            topics.make(client, {name: log.partitions})
-        return topics.check(client, address, [name], None)[name]
+        if known is None and topics.describe_topic(client, name) is None:
+            topics.create_topics(client, {name: log.partitions})
+        return topics.checked_topics(client, address, [name], None)[name]
 
-    topic = topics.asked(address, made)
+    topic = topics.ask_brokers(address, made)
     if topic.partitions != log.partitions:
         raise Unfit(
             f"{name} has {topic.partitions} partitions, the log has {log.partitions}: it wasn't "
@@ -65,10 +65,10 @@ def prepared(address: Address, log: Log, known: Topic | None) -> Topic:
 class Published:
     """Reads the public topic; for one thread."""
 
-    def __init__(self, address: Address, topic: Topic) -> None:
+    def __init__(self, address: KafkaAddress, topic: Topic) -> None:
         self._address = address
         self._topic = topic
-        self._consumer = consumer(address, fetch_min_bytes=1)
+        self._consumer = make_consumer(address, fetch_min_bytes=1)
         self._places = [TopicPartition(topic.name, p) for p in range(topic.partitions)]
 
     def close(self) -> None:
@@ -77,28 +77,30 @@ class Published:
     def bounds(self) -> dict[int, tuple[int, int]]:
         """Per partition the first offset, and the one that its next record takes.
         Raises Unreachable."""
-        wait = PATIENCE * 1000
+        wait = BROKER_TIMEOUT_S * 1000
         try:
             firsts = self._consumer.beginning_offsets(self._places, timeout_ms=wait)
             ends = self._consumer.end_offsets(self._places, timeout_ms=wait)
         except KafkaError as error:
-            raise unreachable(self._address, error) from error
+            raise unreachable_error(self._address, error) from error
         return {place.partition: (firsts[place], ends[place]) for place in self._places}
 
     def read(self, ranges: Mapping[int, tuple[int, int]]) -> dict[int, list[Seen] | Damaged]:
         """What stands from one offset to another of each partition, or why it can't be trusted.
         Raises Unreachable."""
         parts = {p: _Range(self._topic.name, p, *range) for p, range in ranges.items()}
-        patience = time.monotonic() + PATIENCE
+        patience = time.monotonic() + BROKER_TIMEOUT_S
         assigned: list[_Range] = []
         while left := [part for part in parts.values() if part.is_open]:
             if left != assigned:
                 self._assign(left)
                 assigned = left
             if self._poll(parts):
-                patience = time.monotonic() + PATIENCE
+                patience = time.monotonic() + BROKER_TIMEOUT_S
             elif time.monotonic() > patience:
-                raise Unreachable(f"{self._topic.name} gives no records within {PATIENCE} s")
+                raise Unreachable(
+                    f"{self._topic.name} gives no records within {BROKER_TIMEOUT_S} s"
+                )
         return {p: part.damage or part.seen for p, part in parts.items()}
 
     def _assign(self, parts: Sequence[_Range]) -> None:
@@ -118,7 +120,7 @@ class Published:
             for place in error.args[0]:
                 parts[place.partition].broken("it isn't there: the topic was truncated")
         except KafkaError as error:
-            raise unreachable(self._address, error) from error
+            raise unreachable_error(self._address, error) from error
         return bool(found)
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def uncollected() -> Iterator[None]:
+def gc_paused() -> Iterator[None]:
     """Reading and folding make no cycles. In a process that holds many objects, looking for them
     would take as long as the rest."""
     if not gc.isenabled():

@@ -8,7 +8,7 @@ from tempfile import mkstemp
 import pysqlite3.dbapi2 as sqlite
 
 
-def nameless() -> sqlite.Connection:
+def scratch_database() -> sqlite.Connection:
     """What doesn't fit in its cache lies on disk, and is gone with the connection.
 
     SQLite's own way, a database called '', keeps everything in memory in the builds that we use

@@ -14,7 +14,7 @@ from tests.log.commits import NOON, a_commit, streams_in
 from ticketlog.log.commit import Commit, Head, Verdict, encode
 from ticketlog.log.embedded import EmbeddedLog
 from ticketlog.log.eventsourcing.recorder import LogApplicationRecorder
-from ticketlog.log.index.reindex import judged, problems
+from ticketlog.log.index.reindex import judge_records, problems
 
 HERE, BESIDE = streams_in(0, 2, 2)
 (ELSEWHERE,) = streams_in(1, 2, 1)
@@ -71,7 +71,7 @@ def log(file: Path) -> Iterator[EmbeddedLog]:
 def test_each_record_is_judged_by_those_before_it(log: EmbeddedLog) -> None:
     records = log.records(0, 0, 100)
     assert [record.verdict for record in records[1:]] == [verdict for _, verdict in RACE]
-    assert [each.verdict for each in judged(log.kept(0), 2)] == [r.verdict for r in records]
+    assert [each.verdict for each in judge_records(log.kept(0), 2)] == [r.verdict for r in records]
     assert list(problems(log)) == []
 
 

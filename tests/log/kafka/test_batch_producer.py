@@ -12,7 +12,7 @@ from tests.kafka import fresh_url
 from ticketlog.log.kafka import batch_producer as sender
 from ticketlog.log.kafka import topics
 from ticketlog.log.kafka import url as address
-from ticketlog.log.kafka.batch_producer import Sender
+from ticketlog.log.kafka.batch_producer import BatchProducer
 
 pytestmark = pytest.mark.service
 
@@ -28,8 +28,8 @@ def test_a_page_that_was_given_up_never_arrives(
     monkeypatch.setattr(sender, "_DEADLINE", 1.0)
     where = address.parse(fresh_url(own_broker.bootstrap))
     with topics.admin(where) as admin:
-        topics.make(admin, {"pages": 1})
-        sending = Sender(where, "pages")
+        topics.create_topics(admin, {"pages": 1})
+        sending = BatchProducer(where, "pages")
         assert sending.send({0: [Parcel(b"one"), Parcel(b"two")]}) == {0: 0}
         own_broker.kill()
         assert sending.send({0: [Parcel(b"late")]}) == {}

@@ -25,13 +25,12 @@ from ticketlog.domain.base import Actor
 from ticketlog.domain.ticket.conversation import AttachmentAdded
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.errors import Damaged, TicketlogError, Unfit, Unreachable, Usage
-from ticketlog.log.backup import Line, surveyed
+from ticketlog.log.backup import ExportLine, survey_export
 from ticketlog.log.commit import Verdict, canonical
 from ticketlog.log.compressed_lines import Lines, writing
-from ticketlog.log.kafka import partition_writer as shipment
-from ticketlog.log.kafka import topics
+from ticketlog.log.kafka import topic_writer, topics
 from ticketlog.log.kafka import url as address
-from ticketlog.log.kafka.batch_producer import Sendable, Sender
+from ticketlog.log.kafka.batch_producer import BatchProducer, Sendable
 from ticketlog.log.partitioner import partition_of
 
 ROOT = Path(__file__).parents[3]
@@ -58,7 +57,7 @@ def export(embedded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shipment, "PAGE_BYTES", SMALL)
+    monkeypatch.setattr(topic_writer, "PAGE_BYTES", SMALL)
 
 
 def written(folder: Path, file: Path) -> Path:
@@ -69,7 +68,7 @@ def written(folder: Path, file: Path) -> Path:
 
 def bring(folder: Path, file: Path, url: str, line: Connection) -> None:
     """A victim that imports in small pages, into Kafka or, where there is no URL, into files."""
-    shipment.PAGE_BYTES = SMALL
+    topic_writer.PAGE_BYTES = SMALL
     desk = restore_desk(
         folder, Lines(file), log_url=url or None, progress=lambda done, total: line.send(done)
     )
@@ -93,9 +92,9 @@ def there(url: str) -> dict[str, list[int]]:
     """Which topics there are, and how far their partitions are."""
     where = address.parse(url)
     with topics.admin(where) as admin:
-        known = {name: topics.found(admin, where.topic(name)) for name in LOGS}
+        known = {name: topics.describe_topic(admin, where.topic(name)) for name in LOGS}
         return {
-            name: [end for _, end in topics.bounds(admin, topic)]
+            name: [end for _, end in topics.partition_bounds(admin, topic)]
             for name, topic in known.items()
             if topic is not None
         }
@@ -218,7 +217,7 @@ class TestMoving:
         dice = random.Random(1)
         lost = {"request": 0, "answer": 0, "connection": 0}
 
-        class Lossy(Sender):
+        class Lossy(BatchProducer):
             def send(self, pages: Mapping[int, Sequence[Sendable]]) -> dict[int, int]:
                 what = dice.choice(["nothing"] * 6 + list(lost))
                 if what in lost:
@@ -228,9 +227,9 @@ class TestMoving:
                 acked = super().send(pages) if what != "request" else {}
                 return acked if what == "nothing" else {}
 
-        monkeypatch.setattr(shipment, "Sender", Lossy)
-        monkeypatch.setattr(shipment, "PAGE_BYTES", 10 * SMALL)
-        monkeypatch.setattr(shipment, "LATE", 0.1)
+        monkeypatch.setattr(topic_writer, "BatchProducer", Lossy)
+        monkeypatch.setattr(topic_writer, "PAGE_BYTES", 10 * SMALL)
+        monkeypatch.setattr(topic_writer, "SETTLE_S", 0.1)
         with (
             restore_desk(tmp_path / "moved", Lines(export), log_url=kafka_url) as moved,
             open_desk(embedded) as old,
@@ -347,9 +346,9 @@ class TestStrangers:
     def test_topics_that_hold_another_record_are_refused(
         self, embedded: Path, export: Path, kafka_url: str, tmp_path: Path
     ) -> None:
-        first = surveyed(Lines(export), LOGS)["tickets"][0].first
+        first = survey_export(Lines(export), LOGS)["tickets"][0].first
         with topics.admin(address.parse(kafka_url)) as admin:
-            topics.make(admin, {address.parse(kafka_url).topic("tickets"): 12})
+            topics.create_topics(admin, {address.parse(kafka_url).topic("tickets"): 12})
         write(kafka_url, "tickets", 0, first, b"something else")
         refused(
             Unfit, "0:1 isn't the record that the export has", tmp_path, Lines(export), kafka_url
@@ -375,7 +374,7 @@ class TestStrangers:
         assert there(kafka_url) == {}
         where = address.parse(kafka_url)
         with topics.admin(where) as admin:
-            topics.make(admin, {where.topic("tickets"): partitions})
+            topics.create_topics(admin, {where.topic("tickets"): partitions})
         why = rf"has {partitions} partitions, the export's log of tickets has 12"
         refused(Unfit, why, tmp_path, Lines(export), kafka_url)
         assert there(kafka_url) == {"tickets": [0] * partitions}
@@ -496,9 +495,9 @@ def test_packed_files_come_back_as_they_were(tmp_path: Path, suffix: str) -> Non
 
 
 def test_a_survey_says_what_an_export_holds(embedded: Path, export: Path) -> None:
-    found = surveyed(Lines(export), LOGS)
+    found = survey_export(Lines(export), LOGS)
     with open_desk(embedded) as desk:
         assert tuple(extent.end for extent in found["tickets"]) == desk.log.ends()
         first = desk.log.records(3, 0, 1)[0]
     assert found["tickets"][3].first == first.data
-    assert Line("tickets", *first[:3]).data == first.data
+    assert ExportLine("tickets", *first[:3]).data == first.data

@@ -23,9 +23,9 @@ from ticketlog.log.commit import MAX_BYTES, Verdict, encode
 from ticketlog.log.kafka import consumer as tail
 from ticketlog.log.kafka import topics
 from ticketlog.log.kafka import url as address
-from ticketlog.log.kafka.bootstrap import found
+from ticketlog.log.kafka.bootstrap import create_or_join
 from ticketlog.log.kafka.log import KafkaLog
-from ticketlog.log.kafka.url import Address
+from ticketlog.log.kafka.url import KafkaAddress
 from ticketlog.log.port import Placed
 
 pytestmark = pytest.mark.service
@@ -33,14 +33,14 @@ Open = Callable[[str], KafkaLog]
 
 
 @pytest.fixture
-def where(kafka_url: str) -> Address:
+def where(kafka_url: str) -> KafkaAddress:
     made = address.parse(f"{kafka_url}?partitions=1")
-    found(made, {NAME: 1, "settings": 1}, "desk-1")
+    create_or_join(made, {NAME: 1, "settings": 1}, "desk-1")
     return made
 
 
 @pytest.fixture
-def opened(where: Address, tmp_path: Path) -> Iterator[Open]:
+def opened(where: KafkaAddress, tmp_path: Path) -> Iterator[Open]:
     """Opens the log with an index of that name."""
     logs: list[KafkaLog] = []
 
@@ -53,7 +53,7 @@ def opened(where: Address, tmp_path: Path) -> Iterator[Open]:
         log.close()
 
 
-def write(where: Address, *values: bytes, **options: object) -> None:
+def write(where: KafkaAddress, *values: bytes, **options: object) -> None:
     with KafkaProducer(**where.client(), **options) as producer:
         if "transactional_id" in options:
             producer.init_transactions()
@@ -65,13 +65,13 @@ def write(where: Address, *values: bytes, **options: object) -> None:
             producer.commit_transaction()
 
 
-def configure(where: Address, settings: dict[str, str]) -> None:
+def configure(where: KafkaAddress, settings: dict[str, str]) -> None:
     with topics.admin(where) as admin:
         topic = ConfigResource(ConfigResourceType.TOPIC, where.topic(NAME), configs=settings)
         admin.alter_configs([topic])
 
 
-def offsets(where: Address) -> list[int]:
+def offsets(where: KafkaAddress) -> list[int]:
     """Of the records that the topic still holds."""
     place = TopicPartition(where.topic(NAME), 0)
     with closing(KafkaConsumer(**where.client(), auto_offset_reset="earliest")) as consumer:
@@ -95,7 +95,7 @@ def stop_reported(log: KafkaLog, said: str) -> None:
 
 
 class TestStrangeRecords:
-    def test_what_is_no_commit_is_void_and_counted(self, where: Address, opened: Open) -> None:
+    def test_what_is_no_commit_is_void_and_counted(self, where: KafkaAddress, opened: Open) -> None:
         write(where, b"junk", b'{"half":', b"[1]", orjson.dumps({"format": 1, "id": "x"}))
         log = opened("one")
         assert log.append(a_commit("ticket/A")).offset == 5
@@ -105,25 +105,25 @@ class TestStrangeRecords:
         self, kafka_url: str, tmp_path: Path
     ) -> None:
         where = address.parse(f"{kafka_url}?partitions=2")
-        found(where, {NAME: 2, "settings": 1}, "desk-1")
+        create_or_join(where, {NAME: 2, "settings": 1}, "desk-1")
         here, there = (streams_in(partition, 2, 1)[0] for partition in (0, 1))
         write(where, encode(a_commit(there)), encode(a_commit(here)))
         with closing(KafkaLog.open(where, topic_of(where), tmp_path / "one.db", NAME)) as log:
             assert (log.head(there).version, log.head(here).version) == (0, 1)
             assert log.voids(0) == {Verdict.MALFORMED: 1}
 
-    def test_a_newer_format_stops_the_reader(self, where: Address, opened: Open) -> None:
+    def test_a_newer_format_stops_the_reader(self, where: KafkaAddress, opened: Open) -> None:
         opened("one").append(a_commit("ticket/A"))
         write(where, orjson.dumps({"format": 99}), encode(a_commit("ticket/A", 1)))
         log = opened("two")
         with pytest.raises(NewerFormat, match="upgrade"):
             log.head("ticket/A")
-        log.look()
+        log.skip_sync()
         assert log.head("ticket/A").version == 1
         assert log.ends() == (2,)
 
     def test_a_transactional_producer_stops_the_partition(
-        self, where: Address, opened: Open
+        self, where: KafkaAddress, opened: Open
     ) -> None:
         log = opened("one")
         log.append(a_commit("ticket/A"))
@@ -139,7 +139,7 @@ class TestStrangeRecords:
         assert len(log.records(0, 1, 1)[0].data) == MAX_BYTES
         with pytest.raises(Usage, match="limit"):
             log.append(a_commit("ticket/A", 1, id="more", reason="x" * (room + 1)))
-        assert log.ends() == log.reach() == (2,)
+        assert log.ends() == log.latest_ends() == (2,)
 
 
 class TestBulks:
@@ -176,12 +176,12 @@ class TestBulks:
         for log in (bulk, strange, fresh):
             assert log.head("ticket/strange").version == len(placed)
             assert list(log.kept(0)) == list(bulk.kept(0))
-            assert log.ends() == log.reach() == (1 + 400 * number + len(placed),)
+            assert log.ends() == log.latest_ends() == (1 + 400 * number + len(placed),)
         assert bulk.troubles() == strange.troubles() == []
 
 
 class TestChangedTopics:
-    def test_lost_first_records_are_reported(self, where: Address, opened: Open) -> None:
+    def test_lost_first_records_are_reported(self, where: KafkaAddress, opened: Open) -> None:
         log = opened("one")
         log.append_all([a_commit("ticket/A", version) for version in range(5)])
         log.close()
@@ -192,13 +192,15 @@ class TestChangedTopics:
         with pytest.raises(Damaged, match="first record is 3"):
             log.append(a_commit("ticket/A", 5))
 
-    def test_a_topic_that_was_made_again_is_refused(self, where: Address, opened: Open) -> None:
+    def test_a_topic_that_was_made_again_is_refused(
+        self, where: KafkaAddress, opened: Open
+    ) -> None:
         log = opened("one")
         log.append(a_commit("ticket/A"))
         with topics.admin(where) as admin:
             admin.delete_topics([where.topic(NAME)])
-            eventually(lambda: topics.found(admin, where.topic(NAME)) is None)
-        found(where, {NAME: 1, "settings": 1}, "desk-1")
+            eventually(lambda: topics.describe_topic(admin, where.topic(NAME)) is None)
+        create_or_join(where, {NAME: 1, "settings": 1}, "desk-1")
         write(where, *[encode(a_commit("ticket/Z", version)) for version in range(5)])
         stop_reported(log, "made again")
         log.close()
@@ -206,17 +208,17 @@ class TestChangedTopics:
             opened("one")
 
     def test_an_index_of_another_cluster_is_refused(
-        self, where: Address, opened: Open, own_broker: Cluster, tmp_path: Path
+        self, where: KafkaAddress, opened: Open, own_broker: Cluster, tmp_path: Path
     ) -> None:
         opened("one").append(a_commit("ticket/A"))
         elsewhere = where._replace(brokers=(own_broker.bootstrap,))
-        found(elsewhere, {NAME: 1, "settings": 1}, "desk-1")
+        create_or_join(elsewhere, {NAME: 1, "settings": 1}, "desk-1")
         there = topic_of(elsewhere)
         with pytest.raises(Damaged, match=rf"cluster {there.cluster}, .* the URL leads elsewhere"):
             KafkaLog.open(elsewhere, there, tmp_path / "one.db", NAME)
 
     def test_a_topic_that_was_compacted_is_no_log_any_more(
-        self, where: Address, opened: Open
+        self, where: KafkaAddress, opened: Open
     ) -> None:
         configure(where, {"segment.ms": "50"})
         with closing(opened("behind")) as behind:
@@ -233,7 +235,7 @@ class TestChangedTopics:
         stop_reported(behind, "compacted")
         with pytest.raises(Damaged, match="compacted"):
             behind.append(a_commit("ticket/A", 6))
-        behind.look()
+        behind.skip_sync()
         assert behind.ends() == (2,)
         with pytest.raises(Damaged, match=r"its first record is 6: .* compacted"):
             opened("fresh")
@@ -243,14 +245,14 @@ class TestChangedTopics:
         [("retention.ms", "604800000"), ("cleanup.policy", "compact"), ("retention.bytes", "1")],
     )
     def test_a_topic_that_would_not_keep_a_log_is_refused(
-        self, where: Address, setting: str, value: str
+        self, where: KafkaAddress, setting: str, value: str
     ) -> None:
         name = where.topic(NAME)
         configure(where, {setting: value})
         with pytest.raises(Unfit, match=f"{name} has {setting}=.*kafka-python admin .*{setting}"):
             topic_of(where)
 
-    def test_another_number_of_partitions_is_refused(self, where: Address) -> None:
+    def test_another_number_of_partitions_is_refused(self, where: KafkaAddress) -> None:
         with pytest.raises(Unfit, match="has 1 partitions, the URL says 7"):
             topic_of(where._replace(partitions=7))
 
@@ -315,8 +317,8 @@ class Behind:
         return answer
 
 
-def test_a_broker_that_does_not_know_a_new_topic_yet_is_asked_again(where: Address) -> None:
+def test_a_broker_that_does_not_know_a_new_topic_yet_is_asked_again(where: KafkaAddress) -> None:
     with topics.admin(where) as client:
         behind = Behind(client)
-        assert topics.check(behind, where, [where.topic(NAME)], 1)  # type: ignore[arg-type]
+        assert topics.checked_topics(behind, where, [where.topic(NAME)], 1)  # type: ignore[arg-type]
         assert behind.asked == 2

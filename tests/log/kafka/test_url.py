@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ticketlog.errors import Usage
-from ticketlog.log.kafka.url import VARIABLE, Address, parse
+from ticketlog.log.kafka.url import VARIABLE, KafkaAddress, parse
 
 SECRET = "hunter2"
 
 
 def test_the_shortest_url() -> None:
     address = parse("kafka://127.0.0.1:9092")
-    assert address == Address(("127.0.0.1:9092",))
+    assert address == KafkaAddress(("127.0.0.1:9092",))
     assert address.fresh_partitions == 12
     assert address.topic("tickets") == "ticketlog.tickets.v1"
     assert address.public_topic("tickets") == "public.ticketlog.tickets.v1"
@@ -34,7 +34,7 @@ def test_the_longest_url() -> None:
         "?partitions=48&security=SASL_SSL&mechanism=SCRAM-SHA-512"
     )
     brokers = ("a.example:9092", "[::1]:65535")
-    assert address == Address(brokers, "acme.desk-1", 48, "SASL_SSL", "SCRAM-SHA-512")
+    assert address == KafkaAddress(brokers, "acme.desk-1", 48, "SASL_SSL", "SCRAM-SHA-512")
     assert address.fresh_partitions == 48
     assert address.topic("settings") == "acme.desk-1.settings.v1"
 
@@ -54,7 +54,7 @@ def test_a_url_says_what_it_is_made_of(
     places = [f"{host}:{port}" for host, port in brokers]
     query = "" if partitions is None else f"?partitions={partitions}"
     address = parse(f"kafka://{','.join(places)}/{prefix}{query}")
-    assert address == Address(tuple(places), prefix, partitions)
+    assert address == KafkaAddress(tuple(places), prefix, partitions)
 
 
 @given(st.text() | st.text(alphabet=":/?#[]@,=&.a1%").map("kafka://h:1{}".format))

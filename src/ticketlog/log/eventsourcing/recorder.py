@@ -38,7 +38,7 @@ from eventsourcing.utils import Environment
 from ticketlog.domain.base import Actor, Recorded
 from ticketlog.errors import Conflict, Unreachable
 from ticketlog.log.codec import Find, read
-from ticketlog.log.commit import Commit, Raw
+from ticketlog.log.commit import Commit, ForeignEvent
 from ticketlog.log.embedded import EmbeddedLog
 from ticketlog.log.eventsourcing.snapshots import SnapshotRecorder
 from ticketlog.log.index.indexed_log import IndexedLog
@@ -255,11 +255,11 @@ def _embedded(path: Path, name: str) -> IndexedLog:
 
 
 def _in_kafka(url: str, path: Path, name: str) -> IndexedLog:
-    from ticketlog.log.kafka.bootstrap import found
+    from ticketlog.log.kafka.bootstrap import create_or_join
     from ticketlog.log.kafka.log import KafkaLog
 
     address = parse(url)
-    topic = found(address, {name: address.partitions or 1}, "")[name]
+    topic = create_or_join(address, {name: address.partitions or 1}, "")[name]
     return KafkaLog.open(address, topic, path, name)
 
 
@@ -280,7 +280,7 @@ def _commit_of(stored_events: Sequence[StoredEvent]) -> Commit:
         digest="",
         stream=stream,
         expects=first.originator_version,
-        events=[Raw(event.topic, event.state) for event in stored_events],
+        events=[ForeignEvent(event.topic, event.state) for event in stored_events],
         occurred_at=now,
         recorded_at=now,
         actor=Actor("eventsourcing", "service"),

@@ -24,7 +24,7 @@ from ticketlog.log.codec import Find
 from ticketlog.log.eventsourcing.recorder import LogAggregateRecorder
 from ticketlog.log.eventsourcing.snapshots import SnapshotRecorder
 from ticketlog.log.index.indexed_log import IndexedLog
-from ticketlog.support.gc_paused import uncollected
+from ticketlog.support.gc_paused import gc_paused
 
 CACHE = 10_000
 """States kept in memory."""
@@ -134,7 +134,7 @@ class Repository:
         if version is None and (state := self._latest(stream)) is not None:
             return state
         try:
-            with uncollected():
+            with gc_paused():
                 state = self._library.get(
                     stream, version=version, projector_func=self._projector(aggregate, id)
                 )

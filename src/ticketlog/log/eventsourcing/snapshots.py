@@ -11,7 +11,7 @@ from uuid import UUID
 import pysqlite3.dbapi2 as sqlite
 from eventsourcing.persistence import AggregateRecorder, IntegrityError, StoredEvent
 
-from ticketlog.log.index import reader as index
+from ticketlog.log.index import reader
 
 
 class SnapshotRecorder(AggregateRecorder):
@@ -20,7 +20,7 @@ class SnapshotRecorder(AggregateRecorder):
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
-        self._connection = index.connect(path, synchronous="NORMAL")
+        self._connection = reader.connect(path, synchronous="NORMAL")
         self._connection.execute(
             "CREATE TABLE IF NOT EXISTS snapshot (stream TEXT, version INTEGER, topic TEXT, "
             "state BLOB, PRIMARY KEY (stream, version)) WITHOUT ROWID"
@@ -42,7 +42,7 @@ class SnapshotRecorder(AggregateRecorder):
                     self._connection.execute("ROLLBACK")
                 if isinstance(error, sqlite.IntegrityError):
                     raise IntegrityError(str(error)) from error
-                raise index.translated(error, self.path) from error
+                raise reader.storage_error(error, self.path) from error
         return None
 
     def select_events(

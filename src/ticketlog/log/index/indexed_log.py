@@ -10,14 +10,14 @@ from pathlib import Path
 from threading import Lock
 
 from ticketlog.log.commit import Commit, Verdict
-from ticketlog.log.index.reader import Index
+from ticketlog.log.index.reader import IndexReader
 from ticketlog.log.port import Placed
 
 _POLL = 0.01
 """Seconds between looks for what other processes wrote."""
 
 
-class IndexedLog(Index):
+class IndexedLog(IndexReader):
     """The waiting side of a `Log`; see port.py for all of its methods."""
 
     def __init__(self, path: Path, partitions: int) -> None:
@@ -34,15 +34,15 @@ class IndexedLog(Index):
     def sync(self) -> None: ...
 
     @abstractmethod
-    def reach(self) -> tuple[int, ...] | None: ...
+    def latest_ends(self) -> tuple[int, ...] | None: ...
 
     @abstractmethod
     def troubles(self) -> list[str]: ...
 
     @abstractmethod
-    def unsettled(self, stream: str, id: str) -> bool: ...
+    def may_be_in_flight(self, stream: str, id: str) -> bool: ...
 
-    def look(self) -> None:
+    def skip_sync(self) -> None:
         """From now on reads give what the index holds, also where the log can't be trusted behind
         it: for those who find out what is wrong."""
 

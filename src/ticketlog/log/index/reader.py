@@ -22,7 +22,7 @@ import pysqlite3.dbapi2 as sqlite
 
 from ticketlog.domain.base import bare
 from ticketlog.errors import Damaged, Unreachable
-from ticketlog.log.acceptance import Form
+from ticketlog.log.acceptance import EnvelopeFields
 from ticketlog.log.commit import Head, Json, Verdict, parse
 from ticketlog.log.partitioner import partition_of
 from ticketlog.log.port import Placed, Record
@@ -51,7 +51,7 @@ CREATE TABLE entry (
 ) WITHOUT ROWID;
 CREATE INDEX entry_hash ON entry (part, stream, hash) WHERE version >= {SHORT};
 """
-SELECT_FOUND = (
+SELECT_COMMIT = (
     f"SELECT offset FROM entry WHERE part = ?1 AND stream = ?2 AND version < {SHORT} AND hash = ?3 "
     f"UNION ALL SELECT offset FROM entry INDEXED BY entry_hash WHERE part = ?1 AND stream = ?2 "
     f"AND hash = ?3 AND version >= {SHORT}"
@@ -79,11 +79,11 @@ def connect(path: Path | str, *, synchronous: str = "FULL") -> sqlite.Connection
         connection.execute(f"PRAGMA wal_autocheckpoint = {pages}")
         connection.execute("PRAGMA cache_size = -65536")
     except sqlite.Error as error:
-        raise translated(error, path) from error
+        raise storage_error(error, path) from error
     return connection
 
 
-def translated(error: sqlite.Error, path: Path | str) -> Unreachable | Damaged:
+def storage_error(error: sqlite.Error, path: Path | str) -> Unreachable | Damaged:
     """Our error for one of SQLite's, with the next step."""
     code = getattr(error, "sqlite_errorname", "") or ""
     if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
@@ -100,7 +100,7 @@ def translated(error: sqlite.Error, path: Path | str) -> Unreachable | Damaged:
     return Unreachable(f"{path} can't be used: {error}")
 
 
-def make(connection: sqlite.Connection, about: Mapping[str, Any]) -> None:
+def create_tables(connection: sqlite.Connection, about: Mapping[str, Any]) -> None:
     """The empty tables of a log, in the caller's transaction."""
     connection.execute(ABOUT)
     connection.executemany("INSERT INTO about VALUES (?, ?)", about.items())
@@ -116,7 +116,7 @@ def id_hash(id: str) -> int:
     return int.from_bytes(hashlib.blake2b(id.encode(), digest_size=6).digest(), "big")
 
 
-class Kept(NamedTuple):
+class IndexedRecord(NamedTuple):
     """A record with what the index keeps of it: the verdict, and the largest `recorded_at` and the
     number of accepted events up to it."""
 
@@ -128,7 +128,7 @@ class Kept(NamedTuple):
     ordinal: int
 
 
-class Index:
+class IndexReader:
     """The reading side; connections are per thread. Raises Unreachable and Damaged."""
 
     name: str
@@ -157,7 +157,7 @@ class Index:
         try:
             found: list[Any] = self.reader.execute(sql, parameters).fetchall()
         except sqlite.Error as error:
-            raise translated(error, self.path) from error
+            raise storage_error(error, self.path) from error
         return found
 
     def head(self, stream: str) -> Head:
@@ -167,9 +167,9 @@ class Index:
     def find(self, stream: str, id: str) -> Placed | None:
         part = partition_of(stream, self.partitions)
         try:
-            return found(self.reader, part, stream, id)
+            return find_commit(self.reader, part, stream, id)
         except sqlite.Error as error:
-            raise translated(error, self.path) from error
+            raise storage_error(error, self.path) from error
 
     def stream(self, stream: str, start: int = 0, stop: int | None = None) -> list[Record]:
         part = partition_of(stream, self.partitions)
@@ -209,7 +209,7 @@ class Index:
                     [Record(partition, at, data, Verdict.ACCEPTED) for _, at, data in rows],
                 )
         except sqlite.Error as error:
-            raise translated(error, self.path) from error
+            raise storage_error(error, self.path) from error
 
     def records(self, partition: int, start: int, limit: int) -> list[Record]:
         rows = self.rows(
@@ -219,12 +219,12 @@ class Index:
         )
         return [Record(partition, offset, data, Verdict(v)) for offset, data, v in rows]
 
-    def kept(self, partition: int) -> Iterator[Kept]:
+    def kept(self, partition: int) -> Iterator[IndexedRecord]:
         """All records of a partition in log order."""
         try:
-            yield from kept(self.reader, partition)
+            yield from iter_records(self.reader, partition)
         except sqlite.Error as error:
-            raise translated(error, self.path) from error
+            raise storage_error(error, self.path) from error
 
     def entries(self, partition: int) -> list[tuple[Any, ...]]:
         """The rows by which a partition's streams are found, as `entry_row` makes them."""
@@ -234,7 +234,7 @@ class Index:
         return tuple(self._end(partition) for partition in range(self.partitions))
 
     def _end(self, partition: int) -> int:
-        return tail(self.reader, partition)[0]
+        return partition_tail(self.reader, partition)[0]
 
     def offset_at(self, partition: int, recorded_at: int) -> int:
         return self._first(partition, "clock", recorded_at + 1)
@@ -291,7 +291,7 @@ class Index:
         self._local = threading.local()
 
 
-def kept(connection: sqlite.Connection, partition: int) -> Iterator[Kept]:
+def iter_records(connection: sqlite.Connection, partition: int) -> Iterator[IndexedRecord]:
     sql = (
         f"SELECT offset, data, verdict, clock, ordinal FROM record_{partition} "
         "WHERE offset >= ? ORDER BY offset LIMIT 1000"
@@ -299,7 +299,7 @@ def kept(connection: sqlite.Connection, partition: int) -> Iterator[Kept]:
     start = 0
     while rows := connection.execute(sql, (start,)).fetchall():
         for offset, data, verdict, clock, ordinal in rows:
-            yield Kept(partition, offset, data, Verdict(verdict), clock, ordinal)
+            yield IndexedRecord(partition, offset, data, Verdict(verdict), clock, ordinal)
         start = rows[-1][0] + 1
 
 
@@ -308,7 +308,7 @@ def _fetched(cursor: sqlite.Cursor) -> Iterator[Any]:
         yield from rows
 
 
-def tail(connection: sqlite.Connection, partition: int) -> tuple[int, int, int]:
+def partition_tail(connection: sqlite.Connection, partition: int) -> tuple[int, int, int]:
     """A partition's next offset, its clock, and its number of accepted events."""
     row = connection.execute(
         f"SELECT offset + 1, clock, ordinal FROM record_{partition} ORDER BY offset DESC LIMIT 1"
@@ -316,9 +316,9 @@ def tail(connection: sqlite.Connection, partition: int) -> tuple[int, int, int]:
     return tuple(row) if row else (0, 0, 0)
 
 
-def found(connection: sqlite.Connection, part: int, stream: str, id: str) -> Placed | None:
+def find_commit(connection: sqlite.Connection, part: int, stream: str, id: str) -> Placed | None:
     """Where the stream's accepted commit with that id stands."""
-    for (offset,) in connection.execute(SELECT_FOUND, (part, stream, id_hash(id))).fetchall():
+    for (offset,) in connection.execute(SELECT_COMMIT, (part, stream, id_hash(id))).fetchall():
         envelope = envelope_at(connection, part, offset)
         if envelope["id"] == id:
             return Placed(part, offset, envelope["expects"], len(envelope["events"]))
@@ -334,7 +334,7 @@ def envelope_at(connection: sqlite.Connection, partition: int, offset: int) -> J
     return envelope
 
 
-def entry_row(form: Form, partition: int, offset: int) -> tuple[Any, ...]:
+def entry_row(form: EnvelopeFields, partition: int, offset: int) -> tuple[Any, ...]:
     """An accepted commit's row in `entry`."""
     events = len(form.events)
     return (

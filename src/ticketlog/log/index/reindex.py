@@ -7,23 +7,23 @@ from typing import Any, NamedTuple
 
 import pysqlite3.dbapi2 as sqlite
 
-from ticketlog.log.acceptance import Form, accept
+from ticketlog.log.acceptance import EnvelopeFields, accept
 from ticketlog.log.commit import Head, Verdict, canonical, genesis_of, parse
-from ticketlog.log.index import reader as index
-from ticketlog.log.index.reader import Index, Kept
+from ticketlog.log.index import reader
+from ticketlog.log.index.reader import IndexedRecord, IndexReader
 
 
-class Judged(NamedTuple):
+class JudgedRecord(NamedTuple):
     """A record with what the rule says of it, computed from the records before it alone."""
 
-    kept: Kept
+    kept: IndexedRecord
     verdict: Verdict
-    form: Form | None
+    form: EnvelopeFields | None
     clock: int
     ordinal: int
 
 
-def judged(records: Iterable[Kept], partitions: int) -> Iterator[Judged]:
+def judge_records(records: Iterable[IndexedRecord], partitions: int) -> Iterator[JudgedRecord]:
     """Runs the rule over one partition's records from its first. Raises NewerFormat."""
     heads: dict[str, Head] = {}
     ids: set[tuple[str, str]] = set()
@@ -42,7 +42,7 @@ def judged(records: Iterable[Kept], partitions: int) -> Iterator[Judged]:
             heads[form.stream] = Head(form.expects + len(form.events), form.settings)
             ids.add((form.stream, form.id))
             ordinal += len(form.events)
-        yield Judged(kept, verdict, form, clock, ordinal)
+        yield JudgedRecord(kept, verdict, form, clock, ordinal)
 
 
 def reindex(connection: sqlite.Connection, partitions: int) -> None:
@@ -50,10 +50,10 @@ def reindex(connection: sqlite.Connection, partitions: int) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         connection.execute("DROP TABLE IF EXISTS entry")
-        for statement in index.CACHES.split(";"):
+        for statement in reader.CACHES.split(";"):
             connection.execute(statement)
         for partition in range(partitions):
-            for each in judged(index.kept(connection, partition), partitions):
+            for each in judge_records(reader.iter_records(connection, partition), partitions):
                 _put(connection, each)
         connection.execute("COMMIT")
     except BaseException:
@@ -61,13 +61,13 @@ def reindex(connection: sqlite.Connection, partitions: int) -> None:
         raise
 
 
-def problems(log: Index) -> Iterator[str]:
+def problems(log: IndexReader) -> Iterator[str]:
     """What is wrong with a log: a foreign or missing genesis, missing records, bytes that aren't
     canonical, and an index that says anything else than the rule does over the records."""
     for partition in range(log.partitions):
         entries: set[tuple[Any, ...]] = set()
         expected = 0
-        for each in judged(log.kept(partition), log.partitions):
+        for each in judge_records(log.kept(partition), log.partitions):
             offset = each.kept.offset
             where = f"{log.name} {partition}:{offset}"
             if offset != expected:
@@ -76,14 +76,14 @@ def problems(log: Index) -> Iterator[str]:
             for problem in _wrong(log, each):
                 yield f"{where}: {problem}"
             if each.verdict is Verdict.ACCEPTED and each.form is not None:
-                entries.add(index.entry_row(each.form, partition, offset))
+                entries.add(reader.entry_row(each.form, partition, offset))
         if not expected:
             yield f"{log.name} {partition}:0: the partition has no records"
         for stream in sorted({row[1] for row in entries ^ set(log.entries(partition))}):
             yield f"{log.name}: the index of {stream} differs from the records"
 
 
-def _wrong(log: Index, each: Judged) -> Iterator[str]:
+def _wrong(log: IndexReader, each: JudgedRecord) -> Iterator[str]:
     """What is wrong with one record, or with what the index keeps of it."""
     kept = each.kept
     if kept.offset == 0 and not _is_ours(log, each):
@@ -98,7 +98,7 @@ def _wrong(log: Index, each: Judged) -> Iterator[str]:
         yield "the record's bytes are not canonical"
 
 
-def _is_ours(log: Index, each: Judged) -> bool:
+def _is_ours(log: IndexReader, each: JudgedRecord) -> bool:
     ours = {
         "desk": log.desk,
         "log": log.name,
@@ -108,7 +108,7 @@ def _is_ours(log: Index, each: Judged) -> bool:
     return each.verdict is Verdict.GENESIS and genesis_of(each.kept.data) == ours
 
 
-def _put(connection: sqlite.Connection, each: Judged) -> None:
+def _put(connection: sqlite.Connection, each: JudgedRecord) -> None:
     partition, offset = each.kept.partition, each.kept.offset
     connection.execute(
         f"UPDATE record_{partition} SET verdict = ?, clock = ?, ordinal = ? WHERE offset = ?",
@@ -117,5 +117,5 @@ def _put(connection: sqlite.Connection, each: Judged) -> None:
     if each.verdict is Verdict.ACCEPTED and each.form is not None:
         connection.execute(
             "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)",
-            index.entry_row(each.form, partition, offset),
+            reader.entry_row(each.form, partition, offset),
         )

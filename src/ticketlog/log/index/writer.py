@@ -17,18 +17,18 @@ import pysqlite3.dbapi2 as sqlite
 from ticketlog.domain.base import bare
 from ticketlog.log.acceptance import judge
 from ticketlog.log.commit import Head, Verdict
-from ticketlog.log.index import reader as index
+from ticketlog.log.index import reader
 from ticketlog.log.port import Placed, Record
 
 _KEEP = 50_000
 """Stream heads kept in memory at most."""
 
 
-class Book:
-    """For one thread at a time, but for `welcomes`. Raises sqlite.Error."""
+class IndexWriter:
+    """For one thread at a time, but for `would_accept`. Raises sqlite.Error."""
 
     def __init__(self, path: Path, partitions: int, *, synchronous: str = "FULL") -> None:
-        self.connection = index.connect(path, synchronous=synchronous)
+        self.connection = reader.connect(path, synchronous=synchronous)
         cursor = self.connection.cursor()
         self._execute, self._executemany = cursor.execute, cursor.executemany
         self._fetchall = cursor.fetchall
@@ -57,7 +57,9 @@ class Book:
         version = self._execute("PRAGMA data_version").fetchone()[0]
         if version != self._version:
             self._forget()
-            self._tails = [index.tail(self.connection, p) for p in range(self._partitions)]
+            self._tails = [
+                reader.partition_tail(self.connection, p) for p in range(self._partitions)
+            ]
             self._whole = not any(accepted for _, _, accepted in self._tails)
             self._version = version
         elif len(self._heads) > _KEEP:
@@ -133,13 +135,13 @@ class Book:
         if head is None:
             row = None
             if not self._whole:
-                row = self.connection.execute(index.SELECT_HEAD, (part, stream)).fetchone()
+                row = self.connection.execute(reader.SELECT_HEAD, (part, stream)).fetchone()
             head = self._heads[stream] = Head(*row) if row else Head(0, 0)
             if row is None:
                 self._begun[stream] = set()
         return head
 
-    def welcomes(self, stream: str, expects: int, settings: int, hash: int) -> bool:
+    def would_accept(self, stream: str, expects: int, settings: int, hash: int) -> bool:
         """Whether what is remembered suffices to say that such a commit would be accepted; from
         any thread. `hash`: that of its id."""
         head = self._heads.get(stream)
@@ -159,7 +161,7 @@ class Book:
             return None
         if stream in self._touched:
             self._flush()
-        return index.found(self.connection, part, stream, id)
+        return reader.find_commit(self.connection, part, stream, id)
 
     def accept(
         self, part: int, data: bytes, recorded_at: int, entry: tuple[str, int, int, int], hash: int

@@ -14,10 +14,10 @@ from typing import Any, Protocol
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError
 
-from ticketlog.log.kafka.client import abandon, reach
+from ticketlog.log.kafka.client import close_now, connect_client
 from ticketlog.log.kafka.producer import PRODUCER
-from ticketlog.log.kafka.topics import unreachable
-from ticketlog.log.kafka.url import Address
+from ticketlog.log.kafka.topics import unreachable_error
+from ticketlog.log.kafka.url import KafkaAddress
 
 _DEADLINE = 20.0
 """Seconds without an answer after which the producer counts as broken."""
@@ -39,11 +39,11 @@ class Sendable(Protocol):
     def value(self) -> bytes: ...
 
 
-class Sender:
+class BatchProducer:
     """For one thread. `headers` go with every record."""
 
     def __init__(
-        self, address: Address, topic: str, headers: Sequence[tuple[str, bytes]] = ()
+        self, address: KafkaAddress, topic: str, headers: Sequence[tuple[str, bytes]] = ()
     ) -> None:
         self.trouble: str | None = None
         """Why the last pages that weren't acknowledged weren't."""
@@ -55,7 +55,7 @@ class Sender:
     def close(self) -> None:
         """What is on its way may arrive all the same."""
         if self._producer is not None:
-            abandon(self._producer)
+            close_now(self._producer)
             self._producer = None
 
     def send(self, pages: Mapping[int, Sequence[Sendable]]) -> dict[int, int]:
@@ -70,7 +70,7 @@ class Sender:
             self.trouble = f"no answer within {_DEADLINE:.0f} s"
         except KafkaError as error:
             self.close()
-            raise unreachable(self._address, error) from error
+            raise unreachable_error(self._address, error) from error
         acked = {}
         for partition, sent in futures.items():
             failed = next((f.exception for f in sent if not f.is_done or f.failed()), None)
@@ -93,5 +93,5 @@ class Sender:
 
     def _opened(self) -> KafkaProducer:
         if self._producer is None:
-            self._producer = reach(KafkaProducer, self._address, **_PRODUCER)
+            self._producer = connect_client(KafkaProducer, self._address, **_PRODUCER)
         return self._producer

@@ -10,14 +10,21 @@ from kafka.errors import KafkaError
 
 from ticketlog.errors import Damaged
 from ticketlog.log.commit import genesis, genesis_of
-from ticketlog.log.kafka.client import reach
+from ticketlog.log.kafka.client import connect_client
 from ticketlog.log.kafka.consumer import first_records
 from ticketlog.log.kafka.producer import PRODUCER
-from ticketlog.log.kafka.topics import PATIENCE, Topic, asked, check, make, unreachable
-from ticketlog.log.kafka.url import Address
+from ticketlog.log.kafka.topics import (
+    BROKER_TIMEOUT_S,
+    Topic,
+    ask_brokers,
+    checked_topics,
+    create_topics,
+    unreachable_error,
+)
+from ticketlog.log.kafka.url import KafkaAddress
 
 
-def found(address: Address, logs: Mapping[str, int], desk: str) -> dict[str, Topic]:
+def create_or_join(address: KafkaAddress, logs: Mapping[str, int], desk: str) -> dict[str, Topic]:
     """The topics of the named logs, with their numbers of partitions, each partition with a first
     record. What exists already is joined: its first record names the desk that it belongs to.
 
@@ -29,10 +36,10 @@ def found(address: Address, logs: Mapping[str, int], desk: str) -> dict[str, Top
     names = {name: address.topic(name) for name in logs}
 
     def made(client: KafkaAdminClient) -> dict[str, Topic]:
-        make(client, {names[name]: partitions for name, partitions in logs.items()})
-        return check(client, address, list(names.values()), address.partitions)
+        create_topics(client, {names[name]: partitions for name, partitions in logs.items()})
+        return checked_topics(client, address, list(names.values()), address.partitions)
 
-    described = asked(address, made)
+    described = ask_brokers(address, made)
     topics = {name: described[topic] for name, topic in names.items()}
     anchor = list(logs)[-1]
     _check_whole(address, list(topics.values()))
@@ -47,7 +54,7 @@ def found(address: Address, logs: Mapping[str, int], desk: str) -> dict[str, Top
     return topics
 
 
-def _check_whole(address: Address, topics: Sequence[Topic]) -> None:
+def _check_whole(address: KafkaAddress, topics: Sequence[Topic]) -> None:
     """The last log's first record is the first that is written here, and the last that an import
     writes (shipping.py). Raises Damaged where an import isn't complete."""
     *others, anchor = topics
@@ -63,7 +70,7 @@ def _check_whole(address: Address, topics: Sequence[Topic]) -> None:
             )
 
 
-def _desks(address: Address, name: str, topic: Topic, desk: str) -> list[str]:
+def _desks(address: KafkaAddress, name: str, topic: Topic, desk: str) -> list[str]:
     """The desks that the first records of a topic's partitions name: ours where there was none."""
     firsts = first_records(address, topic)
     missing = [p for p in range(topic.partitions) if p not in firsts]
@@ -83,13 +90,15 @@ def _desks(address: Address, name: str, topic: Topic, desk: str) -> list[str]:
     return found
 
 
-def _write(address: Address, name: str, topic: Topic, partitions: Sequence[int], desk: str) -> None:
+def _write(
+    address: KafkaAddress, name: str, topic: Topic, partitions: Sequence[int], desk: str
+) -> None:
     now = time.time_ns() // 1000
     try:
-        with reach(KafkaProducer, address, **PRODUCER) as producer:
+        with connect_client(KafkaProducer, address, **PRODUCER) as producer:
             for partition in partitions:
                 first = genesis(desk, name, partition, topic.partitions, now)
                 producer.send(topic.name, value=first, partition=partition)
-            producer.flush(timeout=PATIENCE)
+            producer.flush(timeout=BROKER_TIMEOUT_S)
     except KafkaError as error:
-        raise unreachable(address, error) from error
+        raise unreachable_error(address, error) from error

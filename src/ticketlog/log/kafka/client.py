@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ticketlog.errors import Unreachable
-from ticketlog.log.kafka.url import VARIABLE, Address
+from ticketlog.log.kafka.url import VARIABLE, KafkaAddress
 
 if TYPE_CHECKING:
     from kafka import KafkaProducer
@@ -22,9 +22,9 @@ Client = TypeVar("Client")
 _FAILED = re.compile(r"Bootstrap connection to \S+ failed: (.*) \(backoff")
 
 
-def reach(
+def connect_client(
     make: Callable[..., Client],
-    address: Address,
+    address: KafkaAddress,
     *,
     environment: Mapping[str, str] = os.environ,
     **options: Any,
@@ -42,7 +42,7 @@ def reach(
             raise Unreachable(f"no Kafka broker at {brokers}: {_why(address, failures)}") from None
 
 
-def abandon(producer: KafkaProducer) -> None:
+def close_now(producer: KafkaProducer) -> None:
     """Ends a producer; what it holds is sent no more. Takes a second at most.
 
     Its own `close` flushes first. Where that fails it leaves the rest undone, and the producer goes
@@ -71,7 +71,7 @@ def _logged() -> Iterator[list[str]]:
         logger.removeHandler(collector)
 
 
-def _why(address: Address, failures: list[str]) -> str:
+def _why(address: KafkaAddress, failures: list[str]) -> str:
     said = " ".join(failures)
     if address.mechanism and re.search("SaslAuthenticationFailed|socket disconnected", said):
         # A broker answers and hangs up at once; most often only the latter is seen.

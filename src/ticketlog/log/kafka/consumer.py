@@ -22,10 +22,16 @@ from kafka.errors import (
 )
 
 from ticketlog.errors import Damaged, Unreachable
-from ticketlog.log.kafka.client import reach
-from ticketlog.log.kafka.index_applier import Applier
-from ticketlog.log.kafka.topics import PATIENCE, Topic, asked, bounds, unreachable
-from ticketlog.log.kafka.url import Address
+from ticketlog.log.kafka.client import connect_client
+from ticketlog.log.kafka.index_applier import IndexApplier
+from ticketlog.log.kafka.topics import (
+    BROKER_TIMEOUT_S,
+    Topic,
+    ask_brokers,
+    partition_bounds,
+    unreachable_error,
+)
+from ticketlog.log.kafka.url import KafkaAddress
 
 FETCH: Mapping[str, Any] = {
     "fetch_min_bytes": 1_000_000,
@@ -38,8 +44,8 @@ FETCH: Mapping[str, Any] = {
     "metrics_enabled": False,
     "retry_backoff_ms": 10,
     "reconnect_backoff_max_ms": 1000,
-    "request_timeout_ms": PATIENCE * 1000,
-    "bootstrap_timeout_ms": PATIENCE * 1000,
+    "request_timeout_ms": BROKER_TIMEOUT_S * 1000,
+    "bootstrap_timeout_ms": BROKER_TIMEOUT_S * 1000,
 }
 """Large fetches: a request costs more than a record. Records wait 50 ms at most, and our own are
 applied from their acknowledgement, not from here."""
@@ -60,23 +66,23 @@ _CHECKED = 5.0
 """Seconds for which it is known that each partition still begins where it should."""
 
 
-def consumer(address: Address, **options: Any) -> KafkaConsumer:
+def make_consumer(address: KafkaAddress, **options: Any) -> KafkaConsumer:
     """Raises Unreachable."""
-    return reach(KafkaConsumer, address, **{**FETCH, **options})
+    return connect_client(KafkaConsumer, address, **{**FETCH, **options})
 
 
-def first_records(address: Address, topic: Topic) -> dict[int, bytes]:
+def first_records(address: KafkaAddress, topic: Topic) -> dict[int, bytes]:
     """The record at offset 0 of each partition that has one. Raises Unreachable, and Damaged where
     it is gone."""
     # A consumer's own `end_offsets` was seen to find no leader of a topic that was just made.
-    ends = [end for _, end in asked(address, lambda client: bounds(client, topic))]
+    ends = [end for _, end in ask_brokers(address, lambda client: partition_bounds(client, topic))]
     waited_for = {TopicPartition(topic.name, p) for p, end in enumerate(ends) if end}
     if not waited_for:
         return {}
-    reader = consumer(address, fetch_min_bytes=1, max_partition_fetch_bytes=1)
+    reader = make_consumer(address, fetch_min_bytes=1, max_partition_fetch_bytes=1)
     try:
         firsts: dict[int, bytes] = {}
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + BROKER_TIMEOUT_S
         while waited_for:
             reader.assign(list(waited_for))
             for place in waited_for:
@@ -91,42 +97,44 @@ def first_records(address: Address, topic: Topic) -> dict[int, bytes]:
                 firsts[place.partition] = first.value or b""
                 waited_for.discard(place)
             if time.monotonic() > deadline:
-                raise Unreachable(f"{topic.name} gives none of its records within {PATIENCE} s")
+                raise Unreachable(
+                    f"{topic.name} gives none of its records within {BROKER_TIMEOUT_S} s"
+                )
     except OffsetOutOfRangeError as error:
         raise Damaged(f"{topic.name} has lost its first records: it holds no whole log") from error
     except KafkaError as error:
-        raise unreachable(address, error) from error
+        raise unreachable_error(address, error) from error
     finally:
         reader.close()
     return firsts
 
 
 def read(
-    address: Address, topic: Topic, partition: int, start: int, end: int
+    address: KafkaAddress, topic: Topic, partition: int, start: int, end: int
 ) -> Generator[tuple[int, bytes]]:
     """The records of a partition from one offset to another, by a connection of their own; no more
     come where the topic holds fewer. Raises Unreachable."""
     place = TopicPartition(topic.name, partition)
-    reader = consumer(address, auto_offset_reset="earliest")
+    reader = make_consumer(address, auto_offset_reset="earliest")
     try:
         reader.assign([place])
         reader.seek(place, start)
         offset, since = start, time.monotonic()
-        while offset < end and time.monotonic() - since < PATIENCE:
+        while offset < end and time.monotonic() - since < BROKER_TIMEOUT_S:
             for record in reader.poll(timeout_ms=_POLL).get(place, ()):
                 offset, since = record.offset + 1, time.monotonic()
                 yield record.offset, record.value or b""
     except KafkaError as error:
-        raise unreachable(address, error) from error
+        raise unreachable_error(address, error) from error
     finally:
         reader.close()
 
 
-class Tail:
+class TopicConsumer:
     """`ends` may be called from any thread."""
 
     def __init__(
-        self, address: Address, topic: Topic, positions: list[int], applier: Applier
+        self, address: KafkaAddress, topic: Topic, positions: list[int], applier: IndexApplier
     ) -> None:
         self.trouble: str | None = None
         """Why nothing arrives at the moment."""
@@ -142,15 +150,15 @@ class Tail:
         self._asked_at = 0.0
         self._checked_at: float | None = None
         self._answer: tuple[int, ...] | KafkaError = ()
-        self._asker = reach(
+        self._asker = connect_client(
             KafkaAdminClient,
             address,
-            bootstrap_timeout_ms=PATIENCE * 1000,
-            request_timeout_ms=PATIENCE * 1000,
+            bootstrap_timeout_ms=BROKER_TIMEOUT_S * 1000,
+            request_timeout_ms=BROKER_TIMEOUT_S * 1000,
             reconnect_backoff_max_ms=FETCH["reconnect_backoff_max_ms"],
             metadata_max_age_ms=_KNOWN,
         )
-        self._consumer = consumer(address)
+        self._consumer = make_consumer(address)
         self._cluster = self._consumer._manager.cluster  # type: ignore[attr-defined]
         self._thread = threading.Thread(target=self._run, name="ticketlog-tail", daemon=True)
 
@@ -178,7 +186,7 @@ class Tail:
                 self._answer = self._asked(self._latest, self._asked_at + patience)
             answer = self._answer
         if isinstance(answer, KafkaError):
-            raise unreachable(self._address, answer) from answer
+            raise unreachable_error(self._address, answer) from answer
         return answer
 
     def check(self, patience: float = 0) -> None:
@@ -190,7 +198,7 @@ class Tail:
                 return
             found = self._asked(self._earliest, time.monotonic() + patience)
             if isinstance(found, KafkaError):
-                raise unreachable(self._address, found) from found
+                raise unreachable_error(self._address, found) from found
             for partition, first in enumerate(found):
                 if first > 0:
                     self._applier.stop(partition, self._beginning_gone(partition, first))

@@ -20,13 +20,13 @@ from typing import TypeAlias
 from ticketlog.domain.base import bare
 from ticketlog.errors import Damaged, NewerFormat, TicketlogError, Unreachable
 from ticketlog.log.acceptance import accept, judge
-from ticketlog.log.append_errors import again, stale
+from ticketlog.log.append_errors import repeated_answer, stale_conflict
 from ticketlog.log.commit import Commit, Verdict, encode
 from ticketlog.log.index.reader import id_hash
-from ticketlog.log.index.writer import Book
+from ticketlog.log.index.writer import IndexWriter
 from ticketlog.log.partitioner import partition_of
 from ticketlog.log.port import Placed
-from ticketlog.support.gc_paused import uncollected
+from ticketlog.support.gc_paused import gc_paused
 
 BATCH = 4_000
 """Arrivals put into one transaction at most."""
@@ -73,7 +73,7 @@ class Job:
         from an earlier attempt of its own."""
         if data == self.data and self.attempt > 1:
             return first
-        return again(self.commit, first, data)
+        return repeated_answer(self.commit, first, data)
 
     def settle(self, outcome: Placed | Exception) -> None:
         if self.outcome is None:
@@ -87,10 +87,12 @@ Arrival: TypeAlias = tuple[int, Job | Tailed]
 """A job, with the offset that it was acknowledged at, or what the tail brought of a partition."""
 
 
-class Applier:
+class IndexApplier:
     """`acked`, `apply`, `tailed` and `stop` may be called from any thread."""
 
-    def __init__(self, book: Book, name: str, partitions: int, grown: Callable[[], None]) -> None:
+    def __init__(
+        self, book: IndexWriter, name: str, partitions: int, grown: Callable[[], None]
+    ) -> None:
         self.book = book
         self.stopped: dict[int, TicketlogError] = {}
         """Partitions to which nothing is applied any more, with the report."""
@@ -173,7 +175,7 @@ class Applier:
         if self.failure is not None:
             self._refuse(touched, self.failure)
             return
-        with uncollected():
+        with gc_paused():
             self.book.begin()
             for partition in sorted(touched):
                 self._advance_or_stop(partition)
@@ -335,7 +337,7 @@ class Applier:
             first = self.book.find(job.partition, commit.stream, commit.id, job.hash)
             assert first is not None
             return job.repeated(first, self.book.record(job.partition, first.offset).data)
-        return stale(commit, self.book.head(job.partition, commit.stream))
+        return stale_conflict(commit, self.book.head(job.partition, commit.stream))
 
     def _fail(self, error: Exception) -> None:
         """The index can't be written: nobody can be told what becomes of their records."""

@@ -17,41 +17,43 @@ from tempfile import TemporaryDirectory
 import pysqlite3.dbapi2 as sqlite
 
 from ticketlog.errors import Damaged, InDoubt, TicketlogError, Unreachable
-from ticketlog.log.append_errors import stale
+from ticketlog.log.append_errors import stale_conflict
 from ticketlog.log.commit import FORMAT, Commit, Verdict, genesis_of
-from ticketlog.log.index import reader as index
+from ticketlog.log.index import reader
 from ticketlog.log.index.indexed_log import IndexedLog
-from ticketlog.log.index.writer import Book
-from ticketlog.log.kafka.consumer import Tail, first_records
-from ticketlog.log.kafka.index_applier import Applier, Job
-from ticketlog.log.kafka.producer import Courier
-from ticketlog.log.kafka.topics import PATIENCE, Topic
-from ticketlog.log.kafka.url import Address
+from ticketlog.log.index.writer import IndexWriter
+from ticketlog.log.kafka.consumer import TopicConsumer, first_records
+from ticketlog.log.kafka.index_applier import IndexApplier, Job
+from ticketlog.log.kafka.producer import AppendProducer
+from ticketlog.log.kafka.topics import BROKER_TIMEOUT_S, Topic
+from ticketlog.log.kafka.url import KafkaAddress
 from ticketlog.log.port import Placed, bulk_outcome
-from ticketlog.support.gc_paused import uncollected
+from ticketlog.support.gc_paused import gc_paused
 
 
 class KafkaLog(IndexedLog):
     """A `Log` (see port.py). Reads wait once until the index holds what the topic held when they
     came; after that the index follows within a tenth of a second, and `sync` waits for more."""
 
-    def __init__(self, address: Address, topic: Topic, path: Path, name: str, desk: str) -> None:
+    def __init__(
+        self, address: KafkaAddress, topic: Topic, path: Path, name: str, desk: str
+    ) -> None:
         super().__init__(path, topic.partitions)
         self.name = name
         self.desk = desk
-        self.beside: KafkaLog | None = None
+        self.sibling: KafkaLog | None = None
         """The other log of its desk: neither is well without the other."""
         self._synced = False
         self._doubts: dict[tuple[str, str], int] = {}
-        self._book = Book(path, topic.partitions, synchronous="NORMAL")
-        self._applier = Applier(self._book, name, topic.partitions, self._notify)
-        self._tail = Tail(address, topic, list(self._applier.ends), self._applier)
-        self._courier = Courier(address, topic.name, self._applier, self._known)
+        self._index_writer = IndexWriter(path, topic.partitions, synchronous="NORMAL")
+        self._applier = IndexApplier(self._index_writer, name, topic.partitions, self._notify)
+        self._consumer = TopicConsumer(address, topic, list(self._applier.ends), self._applier)
+        self._producer = AppendProducer(address, topic.name, self._applier, self._known)
         self._applier.start()
-        self._tail.start()
+        self._consumer.start()
 
     @classmethod
-    def open(cls, address: Address, topic: Topic, path: Path, name: str) -> KafkaLog:
+    def open(cls, address: KafkaAddress, topic: Topic, path: Path, name: str) -> KafkaLog:
         """Opens a log whose topic was checked. Makes the index where there is none.
 
         Raises Unreachable, Damaged where the topic holds no log of that name, or the index is of
@@ -69,7 +71,7 @@ class KafkaLog(IndexedLog):
         try:
             return cls(address, topic, path, name, about["desk"])
         except sqlite.Error as error:
-            raise index.translated(error, path) from error
+            raise reader.storage_error(error, path) from error
 
     @property
     def reader(self) -> sqlite.Connection:
@@ -77,15 +79,15 @@ class KafkaLog(IndexedLog):
             self.sync()
         return super().reader
 
-    def sync(self, patience: float = PATIENCE) -> None:
+    def sync(self, patience: float = BROKER_TIMEOUT_S) -> None:
         """Returns once the index holds everything that the topic holds now. `patience`: seconds in
         which brokers that don't answer are asked again.
 
         Raises Unreachable, and Damaged or NewerFormat where a partition is stopped.
         """
-        ends = self._tail.ends(patience)
-        if self.beside is not None:
-            self.beside._tail.check(patience)
+        ends = self._consumer.ends(patience)
+        if self.sibling is not None:
+            self.sibling._consumer.check(patience)
         seen, since = self._applier.ends, time.monotonic()
         while any(mine < theirs for mine, theirs in zip(seen, ends, strict=True)):
             self._check_going()
@@ -94,10 +96,10 @@ class KafkaLog(IndexedLog):
             now = self._applier.ends
             if now != seen:
                 seen, since = now, time.monotonic()
-            elif time.monotonic() - since > PATIENCE:
+            elif time.monotonic() - since > BROKER_TIMEOUT_S:
                 raise Unreachable(
                     f"the index of {self.name} doesn't come to the end of its topic: "
-                    f"{self._tail.trouble or 'nothing arrives'}"
+                    f"{self._consumer.trouble or 'nothing arrives'}"
                 )
         self._check_going()
         self._synced = True
@@ -106,24 +108,24 @@ class KafkaLog(IndexedLog):
         self._check_going()
         return super().wait(ends, timeout)
 
-    def reach(self) -> tuple[int, ...] | None:
+    def latest_ends(self) -> tuple[int, ...] | None:
         try:
-            return self._tail.ends()
+            return self._consumer.ends()
         except Unreachable:
             return None
 
     def troubles(self) -> list[str]:
-        found = [self._applier.failure, *self._applier.stopped.values(), self._tail.trouble]
+        found = [self._applier.failure, *self._applier.stopped.values(), self._consumer.trouble]
         return [str(each) for each in found if each is not None]
 
-    def look(self) -> None:
+    def skip_sync(self) -> None:
         with suppress(TicketlogError):
             self.sync()
         self._synced = True
 
     def differences(self) -> Iterator[str]:
         for partition, end in enumerate(self.ends()):
-            records = chain(self._tail.read(partition, end), repeat(None))
+            records = chain(self._consumer.read(partition, end), repeat(None))
             for kept, found in zip(islice(self.kept(partition), end), records, strict=False):
                 if found != (kept.offset, kept.data):
                     yield (
@@ -132,7 +134,7 @@ class KafkaLog(IndexedLog):
                     )
                     break
 
-    def unsettled(self, stream: str, id: str) -> bool:
+    def may_be_in_flight(self, stream: str, id: str) -> bool:
         expects = self._doubts.get((stream, id))
         if expects is None:
             return False
@@ -150,7 +152,7 @@ class KafkaLog(IndexedLog):
         return job.outcome
 
     def append_all(self, commits: Sequence[Commit]) -> list[Placed | Verdict]:
-        with uncollected():
+        with gc_paused():
             jobs = [Job(commit, self.partitions) for commit in commits]
             self._deliver(jobs)
         return [bulk_outcome(job.outcome) for job in jobs]
@@ -158,7 +160,7 @@ class KafkaLog(IndexedLog):
     def _deliver(self, jobs: Sequence[Job]) -> None:
         if self._closed:
             raise Unreachable(f"{self.path} was closed: open it again")
-        self._courier.deliver(jobs)
+        self._producer.deliver(jobs)
         for job in jobs:
             if isinstance(job.outcome, InDoubt):
                 commit = job.commit
@@ -166,14 +168,14 @@ class KafkaLog(IndexedLog):
 
     def close(self) -> None:
         super().close()
-        self._courier.close()
-        self._tail.close()
+        self._producer.close()
+        self._consumer.close()
         self._applier.close()
 
     def _check_going(self) -> None:
         if self._applier.failure is not None:
             raise Unreachable(str(self._applier.failure))
-        beside = {} if self.beside is None else self.beside._applier.stopped
+        beside = {} if self.sibling is None else self.sibling._applier.stopped
         for report in (*self._applier.stopped.values(), *beside.values()):
             raise type(report)(str(report))
 
@@ -183,7 +185,7 @@ class KafkaLog(IndexedLog):
         if report is not None:
             return type(report)(str(report))
         commit = job.commit
-        if self._synced and self._book.welcomes(
+        if self._synced and self._index_writer.would_accept(
             commit.stream, commit.expects, commit.settings, job.hash
         ):
             return None
@@ -196,12 +198,12 @@ class KafkaLog(IndexedLog):
             (record,) = self.records(placed.partition, placed.offset, 1)
             return job.repeated(placed, record.data)
         if commit.expects != head.version or commit.settings < head.settings:
-            return stale(commit, head)
+            return stale_conflict(commit, head)
         return None
 
 
 def _about(path: Path) -> dict[str, str]:
-    connection = index.connect(path)
+    connection = reader.connect(path)
     try:
         return dict(connection.execute("SELECT key, value FROM about").fetchall())
     except sqlite.Error as error:
@@ -212,7 +214,7 @@ def _about(path: Path) -> dict[str, str]:
         connection.close()
 
 
-def _make_index(address: Address, topic: Topic, path: Path, name: str) -> None:
+def _make_index(address: KafkaAddress, topic: Topic, path: Path, name: str) -> None:
     """An empty index of the log that the topic's first record names. Raises Damaged."""
     about = {
         "name": name,
@@ -225,9 +227,9 @@ def _make_index(address: Address, topic: Topic, path: Path, name: str) -> None:
     try:
         with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as folder:
             made = Path(folder) / path.name
-            connection = index.connect(made)
+            connection = reader.connect(made)
             connection.execute("BEGIN IMMEDIATE")
-            index.make(connection, about)
+            reader.create_tables(connection, about)
             connection.execute("COMMIT")
             connection.close()
             os.link(made, path)
@@ -237,7 +239,7 @@ def _make_index(address: Address, topic: Topic, path: Path, name: str) -> None:
         raise Unreachable(f"{path} can't be made: {error.strerror}") from error
 
 
-def _desk(address: Address, topic: Topic, name: str) -> str:
+def _desk(address: KafkaAddress, topic: Topic, name: str) -> str:
     """The desk whose log the topic holds, as its first record says."""
     data = first_records(address, topic).get(0)
     about = genesis_of(data) if data else None

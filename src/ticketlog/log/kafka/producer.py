@@ -25,20 +25,20 @@ from kafka.errors import (
 )
 
 from ticketlog.errors import Conflict, Damaged, InDoubt, TicketlogError, Unfit, Unreachable
-from ticketlog.log.kafka.client import abandon, reach
-from ticketlog.log.kafka.index_applier import Applier, Job
-from ticketlog.log.kafka.url import Address
+from ticketlog.log.kafka.client import close_now, connect_client
+from ticketlog.log.kafka.index_applier import IndexApplier, Job
+from ticketlog.log.kafka.url import KafkaAddress
 from ticketlog.log.port import Placed
 
-DEADLINE = 30.0
+DEADLINE_S = 30.0
 """Seconds without any answer after which those who wait are told that they are in doubt."""
-ATTEMPT = 12.0
+ATTEMPT_TIMEOUT_S = 12.0
 """Seconds after which an attempt without an answer counts as lost, and the producer as broken."""
-BACKOFF = 0.1
+BACKOFF_S = 0.1
 """Seconds before the next attempt."""
-SIBLINGS = 4
+BATCH_FROM_THREADS = 4
 """Threads with a commit under way from which on theirs are sent together."""
-LINGER = 0.005
+BATCH_WAIT_S = 0.005
 """Seconds for which a commit waits at most for others to be sent with it."""
 PRODUCER: Mapping[str, Any] = {
     "acks": "all",
@@ -66,14 +66,14 @@ _NOT_WRITTEN = (
 """Answers of a broker that hasn't written the record."""
 
 
-class Courier:
+class AppendProducer:
     """Thread-safe. `known` gives the answer of a commit that the index holds it already."""
 
     def __init__(
         self,
-        address: Address,
+        address: KafkaAddress,
         topic: str,
-        applier: Applier,
+        applier: IndexApplier,
         known: Callable[[Job], Placed | Exception | None],
     ) -> None:
         self._address = address
@@ -96,7 +96,7 @@ class Courier:
     def close(self) -> None:
         with self._making:
             if self._live is not None:
-                abandon(self._live)
+                close_now(self._live)
                 self._live = None
 
     def deliver(self, jobs: Sequence[Job]) -> None:
@@ -136,7 +136,7 @@ class Courier:
                 self._try_again(round, job)
 
     def _try_again(self, round: _Round, job: Job) -> None:
-        time.sleep(max(0.0, job.failed_at + BACKOFF - time.monotonic()))
+        time.sleep(max(0.0, job.failed_at + BACKOFF_S - time.monotonic()))
         if round.over():
             self._give_up(round)
         else:
@@ -153,7 +153,7 @@ class Courier:
                 unanswered.append(job)
             elif job.error is not None and round.over():
                 break
-        if len(unanswered) == 1 and jobs[0].single and len(self._alone) >= SIBLINGS:
+        if len(unanswered) == 1 and jobs[0].single and len(self._alone) >= BATCH_FROM_THREADS:
             self._gather(unanswered[0])
         elif unanswered:
             self._send(unanswered)
@@ -183,7 +183,7 @@ class Courier:
                     self._gathering.notify()
                 return
             try:
-                self._gathering.wait_for(self._gathered_enough, LINGER)
+                self._gathering.wait_for(self._gathered_enough, BATCH_WAIT_S)
             finally:
                 jobs, self._gathered = self._gathered, []
         self._send(jobs)
@@ -252,7 +252,7 @@ class Courier:
         if round.over():
             self._give_up(round)
             return
-        lost = [j for j in round.flying if time.monotonic() - j.sent_at > ATTEMPT]
+        lost = [j for j in round.flying if time.monotonic() - j.sent_at > ATTEMPT_TIMEOUT_S]
         if lost:
             self._replace(max(job.sent_at for job in lost))
         for job in lost:
@@ -277,7 +277,7 @@ class Courier:
                 why = f"{self._topic} has fewer replicas in sync than min.insync.replicas"
         if job.doubt or job.under_way:
             return InDoubt(
-                f"{job.commit.stream}: no answer within {DEADLINE:.0f} s ({why}). Whether it was "
+                f"{job.commit.stream}: no answer within {DEADLINE_S:.0f} s ({why}). Whether it was "
                 f"recorded isn't known: send it again under the same id, {job.commit.id}"
             )
         if isinstance(job.error, MessageSizeTooLargeError):
@@ -295,7 +295,7 @@ class Courier:
                 if self._failed_at > came:
                     raise Unreachable(self._why)
                 try:
-                    self._live = reach(KafkaProducer, self._address, **PRODUCER)
+                    self._live = connect_client(KafkaProducer, self._address, **PRODUCER)
                 except Unreachable as error:
                     self._failed_at, self._why = time.monotonic(), str(error)
                     raise
@@ -308,7 +308,7 @@ class Courier:
             if self._live is None or self._made_at > sent_at:
                 return
             broken, self._live = self._live, None
-        threading.Thread(target=abandon, args=(broken,), daemon=True).start()
+        threading.Thread(target=close_now, args=(broken,), daemon=True).start()
 
 
 def _enough(ready: int, under_way: int) -> bool:
@@ -366,8 +366,8 @@ class _Round:
 
     def patience(self) -> float:
         if self.ready:
-            return LINGER
-        return max(0.0, min(ATTEMPT, self._progress + DEADLINE - time.monotonic()))
+            return BATCH_WAIT_S
+        return max(0.0, min(ATTEMPT_TIMEOUT_S, self._progress + DEADLINE_S - time.monotonic()))
 
     def over(self) -> bool:
-        return time.monotonic() - self._progress >= DEADLINE
+        return time.monotonic() - self._progress >= DEADLINE_S

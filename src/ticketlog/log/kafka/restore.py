@@ -16,19 +16,19 @@ from operator import attrgetter
 from kafka import KafkaAdminClient
 
 from ticketlog.errors import Unfit
-from ticketlog.log.backup import Export, Extent, Line, surveyed
+from ticketlog.log.backup import Export, ExportLine, PartitionExtent, survey_export
 from ticketlog.log.commit import genesis_of
 from ticketlog.log.kafka import topics
 from ticketlog.log.kafka.consumer import first_records
-from ticketlog.log.kafka.partition_writer import Progress, Shipment
+from ticketlog.log.kafka.topic_writer import RestoreProgress, TopicWriter
 from ticketlog.log.kafka.topics import Topic
-from ticketlog.log.kafka.url import Address
+from ticketlog.log.kafka.url import KafkaAddress
 
 _NOTHING = "Nothing was written"
 
 
-def shipped(
-    address: Address,
+def restore_topics(
+    address: KafkaAddress,
     lines: Iterable[bytes],
     names: Collection[str],
     told: Callable[[int, int], None],
@@ -42,29 +42,29 @@ def shipped(
     """
     assert iter(lines) is not lines, "lines are read twice"
     begun = time.monotonic()
-    extents = surveyed(lines, names)
+    extents = survey_export(lines, names)
     _check_count(address, extents)
-    progress = Progress(told, sum(each.end for log in extents.values() for each in log))
+    progress = RestoreProgress(told, sum(each.end for log in extents.values() for each in log))
     shipments = []
     with topics.admin(address) as client:
         found = [_room(address, client, name, wanted) for name, wanted in extents.items()]
         for name, records in groupby(Export(lines, names).records(), key=attrgetter("log")):
             topic = _made(address, client, name, len(extents[name]))
-            shipments.append(Shipment(address, client, topic, extents[name], progress))
+            shipments.append(TopicWriter(address, client, topic, extents[name], progress))
             if any(found):
                 shipments[-1].resume(begun)
-            _ship(shipments[-1], records)
+            _write_topic(shipments[-1], records)
         for shipment in shipments:
             shipment.check_ends()
 
 
-def _ship(shipment: Shipment, records: Iterator[Line]) -> None:
+def _write_topic(shipment: TopicWriter, records: Iterator[ExportLine]) -> None:
     with closing(shipment):
         for partition, content in groupby(records, key=attrgetter("partition")):
             shipment.partition(partition, content)
 
 
-def _check_count(address: Address, extents: Mapping[str, Sequence[Extent]]) -> None:
+def _check_count(address: KafkaAddress, extents: Mapping[str, Sequence[PartitionExtent]]) -> None:
     """Raises Unfit where the address asks for another number of partitions."""
     name = next(iter(extents))
     have = len(extents[name])
@@ -75,25 +75,27 @@ def _check_count(address: Address, extents: Mapping[str, Sequence[Extent]]) -> N
         )
 
 
-def _made(address: Address, client: KafkaAdminClient, name: str, partitions: int) -> Topic:
+def _made(address: KafkaAddress, client: KafkaAdminClient, name: str, partitions: int) -> Topic:
     topic = address.topic(name)
-    topics.make(client, {topic: partitions})
-    return topics.check(client, address, [topic], partitions)[topic]
+    topics.create_topics(client, {topic: partitions})
+    return topics.checked_topics(client, address, [topic], partitions)[topic]
 
 
-def _room(address: Address, client: KafkaAdminClient, name: str, wanted: Sequence[Extent]) -> bool:
+def _room(
+    address: KafkaAddress, client: KafkaAdminClient, name: str, wanted: Sequence[PartitionExtent]
+) -> bool:
     """Whether there is a topic of that name. Raises Unfit where it holds what the export can't go
     on behind."""
-    there = topics.found(client, address.topic(name))
+    there = topics.describe_topic(client, address.topic(name))
     if there is None:
         return False
-    topics.check(client, address, [there.name], None)
+    topics.checked_topics(client, address, [there.name], None)
     if there.partitions != len(wanted):
         raise Unfit(
             f"{there.name} has {there.partitions} partitions, the export's log of {name} has "
             f"{len(wanted)}: import into another prefix. {_NOTHING}"
         )
-    bounds = topics.bounds(client, there)
+    bounds = topics.partition_bounds(client, there)
     for partition, (start, _) in enumerate(bounds):
         if start:
             raise Unfit(

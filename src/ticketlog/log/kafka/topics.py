@@ -17,11 +17,11 @@ from kafka.errors import (
 )
 
 from ticketlog.errors import Unfit, Unreachable
-from ticketlog.log.kafka.client import reach
-from ticketlog.log.kafka.url import Address
+from ticketlog.log.kafka.client import connect_client
+from ticketlog.log.kafka.url import KafkaAddress
 
 Answer = TypeVar("Answer")
-PATIENCE = 15
+BROKER_TIMEOUT_S = 15
 """Seconds to wait for brokers when a log is opened."""
 _SPREAD = 3
 """Seconds in which all brokers get to know of a new topic."""
@@ -29,7 +29,7 @@ REPLICAS = 3
 """Where the cluster has as many brokers; fewer keep a copy each."""
 IN_SYNC = 2
 MAX_BYTES = 2 << 20
-KEPT: Mapping[str, str] = {
+TOPIC_CONFIG: Mapping[str, str] = {
     "cleanup.policy": "delete",
     "retention.ms": "-1",
     "retention.bytes": "-1",
@@ -50,24 +50,24 @@ class Topic(NamedTuple):
 
 
 @contextmanager
-def admin(address: Address) -> Iterator[KafkaAdminClient]:
+def admin(address: KafkaAddress) -> Iterator[KafkaAdminClient]:
     """Raises Unreachable."""
     limits: dict[str, Any] = dict.fromkeys(
-        ("bootstrap_timeout_ms", "request_timeout_ms"), PATIENCE * 1000
+        ("bootstrap_timeout_ms", "request_timeout_ms"), BROKER_TIMEOUT_S * 1000
     )
-    client = reach(KafkaAdminClient, address, **limits)
+    client = connect_client(KafkaAdminClient, address, **limits)
     try:
         yield client
     except KafkaError as error:
-        raise unreachable(address, error) from error
+        raise unreachable_error(address, error) from error
     finally:
         client.close()
 
 
-def asked(address: Address, question: Callable[[KafkaAdminClient], Answer]) -> Answer:
+def ask_brokers(address: KafkaAddress, question: Callable[[KafkaAdminClient], Answer]) -> Answer:
     """What a client answers, asked again for a while where a broker is just going or coming: of
     several it may pick one that is gone. Raises Unreachable."""
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + BROKER_TIMEOUT_S
     with admin(address) as client:
         while True:
             try:
@@ -78,15 +78,15 @@ def asked(address: Address, question: Callable[[KafkaAdminClient], Answer]) -> A
                 time.sleep(0.2)
 
 
-def unreachable(address: Address, error: Exception) -> Unreachable:
+def unreachable_error(address: KafkaAddress, error: Exception) -> Unreachable:
     why = str(error) or type(error).__name__
     return Unreachable(f"no answer from {','.join(address.brokers)}: {why}. Is the broker up?")
 
 
-def make(client: KafkaAdminClient, topics: Mapping[str, int]) -> None:
+def create_topics(client: KafkaAdminClient, topics: Mapping[str, int]) -> None:
     """Makes the topics that don't exist: names with their numbers of partitions."""
     brokers = len(client.describe_cluster()["brokers"])
-    configs = {**KEPT, "min.insync.replicas": str(in_sync(brokers))}
+    configs = {**TOPIC_CONFIG, "min.insync.replicas": str(in_sync(brokers))}
     for name, partitions in topics.items():
         wanted = {
             "num_partitions": partitions,
@@ -94,7 +94,9 @@ def make(client: KafkaAdminClient, topics: Mapping[str, int]) -> None:
             "configs": configs,
         }
         try:
-            client.create_topics({name: wanted}, timeout_ms=PATIENCE * 1000, wait_for_metadata=True)
+            client.create_topics(
+                {name: wanted}, timeout_ms=BROKER_TIMEOUT_S * 1000, wait_for_metadata=True
+            )
         except TopicAlreadyExistsError:
             continue
 
@@ -103,7 +105,7 @@ def in_sync(brokers: int) -> int:
     return IN_SYNC if brokers >= REPLICAS else 1
 
 
-def found(client: KafkaAdminClient, name: str) -> Topic | None:
+def describe_topic(client: KafkaAdminClient, name: str) -> Topic | None:
     (topic,) = client.describe_topics([name])
     if topic["error_code"]:
         return None
@@ -111,7 +113,7 @@ def found(client: KafkaAdminClient, name: str) -> Topic | None:
     return Topic(name, str(topic["topic_id"]), cluster["cluster_id"], len(topic["partitions"]))
 
 
-def bounds(client: KafkaAdminClient, topic: Topic) -> list[tuple[int, int]]:
+def partition_bounds(client: KafkaAdminClient, topic: Topic) -> list[tuple[int, int]]:
     """Per partition the first offset, and the one that its next record takes."""
     places = [TopicPartition(topic.name, p) for p in range(topic.partitions)]
     firsts, ends = (
@@ -121,14 +123,14 @@ def bounds(client: KafkaAdminClient, topic: Topic) -> list[tuple[int, int]]:
     return [(firsts[place].offset, ends[place].offset) for place in places]
 
 
-def replicas(client: KafkaAdminClient, topic: Topic) -> int:
+def replication_factor(client: KafkaAdminClient, topic: Topic) -> int:
     """How many copies the topic's partitions have, at most."""
     (described,) = client.describe_topics([topic.name])
     return max(len(partition["replica_nodes"]) for partition in described["partitions"])
 
 
-def check(
-    client: KafkaAdminClient, address: Address, names: Sequence[str], partitions: int | None
+def checked_topics(
+    client: KafkaAdminClient, address: KafkaAddress, names: Sequence[str], partitions: int | None
 ) -> dict[str, Topic]:
     """The topics, known to keep everything. `partitions`: what the first one must have.
 
@@ -189,8 +191,10 @@ def _spread(question: Callable[[], dict[str, Any]], known: Callable[[Any], bool]
         time.sleep(0.1)
 
 
-def _check_settings(name: str, values: Mapping[str, str], brokers: int, address: Address) -> None:
-    needed = {**KEPT, "min.insync.replicas": str(in_sync(brokers))}
+def _check_settings(
+    name: str, values: Mapping[str, str], brokers: int, address: KafkaAddress
+) -> None:
+    needed = {**TOPIC_CONFIG, "min.insync.replicas": str(in_sync(brokers))}
     for key, wanted in needed.items():
         value = values.get(key, "")
         numeric = key in ("max.message.bytes", "min.insync.replicas")
@@ -203,7 +207,9 @@ def _check_settings(name: str, values: Mapping[str, str], brokers: int, address:
             )
 
 
-def _check_replicas(topic: Mapping[str, Any], brokers: Sequence[int], address: Address) -> None:
+def _check_replicas(
+    topic: Mapping[str, Any], brokers: Sequence[int], address: KafkaAddress
+) -> None:
     wanted = min(REPLICAS, len(brokers))
     placed = {each["partition_index"]: each["replica_nodes"] for each in topic["partitions"]}
     fewest = min(map(len, placed.values()))
@@ -227,5 +233,5 @@ def _filled(held: Sequence[int], brokers: Sequence[int], wanted: int) -> list[in
     return [*held, *others][:wanted]
 
 
-def _admin(address: Address) -> str:
+def _admin(address: KafkaAddress) -> str:
     return f"kafka-python admin -b {','.join(address.brokers)}"

@@ -41,7 +41,7 @@ _PREFIX = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9.-]{0,99}")
 _BROKER = re.compile(r"(\[[0-9a-fA-F:]+\]|[a-zA-Z0-9._-]+):([0-9]{1,5})")
 
 
-class Address(NamedTuple):
+class KafkaAddress(NamedTuple):
     """A log in Kafka. `partitions`: those that its topic of tickets is made with, or must have."""
 
     brokers: tuple[str, ...]
@@ -81,7 +81,7 @@ class Address(NamedTuple):
         return options
 
 
-def parse(url: str) -> Address:
+def parse(url: str) -> KafkaAddress:
     """Raises Usage, which never repeats what may be a secret."""
     if "@" in url:
         raise _wrong("it holds a user; name one in the environment (docs/KAFKA.md)")
@@ -104,7 +104,7 @@ def parse(url: str) -> Address:
             "in the environment (docs/KAFKA.md)"
         )
     security, mechanism = _access(query)
-    return Address(brokers, prefix, _partitions(query), security, mechanism)
+    return KafkaAddress(brokers, prefix, _partitions(query), security, mechanism)
 
 
 def _partitions(query: Mapping[str, str]) -> int | None:

@@ -17,7 +17,7 @@ from ticketlog.errors import Damaged, TicketlogError, Unreachable
 from ticketlog.projections.base import INT, Row
 from ticketlog.projections.dialects.base import FullText
 from ticketlog.projections.words import KIND, Group, Term, phrases, signs
-from ticketlog.support.scratch_sqlite import nameless
+from ticketlog.support.scratch_sqlite import scratch_database
 
 _BUSY_SECONDS = 60
 """To wait for another writer: the indexes of a large view are made in one transaction."""
@@ -120,7 +120,7 @@ class Sqlite:
         engine = create_engine(
             "sqlite://",
             module=sqlite,
-            creator=nameless,
+            creator=scratch_database,
             poolclass=QueuePool,
             pool_size=1,
             max_overflow=0,

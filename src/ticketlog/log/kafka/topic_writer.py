@@ -18,25 +18,25 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from ticketlog.errors import Damaged, Unfit, Unreachable
-from ticketlog.log.backup import Extent, Line
+from ticketlog.log.backup import ExportLine, PartitionExtent
 from ticketlog.log.kafka import topics
-from ticketlog.log.kafka.batch_producer import Sender
+from ticketlog.log.kafka.batch_producer import BatchProducer
 from ticketlog.log.kafka.consumer import read
-from ticketlog.log.kafka.topics import Topic, unreachable
-from ticketlog.log.kafka.url import Address
+from ticketlog.log.kafka.topics import Topic, unreachable_error
+from ticketlog.log.kafka.url import KafkaAddress
 
 PAGE_BYTES = 1_500_000
 """A page ends before the record that would take it beyond; with what Kafka adds it fits into one
 batch of a topic that takes 2 MiB. A larger record goes alone."""
 _ADDED = 40
 """Bytes that a batch needs for a record besides its own, at most."""
-LATE = 3.0
+SETTLE_S = 3.0
 """Seconds after which a broker has written whatever it got of a connection that is closed."""
-LATE_REPLICATED = 40.0
+SETTLE_REPLICATED_S = 40.0
 """The same where others keep copies: a record that the leader has can't be seen until they have it
 too, or are counted out after 30 seconds (Kafka's `replica.lag.time.max.ms`)."""
-_LOOK = 0.2
-_DEADLINE = 30.0
+_LOOK_S = 0.2
+_DEADLINE_S = 30.0
 """Seconds without progress, besides those of three looks, after which an import gives up."""
 _STEP = 10_000
 """Records that are compared between two tellings of the progress."""
@@ -46,7 +46,7 @@ MEND = (
 )
 
 
-class _Parcel(NamedTuple):
+class _Message(NamedTuple):
     value: bytes
     key: None = None
 
@@ -55,10 +55,10 @@ class _Page(NamedTuple):
     """Records that are sent together: the first one's offset, and all of them."""
 
     start: int
-    parcels: list[_Parcel]
+    messages: list[_Message]
 
 
-class Progress:
+class RestoreProgress:
     """Tells how many records of how many are there."""
 
     def __init__(self, told: Callable[[int, int], None], total: int) -> None:
@@ -71,35 +71,37 @@ class Progress:
         self._told(self._done, self._total)
 
 
-class Shipment:
+class TopicWriter:
     """One topic while it is written; for one thread."""
 
     def __init__(
         self,
-        address: Address,
+        address: KafkaAddress,
         client: KafkaAdminClient,
         topic: Topic,
-        wanted: Sequence[Extent],
-        progress: Progress,
+        wanted: Sequence[PartitionExtent],
+        progress: RestoreProgress,
     ) -> None:
         self._address = address
         self._client = client
         self._topic = topic
         self._wanted = wanted
         self._progress = progress
-        self._sender = Sender(address, topic.name)
-        self._late = LATE_REPLICATED if topics.replicas(client, topic) > 1 else LATE
+        self._sender = BatchProducer(address, topic.name)
+        self._settle_s = (
+            SETTLE_REPLICATED_S if topics.replication_factor(client, topic) > 1 else SETTLE_S
+        )
         self._calm_at = 0.0
         """When nothing of an earlier import can arrive any more."""
 
     def resume(self, begun: float) -> None:
         """An earlier import may have been killed just before this one began."""
-        self._calm_at = begun + self._late
+        self._calm_at = begun + self._settle_s
 
     def close(self) -> None:
         self._sender.close()
 
-    def partition(self, partition: int, records: Iterator[Line]) -> None:
+    def partition(self, partition: int, records: Iterator[ExportLine]) -> None:
         """Returns when the partition holds these records. Raises Unfit where it holds others,
         Damaged where somebody else writes to it meanwhile, Unreachable."""
         offset = self._compared(partition, records, 0)
@@ -109,15 +111,15 @@ class Shipment:
             offset = self._compared(partition, records, offset)
         for page in _pages(records, offset):
             self._deliver(partition, page)
-            self._progress.add(len(page.parcels))
+            self._progress.add(len(page.messages))
 
     def check_ends(self) -> None:
         """Raises Damaged where a partition doesn't end where it must."""
-        for partition, (_, end) in enumerate(topics.bounds(self._client, self._topic)):
+        for partition, (_, end) in enumerate(topics.partition_bounds(self._client, self._topic)):
             if end != self._wanted[partition].end:
                 raise self._disturbed(partition, min(end, self._wanted[partition].end))
 
-    def _compared(self, partition: int, records: Iterator[Line], start: int) -> int:
+    def _compared(self, partition: int, records: Iterator[ExportLine], start: int) -> int:
         """Takes the records that are there from `records`; returns the offset behind them."""
         offset = told = start
         end = self._end_at_last(partition)
@@ -146,7 +148,7 @@ class Shipment:
         since = time.monotonic()
         while True:
             try:
-                placed = self._sender.send({partition: page.parcels}).get(partition)
+                placed = self._sender.send({partition: page.messages}).get(partition)
             except Unreachable as error:
                 placed, self._sender.trouble = None, str(error)
             if placed is None and self._is_there(partition, page, since):
@@ -160,7 +162,7 @@ class Shipment:
         """Whether the page is there after an attempt without an answer. Raises Damaged where
         something else is, Unreachable where that can't be found out for too long."""
         quiet = time.monotonic()
-        while time.monotonic() - quiet < self._late:
+        while time.monotonic() - quiet < self._settle_s:
             try:
                 end = self._end(partition)
                 if end > page.start:
@@ -168,19 +170,19 @@ class Shipment:
                     return True
             except Unreachable as error:
                 quiet, self._sender.trouble = time.monotonic(), str(error)
-            if time.monotonic() - since > _DEADLINE + 3 * self._late:
+            if time.monotonic() - since > _DEADLINE_S + 3 * self._settle_s:
                 raise Unreachable(
                     f"{self._topic.name} {partition}:{page.start} can't be written: "
                     f"{self._sender.trouble}. What is there by now stays; run the import again, "
                     "and it goes on"
                 )
-            time.sleep(_LOOK)
+            time.sleep(_LOOK_S)
         return False
 
     def _check(self, partition: int, page: _Page, end: int) -> None:
         with closing(read(self._address, self._topic, partition, page.start, end)) as found:
             there = [data for _, data in found]
-        if there != [parcel.value for parcel in page.parcels]:
+        if there != [message.value for message in page.messages]:
             raise self._disturbed(partition, page.start)
 
     def _end_at_last(self, partition: int) -> int:
@@ -190,15 +192,15 @@ class Shipment:
             try:
                 return self._end(partition)
             except Unreachable:
-                if time.monotonic() - since > _DEADLINE:
+                if time.monotonic() - since > _DEADLINE_S:
                     raise
-                time.sleep(_LOOK)
+                time.sleep(_LOOK_S)
 
     def _end(self, partition: int) -> int:
         try:
-            return topics.bounds(self._client, self._topic)[partition][1]
+            return topics.partition_bounds(self._client, self._topic)[partition][1]
         except KafkaError as error:
-            raise unreachable(self._address, error) from error
+            raise unreachable_error(self._address, error) from error
 
     def _disturbed(self, partition: int, offset: int) -> Damaged:
         return Damaged(
@@ -207,13 +209,13 @@ class Shipment:
         )
 
 
-def _pages(records: Iterable[Line], start: int) -> Iterator[_Page]:
+def _pages(records: Iterable[ExportLine], start: int) -> Iterator[_Page]:
     page, size = _Page(start, []), 0
     for line in records:
         size += len(line.data) + _ADDED
-        if page.parcels and size > PAGE_BYTES:
+        if page.messages and size > PAGE_BYTES:
             yield page
             page, size = _Page(line.offset, []), len(line.data) + _ADDED
-        page.parcels.append(_Parcel(line.data))
-    if page.parcels:
+        page.messages.append(_Message(line.data))
+    if page.messages:
         yield page
