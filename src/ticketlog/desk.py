@@ -564,24 +564,60 @@ class Desk:
         where the file lies, for the iCal files that it names.
 
         Where it takes away a status, team, category, product or priority that active tickets have,
-        `moves` says where they go ((kind, old) -> new; each a commit by the same actor, and applied
-        again it goes on where it stopped), or `strand` that they stay; else it is refused.
+        `moves` says where they go ((kind, old) -> new, of `stranding.KINDS`; each a commit by the
+        same actor, and applied again it goes on where it stopped), as `[moves]` in the file does,
+        or `strand` that they stay; else it is refused. What else is still in use is told (`kept`).
 
         Raises Usage, Invalid, CommandReused, Conflict, Unreachable, Damaged.
         """
         id = new_id() if id is None else id
         _check_envelope(id, "settings", actor)
         why = _said("the reason", reason)
-        desired, moves = settings_file.parse(file, folder), moves or {}
-        if not strand:
-            try:
-                stranding.check(self, desired, moves)
-            except Refused:
-                self.check_right(actor, rights.APPLY)  # the refusal tells of tickets
-                raise
+        try:
+            plan = self._planned(file, actor, folder, moves)
+            if not strand:
+                stranding.check(plan)
+        except Refused:
+            self.check_right(actor, rights.APPLY)  # the refusal tells of tickets
+            raise
+        by = stranding.Moving(actor, why)
+        early, late = stranding.in_turn(plan.moves, self.settings)
+        if early:
+            self.check_right(actor, rights.APPLY)
+        first = stranding.move(self, early, by)
         done = self._settings.apply(file, id=id, actor=actor, reason=why, folder=folder)
-        moved, stayed = stranding.move(self, moves, actor, why)
-        return done._replace(moved=tuple(moved), stayed=stayed, warnings=_secrets(desired))
+        then = stranding.move(self, late, by)
+        return done._replace(
+            moved=(*first.moved, *then.moved),
+            stayed={**first.stayed, **then.stayed},
+            warnings=plan.warnings,
+            kept=tuple(str(each) for each in plan.used if each.keeps and not plan.goes(each)),
+        )
+
+    def settings_check(
+        self,
+        file: bytes | str,
+        *,
+        actor: Actor,
+        folder: Path | None = None,
+        moves: Mapping[tuple[str, str], str] | None = None,
+    ) -> stranding.Plan:
+        """What `settings_apply` would do. Nothing is recorded. Raises Usage, Invalid, Forbidden,
+        Unreachable, Damaged."""
+        self.check_right(actor, rights.APPLY)
+        return self._planned(file, actor, folder, moves)
+
+    def _planned(
+        self,
+        file: bytes | str,
+        actor: Actor,
+        folder: Path | None,
+        moves: Mapping[tuple[str, str], str] | None,
+    ) -> stranding.Plan:
+        desired = settings_file.parse(file, folder)
+        said = settings_file.moves(file, stranding.KINDS)
+        planned = self._settings.planned(desired, settings_file.digest(file), actor)
+        return stranding.plan(self, planned, {**said, **(moves or {})}, _secrets(desired))
 
     def _apply_ours(self, file: bytes | str, reason: str) -> None:
         """Puts settings in force that the desk itself brings along."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -47,6 +47,8 @@ from ticketlog.settings_forms import (
 )
 
 Table: TypeAlias = dict[str, Any]
+MOVES = "moves"
+"""The table of a file that is no setting: where tickets go of what it takes away."""
 
 
 class _File(BaseModel):
@@ -122,15 +124,10 @@ def parse(content: bytes | str, folder: Path | None = None) -> Desired:
 
     Raises Usage, naming table and key, where it can't be read.
     """
+    tables = _tables(content)
+    tables.pop(MOVES, None)
     try:
-        text = content if isinstance(content, str) else content.decode()
-        tables = tomllib.loads(text)
-    except UnicodeDecodeError as error:
-        raise Usage(f"the settings file is no UTF-8 text: {error}") from error
-    except tomllib.TOMLDecodeError as error:
-        raise Usage(f"the settings file is no TOML: {error}") from error
-    try:
-        file = _File.model_validate_json(orjson.dumps(_with_ids(_fit(tables))))
+        file = _File.model_validate_json(orjson.dumps(_with_ids(tables)))
     except ValidationError as error:
         raise Usage(_explained(error)) from error
     desired: dict[str, Mapping[str, Value]] = {}
@@ -141,6 +138,38 @@ def parse(content: bytes | str, folder: Path | None = None) -> Desired:
         elif values is not None:
             desired[kind.name] = {id: _value(each, folder) for id, each in values.items()}
     return desired
+
+
+def _tables(content: bytes | str) -> Table:
+    try:
+        text = content if isinstance(content, str) else content.decode()
+        tables = tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        raise Usage(f"the settings file is no UTF-8 text: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise Usage(f"the settings file is no TOML: {error}") from error
+    fit: Table = _fit(tables)
+    return fit
+
+
+def moves(content: bytes | str, kinds: Collection[str]) -> dict[tuple[str, str], str]:
+    """The moves that a settings file states, (kind, old) -> new: `[moves]` with a table for each of
+    the kinds. Raises Usage, naming table and key."""
+    tables = _tables(content).get(MOVES, {})
+    found = {}
+    for kind, table in tables.items() if isinstance(tables, dict) else [("", tables)]:
+        if kind not in kinds:
+            raise Usage(f"the settings file: [moves] {kind} is unknown; known are {_list(kinds)}")
+        for old, new in table.items() if isinstance(table, dict) else [("", table)]:
+            if not (isinstance(new, str) and old and new):
+                said = f"should be the name of what takes its place, not {new!r}"
+                raise Usage(f"the settings file: [moves.{kind}] {old} {said}")
+            found[kind, old] = new
+    return found
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(names)
 
 
 def _value(each: Value, folder: Path | None) -> Value:
@@ -249,7 +278,7 @@ def _printable(key: str | int) -> str:
 
 def _known_keys(where: tuple[str | int, ...]) -> str:
     if len(where) == 1:
-        return ", ".join(_File.model_fields)
+        return _list((*_File.model_fields, MOVES))
     # Of the tables that lead there, those of a file's words; where[1] is an id of its own.
     tables = [name for name in (where[0], *where[2:-1]) if name in _MODELS]
     model = _MODELS[str(tables[-1])]

@@ -15,6 +15,7 @@ from ticketlog.domain.base import Actor, Event, Recorded
 from ticketlog.domain.configuration import (
     ACTIVE,
     Compiled,
+    Desired,
     differences,
     evolve,
     initial,
@@ -22,6 +23,7 @@ from ticketlog.domain.configuration import (
 )
 from ticketlog.domain.rights import admins, check_applies
 from ticketlog.domain.settings import Settings
+from ticketlog.domain.settings_events import SettingChanged
 from ticketlog.errors import CommandReused, Conflict
 from ticketlog.execution import derived_id
 from ticketlog.log.commit import Commit, digest
@@ -51,6 +53,17 @@ class Applied(NamedTuple):
     """Ticket -> why it couldn't be moved."""
     warnings: tuple[str, ...] = ()
     """Texts that look like a secret: where they stand."""
+    kept: tuple[str, ...] = ()
+    """What was taken away and is still in use, where nothing is stranded: what becomes of it."""
+
+
+class Planned(NamedTuple):
+    """What a settings file would change: `wanted` is all that would be in force of the kinds that
+    it says, `changes` what would become an event, by stream, `admins` as in `Applied`."""
+
+    wanted: Desired
+    changes: tuple[tuple[str, SettingChanged], ...]
+    admins: tuple[str, ...]
 
 
 class SettingsLog:
@@ -82,6 +95,15 @@ class SettingsLog:
     def history(self) -> list[Recorded]:
         """Every change and every activation that put changes in force, in order."""
         return list(self._between(0, self.log.ends()[0]))
+
+    def planned(self, desired: Desired, sha256: str, actor: Actor) -> Planned:
+        """What a file, of that digest, would change if the actor applied it now, and might. Raises
+        Invalid for settings that contradict themselves."""
+        compiled = self._current()
+        wanted, stayed = with_admin(desired, compiled, actor)
+        found = differences(wanted, compiled, sha256)
+        changes = tuple((s, event) for s, event in found if isinstance(event, SettingChanged))
+        return Planned(wanted, changes, stayed)
 
     def apply(
         self,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,6 +22,9 @@ from ticketlog.domain.sla_policy import in_order
 from ticketlog.errors import Usage
 from ticketlog.settings_log import Applied
 
+if TYPE_CHECKING:
+    from ticketlog.stranding import Plan
+
 _HERE = "ticketlog.cli.settings"
 _TABLES = tuple(kind.table for kind in KINDS)
 _MANY = 8
@@ -31,7 +34,10 @@ _MANY = 8
 @click.command(
     cls=Command,
     params=[each for each in SENDING if each.name in ("command_id", "actor", "reason")],
-    examples=('ticketlog settings apply settings.toml --reason "A team for Berlin"',),
+    examples=(
+        "ticketlog settings apply settings.toml --check",
+        'ticketlog settings apply settings.toml --reason "A team for Berlin"',
+    ),
     keys={
         "position": "of the settings in force now",
         "streams": "what changed",
@@ -40,6 +46,10 @@ _MANY = 8
         "moved": "tickets that were moved",
         "stayed": "ticket and why it couldn't be moved",
         "warnings": "texts that look like a secret: where they stand",
+        "kept": "what was taken away and is in use, and what becomes of it",
+        "changes": "with --check alone: what would become an event: stream, change",
+        "in_use": "with --check alone: what is taken away and in use: kind, id, tickets, first, "
+        "strands, keeps (what becomes of them), goes (where a move takes them)",
     },
 )
 @click.option(
@@ -47,22 +57,32 @@ _MANY = 8
     "texts",
     metavar="KIND:OLD=NEW",
     multiple=True,
-    help="Where tickets go of a status, team, category, product or priority that the file takes "
-    "away: 'status:waiting=open'. May be repeated.",
+    help="Where tickets go of what the file takes away: 'status:waiting=open'. Kinds are status, "
+    "team, category, product, priority, agent, type, field, option ('option:severity/s3=s2'). The "
+    "file may say it, too: [moves]. May be repeated.",
 )
 @click.option("--strand", is_flag=True, help="Leave such tickets where they are.")
+@click.option("--check", is_flag=True, help="Show what would happen; record nothing.")
 @click.argument("file", type=click.Path(path_type=Path))
 @as_json
 @pass_app
 def apply(
-    app: App, /, file: Path, texts: tuple[str, ...], strand: bool, as_json: bool, **values: Any
+    app: App,
+    /,
+    file: Path,
+    texts: tuple[str, ...],
+    strand: bool,
+    check: bool,
+    as_json: bool,
+    **values: Any,
 ) -> None:
     """Put a settings file in force; only what differs is recorded.
 
-    Where it takes away what active tickets have, it is refused until --move says where they go,
-    each by a commit of its own, or --strand that they stay. Interrupted, the same line goes on.
-    Exit code 1 where some couldn't be moved. Texts that look like a secret are warned of: what is
-    applied stays in the log.
+    Where it takes away a status, team, category, product or priority that active tickets have, it
+    is refused until --move or [moves] says where they go, each by a commit of its own, or --strand
+    that they stay. Of what else is in use it tells what becomes of it. Interrupted, the same line
+    goes on. Exit code 1 where some couldn't be moved, and with --check where it would be refused.
+    Texts that look like a secret are warned of: what is applied stays in the log.
     """
     from ticketlog.stranding import moves
 
@@ -71,17 +91,12 @@ def apply(
         content = file.read_bytes()
     except OSError as error:
         raise Usage(f"{file} can't be read: {error.strerror}") from error
-    done = app.desk.settings_apply(
-        content,
-        actor=by.actor,
-        reason=by.reason,
-        id=by.id,
-        folder=file.parent,
-        moves=moves(texts),
-        strand=strand,
-    )
-    for warning in done.warnings:
-        note(f"warning: {warning}; the log keeps it for good")
+    given: dict[str, Any] = {"actor": by.actor, "folder": file.parent, "moves": moves(texts)}
+    if check:
+        _check(app.desk.settings_check(content, **given), strand, as_json)
+        return
+    done = app.desk.settings_apply(content, reason=by.reason, id=by.id, strand=strand, **given)
+    _warn((*done.kept, *map(_for_good, done.warnings)))
     if as_json:
         print_json({**done._asdict(), "stayed": dict(done.stayed)})
     else:
@@ -90,11 +105,62 @@ def apply(
         click.get_current_context().exit(1)
 
 
-def _print_applied(done: Applied) -> None:
-    for id in done.admins:
+def _warn(lines: Iterable[str]) -> None:
+    for line in lines:
+        note(f"warning: {clean(line)}")
+
+
+def _for_good(secret: str) -> str:
+    return f"{secret}; the log keeps it for good"
+
+
+def _check(plan: Plan, strand: bool, as_json: bool) -> None:
+    """What applying would do; exit code 1 where it would be refused."""
+    _warn(map(_for_good, plan.warnings))
+    refused = bool(plan.stranded) and not strand
+    if as_json:
+        print_json(
+            {
+                "changes": [{"stream": s, "change": _what(each)} for s, each in plan.changes],
+                "in_use": [each.document(plan.goes(each)) for each in plan.used],
+                "admins": plan.admins,
+                "warnings": plan.warnings,
+            }
+        )
+    else:
+        _print_plan(plan, strand)
+    if refused:
+        click.get_current_context().exit(1)
+
+
+def _print_plan(plan: Plan, strand: bool) -> None:
+    _print_admins(plan.admins)
+    if not plan.changes:
+        click.echo("nothing differs: nothing would be recorded")
+    else:
+        click.echo(f"{len(plan.changes)} would change:")
+        for stream, event in plan.changes:
+            click.echo(clean(f"  {stream}: {_what(event)}"))
+    for each in plan.used:
+        goes = plan.goes(each)
+        if goes is not None:
+            said = f"{each.kind} {each.id}: {each.tickets:,} tickets would move to {goes}"
+        elif each.keeps or strand:
+            said = str(each) + ("" if each.keeps else ": they stay there")
+        else:
+            said = f"{each}: say where they go, --move {each.kind}:{each.id}=NEW"
+        click.echo(clean(said))
+
+
+def _print_admins(admins: Iterable[str]) -> None:
+    for id in admins:
         click.echo(
             clean(f"agent {id} stays an admin: a desk always has one, and the file names none")
         )
+
+
+def _print_applied(done: Applied) -> None:
+    _print_admins(done.admins)
     if done.repeated:
         click.echo(f"this command was done before; position {done.position} is in force")
     elif not done.streams:
