@@ -227,14 +227,14 @@ def test_an_agent_is_what_its_model_says(lived: Path, asked: Callable[..., Any])
     [
         (documents.TicketRow, tickets.TABLES[0].columns),
         (documents.QueueRow, queue.TABLES[0].columns),
-        (documents.InboxRow, inbox.TABLES[0].columns),
+        (documents.InboxRow, inbox.TABLES[0].columns.keys() - {"by"}),
         (documents.UnassignedRow, inbox.TABLES[1].columns),
     ],
 )
 def test_a_view_and_the_model_of_its_rows_have_the_same_fields(
     model: type[Document], columns: Any
 ) -> None:
-    assert model.model_fields.keys() == columns.keys()
+    assert model.model_fields.keys() == set(columns)
 
 
 MODELS = {part: None for model in printed() for part in parts(model)}

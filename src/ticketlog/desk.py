@@ -32,6 +32,7 @@ from ticketlog.domain.base import (
     Actor,
     Command,
     Forbidden,
+    Invalid,
     NotFound,
     Recorded,
     Refused,
@@ -281,6 +282,21 @@ class Desk:
 
             found = self.query(tickets.links, ticket=ticket)["linked_by"]
         return list(found)
+
+    def selves(self, agent: str) -> list[str]:
+        """Under which other ids an agent acts: as the person whom the settings name, as all who are
+        one with that person by merges, as other agents who are that person. As events name
+        actors, KIND/ID."""
+        from ticketlog.projections import persons
+
+        agents = self.settings.agents
+        known = agents.get(agent)
+        if known is None or known.person is None:
+            return []
+        stands = self.query(persons.survivor, person=known.person)
+        ids = [stands, *self.query(persons.merged, person=stands)]
+        others = [each.id for each in agents.values() if each.person in ids and each.id != agent]
+        return [*(f"person/{id}" for id in ids), *(f"agent/{id}" for id in others)]
 
     def _holders(self, addresses: Collection[Address]) -> list[str]:
         """Who has one of these addresses. Raises Unreachable, Damaged."""
@@ -578,7 +594,7 @@ class Desk:
             if not strand:
                 stranding.check(plan)
         except Refused:
-            self.check_right(actor, rights.APPLY)  # the refusal tells of tickets
+            self.check_right(actor, rights.APPLY)  # the refusal tells of tickets and persons
             raise
         by = stranding.Moving(actor, why)
         early, late = stranding.in_turn(plan.moves, self.settings)
@@ -615,9 +631,22 @@ class Desk:
         moves: Mapping[tuple[str, str], str] | None,
     ) -> stranding.Plan:
         desired = settings_file.parse(file, folder)
+        self._check_persons(desired)
         said = settings_file.moves(file, stranding.KINDS)
         planned = self._settings.planned(desired, settings_file.digest(file), actor)
         return stranding.plan(self, planned, {**said, **(moves or {})}, _secrets(desired))
+
+    def _check_persons(self, desired: Desired) -> None:
+        """Raises Invalid where an agent is newly said to be a person whom nobody registered."""
+        for id, agent in desired.get("agent", {}).items():
+            person, known = getattr(agent, "person", None), self.settings.agents.get(id)
+            if person is None or (known and known.person == person):
+                continue
+            if not self.load(f"person/{person}").exists:
+                raise Invalid(
+                    f"[agents.{id}] person {person} is not known: `ticketlog person register NAME` "
+                    "registers them, and says their id"
+                )
 
     def _apply_ours(self, file: bytes | str, reason: str) -> None:
         """Puts settings in force that the desk itself brings along."""

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests import helpdesk
 from tests.conftest import ROOT
 from tests.helpdesk import ANN, SUE
 from tests.policies.acting import Story
@@ -133,6 +134,62 @@ def test_a_person_under_two_ids_is_told_once_and_not_of_their_own_doing(story: S
     story.does(Actor(kim, "person"), Reply(body="All"), ticket, "4h")
     story.until("5h")
     assert len(told(story.desk, ticket)) == 1
+
+
+def test_an_agent_who_is_also_a_person_is_one_human(story: Story) -> None:
+    """Ann asks as Kim, follows as ann, and is in copy under an id that was merged into Kim."""
+    kim, old = registered(story, "Ann"), registered(story, "Ann L.")
+    story.desk.execute(MergePerson(into=kim), on=f"person/{old}", actor=SUE)
+    everybody = """
+[notifications.all]
+position = 10
+on = ["replied", "noted", "solved", "assigned"]
+to = ["requester", "ccs", "assignee", "followers", "mentioned"]
+outbox = "mail"
+"""
+    with pytest.raises(Invalid, match=r"\[notifications.all\] noted: internal"):
+        story.apply(everybody)
+    everybody = everybody.replace('"noted", ', "")
+    with pytest.raises(Invalid, match=r"\[agents.ann\] person NOBODY is not known"):
+        story.apply(everybody + '[agents.ann]\nperson = "NOBODY"\n')
+    ours = helpdesk.SETTINGS.replace("[agents.ann]", f'[agents.ann]\nperson = "{old}"')
+    story.desk.settings_apply(ours + everybody, actor=SUE)
+    ticket = story.ticket(actor=Actor(kim, "person"), requester=kim)
+    story.does(ANN, Follow(), ticket, "1h")
+    story.does(SUE, Reply(body="Which?"), ticket, "2h")
+    story.does(ANN, Reply(body="This one"), ticket, "3h")
+    story.does(Actor(kim, "person"), Reply(body="And that"), ticket, "4h")
+    story.does(SUE, Assign(team="network", assignee="ann"), ticket, "5h")
+    story.does(ANN, Solve(), ticket, "6h")
+    story.until("7h")
+    assert told(story.desk, ticket) == [
+        ("all", ("replied",), ("agent/ann",)),
+        ("all", ("assigned",), ("agent/ann",)),
+    ]
+
+
+def test_what_an_agent_said_as_a_person_is_no_news_to_them(
+    story: Story, ask: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(config.VARIABLE, str(story.desk.folder))
+    monkeypatch.setenv(ACTOR_VARIABLE, "agent:ann")
+    kim, old = registered(story, "Ann"), registered(story, "Ann L.")
+    ours = helpdesk.SETTINGS.replace("[agents.ann]", f'[agents.ann]\nperson = "{kim}"')
+    story.desk.settings_apply(ours, actor=SUE)
+    ticket = story.ticket(actor=Actor(old, "person"), requester=old)
+    story.does(ANN, Follow(), ticket, "1h")
+    story.does(Actor(old, "person"), Reply(body="It is the modem"), ticket, "2h")
+
+    def news() -> list[str]:
+        return [each["why"] for each in ask("inbox", "ann", "--json").document["waiting"]]
+
+    assert news() == ["news"]
+    story.desk.execute(MergePerson(into=kim), on=f"person/{old}", actor=SUE)
+    assert sorted(story.desk.selves("ann")) == sorted([f"person/{kim}", f"person/{old}"])
+    assert news() == []
+    assert "nothing to do" in ask("inbox", "seen", "--all").err
+    story.does(SUE, Reply(body="A new one comes"), ticket, "3h")
+    assert news() == ["news"]
 
 
 def test_end_users_are_told_of_nothing_internal(desk: Desk) -> None:

@@ -11,9 +11,9 @@ import pytest
 from tests.helpdesk import SUE
 from tests.policies.acting import Story
 from ticketlog.domain.agent import SetAvailability, SetShifts, TicketReserved
-from ticketlog.domain.base import Actor
+from ticketlog.domain.base import Actor, Command
 from ticketlog.domain.organisation import RegisterOrganisation
-from ticketlog.domain.person import RegisterPerson
+from ticketlog.domain.person import MergePerson, RegisterPerson, UnmergePerson
 from ticketlog.domain.shifts import Shift
 from ticketlog.domain.ticket.assignment import Assign, AssigneeChanged, Unassign
 from ticketlog.domain.ticket.automation import AgentChosen, ChoiceDropped
@@ -258,6 +258,32 @@ class TestWho:
         later = ticket(made, "7h", requester=kim)
         made.until("8h")
         assert made.state(later).assignee == "ann", "affinity makes nobody able"
+
+    def test_the_last_agent_of_whom_the_requester_was_merged_with(self, folder: Path) -> None:
+        made = story(folder, LEAST + 'affinity = ["requester"]\n')
+
+        def registered(name: str) -> str:
+            made_of = made.desk.execute(RegisterPerson(name=name), actor=SUE)
+            return made_of.stream.partition("/")[2]
+
+        def does(command: Command, person: str, span: str) -> None:
+            made.does(SUE, command, f"person/{person}", span)
+
+        kim, old, oldest = registered("Kim"), registered("Kim L."), registered("K. Lee")
+        made.does(SUE, Assign(assignee="cyd"), ticket(made, requester=oldest), "1h")
+        made.until("2h")
+        does(MergePerson(into=old), oldest, "3h")
+        does(MergePerson(into=kim), old, "3h")
+        made.until("4h")
+        again = ticket(made, "5h", requester=kim)
+        made.until("6h")  # A runner of its own, which learns of the merges at its start.
+        assert owners(made, [again]) == ["cyd"]
+        does(UnmergePerson(), oldest, "7h")
+        made.does(SUE, Assign(assignee="ann"), again, "8h")
+        made.until("9h")
+        apart = [ticket(made, "10h", requester=each) for each in (old, oldest)]
+        made.until("11h")
+        assert owners(made, apart) == ["ann", "cyd"]
 
     def test_the_account_team_goes_before_the_others(self, folder: Path) -> None:
         staff = STAFF.replace("ACME", "0")

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from ticketlog.domain.agent import AgentAtWork, Held, initial
+from ticketlog.domain.person import Person
 from ticketlog.domain.settings import Settings
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.support.scratch_sqlite import scratch_database
@@ -27,7 +28,18 @@ _MADE = (
     "CREATE TABLE held (stream TEXT PRIMARY KEY, agent TEXT, team TEXT) WITHOUT ROWID",
     "CREATE INDEX held_by ON held (agent, team, stream)",
     "CREATE TABLE last (requester TEXT PRIMARY KEY, agent TEXT, at INTEGER) WITHOUT ROWID",
+    "CREATE TABLE merged (person TEXT PRIMARY KEY, target TEXT) WITHOUT ROWID",
+    "CREATE INDEX merged_into ON merged (target)",
 )
+_LAST = """
+    WITH RECURSIVE one (id) AS (
+        SELECT ?1
+        UNION SELECT merged.target FROM one JOIN merged ON merged.person = one.id
+        UNION SELECT merged.person FROM one JOIN merged ON merged.target = one.id
+    )
+    SELECT agent FROM one JOIN last ON last.requester = one.id ORDER BY at DESC, id LIMIT 1
+"""
+"""Merged persons are one, along any number of merges."""
 
 
 class _Chosen(NamedTuple):
@@ -69,9 +81,7 @@ class Floor:
         return agent.but({"held": {**more, **agent.held}, "reserved_at": latest})
 
     def last_agent(self, requester: str) -> str | None:
-        found = self._connection.execute(
-            "SELECT agent FROM last WHERE requester = ?", (requester,)
-        ).fetchone()
+        found = self._connection.execute(_LAST, (requester,)).fetchone()
         return found and str(found[0])
 
     def waiting(self, teams: Iterable[str]) -> Iterator[str]:
@@ -150,6 +160,14 @@ class Floor:
                 "agent = excluded.agent, at = excluded.at WHERE excluded.at >= at",
                 (ticket.requester, ticket.assignee, ticket.clock),
             )
+
+    def put_person(self, person: Person) -> None:
+        """Who they were merged into, if they were."""
+        if person.merged_into is None:
+            self._connection.execute("DELETE FROM merged WHERE person = ?", (person.id,))
+        else:
+            row = (person.id, person.merged_into)
+            self._connection.execute("INSERT OR REPLACE INTO merged VALUES (?, ?)", row)
 
     def put_agent(self, agent: AgentAtWork) -> None:
         """What the agent's record says of them."""

@@ -11,6 +11,7 @@ from ticketlog.acting.alarms import Alarms
 from ticketlog.acting.floor import Floor
 from ticketlog.acting.looks import Looks
 from ticketlog.domain.aggregates import AGGREGATES
+from ticketlog.domain.person import PersonMerged
 from ticketlog.domain.settings import Settings
 from ticketlog.domain.ticket.automation import Choose
 from ticketlog.errors import Unreadable
@@ -19,7 +20,8 @@ from ticketlog.log.port import Log, Record
 from ticketlog.policies.base import Reaction, Timer
 from ticketlog.support.gc_paused import gc_paused
 
-_TICKET, _AGENT = "ticket", "agent"
+_TICKET, _AGENT, _PERSON = "ticket", "agent", "person"
+_MERGED = PersonMerged.NAME.encode()
 
 
 class Watch:
@@ -51,7 +53,7 @@ class Watch:
                 learned += len(records)
                 goes_on(learned)
                 kind = stream.partition("/")[0]
-                if kind in (_TICKET, _AGENT):
+                if kind in (_TICKET, _AGENT) or (kind == _PERSON and _is_merged(records)):
                     with gc_paused():
                         self._learn(stream, kind, records, settings)
         for agent in self.floor.agents():
@@ -65,6 +67,9 @@ class Watch:
             return  # A stream that can't be read is parked where its last record is met.
         aggregate = AGGREGATES[kind]
         state = aggregate.fold(aggregate.initial(stream.partition("/")[2]), history)
+        if kind == _PERSON:
+            self.floor.put_person(state)
+            return
         self.looks.passed(state.clock, agent=kind == _AGENT)
         if kind == _AGENT:
             self.floor.put_agent(state)
@@ -84,6 +89,8 @@ class Watch:
             self.floor.put_agent(state)
             if known.absent_since != state.absent_since:
                 self._ask_again(state.id, settings)
+        elif stream.startswith(f"{_PERSON}/"):
+            self.floor.put_person(state)
 
     def _ask_again(self, agent: str, settings: Settings) -> None:
         """Asks again what is due on the tickets of an agent who came or went."""
@@ -119,3 +126,8 @@ class Watch:
     def close(self) -> None:
         self.alarms.close()
         self.floor.close()
+
+
+def _is_merged(records: Sequence[Record]) -> bool:
+    """Whether a person may have been merged; of most persons nothing else need be known."""
+    return any(_MERGED in record.data for record in records)

@@ -77,7 +77,8 @@ def seen(
     by = sender(values)
     marked: dict[str, int | None] = {stream_of("ticket", each): version for each in tickets}
     if everything:
-        found = app.desk.query(view.unseen, agent=by.actor.id)
+        agent = by.actor.id
+        found = app.desk.query(view.unseen, agent=agent, selves=app.desk.selves(agent))
         marked = {f"ticket/{ticket}": latest for ticket, latest in found.items()}
     commands = [MarkSeen(tickets=dict(each)) for each in _portions(list(marked.items()))]
     _send(app, _numbered(commands, by), by, as_json)

@@ -44,7 +44,8 @@ _EVERYTHING = 1_000
 
 
 def _columns(view: Any, table: int = 0) -> str:
-    return ", ".join(view.TABLES[table].columns)
+    """What is told of the columns of a table; `by` is for the questions alone."""
+    return ", ".join(name for name in view.TABLES[table].columns if name != "by")
 
 
 def _is_time(name: str) -> bool:
@@ -195,7 +196,8 @@ def inbox(
     known = source.settings.agents.get(agent)
     teams = known.teams if known else ()
     now = asked_at(source, as_of, occurred_as_of)
-    mine = source.query(inbox_view.inbox, agent=agent, now=now, limit=limit)
+    selves = app.desk.selves(agent)
+    mine = source.query(inbox_view.inbox, agent=agent, now=now, selves=selves, limit=limit)
     free = source.query(inbox_view.unassigned, teams=teams, limit=limit) if teams else []
     later = source.query(inbox_view.snoozed, agent=agent, now=now)
     if as_json:

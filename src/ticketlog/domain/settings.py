@@ -179,6 +179,8 @@ class Agent(Value):
     """The organisations whose account team they are in."""
     retired: bool = False
     """They work no more: nothing is assigned to them."""
+    person: Key | None = None
+    """Under which id they are known as a person: one human, who asks now and then."""
 
     @property
     def active(self) -> bool:

@@ -51,8 +51,12 @@ class Situation:
     """All events of the event's commit."""
 
     def identity(self, who: str) -> str:
-        """The one under whom a human is known: of a merged person ('person/KIM'), who has them."""
+        """The one name of a human who may have several: of a merged person ('person/KIM') that of
+        the survivor, of an agent who is also a person ('agent/ann') that of the person."""
         kind, _, id = who.partition("/")
+        if kind == "agent":
+            known = self.settings.agents.get(id)
+            kind, id = ("person", known.person) if known and known.person else (kind, id)
         return f"person/{survivor(id, self.load)}" if kind == "person" else who
 
 

@@ -21,7 +21,7 @@ class Floor(Protocol):
         ...
 
     def last_agent(self, requester: str) -> str | None:
-        """Who last worked on a ticket of this requester."""
+        """Who last worked on a ticket of this requester, under any of their ids."""
         ...
 
     def holders(self) -> Iterable[tuple[str, str | None]]:

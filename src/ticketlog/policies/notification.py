@@ -103,19 +103,29 @@ def _decided(rule: NotificationRule, told: _Told, settings: Settings) -> Reactio
 def _groups(
     rule: NotificationRule, ticket: Ticket, recorded: Recorded, situation: Situation
 ) -> list[_Told]:
-    """Everybody once, with those who are told of the same events; the first whom the first event
+    """Every human once, with those who are told of the same events; the first whom the first event
     concerns come first."""
-    by_person: dict[str, list[Recorded]] = {}
+    by_human: dict[str, list[Recorded]] = {}
+    names: dict[str, str] = {}
     for each in situation.commit or (recorded,):
         occasion = _OCCASIONS.get(type(each.event))
         if occasion in rule.on and not _is_empty(each.event):
-            for person in _told(rule, ticket, each, situation):
-                by_person.setdefault(person, []).append(each)
+            for human, name in _told(rule, ticket, each, situation):
+                by_human.setdefault(human, []).append(each)
+                names[human] = _addressed(name, names.get(human))
     groups: dict[tuple[str, ...], _Told] = {}
-    for person, of in by_person.items():
+    for human, of in by_human.items():
         known = groups.get(key := tuple(each.id for each in of), _Told((), tuple(of)))
-        groups[key] = known._replace(to=(*known.to, person))
+        groups[key] = known._replace(to=(*known.to, names[human]))
     return list(groups.values())
+
+
+def _addressed(name: str, other: str | None) -> str:
+    """How somebody is told who is concerned under two names: as an agent, where they are one, since
+    an agent may know everything."""
+    return (
+        name if other is None or name.startswith("agent/") > other.startswith("agent/") else other
+    )
 
 
 def _is_empty(event: Event) -> bool:
@@ -128,16 +138,18 @@ def _is_empty(event: Event) -> bool:
 
 def _told(
     rule: NotificationRule, ticket: Ticket, recorded: Recorded, situation: Situation
-) -> Iterator[str]:
-    """Whom a rule tells of one event, each once."""
-    found = dict.fromkeys(
-        situation.identity(each)
-        for recipient in rule.to
-        if recipient not in END_USERS or _occasion(recorded) not in INTERNAL
-        for each in _here(recipient, ticket, recorded.event, situation)
-    )
+) -> Iterator[tuple[str, str]]:
+    """Whom a rule tells of one event: each human once, with the name under which."""
+    found: dict[str, str] = {}
+    for recipient in rule.to:
+        if recipient in END_USERS and _occasion(recorded) in INTERNAL:
+            continue
+        for each in _here(recipient, ticket, recorded.event, situation):
+            human = situation.identity(each)
+            name = each if each.startswith("agent/") else human
+            found[human] = _addressed(name, found.get(human))
     themselves = {situation.identity(each) for each in _themselves(recorded)}
-    return (each for each in found if each not in themselves)
+    return ((human, name) for human, name in found.items() if human not in themselves)
 
 
 def _themselves(recorded: Recorded) -> Iterator[str]:

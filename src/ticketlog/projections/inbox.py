@@ -10,7 +10,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Connection, Select, func, literal, or_, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    union_all,
+)
 
 from ticketlog.domain.agent import AgentAtWork
 from ticketlog.domain.attention import TicketsSeen, TicketsSnoozed
@@ -23,7 +33,7 @@ from ticketlog.domain.ticket.state import Ticket
 from ticketlog.projections.base import INT, TEXT, Fold, Projection, Row, Rows, Tables
 
 NAME = "inbox"
-VERSION = 3
+VERSION = 4
 
 WHY = ("waiting", "held", "mentioned", "news", "duplicate")
 """waiting: the requester waits for the assignee; held: on hold until an instant; mentioned: a note
@@ -38,7 +48,7 @@ TABLES = (
     Rows(
         "entries",
         key={"ticket": TEXT, "why": TEXT, "agent": TEXT, "version": INT},
-        values={"since": INT, **_ENTRY},
+        values={"since": INT, "by": TEXT, **_ENTRY},
         indexes=(("agent", "since"),),
     ),
     Rows(
@@ -61,8 +71,8 @@ TABLES = (
 which an end user waits; `assigned` says whose an active ticket is. `since` of a held ticket is the
 instant until which it is held. `marks`: up to which version an agent has `seen` a ticket; until
 when it is `snoozed`, as long as it isn't beyond the version `asleep`."""
-Waits: TypeAlias = dict[str, dict[int, int]]
-"""Agent -> version of the ticket -> when."""
+Waits: TypeAlias = dict[str, dict[int, tuple[int, str]]]
+"""Agent -> version of the ticket -> when, and by whom ('person/KIM')."""
 
 
 class _Fold(Fold):
@@ -79,6 +89,7 @@ class _Fold(Fold):
     def step(self, recorded: Recorded, before: Ticket, after: Ticket) -> None:
         event, actor = recorded.event, recorded.meta.actor.id
         version, at = recorded.originator_version, after.clock
+        told = (at, f"{recorded.meta.actor.kind}/{actor}")
         if self.mentioned:
             self.mentioned.pop(actor, None)
         if self.news:
@@ -86,11 +97,11 @@ class _Fold(Fold):
         if isinstance(event, Noted):
             for agent in event.mentions:
                 if agent != actor:
-                    self.mentioned.setdefault(agent, {})[version] = at
+                    self.mentioned.setdefault(agent, {})[version] = told
         if after.followers and isinstance(event, _NEWS):
             for agent in after.followers:
                 if agent != actor:
-                    self.news.setdefault(agent, {})[version] = at
+                    self.news.setdefault(agent, {})[version] = told
         if isinstance(event, AssigneeChanged) or (
             isinstance(event, Replied) and event.direction == "inbound"
         ):
@@ -111,20 +122,20 @@ class _Fold(Fold):
             return entries, [free], [], [], followed, []
         return entries, [], [], [(self.id, state.assignee)], followed, []
 
-    def _waits(self, state: Ticket) -> Iterator[tuple[str, str, int, int]]:
-        """(why, agent, version, since)."""
+    def _waits(self, state: Ticket) -> Iterator[tuple[str, str, int, int, str | None]]:
+        """(why, agent, version, since, by)."""
         if state.status_category == "closed":
             return
         followers = {agent: self.news[agent] for agent in self.news if agent in state.followers}
         for why, waits in (("mentioned", self.mentioned), ("news", followers)):
             for agent, told in waits.items():
-                for version, at in told.items():
-                    yield why, agent, version, at
+                for version, (at, by) in told.items():
+                    yield why, agent, version, at, by
         if state.active and state.assignee is not None:
             if state.waiting_since is not None:
-                yield "waiting", state.assignee, self.said, state.waiting_since
+                yield "waiting", state.assignee, self.said, state.waiting_since, None
             if state.hold_until is not None:
-                yield "held", state.assignee, self.said, state.hold_until
+                yield "held", state.assignee, self.said, state.hold_until, None
 
     def _duplicate(self, state: Ticket, about: Row) -> list[Row]:
         if state.waiting_since is None or not state.active:
@@ -169,12 +180,19 @@ class _Marks(Fold):
 
 
 def inbox(
-    connection: Connection, tables: Tables, *, agent: str, now: int, limit: int = 100
+    connection: Connection,
+    tables: Tables,
+    *,
+    agent: str,
+    now: int,
+    selves: Collection[str] = (),
+    limit: int = 100,
 ) -> list[dict[str, Any]]:
     """What waits for the agent; what is held or snoozed does once `now` (microseconds) has come.
-    `since`: of what they haven't seen; `version`: what they have seen then of the ticket."""
+    `since`: of what they haven't seen; `version`: what they have seen then of the ticket.
+    `selves`: under which other ids ('person/KIM') the agent acts, too; it is no news to them."""
     entries, marks = tables["entries"].c, tables["marks"].c
-    own = _own(tables, agent).where(
+    own = _own(tables, agent, selves).where(
         _not_asleep(marks, entries.version, now),
         or_(entries.why != "held", entries.since <= now),
         or_(entries.why.not_in(SEEN), _unseen(tables)),
@@ -182,7 +200,8 @@ def inbox(
     duplicates, assigned = tables["duplicates"], tables["assigned"]
     of_own = select(
         *(duplicates.c.ticket, literal("duplicate").label("why"), assigned.c.agent),
-        *(duplicates.c[name] for name in ("version", "since", *_ENTRY)),
+        *(duplicates.c.version, duplicates.c.since, null().label("by")),
+        *(duplicates.c[name] for name in _ENTRY),
     )
     of_own = (
         of_own.join(assigned, assigned.c.ticket == duplicates.c.original)
@@ -207,11 +226,13 @@ def inbox(
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def unseen(connection: Connection, tables: Tables, *, agent: str) -> dict[str, int]:
+def unseen(
+    connection: Connection, tables: Tables, *, agent: str, selves: Collection[str] = ()
+) -> dict[str, int]:
     """The tickets that the agent has something new on, awake or not, each with the version up to
     which there is."""
     entries = tables["entries"].c
-    query = _own(tables, agent).where(entries.why.in_(SEEN), _unseen(tables)).subquery().c
+    query = _own(tables, agent, selves).where(entries.why.in_(SEEN), _unseen(tables)).subquery().c
     latest = select(query.ticket, func.max(query.version)).group_by(query.ticket)
     found = connection.execute(latest.order_by(query.ticket))
     return {row[0]: row[1] for row in found}
@@ -235,10 +256,13 @@ def followed(connection: Connection, tables: Tables, *, agent: str) -> list[str]
     return list(connection.execute(query).scalars())
 
 
-def _own(tables: Tables, agent: str) -> Select[Any]:
+def _own(tables: Tables, agent: str, selves: Collection[str]) -> Select[Any]:
     entries, marks = tables["entries"], tables["marks"]
     mine = (marks.c.agent == entries.c.agent) & (marks.c.ticket == entries.c.ticket)
-    return select(entries).outerjoin(marks, mine).where(entries.c.agent == agent)
+    query = select(entries).outerjoin(marks, mine).where(entries.c.agent == agent)
+    if selves:
+        query = query.where(or_(entries.c.by.is_(None), entries.c.by.not_in(list(selves))))
+    return query
 
 
 def _unseen(tables: Tables) -> ColumnElement[bool]:
