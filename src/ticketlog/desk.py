@@ -59,7 +59,7 @@ from ticketlog.supervisor import Supervisor, Worker
 if TYPE_CHECKING:
     from ticketlog.acting.outboxes import Outbox, Postman
     from ticketlog.acting.runner import Runner
-    from ticketlog.importing import ImportReport, Taken
+    from ticketlog.importing import Holders, ImportReport, Taken
     from ticketlog.past import Past
     from ticketlog.policies.base import Policy
     from ticketlog.projections.filling import Told
@@ -300,11 +300,27 @@ class Desk:
 
     def _holders(self, addresses: Collection[Address]) -> list[str]:
         """Who has one of these addresses. Raises Unreachable, Damaged."""
+        found = self._having(addresses)
+        return list(dict.fromkeys(id for ids in found.values() for id in ids))
+
+    def _having(self, addresses: Collection[Address]) -> dict[Address, list[str]]:
         from ticketlog.projections import persons
 
         self.log.sync()
-        found = self.query(persons.holders, addresses=addresses)
-        return list(dict.fromkeys(id for ids in found.values() for id in ids))
+        found: dict[Address, list[str]] = self.query(persons.holders, addresses=addresses)
+        return found
+
+    def _known_by(self, addresses: Collection[Address]) -> Holders:
+        """Whom the desk knows by these addresses, as far as its log goes now."""
+        from ticketlog.importing import Holders
+
+        agents: dict[str, str] = {}
+        for agent in self.settings.agents:
+            for name in self.selves(agent):
+                kind, _, id = name.partition("/")
+                if kind == "person":
+                    agents.setdefault(id, agent)
+        return Holders(self._having(addresses), agents)
 
     def report(self, name: str, *, basis: int | str = "was", **given: Any) -> dict[str, Any]:
         """A report (`reporting.REPORTS`) as a document: rows, what they were made from, and the
@@ -710,6 +726,7 @@ class Desk:
             attachments=self._attachments,
             secret=secret(self.load),
             keep_secret=lambda made: keep_secret(made, self._import_command, self.load, actor),
+            holders=self._known_by,
         )
 
     def check_import(
@@ -724,8 +741,8 @@ class Desk:
         from ticketlog.importing import check_file, load_mapping, secret
 
         path, loaded = Path(file), load_mapping(Path(mapping))
-        made = secret(self.load)
-        return check_file(self.log, self.settings, path, loaded, progress=progress, secret=made)
+        given: dict[str, Any] = {"secret": secret(self.load), "holders": self._known_by}
+        return check_file(self.log, self.settings, path, loaded, progress=progress, **given)
 
     def withdraw_import(
         self,

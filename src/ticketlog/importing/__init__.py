@@ -3,12 +3,14 @@
 from ticketlog.importing.importer import Progress, check_file, import_file
 from ticketlog.importing.journal import Journal, keep_secret, secret
 from ticketlog.importing.mapping import Mapping, load_mapping
+from ticketlog.importing.persons import Holders
 from ticketlog.importing.reader import Rows, read_rows
 from ticketlog.importing.report import ImportReport
 from ticketlog.importing.rows import Problem, Row
 from ticketlog.importing.withdrawing import Taken
 
 __all__ = [
+    "Holders",
     "ImportReport",
     "Journal",
     "Mapping",

@@ -12,7 +12,7 @@ from __future__ import annotations
 import gc
 import time
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 from ticketlog.attachments import Attachments
 from ticketlog.domain import ticket
+from ticketlog.domain.address import Address
 from ticketlog.domain.aggregates import AGGREGATES, informed
 from ticketlog.domain.base import Actor, Context, Event, Meta, Recorded, Refused, bare
 from ticketlog.domain.settings import Settings
@@ -32,7 +33,7 @@ from ticketlog.importing.case import Case, Found, find
 from ticketlog.importing.files import Files
 from ticketlog.importing.journal import Journal
 from ticketlog.importing.mapping import Mapping
-from ticketlog.importing.persons import Persons
+from ticketlog.importing.persons import Holders, Persons, emailed
 from ticketlog.importing.reader import Rows, read_rows
 from ticketlog.importing.report import ImportReport
 from ticketlog.importing.rows import Problem, Row
@@ -80,6 +81,8 @@ class Desk:
     secret: bytes = b""
     keep_secret: Callable[[bytes], bytes] | None = None
     """Keeps the secret where none is kept; gives the one that is."""
+    holders: Callable[[Collection[Address]], Holders] = lambda _: Holders()
+    """Whom the desk knows by these addresses; asked once for each import."""
 
 
 class _Known(NamedTuple):
@@ -125,11 +128,11 @@ def check_file(
     mapping: Mapping,
     *,
     progress: Callable[[Progress], None] | None = None,
-    secret: bytes = b"",
+    **desk: Any,
 ) -> ImportReport:
     """What importing the file would report, with why it would be refused (`refusals`); nothing is
-    recorded. Raises Usage."""
-    into = Desk(Trial(log), settings, secret=secret)
+    recorded. `desk`: see `Desk`. Raises Usage."""
+    into = Desk(Trial(log), settings, **desk)
     return _Import(into, path, mapping, BATCH, progress, trial=True).run()
 
 
@@ -167,6 +170,7 @@ class _Import:
         self._trial = trial
         self._report = ImportReport(file=str(path), source=mapping.source)
         self._started = time.monotonic()
+        self._holders = Holders()
 
     def run(self) -> ImportReport:
         report, run = self._report, self._begun()
@@ -175,6 +179,7 @@ class _Import:
             kept = self._look(rows, run)
             if kept is None:
                 run = self._begun()
+                run.know(self._holders)
                 rows = read_rows(self._path, self._mapping, self._desk.secret)
                 found: Iterator[Problem | _Known] = run.known(rows)
             else:
@@ -219,6 +224,10 @@ class _Import:
             )
         if survey.persons and not self._trial:
             self._keep_secret()
+        if survey.addresses:
+            named = map(emailed, survey.addresses)
+            self._holders = self._desk.holders([each for each in named if each])
+            run.know(self._holders)
         return None if much else kept
 
     def _keep_secret(self) -> None:
@@ -251,7 +260,7 @@ class _Run:
         self._source = mapping.source
         self._report = report
         self._trial = trial
-        self._persons = Persons(desk.log, desk.settings, mapping.source, desk.writer, desk.secret)
+        self.know(Holders())
         self._files = Files(folder, desk.attachments)
         self._held: dict[str, Case] = {}
         self._packed: dict[str, array[int]] = {}
@@ -260,6 +269,11 @@ class _Run:
         self._links: dict[str, tuple[int, str]] = {}
         """Stream of a ticket that another is linked to -> the first line, and the case."""
         self._batch: list[_Item] = []
+
+    def know(self, holders: Holders) -> None:
+        """Takes note of whom the desk knows, before the first row is taken."""
+        given = (self._settings, self._source, self._desk.writer, self._desk.secret)
+        self._persons = Persons(self._log, *given, holders)
 
     def known(self, rows: Rows, survey: Survey | None = None) -> Iterator[Problem | _Known]:
         """The rows of a file with their ids, after what is wrong with them."""
@@ -368,7 +382,7 @@ class _Run:
             self._packed[name] = self._held.pop(name).packed()
 
     def _decide(self, case: Case, row: Row, id: str) -> None:
-        command = row.command
+        command = self._persons.named(row) if row.people else row.command
         if command.links or command.attachments:
             command = self._completed(command, row.line)
         now = time.time_ns() // 1000

@@ -1,20 +1,27 @@
-"""The persons that rows name: registered once, and kept up with what later rows say of them."""
+"""The persons that rows name: registered once, and kept up with what later rows say of them.
+
+An address belongs to one person. Whom the desk knows by it already is who the row means: their own
+id stands in the ticket, and what the desk says of them stays. A row is told from others by the id
+that is derived from the file, so that it is the same row whoever has the address by now.
+"""
 
 from __future__ import annotations
 
 import hmac
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import orjson
 from pydantic import ValidationError
 
 from ticketlog.domain import catalogue, person
-from ticketlog.domain.address import AddAddress, Address
+from ticketlog.domain.address import AddAddress, Address, compared
 from ticketlog.domain.base import Actor, Command, Context, Meta, Recorded, Refused
 from ticketlog.domain.person import RegisterPerson, RenamePerson
 from ticketlog.domain.settings import Settings
+from ticketlog.domain.ticket.activity import RecordActivity
 from ticketlog.errors import Conflict
 from ticketlog.importing.people import Person
 from ticketlog.importing.rows import Problem, Row
@@ -25,6 +32,14 @@ from ticketlog.log.port import Log
 ATTEMPTS = 50
 
 
+def emailed(address: str) -> Address | None:
+    """An address of a file as addresses are compared; None where it can't be anybody's."""
+    try:
+        return Address(kind="email", value=compared("email", address))
+    except ValidationError:
+        return None
+
+
 class _Said(NamedTuple):
     """What a row says of a person."""
 
@@ -33,17 +48,34 @@ class _Said(NamedTuple):
     commit: Commit
 
 
+class Holders(NamedTuple):
+    """Whom a desk knows already. `persons`: who has an address. `agents`: the agents whom its
+    settings say to be a person, by all ids of that person."""
+
+    persons: Mapping[Address, Sequence[str]] = MappingProxyType({})
+    agents: Mapping[str, str] = MappingProxyType({})
+
+
 class Persons:
     """The persons of one import."""
 
     def __init__(
-        self, log: Log, settings: Settings, source: str, writer: str | None, secret: bytes
+        self,
+        log: Log,
+        settings: Settings,
+        source: str,
+        writer: str | None,
+        secret: bytes,
+        holders: Holders,
     ) -> None:
         self._log = log
         self._settings = settings
         self._actor = Actor(source, "import")
         self._writer = writer
         self._secret = secret
+        self._holders = holders
+        self._meant: dict[Person, str] = {}
+        """The id of whom the desk knows by the address; else the derived one."""
         self._met: set[Person] = set()
         self._states: dict[str, person.Person] = {}
         self._said: list[_Said] = []
@@ -54,8 +86,39 @@ class Persons:
         for each in row.people:
             if each not in self._met:
                 self._met.add(each)
-                for why in self._note(row, each):
+                for why in self._note(row, each) if self._of(each) == each.id else ():
                     problem(Problem(row.line, "bad-person", why))
+
+    def named(self, row: Row) -> RecordActivity:
+        """The row's command with the ids of those whom the desk knows by their addresses."""
+        command, holders = row.command, self._holders
+        if not holders.persons and not holders.agents:
+            return command
+        people = {each.id: each for each in row.people}
+        author = self._of if command.comment_by_requester else self._agent
+        ways = {"requester": self._of, "assignee": self._agent, "actor": self._agent}
+        changed: dict[str, str] = {}
+        for field, way in {**ways, "comment_author": author}.items():
+            each = people.get(getattr(command, field) or "")
+            if each is not None and (id := way(each)) != each.id:
+                changed[field] = id
+        return command.model_copy(update=changed) if changed else command
+
+    def _of(self, each: Person) -> str:
+        """The id of a person: of several who have the address the derived one, if it is there."""
+        id = self._meant.get(each)
+        if id is None:
+            id, held = each.id, self._holders.persons
+            if each.address and held and (named := emailed(each.address)):
+                known = held.get(named, ())
+                id = id if id in known or not known else known[0]
+            self._meant[each] = id
+        return id
+
+    def _agent(self, each: Person) -> str:
+        """The id of somebody who works: the agent whom the settings say to be that person."""
+        id = self._of(each)
+        return self._holders.agents.get(id, id)
 
     def flush(self) -> None:
         """Writes what was noted, before the rows that name them. Raises Conflict, Unreachable,

@@ -22,6 +22,8 @@ class Survey:
         """Line -> the status that isn't known, of rows to come."""
         self.persons = False
         """Rows name persons."""
+        self.addresses: dict[str, None] = {}
+        """Those of the persons whom new rows name."""
         self.new = 0
         self.of_known = 0
         """New rows of cases that the desk has already."""
@@ -48,6 +50,9 @@ class Survey:
         if not new:
             return
         self.new += 1
+        for each in row.people:
+            if each.address:
+                self.addresses[each.address] = None
         if unknown is not None:
             self.unknown.add(row.line, word=unknown.word)
         clock = self._clocks[name]
