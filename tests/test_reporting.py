@@ -81,5 +81,5 @@ def test_a_report_is_what_its_model_says(tmp_path: Path) -> None:
         desk.simulate(tickets=60, seed=1)
         for name, report in REPORTS.items():
             told = desk.report(name)
-            assert told["rows"] or name == "gaming-cases"
+            assert told["rows"] or name in ("gaming-cases", "held-by-absent")
             assert report.document.model_validate(told).plain() == told

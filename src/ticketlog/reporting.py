@@ -14,11 +14,13 @@ from ticketlog.documents import base as kinds
 from ticketlog.documents import reports as documents
 from ticketlog.documents.base import Kind
 from ticketlog.domain.base import iso
+from ticketlog.domain.presence import why_gone
 from ticketlog.domain.settings import Settings
 from ticketlog.domain.sla.clock import Edition
 from ticketlog.domain.timetable import Timetable
 from ticketlog.errors import Usage
 from ticketlog.projections import (
+    agents,
     attainment,
     breaches,
     facts,
@@ -121,6 +123,17 @@ def _members(settings: Settings) -> Mapping[str, Any]:
     return {"teams": members}
 
 
+def _why_gone(settings: Settings) -> Mapping[str, Any]:
+    def why(agent: str, team: str | None) -> tuple[str, int | None] | None:
+        found = why_gone(agent, team, settings)
+        since = settings.gone_since
+        if found is None:
+            return None
+        return found, since.get((agent, None), since.get((agent, team)))
+
+    return {"why_gone": why}
+
+
 REPORTS: Mapping[str, Report] = {
     "flow": _counts(
         documents.Flow,
@@ -161,6 +174,13 @@ REPORTS: Mapping[str, Report] = {
         gaming.DIMENSIONS,
         thresholds=patterns.THRESHOLDS,
         shown=gaming.SHORT,
+    ),
+    "held-by-absent": Report(
+        documents.HeldByAbsent,
+        agents.held_by_absent,
+        agents.DIMENSIONS,
+        of_settings=_why_gone,
+        by=agents.DIMENSIONS,
     ),
 }
 DIMENSIONS = tuple(dict.fromkeys(name for each in REPORTS.values() for name in each.dimensions))

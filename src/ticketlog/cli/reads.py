@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from ticketlog.desk import Desk
     from ticketlog.past import Past
 
-_TIMES = frozenset({"at", "since", "waiting_since", "hold_until"})
+_TIMES = frozenset({"at", "since", "oldest", "waiting_since", "hold_until"})
 _EVERYTHING = 1_000
 """Tickets read at once for an export."""
 
@@ -117,7 +117,7 @@ def queue(
     """
     source = reader(app, as_of, occurred_as_of)
     if count_by:
-        _print_counts(source.query(queue_view.counts, by=count_by), as_json)
+        _print_counts(source.query(queue_view.counts, by=count_by, gone=_gone(source)), as_json)
         return
     page = source.query(
         queue_view.page,
@@ -188,8 +188,9 @@ def inbox(
 
     Requesters who wait, tickets held until now, notes that mention the agent, news of tickets that
     they follow, duplicates of their tickets. A solved ticket stays with its news and mentions until
-    they are seen; a closed one leaves. Below it what no agent has yet in the agent's teams. Without
-    an agent it is you: the default of --as.
+    they are seen; a closed one leaves. Below it what no agent has in the agent's teams, or one who
+    is retired, not in the team any more or removed from the settings. Without an agent it is you:
+    the default of --as.
     """
     agent = agent or actor_of(None).id
     source = reader(app, as_of, occurred_as_of)
@@ -197,8 +198,9 @@ def inbox(
     teams = known.teams if known else ()
     now = asked_at(source, as_of, occurred_as_of)
     selves = app.desk.selves(agent)
-    mine = source.query(inbox_view.inbox, agent=agent, now=now, selves=selves, limit=limit)
-    free = source.query(inbox_view.unassigned, teams=teams, limit=limit) if teams else []
+    given: dict[str, Any] = {"gone": _gone(source), "limit": limit}
+    mine = source.query(inbox_view.inbox, agent=agent, now=now, selves=selves, **given)
+    free = source.query(inbox_view.unassigned, teams=teams, **given) if teams else []
     later = source.query(inbox_view.snoozed, agent=agent, now=now)
     if as_json:
         its = {"agent": agent, "waiting": mine, "unassigned": free, "snoozed": later}
@@ -289,14 +291,27 @@ def search(
 def list_(
     app: App, /, as_of: str | None, occurred_as_of: str | None, as_json: bool, **how: Any
 ) -> None:
-    """List tickets by what they are, the newest first."""
-    page = reader(app, as_of, occurred_as_of).query(tickets.page, **_given(how))
+    """List tickets by what they are, the newest first.
+
+    What somebody has who is gone is unassigned, as in the queue; asked for by --assignee it is
+    told whose it was.
+    """
+    source = reader(app, as_of, occurred_as_of)
+    page = source.query(tickets.page, **_given(how))
+    if how["assignee"] is None:
+        gone = set(_gone(source))
+        page = page._replace(rows=[_as_held(row, gone) for row in page.rows])
     if as_json:
         print_json(documents.TicketRows.filled(tickets=page.rows, next=page.next).plain())
         return
     columns = ("ticket", "status", "priority", "team", "assignee", "created_at", "subject")
     show_all(rows_table(page.rows, columns, flexible=("subject",)))
     _more(page.next)
+
+
+def _as_held(row: dict[str, Any], gone: set[tuple[str, str | None]]) -> dict[str, Any]:
+    active = row["status_category"] not in ("solved", "closed") and not row["spam"]
+    return row | {"assignee": None} if active and (row["assignee"], row["team"]) in gone else row
 
 
 def _given(values: dict[str, Any]) -> dict[str, Any]:

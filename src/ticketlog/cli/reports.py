@@ -8,7 +8,7 @@ import click
 
 from ticketlog.cli.base import App, Command, pass_app
 from ticketlog.cli.options import as_json, at_moment, note_imported, on_basis, reader
-from ticketlog.cli.output import length, note, print_json, show_all
+from ticketlog.cli.output import csv_lines, length, note, print_json, show_all
 from ticketlog.cli.reads import rows_table
 from ticketlog.documents import base
 from ticketlog.domain.base import instant
@@ -29,6 +29,7 @@ from ticketlog.reporting import DIMENSIONS, REPORTS, Report, has_basis
         "ticketlog report quality --by agent --window 3d",
         "ticketlog report satisfaction --by team",
         "ticketlog report rules --where kind=routing",
+        "ticketlog report held-by-absent --csv > held.csv",
         "ticketlog report gaming-cases --where team=network --threshold near_seconds=600",
     ),
     keys={
@@ -71,6 +72,7 @@ from ticketlog.reporting import DIMENSIONS, REPORTS, Report, has_basis
     help="Of quality: how long after a solve a reopening undoes the first contact, as "
     "3d, 12h, 30m.  [default: 7d]",
 )
+@click.option("--csv", "as_csv", is_flag=True, help="The rows as CSV, as documents have them.")
 @at_moment
 @as_json
 @pass_app
@@ -82,6 +84,7 @@ def report(
     as_of: str | None,
     occurred_as_of: str | None,
     as_json: bool,
+    as_csv: bool,
     start: str | None,
     end: str | None,
     where: tuple[str, ...],
@@ -98,11 +101,14 @@ def report(
     and breached, and the time that clocks had used. breaches: who held the clocks that broke, in
     which status, and how long. utilisation: how much of their time agents work, and how much they
     have to do. gaming: acts that look done for the figures, of all such acts; gaming-cases: each of
-    them. docs/REPORTS.md tells what they count.
+    them. held-by-absent: the tickets of agents who are gone or absent. docs/REPORTS.md tells what
+    they count.
 
     The JSON document carries a SHA-256 of its own canonical bytes; asked again --as-of its cut, it
     is the same, byte for byte.
     """
+    if as_csv and as_json:
+        raise click.UsageError("--csv and --json exclude each other")
     source = reader(app, as_of, occurred_as_of, basis)
     document = source.report(
         name,
@@ -115,13 +121,23 @@ def report(
     )
     if basis == "was" and has_basis(name):
         note_imported(app)
+    _print(document, as_json, as_csv)
+
+
+def _print(document: dict[str, Any], as_json: bool, as_csv: bool) -> None:
+    """The document, its rows, or a table with what it was made from."""
     if as_json:
         print_json(document)
         return
-    show_rows(REPORTS[name], document["rows"])
-    told = "" if basis == "was" else f"  recomputed {document['settings']}"
+    if as_csv:
+        for lines in csv_lines(document["rows"]):
+            click.echo(lines, nl=False)
+        return
+    show_rows(REPORTS[document["report"]], document["rows"])
+    basis = document["settings"]
+    told = "" if basis == "as was" else f"  recomputed {basis}"
     note(
-        f"{name} v{document['version']} at {document['cut']}{told}  "
+        f"{document['report']} v{document['version']} at {document['cut']}{told}  "
         f"sha256 {document['sha256'][:16]}"
     )
 

@@ -247,6 +247,21 @@ class GamingCase(Row):
     event: Id
 
 
+class HeldRow(Row):
+    """What agents hold who don't work there any more, or are absent. It has no period."""
+
+    period: Word = ""
+    agent: Id | None = None
+    team: Id | None = None
+    why: Text | None = None
+    """retired, removed from the settings, not in the team, absent"""
+    tickets: Count
+    since: At | None
+    """When they went; null: it isn't known."""
+    oldest: At
+    """When the oldest of these tickets was created."""
+
+
 class Thresholds(Document):
     """From where gaming is likely."""
 
@@ -363,3 +378,9 @@ class GamingCases(Report):
     """Each of them."""
 
     rows: Sequence[GamingCase]
+
+
+class HeldByAbsent(Report):
+    """Tickets of agents who are gone or absent."""
+
+    rows: Sequence[HeldRow]

@@ -9,7 +9,7 @@ again finishes it, and another file passes it by. The activation's commit expect
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
@@ -69,11 +69,13 @@ def evolve(compiled: Compiled, recorded: Recorded) -> Compiled:
         batch = {**compiled.pending.get(event.file_sha256, {}), stream: Change(event, version)}
         values["pending"] = {**compiled.pending, event.file_sha256: batch}
     else:
-        values |= _activated(compiled, event.file_sha256, recorded.meta.offset)
+        values |= _activated(
+            compiled, event.file_sha256, recorded.meta.offset, recorded.meta.occurred_at
+        )
     return Compiled(**values)
 
 
-def _activated(compiled: Compiled, file_sha256: str, position: int) -> dict[str, Any]:
+def _activated(compiled: Compiled, file_sha256: str, position: int, at: int) -> dict[str, Any]:
     changes = compiled.pending.get(file_sha256, {})
     batch = {stream: change.event.after() for stream, change in changes.items()}
     set_now = {stream: value for stream, value in batch.items() if value is not None}
@@ -87,6 +89,7 @@ def _activated(compiled: Compiled, file_sha256: str, position: int) -> dict[str,
             settings_of(things, position, {stream: versions[stream] for stream in sorted(things)}),
             editions={**compiled.in_force.editions, **_editions(set_now, versions)},
             left=_left(compiled, things),
+            gone_since=_gone_since(compiled, things, batch, at),
             since={stream: compiled.in_force.since.get(stream, position) for stream in things},
         ),
         "things": things,
@@ -101,6 +104,28 @@ def _left(compiled: Compiled, things: Mapping[str, Value]) -> frozenset[str]:
         stream for stream in (*compiled.former, *compiled.things) if stream.startswith("agent/")
     }
     return frozenset(stream.partition("/")[2] for stream in once - things.keys())
+
+
+def _gone_since(
+    compiled: Compiled, things: Mapping[str, Value], batch: Iterable[str], at: int
+) -> dict[tuple[str, str | None], int]:
+    """Since when agents are gone, or in no team of theirs any more: `Settings.gone_since`."""
+    found = dict(compiled.in_force.gone_since)
+    for stream in batch:
+        kind, _, id = stream.partition("/")
+        if kind != "agent":
+            continue
+        before, after = _teams(compiled.things.get(stream)), _teams(things.get(stream))
+        for each in before - after:
+            found[id, each] = at
+        for each in after:
+            found.pop((id, each), None)
+    return found
+
+
+def _teams(agent: Value | None) -> set[str | None]:
+    """Where an agent works, with None for the desk itself; nowhere: they are gone."""
+    return {None, *agent.teams} if isinstance(agent, Agent) and agent.active else set()
 
 
 _KEPT = ("calendar", "sla-policy")

@@ -260,6 +260,11 @@ class Settings:
     left: frozenset[str] = frozenset()
     """The agents who were in the settings once and are no more."""
 
+    gone_since: Mapping[tuple[str, str | None], int] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    """Agent and team -> since when they don't work there any more; None: nowhere."""
+
     def held(self, kind: str, id: str, position: int) -> bool:
         """Whether a rule was there, in whatever version, when something was decided under the
         settings at a position."""

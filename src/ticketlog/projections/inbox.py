@@ -16,6 +16,7 @@ from sqlalchemy import (
     Select,
     func,
     literal,
+    not_,
     null,
     or_,
     select,
@@ -31,9 +32,10 @@ from ticketlog.domain.ticket.lifecycle import StatusEvent
 from ticketlog.domain.ticket.relations import targets
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.projections.base import INT, TEXT, Fold, Projection, Row, Rows, Tables
+from ticketlog.projections.gone import Gone, held
 
 NAME = "inbox"
-VERSION = 4
+VERSION = 5
 
 WHY = ("waiting", "held", "mentioned", "news", "duplicate")
 """waiting: the requester waits for the assignee; held: on hold until an instant; mentioned: a note
@@ -63,14 +65,20 @@ TABLES = (
         values={"original": TEXT, "version": INT, "since": INT, **_ENTRY},
         indexes=(("original",),),
     ),
-    Rows("assigned", key={"ticket": TEXT}, values={"agent": TEXT}, indexes=(("agent",),)),
+    Rows(
+        "assigned",
+        key={"ticket": TEXT},
+        values={"agent": TEXT, "since": INT, **_ENTRY},
+        indexes=(("agent",),),
+    ),
     Rows("followed", key={"ticket": TEXT, "agent": TEXT}, indexes=(("agent",),)),
     Rows("marks", key={"agent": TEXT, "ticket": TEXT}, values=dict.fromkeys(_MARKS, INT)),
 )
 """`version`: the ticket's at which it began to wait so, or was told more. `duplicates` are those on
-which an end user waits; `assigned` says whose an active ticket is. `since` of a held ticket is the
-instant until which it is held. `marks`: up to which version an agent has `seen` a ticket; until
-when it is `snoozed`, as long as it isn't beyond the version `asleep`."""
+which an end user waits; `assigned` says whose an active ticket is, and from when on it would wait
+for somebody. `since` of a held ticket is the instant until which it is held. `marks`: up to which
+version an agent has `seen` a ticket; until when it is `snoozed`, as long as it isn't beyond the
+version `asleep`."""
 Waits: TypeAlias = dict[str, dict[int, tuple[int, str]]]
 """Agent -> version of the ticket -> when, and by whom ('person/KIM')."""
 
@@ -117,10 +125,10 @@ class _Fold(Fold):
         entries = [(self.id, *wait, *about) for wait in self._waits(state)]
         if not state.active:
             return entries, [], [], [], followed, []
+        since = state.waiting_since or state.created_at
         if state.assignee is None:
-            free = (self.id, state.waiting_since or state.created_at, *about)
-            return entries, [free], [], [], followed, []
-        return entries, [], [], [(self.id, state.assignee)], followed, []
+            return entries, [(self.id, since, *about)], [], [], followed, []
+        return entries, [], [], [(self.id, state.assignee, since, *about)], followed, []
 
     def _waits(self, state: Ticket) -> Iterator[tuple[str, str, int, int, str | None]]:
         """(why, agent, version, since, by)."""
@@ -186,16 +194,19 @@ def inbox(
     agent: str,
     now: int,
     selves: Collection[str] = (),
+    gone: Gone = (),
     limit: int = 100,
 ) -> list[dict[str, Any]]:
     """What waits for the agent; what is held or snoozed does once `now` (microseconds) has come.
     `since`: of what they haven't seen; `version`: what they have seen then of the ticket.
-    `selves`: under which other ids ('person/KIM') the agent acts, too; it is no news to them."""
+    `selves`: under which other ids ('person/KIM') the agent acts, too; it is no news to them.
+    `gone`: what they have there waits for nobody of them."""
     entries, marks = tables["entries"].c, tables["marks"].c
     own = _own(tables, agent, selves).where(
         _not_asleep(marks, entries.version, now),
         or_(entries.why != "held", entries.since <= now),
         or_(entries.why.not_in(SEEN), _unseen(tables)),
+        or_(entries.why.in_(SEEN), not_(held(entries.agent, entries.team, gone))),
     )
     duplicates, assigned = tables["duplicates"], tables["assigned"]
     of_own = select(
@@ -209,7 +220,11 @@ def inbox(
             tables["marks"],
             (marks.agent == assigned.c.agent) & (marks.ticket == duplicates.c.ticket),
         )
-        .where(assigned.c.agent == agent, _not_asleep(marks, duplicates.c.version, now))
+        .where(
+            assigned.c.agent == agent,
+            not_(held(assigned.c.agent, assigned.c.team, gone)),
+            _not_asleep(marks, duplicates.c.version, now),
+        )
     )
     found = union_all(own, of_own).subquery().c
     grouped = ("ticket", "why", "agent", *_ENTRY)
@@ -274,12 +289,23 @@ def _not_asleep(marks: Any, version: ColumnElement[int], now: int) -> ColumnElem
 
 
 def unassigned(
-    connection: Connection, tables: Tables, *, teams: Collection[str], limit: int = 100
+    connection: Connection,
+    tables: Tables,
+    *,
+    teams: Collection[str],
+    gone: Gone = (),
+    limit: int = 100,
 ) -> list[dict[str, Any]]:
-    """Active tickets of these teams that no agent has."""
-    table = tables["unassigned"]
-    query = select(table).where(table.c.team.in_(list(teams)))
-    query = query.order_by(table.c.since, table.c.ticket).limit(limit)
+    """Active tickets of these teams that no agent has, or one of those who are `gone`."""
+    free, assigned = tables["unassigned"].c, tables["assigned"].c
+    names = ("ticket", "since", *_ENTRY)
+    query: Any = select(*(free[name] for name in names)).where(free.team.in_(list(teams)))
+    if gone:
+        theirs = select(*(assigned[name] for name in names)).where(
+            assigned.team.in_(list(teams)), held(assigned.agent, assigned.team, gone)
+        )
+        query = union_all(query, theirs)
+    query = query.order_by("since", "ticket").limit(limit)
     return [dict(row) for row in connection.execute(query).mappings()]
 
 

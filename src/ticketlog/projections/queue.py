@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, case, func, not_, or_, select, tuple_
 
 from ticketlog.domain.person import Person
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.projections.base import INT, TEXT, Fold, Projection, Row, Rows, Sum, Tables
+from ticketlog.projections.gone import Gone, held
 from ticketlog.projections.persons import MERGES, merges, same
 
 NAME = "queue"
@@ -93,7 +94,7 @@ def page(
     team: str | None = None,
     assignee: str | None = None,
     unassigned: bool = False,
-    gone: Sequence[tuple[str, str | None]] = (),
+    gone: Gone = (),
     requester: str | None = None,
     organisation: str | None = None,
     status_category: str | None = None,
@@ -103,9 +104,8 @@ def page(
 ) -> Page:
     """Active tickets in the order in which they should be worked on.
 
-    `gone`: agents, each with a team in which they don't work any more: what they have there is
-    unassigned. `requester`: with all who are one with them. `priorities`: from most to
-    least urgent. `after` is the `next` of the page before.
+    `gone`: what they have there is unassigned. `requester`: with all who are one with them.
+    `priorities`: from most to least urgent. `after` is the `next` of the page before.
     """
     entries = tables["entries"]
     wanted = {"team": team, "assignee": assignee, "organisation": organisation}
@@ -113,8 +113,11 @@ def page(
     conditions = [entries.c[name] == value for name, value in wanted.items() if value is not None]
     if requester is not None:
         conditions.append(entries.c.requester.in_(same(connection, tables, requester)))
+    theirs = held(entries.c.assignee, entries.c.team, gone)
+    if assignee is not None:
+        conditions.append(not_(theirs))
     if unassigned:
-        conditions.append(_free(entries, gone))
+        conditions.append(or_(entries.c.assignee.is_(None), theirs))
     order = _priorities(connection, tables, priorities)
     place: tuple[int, str] | None = None
     if after is not None:
@@ -135,15 +138,7 @@ def page(
     return Page(rows, None)
 
 
-def _free(entries: Table, gone: Sequence[tuple[str, str | None]]) -> ColumnElement[bool]:
-    theirs = [
-        and_(entries.c.assignee == agent, entries.c.team.is_not_distinct_from(team))
-        for agent, team in gone
-    ]
-    return or_(entries.c.assignee.is_(None), *theirs)
-
-
-def _without(row: dict[str, Any], gone: Sequence[tuple[str, str | None]]) -> dict[str, Any]:
+def _without(row: dict[str, Any], gone: Gone) -> dict[str, Any]:
     return row | {"assignee": None} if (row["assignee"], row["team"]) in gone else row
 
 
@@ -175,21 +170,27 @@ def counts(
     tables: Tables,
     *,
     by: str | Sequence[str] = "team",
+    gone: Gone = (),
     **filters: str | None,
 ) -> list[dict[str, Any]]:
     """How many active tickets there are by one or several of COUNTED.
 
-    A filter of None means: those without. Raises ValueError for an unknown name.
+    `gone`: what they have there counts as nobody's. A filter of None means: those without. Raises
+    ValueError for an unknown name.
     """
     names = (by,) if isinstance(by, str) else tuple(by)
     unknown = [name for name in (*names, *filters) if name not in COUNTED]
     if unknown:
         raise ValueError(f"the queue isn't counted by {unknown[0]!r}; by {', '.join(COUNTED)}")
     table = tables["counts"]
-    groups = [table.c[name] for name in names]
+    columns: dict[str, ColumnElement[str]] = {name: table.c[name] for name in COUNTED}
+    if gone:
+        theirs = held(table.c.assignee, table.c.team, gone, no_team="")
+        columns["assignee"] = case((theirs, ""), else_=table.c.assignee)
+    groups = [columns[name].label(name) for name in names]
     query = select(*groups, func.sum(table.c.n).label("tickets")).group_by(*groups)
     for name, value in filters.items():
-        query = query.where(table.c[name] == (value or ""))
+        query = query.where(columns[name] == (value or ""))
     return [
         {name: row[name] or None for name in names} | {"tickets": int(row["tickets"])}
         for row in connection.execute(query.order_by(*groups)).mappings()

@@ -34,6 +34,7 @@ from ticketlog.domain.ticket.service import (
     SlaWarned,
 )
 from ticketlog.domain.ticket.state import Ticket
+from ticketlog.domain.ticket.withdrawal import Withdraw
 from ticketlog.domain.timetable import SECOND
 
 CALENDARS = (
@@ -184,6 +185,19 @@ def used_up_in_closed_hours() -> Life:
     return (first,), (later,), before, after
 
 
+def withdrawn_when_overdue() -> Life:
+    """A ticket whose target is used up is withdrawn with its import before a timer says so."""
+    policy = desk.policy(desk.target("periodic_update_time", 15))
+    before = [(Reply(body="Did you try water?"), SUE, 0)]
+    return (
+        (policy,),
+        (policy,),
+        before,
+        [(Withdraw(source="x", withdrawal="x", reason="x"), SUE, 0)],
+    )
+
+
+@example(withdrawn_when_overdue())
 @example(used_up_in_closed_hours())
 @given(LIVES)
 def test_a_breach_was_one_and_none_is_lost(life: Life) -> None:
@@ -201,6 +215,8 @@ def test_a_breach_was_one_and_none_is_lost(life: Life) -> None:
         start, end = run[event.instance - 1].spans[-1]
         assert start <= event.at < end, "it ran on when it was due"
     last = story.state
+    if last.withdrawn:
+        return  # It counts for nothing any more, and neither do its clocks.
     for metric, clock in last.clocks.items():
         if clock.target is not None and clock.live:
             spans = naive.runs(metric, naive.moments(story.history), last.clock)[-1].spans
