@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Barrier
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.helpdesk import ANN, SUE
 from tests.log.peers import Peer, peers
 from tests.said import Run
 from ticketlog import config
 from ticketlog.cli.options import ACTOR_VARIABLE
-from ticketlog.desk import Desk, open_desk
+from ticketlog.desk import Desk, init_desk, open_desk
 from ticketlog.domain.address import AddAddress, Address, RemoveAddress, VerifyAddress
 from ticketlog.domain.base import Command, Refused
 from ticketlog.domain.person import MergePerson, RegisterPerson, UnmergePerson
@@ -44,6 +50,7 @@ def refused(desk: Desk, person: str, command: Command) -> str:
 
 
 def have(desk: Desk, value: str = KIM) -> list[str]:
+    desk.log.sync()
     return [each["person"] for each in desk.query(persons.found, text=value)]
 
 
@@ -243,3 +250,66 @@ def test_as_it_is_typed(
     assert ask("person", "merge", other, one).code == 0
     desk.refresh()
     assert "several persons" not in ask("status").out
+
+
+@pytest.mark.service
+def test_of_two_desks_on_one_topic_no_two_keep_it(tmp_path: Path, kafka_url: str) -> None:
+    """Each has an index and views of its own, which lag behind the other's commits."""
+    with (
+        init_desk(tmp_path / "a", log_url=kafka_url, admin=ANN) as a,
+        init_desk(tmp_path / "b", log_url=kafka_url) as b,
+    ):
+        kim = a_person(a, "Kim", KIM)
+        with pytest.raises(Refused, match=f"person {kim} has"):
+            a_person(b, "Kim L.", KIM)
+        for number in range(5):
+            value, start = f"kim{number}@example.org", Barrier(2)
+
+            def register(by: Desk) -> str | None:
+                start.wait()  # noqa: B023
+                with suppress(Refused):
+                    return a_person(by, "Kim", value)  # noqa: B023
+                return None
+
+            with ThreadPoolExecutor(2) as pool:
+                kept = [each for each in pool.map(register, (a, b)) if each]
+            assert have(a, value) == have(b, value) == kept
+            assert len(kept) < 2
+        assert a.status()["shared_addresses"]["number"] == 0
+
+
+_WHO = st.integers(0, 3)
+_ADDRESS = st.sampled_from(["a@example.org", "B@example.org", "b@example.org"])
+_ACTS = st.lists(
+    st.one_of(
+        st.tuples(st.just("add"), _WHO, _ADDRESS),
+        st.tuples(st.just("remove"), _WHO, _ADDRESS),
+        st.tuples(st.just("merge"), _WHO, _WHO),
+        st.tuples(st.just("unmerge"), _WHO, _WHO),
+        st.tuples(st.just("register"), _WHO, _ADDRESS),
+    ),
+    max_size=25,
+)
+
+
+@settings(max_examples=10)
+@given(_ACTS)
+def test_whatever_is_done_an_address_is_one_human_s(acts: list[tuple[str, int, Any]]) -> None:
+    with TemporaryDirectory() as folder, init_desk(Path(folder), admin=ANN) as desk:
+        known = [a_person(desk, str(number)) for number in range(4)]
+        for act, who, what in acts:
+            commands: dict[str, Callable[[], Command]] = {
+                "add": lambda: AddAddress(kind="email", value=what),  # noqa: B023
+                "remove": lambda: RemoveAddress(kind="email", value=what),  # noqa: B023
+                "merge": lambda: MergePerson(into=known[what]),  # noqa: B023
+                "unmerge": UnmergePerson,
+            }
+            with suppress(Refused):
+                if act == "register":
+                    known[who] = a_person(desk, act, what)
+                else:
+                    does(desk, known[who], commands[act]())
+        desk.refresh()
+        assert desk.status()["shared_addresses"] == {"number": 0, "first": []}
+        for value in ("a@example.org", "b@example.org"):
+            assert len(have(desk, value)) <= 1

@@ -138,8 +138,8 @@ class TestWriting:
         done("person", "set-organisation", kim, "--organisation", acme["stream"].split("/")[1])
         shown = done("person", "show", kim, "--json").document
         assert shown["addresses"] == [
-            {"kind": "email", "value": "kim@example.com", "verified": True},
-            {"kind": "phone", "value": "+4930123", "verified": False},
+            {"kind": "email", "value": "kim@example.com", "verified": True, "person": kim},
+            {"kind": "phone", "value": "+4930123", "verified": False, "person": kim},
         ]
         assert "Kim" in done("person", "show", kim).out
         assert "address verified" in done("person", "history", kim).out
