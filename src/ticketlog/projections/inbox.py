@@ -208,25 +208,7 @@ def inbox(
         or_(entries.why.not_in(SEEN), _unseen(tables)),
         or_(entries.why.in_(SEEN), not_(held(entries.agent, entries.team, gone))),
     )
-    duplicates, assigned = tables["duplicates"], tables["assigned"]
-    of_own = select(
-        *(duplicates.c.ticket, literal("duplicate").label("why"), assigned.c.agent),
-        *(duplicates.c.version, duplicates.c.since, null().label("by")),
-        *(duplicates.c[name] for name in _ENTRY),
-    )
-    of_own = (
-        of_own.join(assigned, assigned.c.ticket == duplicates.c.original)
-        .outerjoin(
-            tables["marks"],
-            (marks.agent == assigned.c.agent) & (marks.ticket == duplicates.c.ticket),
-        )
-        .where(
-            assigned.c.agent == agent,
-            not_(held(assigned.c.agent, assigned.c.team, gone)),
-            _not_asleep(marks, duplicates.c.version, now),
-        )
-    )
-    found = union_all(own, of_own).subquery().c
+    found = union_all(own, _of_duplicates(tables, agent, gone, now)).subquery().c
     grouped = ("ticket", "why", "agent", *_ENTRY)
     query = (
         select(
@@ -239,6 +221,30 @@ def inbox(
         .limit(limit)
     )
     return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _of_duplicates(tables: Tables, agent: str, gone: Gone, now: int) -> Select[Any]:
+    """Duplicates of the agent's tickets on which an end user waits."""
+    duplicates, assigned, marks = tables["duplicates"], tables["assigned"], tables["marks"].c
+    found: Any = select(
+        *(duplicates.c.ticket, literal("duplicate").label("why"), assigned.c.agent),
+        *(duplicates.c.version, duplicates.c.since, null().label("by")),
+        *(duplicates.c[name] for name in _ENTRY),
+    )
+    found = (
+        found.join(assigned, assigned.c.ticket == duplicates.c.original)
+        .outerjoin(
+            tables["marks"],
+            (marks.agent == assigned.c.agent) & (marks.ticket == duplicates.c.ticket),
+        )
+        .where(
+            assigned.c.agent == agent,
+            not_(held(assigned.c.agent, assigned.c.team, gone)),
+            _not_asleep(marks, duplicates.c.version, now),
+        )
+    )
+    of_own: Select[Any] = found
+    return of_own
 
 
 def unseen(
