@@ -620,7 +620,7 @@ class Desk:
         done = self._settings.apply(file, id=id, actor=actor, reason=why, folder=folder)
         then = stranding.move(self, late, by)
         return done._replace(
-            moved=(*first.moved, *then.moved),
+            moved=tuple(dict.fromkeys((*first.moved, *then.moved))),
             stayed={**first.stayed, **then.stayed},
             warnings=plan.warnings,
             kept=tuple(str(each) for each in plan.used if each.keeps and not plan.goes(each)),

@@ -63,14 +63,18 @@ class InUse(NamedTuple):
 
     def __str__(self) -> str:
         named = ", ".join(self.first) + (", ..." if self.tickets > len(self.first) else "")
-        active = f"{self.tickets:,} active ticket{'s' * (self.tickets != 1)}"
-        said = f"{self.kind} {self.id} has {active} ({named})"
+        said = f"{self.kind} {self.id} has {counted(self.tickets, 'active ticket')} ({named})"
         return f"{said}: {self.keeps}" if self.keeps else said
 
     def document(self, goes: str | None) -> dict[str, Any]:
         """What programs are told of it; `goes`: where a move takes them."""
         found = self._asdict() | {"first": list(self.first), "strands": not self.keeps}
         return found | {"keeps": self.keeps or None, "goes": goes}
+
+
+def counted(number: int, what: str) -> str:
+    """'1 ticket', '2,000 tickets'."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 class Taken(NamedTuple):

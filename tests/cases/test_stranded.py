@@ -205,9 +205,11 @@ class TestInTheFile:
     """`[moves]` says it as `--move` does."""
 
     def test_moves(self, desk: Desk) -> None:
-        ticket = helpdesk.create(desk, product="vpn")
-        file = WITHOUT + '[moves.product]\nvpn = "mail"\n'
-        assert desk.settings_apply(file, actor=SUE).moved == (ticket,)
+        ticket = helpdesk.create(desk, product="vpn", team="billing", assignee="ann")
+        file = RETIRED.replace("[products.vpn]\n", "")
+        file += '[moves]\nproduct = { vpn = "mail" }\nagent = { ann = "bob" }\n'
+        assert desk.settings_apply(file, actor=SUE).moved == (ticket,), "once, though twice moved"
+        assert (desk.load(ticket).product, desk.load(ticket).assignee) == ("mail", "bob")
         assert desk.settings_apply(file, actor=SUE).moved == ()
 
     @pytest.mark.parametrize(

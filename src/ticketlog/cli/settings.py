@@ -134,6 +134,8 @@ def _check(plan: Plan, strand: bool, as_json: bool) -> None:
 
 
 def _print_plan(plan: Plan, strand: bool) -> None:
+    from ticketlog.stranding import counted
+
     _print_admins(plan.admins)
     if not plan.changes:
         click.echo("nothing differs: nothing would be recorded")
@@ -144,7 +146,7 @@ def _print_plan(plan: Plan, strand: bool) -> None:
     for each in plan.used:
         goes = plan.goes(each)
         if goes is not None:
-            said = f"{each.kind} {each.id}: {each.tickets:,} tickets would move to {goes}"
+            said = f"{each.kind} {each.id}: {counted(each.tickets, 'ticket')} would move to {goes}"
         elif each.keeps or strand:
             said = str(each) + ("" if each.keeps else ": they stay there")
         else:
@@ -160,6 +162,8 @@ def _print_admins(admins: Iterable[str]) -> None:
 
 
 def _print_applied(done: Applied) -> None:
+    from ticketlog.stranding import counted
+
     _print_admins(done.admins)
     if done.repeated:
         click.echo(f"this command was done before; position {done.position} is in force")
@@ -170,7 +174,7 @@ def _print_applied(done: Applied) -> None:
         for stream in done.streams:
             click.echo(clean(f"  {stream}"))
     if done.moved:
-        click.echo(f"{len(done.moved):,} tickets moved")
+        click.echo(f"{counted(len(done.moved), 'ticket')} moved")
     for ticket, why in done.stayed.items():
         click.echo(clean(f"{ticket} stays where it is: {why}"))
 
