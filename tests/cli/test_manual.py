@@ -1,4 +1,4 @@
-"""Every command has help, examples and a place in the manual, and prints what the manual says."""
+"""Every command has help, examples and a place in the manual."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
-from tests.said import Run
 from ticketlog.cli.base import Command, FormGroup, Group
-from ticketlog.cli.outcomes import OUTCOME
 from ticketlog.cli.page import cli_page, commands
 from ticketlog.cli.parties import agent, organisation, person
 from ticketlog.cli.root import root
@@ -83,7 +81,7 @@ def test_every_read_takes_json(path: str, command: Command) -> None:
     names = {parameter.name for parameter in command.params}
     if path.split()[-1] not in {"run", "tour", "fetch", "export"}:
         assert "as_json" in names
-        assert command.keys
+        assert command.prints
     if "command_id" in names:
         assert {"actor", "reason"} <= names
     assert f"\n{path}\n" not in cli_page()
@@ -116,109 +114,3 @@ def test_every_command_of_the_domain_has_one(group: FormGroup) -> None:
 def test_the_manual_is_up_to_date() -> None:
     page = Path(__file__).parents[2] / "docs" / "CLI.md"
     assert page.read_text(encoding="utf-8") == cli_page(), "`make docs` writes it anew"
-
-
-def keys_of(command: str) -> set[str]:
-    found, _ = parsed(f"ticketlog {command}")
-    assert isinstance(found, Command)
-    return {key for names in found.keys for key in names.split(", ")}
-
-
-def listed(command: str, key: str) -> set[str]:
-    """The keys of the rows that the manual lists behind 'each with'."""
-    found, _ = parsed(f"ticketlog {command}")
-    assert isinstance(found, Command)
-    text = re.sub(r" \([^)]*\)", "", found.keys[key].split("each with ")[1])
-    return set(text.split(", "))
-
-
-def test_documents_have_the_keys_that_the_manual_lists(done: Run, ticket: str) -> None:
-    kim = done("person", "register", "Kim", "--json").document["stream"].split("/")[1]
-    acme = done("organisation", "register", "Acme", "--json").document["stream"].split("/")[1]
-    done("agent", "set-availability", "ann", "online")
-    done("ticket", "start-work", ticket)
-    for line in (
-        "status",
-        "views list",
-        "views retry queue",
-        f"ticket show {ticket}",
-        f"ticket history {ticket}",
-        "ticket list",
-        "ticket note X y",
-        f"person show {kim}",
-        f"person history {kim}",
-        f"organisation show {acme}",
-        f"organisation history {acme}",
-        "agent show ann",
-        "agent history ann",
-        "agent list",
-        "queue",
-        "inbox ann",
-        "search vpn",
-        "report flow",
-        "settings show",
-        "settings history",
-        "log stat",
-        "log verify",
-        "replay verify",
-        "replay rebuild queue",
-        "replay diff queue 0:0",
-        "replay as-of queue --as-of 0:0",
-    ):
-        words = line.replace("note X y", f"note {ticket} y").split()
-        document = done(*words, "--json").document
-        assert set(document) == keys_of(line) - {"counts", "recomputed"}, line
-    recomputed = done("report", "attainment", "--basis", "now", "--json").document
-    assert set(recomputed) == keys_of("report attainment")
-    assert set(done("queue", "--count-by", "team", "--json").document) == {"counts"}
-
-
-@pytest.mark.parametrize(
-    ("line", "key"),
-    [
-        ("ticket list", "tickets"),
-        ("queue", "tickets"),
-        ("inbox", "waiting"),
-        ("inbox ann", "unassigned"),
-        ("search vpn", "found"),
-        ("agent list", "agents"),
-        ("settings history", "events"),
-        ("status", "partitions"),
-        ("status", "views"),
-        ("views list", "views"),
-        ("replay verify", "views"),
-        ("replay diff queue 0:0", "tables"),
-        ("replay as-of queue --as-of 0:0", "tables"),
-    ],
-)
-def test_rows_have_the_keys_that_the_manual_lists(
-    done: Run, ticket: str, line: str, key: str
-) -> None:
-    mine = done("ticket", "create", "Mine", "--team", "billing", "--json").document["stream"]
-    done("ticket", "claim", mine)
-    done("ticket", "note", ticket, "@ann look", "--mentions", "ann", "--as", "agent:bob")
-    rows = done(*line.split(), "--json").document[key]
-    assert rows
-    for row in rows:
-        assert set(row) == listed(line, key)
-
-
-def test_lines_of_events_have_the_keys_that_the_manual_lists(done: Run, ticket: str) -> None:
-    import json
-
-    lines = done("log", "tail", "--json").out.splitlines()
-    assert lines
-    for line in lines:
-        assert set(json.loads(line)) == keys_of("log tail")
-    for line in done("export", "--format", "jsonl").out.splitlines():
-        assert set(json.loads(line)) == keys_of("export")
-
-
-def test_a_write_prints_what_it_did(done: Run, ticket: str) -> None:
-    assert set(done("ticket", "claim", ticket, "--json").document) == set(OUTCOME)
-
-
-def test_a_simulation_counts_what_the_manual_lists(done: Run, tmp_path: Path) -> None:
-    done("init", str(tmp_path / "new"))
-    document = done("--desk", str(tmp_path / "new"), "demo", "--tickets", "1", "--json").document
-    assert set(document) == keys_of("demo")

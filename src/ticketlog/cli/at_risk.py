@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ticketlog.cli.output import in_seconds, length, moment, show_all, table
-from ticketlog.domain.base import instant, iso
+from ticketlog.cli.output import length, moment, show_all, table
+from ticketlog.documents.base import in_seconds
+from ticketlog.domain.base import instant
 from ticketlog.projections import sla
 from ticketlog.projections.breaches import breaches
 from ticketlog.reporting import calendars_of
@@ -33,7 +34,7 @@ def listed(source: Desk | Past, now: int, breached: bool, asked: Mapping[str, An
         found = broken(source, calendars, clock["ticket"], metric=clock["metric"])
         last = [each for each in found if each["instance"] == clock["instance"]][-1]
         clock["cause"] = {name: last[name] for name in ("by_holder", "by_status")}
-    return {"at": iso(now), "clocks": clocks, "next": page.next}
+    return {"at": now, "clocks": clocks, "next": page.next}
 
 
 def broken(source: Desk | Past, calendars: Calendars, ticket: str, **where: str) -> list[_Document]:
@@ -45,15 +46,15 @@ def broken(source: Desk | Past, calendars: Calendars, ticket: str, **where: str)
 def _clock(row: Mapping[str, Any]) -> _Document:
     return {
         **{name: row[name] for name in _PLAIN},
-        "activated_at": iso(row["activated_at"]),
-        "used": in_seconds(row["used"]),
-        "business_used": in_seconds(row["business_used"]),
-        "target": row["target"],
+        "activated_at": row["activated_at"],
+        "used_seconds": in_seconds(row["used"]),
+        "business_used_seconds": in_seconds(row["business_used"]),
+        "target_seconds": row["target"],
         "business": row["business"],
-        "left": in_seconds(row["left"]),
-        "until_due": in_seconds(row["until_due"]),
-        "due": _iso(row["due"]),
-        "breached_at": _iso(row["breached_at"]),
+        "left_seconds": in_seconds(row["left"]),
+        "until_due_seconds": in_seconds(row["until_due"]),
+        "due": row["due"],
+        "breached_at": row["breached_at"],
         "policy": _edition(row, "policy"),
         "calendar": _edition(row, "calendar"),
     }
@@ -63,13 +64,13 @@ def _breach(row: Mapping[str, Any]) -> _Document:
     return {
         "metric": row["metric"],
         "instance": row["instance"],
-        "at": iso(row["breached_at"]),
+        "at": row["breached_at"],
         "because": row["because"],
-        "used": in_seconds(row["used"]),
-        "target": row["target"],
+        "used_seconds": in_seconds(row["used"]),
+        "target_seconds": row["target"],
         "business": row["business"],
         "policy": _edition(row, "policy"),
-        "recorded_at": iso(row["recorded_at"]),
+        "recorded_at": row["recorded_at"],
         "recorded_by": row["recorded_by"],
         "spans": [_span(span) for span in row["spans"]],
         "by_holder": [_lasted(each, *_HOLDER) for each in row["by_holder"]],
@@ -78,7 +79,7 @@ def _breach(row: Mapping[str, Any]) -> _Document:
 
 
 def _span(row: Mapping[str, Any]) -> _Document:
-    bounds = {"started": iso(row["started"]), "ended": iso(row["ended"])}
+    bounds = {"started": row["started"], "ended": row["ended"]}
     return {**bounds, **_lasted(row, *_HOLDER, "status"), "calendar": _edition(row, "calendar")}
 
 
@@ -94,10 +95,6 @@ def _edition(row: Mapping[str, Any], name: str) -> _Document | None:
     return {"id": row[name], "version": row[f"{name}_version"]} if row[name] else None
 
 
-def _iso(at: int | None) -> str | None:
-    return None if at is None else iso(at)
-
-
 def show(document: _Document, breached: bool) -> None:
     head = ("since", "over by") if breached else ("due", "left")
     columns = (*head, "ticket", "metric", "target", "priority", "status", "team", "assignee")
@@ -108,7 +105,7 @@ def show(document: _Document, breached: bool) -> None:
 
 
 def _told(clock: _Document, breached: bool) -> list[Any]:
-    left = clock["left"]
+    left = clock["left_seconds"]
     over = -left if breached and left is not None else left
     return [
         moment(instant(clock["breached_at"] if breached else clock["due"])),
@@ -123,7 +120,7 @@ def _ending(clock: _Document) -> list[str]:
 
 
 def _target(said: _Document) -> str:
-    return length(said["target"]) + (" open" if said["business"] else "")
+    return length(said["target_seconds"]) + (" open" if said["business"] else "")
 
 
 def show_breaches(found: Sequence[_Document]) -> None:

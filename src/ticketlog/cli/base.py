@@ -57,22 +57,19 @@ def _common() -> list[click.Parameter]:
 class Command(click.Command):
     """A command that knows `--desk` and `--debug`, and shows its examples last.
 
-    `keys`: those of the JSON document that it prints, with what they hold; for the manual.
-    `prints`: the models of those documents (docs/DOCUMENTS.md).
+    `prints`: the models of the documents that it prints (docs/DOCUMENTS.md).
     """
 
     def __init__(
         self,
         *args: Any,
         examples: tuple[str, ...] = (),
-        keys: Mapping[str, str] | None = None,
         prints: tuple[type[Document], ...] = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.params.extend(_common())
         self.examples = examples
-        self.keys = keys or {}
         self.prints = prints
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -11,10 +11,12 @@ from ticketlog.cli.base import App, Command, pass_app
 from ticketlog.cli.options import SENDING, as_json, first_admin, log_option, views_option
 from ticketlog.cli.output import clean, facts, print_json, show_all, table
 from ticketlog.cli.progress import Meter
+from ticketlog.documents import desks as documents
 
 
 @click.command(
     cls=Command,
+    prints=(documents.Made,),
     examples=(
         "ticketlog init my-desk",
         "ticketlog init my-desk --as agent:ann",
@@ -22,12 +24,6 @@ from ticketlog.cli.progress import Meter
         "ticketlog init rehearsal --simulation",
     ),
     params=[each for each in SENDING if each.name == "actor"],
-    keys={
-        "desk": "its id",
-        "folder": "where it is",
-        "partitions": "of its log",
-        "admins": "the agents who may change its settings",
-    },
 )
 @click.argument("folder", type=click.Path(path_type=Path), required=False)
 @log_option
@@ -66,40 +62,17 @@ def init(
             "admins": admins(desk.settings),
         }
     if as_json:
-        print_json(made)
+        print_json(documents.Made.filled(made))
         return
     click.echo(f"{folder} is a desk now, with the default settings.")
     click.echo(clean(f"  its admin: {', '.join(f'agent:{id}' for id in made['admins'])}"))
     click.echo(f'  next: ticketlog --desk {folder} ticket create "VPN drops every hour"')
 
 
-VIEWS = "each with view, version, build, positions, behind, parked (stream, position, error)"
-PARTITIONS = (
-    "each with partition, end (of the log), index (its end), events (accepted), void "
-    "(reason and number), views (by name: position, lag, events applied)"
-)
-
-
 @click.command(
     cls=Command,
+    prints=(documents.Status,),
     examples=("ticketlog status", "ticketlog status --partitions", "ticketlog status --json"),
-    keys={
-        "desk": "its id",
-        "folder": "where it is",
-        "log": "url, ends (a partition each), reachable, records, void (reason and number)",
-        "index": "ends, behind (records of the log that it lacks)",
-        "partitions": PARTITIONS,
-        "settings": "position",
-        "cut": "how far the logs can be read",
-        "views": VIEWS,
-        "ahead": "the streams whose clock is ahead of now: how many, and the first (stream, clock)",
-        "circles": "links that lead back to where they come from: number, and the first (kind, "
-        "tickets: each is linked to the next, the last to the first)",
-        "shared_addresses": "addresses of several persons, though one belongs to one: number, and "
-        "the first (kind, persons)",
-        "troubles": "what is wrong with the log or the views",
-        "keyring": "whether persons can be erased",
-    },
 )
 @click.option("--partitions", is_flag=True, help="Show each partition of the log too.")
 @as_json
@@ -111,9 +84,10 @@ def status(context: click.Context, app: App, partitions: bool, as_json: bool) ->
     Where the log doesn't answer, its ends are those of the index. Exit code 3 where the log or
     the views can't be used.
     """
-    document = app.desk.status()
+    told = documents.Status.filled(app.desk.status())
+    document = told.plain()
     if as_json:
-        print_json(document)
+        print_json(told)
     else:
         tables = [facts(_facts(document)), views_table(document["views"])]
         if partitions:
@@ -216,12 +190,8 @@ def views_table(views: list[dict[str, Any]]) -> Any:
 
 @click.command(
     cls=Command,
+    prints=(documents.Simulated,),
     examples=("ticketlog demo", "ticketlog demo --tickets 5000 --seed 7"),
-    keys={
-        "tickets, commits, events": "that were recorded",
-        "known": "commits that were there already",
-        "seconds, commits_per_second": "how long it took",
-    },
 )
 @click.option(
     "--tickets",
@@ -243,16 +213,18 @@ def demo(app: App, tickets: int, seed: int, as_json: bool) -> None:
                 "simulating", p.tickets, "tickets", min(p.tickets / tickets, 1.0), p.seconds
             ),
         )
-    document = {
-        "tickets": done.tickets,
-        "commits": done.commits,
-        "events": done.events,
-        "known": done.known,
-        "seconds": round(done.seconds, 3),
-        "commits_per_second": round(done.rate),
-    }
+    told = documents.Simulated.filled(
+        {
+            "tickets": done.tickets,
+            "commits": done.commits,
+            "events": done.events,
+            "known": done.known,
+            "seconds": round(done.seconds, 3),
+            "commits_per_second": round(done.rate),
+        }
+    )
     if as_json:
-        print_json(document)
+        print_json(told)
         return
     click.echo(
         f"{done.tickets:,} tickets: {done.commits:,} commits with {done.events:,} events recorded"

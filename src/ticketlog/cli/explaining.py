@@ -13,6 +13,7 @@ from ticketlog.cli.explaining_work import judged
 from ticketlog.cli.forms import stream_of
 from ticketlog.cli.options import as_json, asked_at, at_moment, reader
 from ticketlog.cli.output import facts, print_json, show_all, table
+from ticketlog.documents.explained import Explained
 from ticketlog.domain.base import NotFound, iso
 from ticketlog.domain.settings import Settings
 from ticketlog.domain.sla_policy import SlaPolicy, Tried, tried
@@ -23,21 +24,11 @@ from ticketlog.policies import lifecycle, routing
 
 @click.command(
     cls=Command,
+    prints=(Explained,),
     examples=(
         "ticketlog settings explain 4F7K2M9QABCD",
         "ticketlog settings explain 4F7K2M9QABCD --as-of 2026-01-31T09:00:00Z --json",
     ),
-    keys={
-        "ticket, position": "which ticket, under which settings",
-        "policy, version": "the SLA policy that matches; null: none",
-        "calendar": "id and version of the calendar for targets in business time",
-        "targets": "metric, seconds, business, for the ticket's priority",
-        "tried": "the policies up to the one that matches: policy, version, matches, failed",
-        "routing": "the routing rules in order, as if it came now: rule, version, matches, failed",
-        "lifecycle": "what time will do: rule, version, action, at",
-        **explaining_work.KEYS,
-        "failed": "of conditions that don't hold: group, field, operator, values, found",
-    },
 )
 @click.argument("ticket")
 @at_moment
@@ -55,9 +46,10 @@ def explain(
     asked = tried(settings.sla_policies.values(), facts_of(state, settings))
     now = max(state.clock, asked_at(source, as_of, occurred_as_of))
     work = explaining_work.Work(source, stream, state, settings, now)
-    document = _document(state, settings, asked) | work.document()
+    told = Explained.filled(_document(state, settings, asked) | work.document())
+    document = told.plain()
     if as_json:
-        print_json(document)
+        print_json(told)
     else:
         _show(document, asked)
         _show_rules(document, routing.tried(state, settings, created=True))

@@ -20,15 +20,6 @@ from ticketlog.past import Past
 from ticketlog.policies import escalation
 from ticketlog.policies.weighing import Weighed, tried, weighed
 
-KEYS = {
-    "assignment": "waits (for an agent, now), tried (up to the rule that matches: rule, version, "
-    "matches, failed), agents (the team's members by that rule, as they are now: agent, load, "
-    "room, why_not; gave_back: had it and gave it away), chosen (as recorded: at, event, agent, "
-    "rule, why, candidates with loads, came_of_it)",
-    "escalation": "rules (in order: rule, version, tier, on, words, matches, failed, why_not, at: "
-    "when it acts if nothing changes), done (as recorded: at, old, new, by, rule, reason)",
-}
-
 
 class Work:
     """`now`: the time that is asked about."""

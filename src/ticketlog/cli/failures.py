@@ -79,8 +79,10 @@ def _print_refusal(refusal: Refused) -> None:
     """{"error": {code, message, and the facts of the refusal}}."""
     import orjson
 
+    from ticketlog.documents.outcomes import Refusal
+
     known = {"code": refusal.code, "message": str(refusal)}
-    document = {"error": {**refusal.facts, **known}}
+    document = Refusal.filled(error={**refusal.facts, **known}).plain()
     option = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS
     with suppress(BrokenPipeError):
         print(orjson.dumps(document, default=str, option=option).decode(), flush=True)

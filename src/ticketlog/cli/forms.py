@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 
 from ticketlog.cli.base import App, Command, Form, pass_app
 from ticketlog.cli.options import SENDING, as_json, sender
-from ticketlog.cli.outcomes import OUTCOME, print_outcome
+from ticketlog.cli.outcomes import print_outcome
 from ticketlog.documents.outcomes import Outcome
 from ticketlog.domain import base
 from ticketlog.errors import Usage
@@ -60,7 +60,6 @@ def built(kind: str, name: str, form: Form) -> Command:
         help=f"{form.help}\n\n{form.more}".strip(),
         short_help=form.help,
         examples=form.examples,
-        keys=OUTCOME,
         prints=(Outcome,),
     )
     return as_json(command)

@@ -17,13 +17,6 @@ from ticketlog.domain.base import NotFound, Recorded
 if TYPE_CHECKING:
     from ticketlog.cli.base import App
 
-EVENT = (
-    "id, stream, version, type, data, occurred_at, recorded_at, claimed_at, actor, channel, "
-    "source, reason, cause, correlation, settings, partition, offset"
-)
-"""The keys of an event's document."""
-HISTORY = {"stream": "whose it is", "events": f"in order, each with {EVENT}"}
-
 
 def print_history(
     app: App,
@@ -43,7 +36,7 @@ def print_history(
         histories = [events, *map(source.history, others)]
         events = list(merge(*histories, key=lambda each: each.meta.recorded_at))
     if as_json:
-        print_json(History.made(stream, events).plain())
+        print_json(History.made(stream, events))
     else:
         for each in lines(events, stream):
             click.echo(each)

@@ -12,9 +12,9 @@ from ticketlog.cli.base import App, Command, Entry, Group, pass_app
 from ticketlog.cli.options import acting, actor_of, as_json
 from ticketlog.cli.output import cell, clean, facts, print_json, show_all, table
 from ticketlog.cli.progress import Meter
+from ticketlog.documents import imports as documents
 
 if TYPE_CHECKING:
-    from ticketlog.domain.imports import Batch, Imports
     from ticketlog.importing import ImportReport
 
 _HERE = "ticketlog.cli.imports"
@@ -27,27 +27,12 @@ _WORDS = 20
 @click.command(
     "file",
     cls=Command,
+    prints=(documents.Imported,),
     examples=(
         "ticketlog import tickets.csv --guess > mapping.toml",
         "ticketlog import incidents.csv.gz --mapping examples/bpi2013-csv.toml --check",
         "ticketlog import incidents.csv.gz --mapping examples/bpi2013-csv.toml",
     ),
-    keys={
-        "file, source": "what was read",
-        "rows": "that were understood",
-        "left_out": "rows that don't meet the mapping's [rows] when",
-        "commits, known, events": "new commits, commits that were there already, new events",
-        "remapped": "known rows that the mapping would record otherwise today",
-        "tickets": "total, new, known",
-        "people": "persons that were registered",
-        "reached": "status -> how often a ticket came to it",
-        "equal, skewed": "rows that repeat others, rows out of order: total, lost, listed",
-        "problems, broke": "the same by kind of problem and by broken rule",
-        "unknown": "column -> word that the mapping doesn't know -> in how many rows",
-        "empty": "column -> cell -> in how many rows `empty` made it no value",
-        "refusals": "why nothing of the file goes in, and what to do",
-        "seconds, rows_per_second": "how long it took",
-    },
 )
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
@@ -90,7 +75,7 @@ def file_(
         )
     report = _checked(app, file, mapping) if check else imported(app, file, mapping, actor)
     if as_json:
-        print_json(report.as_dict())
+        print_json(documents.Imported.filled(report.as_dict()))
     else:
         print_report(report, tried=check)
     context.exit(1 if lost(report) or report.refusals else 0)
@@ -226,24 +211,20 @@ def _quoted(text: str) -> str:
 @click.command(
     "list",
     cls=Command,
+    prints=(documents.Imports,),
     examples=("ticketlog import list", "ticketlog import list --json"),
-    keys={
-        "sources": "each with source, batches and withdrawals",
-        "batches": "batch, state (running, done, withdrawn), file, size, sha256, mapping (its "
-        "SHA-256), by, at; rows, commits, known, lost, tickets, tickets_new when it is done; "
-        "withdrawal, the number of the one that took it away",
-        "withdrawals": "withdrawal, batch (null: all), state (running, done), reason, by, at, "
-        "tickets, kept (tickets that it only added to)",
-    },
 )
 @as_json
 @pass_app
 def list_(app: App, as_json: bool) -> None:
     """Show each file that came in: when, by whom, what it brought, whether it was withdrawn."""
-    documents = [_source(source, imports) for source, imports in app.desk.imports()]
+    told = documents.Imports(
+        sources=[documents.Source.made(name, imports) for name, imports in app.desk.imports()]
+    )
     if as_json:
-        print_json({"sources": documents})
+        print_json(told)
         return
+    sources = told.plain()["sources"]
     columns = ("source", "batch", "state", "file", "rows", "tickets", "by", "at", "sha256")
     rows = [
         [
@@ -251,11 +232,11 @@ def list_(app: App, as_json: bool) -> None:
             *(_number(batch["rows"]), _number(batch["tickets_new"])),
             *(batch["by"], batch["at"], batch["sha256"][:12]),
         ]
-        for each in documents
+        for each in sources
         for batch in each["batches"]
     ]
     show_all(table(columns, rows, right=("rows", "tickets"), flexible=("file",)))
-    for each in documents:
+    for each in sources:
         for one in each["withdrawals"]:
             what = f"batch {one['batch']}" if one["batch"] else "all"
             click.echo(
@@ -270,62 +251,13 @@ def _number(value: int | None) -> str:
     return "" if value is None else f"{value:,}"
 
 
-_COUNTS = ("rows", "commits", "known", "lost", "tickets", "tickets_new")
-
-
-def _source(source: str, imports: Imports) -> dict[str, Any]:
-    from ticketlog.domain.base import iso
-
-    return {
-        "source": source,
-        "batches": [_batch(each) for each in imports.batches.values()],
-        "withdrawals": [
-            {
-                "withdrawal": each.id,
-                "batch": each.batch,
-                "state": "done" if each.ended else "running",
-                "reason": each.reason,
-                "by": f"{each.by.kind}:{each.by.id}",
-                "at": iso(each.at),
-                "tickets": each.ended.tickets if each.ended else None,
-                "kept": each.ended.kept if each.ended else None,
-            }
-            for each in imports.withdrawals.values()
-        ],
-    }
-
-
-def _batch(batch: Batch) -> dict[str, Any]:
-    from ticketlog.domain.base import iso
-
-    ended = batch.ended
-    state = "withdrawn" if batch.withdrawn else "done" if ended else "running"
-    return {
-        "batch": batch.id,
-        "state": state,
-        "file": batch.file,
-        "size": batch.size,
-        "sha256": batch.sha256,
-        "mapping": batch.mapping,
-        "by": f"{batch.by.kind}:{batch.by.id}",
-        "at": iso(batch.at),
-        **{name: getattr(ended, name) if ended else None for name in _COUNTS},
-        "withdrawal": batch.withdrawn,
-    }
-
-
 @click.command(
     cls=Command,
+    prints=(documents.Taken,),
     examples=(
         'ticketlog import withdraw snow --reason "the wrong time zone"',
         'ticketlog import withdraw snow --batch 2 --reason "the test export"',
     ),
-    keys={
-        "source, batch": "what was withdrawn; batch null: all",
-        "withdrawal": "its number in the source",
-        "tickets": "how many were withdrawn",
-        "kept": "tickets that another batch began, which this one only added to",
-    },
 )
 @click.argument("source")
 @click.option("--batch", metavar="NUMBER", help="One file of it; `import list` shows them.")
@@ -350,7 +282,7 @@ def withdraw(
             progress=lambda tickets: meter.far("withdrawing", tickets, "tickets", 0, 0),
         )
     if as_json:
-        print_json(taken._asdict())
+        print_json(documents.Taken.filled(taken._asdict()))
         return
     what = f"batch {taken.batch} of {taken.source}" if taken.batch else taken.source
     click.echo(clean(f"{what}: {taken.tickets:,} tickets are withdrawn"))

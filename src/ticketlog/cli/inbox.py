@@ -11,9 +11,9 @@ import click
 from ticketlog.cli.base import App, Command, Entry, Group, pass_app
 from ticketlog.cli.forms import stream_of
 from ticketlog.cli.options import SENDING, F, as_json, sender
-from ticketlog.cli.outcomes import OUTCOME, outcome_text
+from ticketlog.cli.outcomes import outcome_text
 from ticketlog.cli.output import note, print_json
-from ticketlog.documents.outcomes import Outcome as Document
+from ticketlog.documents import outcomes
 from ticketlog.domain.attention import MarkSeen, Snooze
 from ticketlog.domain.base import Refused, instant
 from ticketlog.domain.ticket.relations import Unfollow
@@ -28,7 +28,6 @@ _HERE = "ticketlog.cli.inbox"
 _MOST = 100
 """Tickets that one command marks."""
 _SENT = [each for each in SENDING if each.name in ("command_id", "actor", "reason")]
-_KEYS = {"done": f"what each commit did: {', '.join(OUTCOME)}", "refused": "by ticket, why"}
 _tickets = click.argument("tickets", metavar="[TICKET]...", nargs=-1)
 
 
@@ -38,13 +37,13 @@ def _everything(text: str) -> Callable[[F], F]:
 
 @click.command(
     cls=Command,
+    prints=(outcomes.Done,),
     params=list(_SENT),
     examples=(
         "ticketlog inbox seen 4F7K2M9QABCD",
         "ticketlog inbox seen 4F7K2M9QABCD --version 7",
         "ticketlog inbox seen --all",
     ),
-    keys=_KEYS,
 )
 @_tickets
 @click.option(
@@ -86,12 +85,12 @@ def seen(
 
 @click.command(
     cls=Command,
+    prints=(outcomes.Done,),
     params=list(_SENT),
     examples=(
         "ticketlog inbox snooze 4F7K2M9QABCD --until 2026-01-31T09:00:00Z",
         "ticketlog inbox snooze 4F7K2M9QABCD 2M9QABCD4F7K --until 4h",
     ),
-    keys=_KEYS,
 )
 @click.argument("tickets", metavar="TICKET...", nargs=-1, required=True)
 @click.option(
@@ -115,9 +114,9 @@ def snooze(app: App, /, tickets: tuple[str, ...], until: str, as_json: bool, **v
 
 @click.command(
     cls=Command,
+    prints=(outcomes.Done,),
     params=list(_SENT),
     examples=("ticketlog inbox wake 4F7K2M9QABCD",),
-    keys=_KEYS,
 )
 @click.argument("tickets", metavar="TICKET...", nargs=-1, required=True)
 @as_json
@@ -131,12 +130,12 @@ def wake(app: App, /, tickets: tuple[str, ...], as_json: bool, **values: Any) ->
 
 @click.command(
     cls=Command,
+    prints=(outcomes.Done,),
     params=list(_SENT),
     examples=(
         "ticketlog inbox unfollow 4F7K2M9QABCD 2M9QABCD4F7K",
         "ticketlog inbox unfollow --all",
     ),
-    keys=_KEYS,
 )
 @_tickets
 @_everything("All that you follow.")
@@ -222,7 +221,8 @@ def _send(app: App, commands: Sequence[Sent], by: Sender, as_json: bool) -> None
                 raise
             refused[stream.removeprefix("ticket/")] = str(refusal)
     if as_json:
-        print_json({"done": [Document.made(each).plain() for each in done], "refused": refused})
+        told = [outcomes.Outcome.made(each) for each in done]
+        print_json(outcomes.Done(done=told, refused=refused))
     for outcome in () if as_json else done:
         outcome_text(outcome)
     if not commands:

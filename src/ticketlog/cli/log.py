@@ -9,11 +9,11 @@ from pathlib import Path
 import click
 
 from ticketlog.cli.base import App, Command, Entry, Group, pass_app
-from ticketlog.cli.histories import EVENT
 from ticketlog.cli.options import as_json, log_option, views_option
 from ticketlog.cli.output import clean, print_json, print_json_line, show_all, table
 from ticketlog.cli.phrases import phrase, when, who
 from ticketlog.cli.progress import Meter
+from ticketlog.documents import desks as documents
 from ticketlog.documents.events import Event
 from ticketlog.errors import Unreachable, Usage
 
@@ -22,12 +22,8 @@ _HERE = "ticketlog.cli.log"
 
 @click.command(
     cls=Command,
+    prints=(documents.LogStat,),
     examples=("ticketlog log stat", "ticketlog log stat --json"),
-    keys={
-        "desk": "its id",
-        "tickets, settings": "void; partitions (partition, end, events, last_recorded_at)",
-        "cut": "how far they have come",
-    },
 )
 @as_json
 @pass_app
@@ -35,7 +31,7 @@ def stat(app: App, as_json: bool) -> None:
     """Show how much each partition holds."""
     document = app.desk.log_stat()
     if as_json:
-        print_json(document)
+        print_json(documents.LogStat.filled(document))
         return
     columns = ("log", "partition", "end", "events", "last recorded")
     rows = [
@@ -54,7 +50,6 @@ def stat(app: App, as_json: bool) -> None:
         "ticketlog log tail --json --from 3:120 --follow",
         "ticketlog log tail --json --from 12,40,7,9,3,2,8,1,5,4,11,6/5",
     ),
-    keys={EVENT: "one document a line, each an event"},
     prints=(Event,),
 )
 @click.option(
@@ -76,7 +71,7 @@ def tail(app: App, start: str | None, follow: bool, as_json: bool) -> None:
     """
     for recorded in app.desk.subscribe(app.desk.position(start), follow=follow):
         if as_json:
-            print_json_line(Event.made(recorded).plain())
+            print_json_line(Event.made(recorded))
         else:
             meta = recorded.meta
             line = f"{when(recorded)}  {who(meta.actor)}  {recorded.originator_id}"
@@ -85,8 +80,8 @@ def tail(app: App, start: str | None, follow: bool, as_json: bool) -> None:
 
 @click.command(
     cls=Command,
+    prints=(documents.LogVerified,),
     examples=("ticketlog log verify", "ticketlog log verify --json"),
-    keys={"ok": "whether all is well", "problems": "what isn't", "cut": "how far it was read"},
 )
 @as_json
 @pass_app
@@ -101,7 +96,8 @@ def verify(context: click.Context, app: App, as_json: bool) -> None:
         meter.show("verifying ...")
         found = app.desk.log_problems()
     if as_json:
-        print_json({"ok": not found, "problems": found, "cut": str(app.desk.cut())})
+        cut = str(app.desk.cut())
+        print_json(documents.LogVerified.filled(ok=not found, problems=found, cut=cut))
     else:
         for problem in found:
             click.echo(clean(problem))
@@ -143,11 +139,11 @@ def export(app: App, file: Path) -> None:
 @click.command(
     "import",
     cls=Command,
+    prints=(documents.Restored,),
     examples=(
         "ticketlog log import desk.jsonl.zst my-desk",
         "ticketlog log import desk.jsonl.zst my-desk --log kafka://broker:9092/ticketlog",
     ),
-    keys={"desk": "its id", "folder": "where it is", "cut": "how far its logs have come"},
 )
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("folder", type=click.Path(path_type=Path))
@@ -179,7 +175,7 @@ def import_(
     with desk:
         made = {"desk": desk.log.desk, "folder": str(folder), "cut": str(desk.cut())}
     if as_json:
-        print_json(made)
+        print_json(documents.Restored.filled(made))
     else:
         click.echo(f"{folder} is desk {made['desk']} now, up to {made['cut']}")
 

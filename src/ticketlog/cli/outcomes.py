@@ -13,22 +13,10 @@ from ticketlog.documents.outcomes import Outcome as Document
 if TYPE_CHECKING:
     from ticketlog.desk import Outcome
 
-OUTCOME = {
-    "stream": "what it was done to; the new one where it creates",
-    "version": "of the stream, after it: what a later `--seen` may say",
-    "repeated": "whether the id was known, and this is its first answer",
-    "follow_up_of": "the closed ticket that it was sent to, if it opened a follow-up",
-    "unknown": "names that a note calls, and nobody has",
-    "partition": "of the log",
-    "offset": "of its commit; null where there was nothing to do",
-    "events": "what it recorded: id, type, version",
-}
-"""The keys of the document that a writing command prints."""
-
 
 def print_outcome(outcome: Outcome, as_json: bool) -> None:
     if as_json:
-        print_json(Document.made(outcome).plain())
+        print_json(Document.made(outcome))
         return
     outcome_text(outcome)
 

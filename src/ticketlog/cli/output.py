@@ -8,12 +8,15 @@ import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ticketlog.domain.base import iso
 from ticketlog.domain.text import shown
+
+if TYPE_CHECKING:
+    from ticketlog.documents.base import Document
 
 _WIDE = 10_000
 _GAP = 3
@@ -27,18 +30,31 @@ def clean(text: str) -> str:
     return shown(text)
 
 
-def print_json(document: Any) -> None:
-    """One document. Keys keep their order; times are ISO text already."""
+def print_json(document: Document) -> None:
+    """One document, which the command says that it prints."""
     import orjson
 
-    click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
+    click.echo(orjson.dumps(_declared(document).plain(), option=orjson.OPT_INDENT_2).decode())
 
 
-def print_json_line(document: Any) -> None:
+def print_json_line(document: Document) -> None:
+    """The same of several, one a line."""
+    print_line(_declared(document).plain())
+
+
+def print_line(row: Mapping[str, Any]) -> None:
+    """A row of a view, whose columns are the view's."""
     import orjson
 
-    click.echo(orjson.dumps(document).decode())
+    click.echo(orjson.dumps(row).decode())
     sys.stdout.flush()
+
+
+def _declared(document: Document) -> Document:
+    command = click.get_current_context().command
+    declared = getattr(command, "prints", ())
+    assert type(document) in declared, f"{command.name} prints a {type(document).__name__}"
+    return document
 
 
 def moment(at: int | None) -> str:
@@ -49,14 +65,6 @@ def moment(at: int | None) -> str:
 def minute(at: int | None) -> str:
     """The same for tables, where a minute is exact enough."""
     return moment(at)[:16]
-
-
-def in_seconds(microseconds: int | None) -> float | int | None:
-    """For documents: whole where it is."""
-    if microseconds is None:
-        return None
-    whole, rest = divmod(microseconds, 1_000_000)
-    return microseconds / 1_000_000 if rest else whole
 
 
 def length(seconds: float | int | None) -> str:
@@ -203,11 +211,11 @@ def cut_lines(lines: Sequence[str], most: int, width: int) -> None:
         click.echo(f"... and {len(lines) - most:,} lines more")
 
 
-def retried(kind: str, name: str, still: Sequence[Any], lines: Iterable[str], json: bool) -> None:
-    """What is still parked after somebody has tried it again, as rows or in a line each."""
+def retried(document: Document, name: str, lines: Sequence[str], json: bool) -> None:
+    """What is still parked after somebody has tried it again, as a document or in a line each."""
     if json:
-        print_json({kind: name, "parked": still})
-    elif still:
+        print_json(document)
+    elif lines:
         for line in lines:
             click.echo(clean(line))
     else:

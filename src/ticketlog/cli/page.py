@@ -9,9 +9,9 @@ import click
 
 from ticketlog.cli.base import Command, Group
 from ticketlog.cli.options import SENDING
-from ticketlog.cli.outcomes import OUTCOME
 from ticketlog.cli.root import root
 from ticketlog.documents.base import Document
+from ticketlog.documents.outcomes import Outcome, Refusal
 
 _HEAD = """\
 # The command line
@@ -35,9 +35,10 @@ recorded by then. `--occurred-as-of` takes a business time: what had occurred by
 was recorded. In every time `24:00` is the next day's `00:00`, and a minute's 60th second (a leap
 second) the first of the next minute.
 
-**For programs.** `--json` prints one document; its keys are listed here and stay. Times are ISO
-texts in UTC, durations are seconds, ids stand for persons. Without it, tables are for people,
-without colours where the output is no terminal. Progress goes to standard error, on a terminal.
+**For programs.** `--json` prints one document; [DOCUMENTS.md](DOCUMENTS.md) has the fields of each,
+which stay. Times are ISO texts in UTC, durations are seconds and called so, ids stand for persons.
+Without it, tables are for people, without colours where the output is no terminal. Progress goes to
+standard error, on a terminal.
 
 **Exit codes.**
 
@@ -84,13 +85,18 @@ def printed() -> dict[type[Document], list[str]]:
     for path, command in commands(root, click.Context(root, info_name="ticketlog")):
         for model in command.prints:
             found.setdefault(model, []).append(f"`{path.removeprefix('ticketlog ')}`")
+    found[Refusal] = ["every command that a rule refuses"]
     return found
 
 
 def _writing() -> str:
-    keys = [f"- `{name}`: {text}" for name, text in OUTCOME.items()]
     said = ["All of them take these; settings only the first three:", "", *map(_parameter, SENDING)]
-    return "\n".join([*said, "", "Most of them print, with `--json`:", "", *keys])
+    return "\n".join([*said, "", f"Most of them print, with `--json`, an {_linked(Outcome)}."])
+
+
+def _linked(model: type[Document]) -> str:
+    name = model.__name__
+    return f"[{name}](DOCUMENTS.md#{name.lower()})"
 
 
 def _section(path: str, command: Command, context: click.Context) -> str:
@@ -106,9 +112,9 @@ def _section(path: str, command: Command, context: click.Context) -> str:
     own = [p for p in command.params if isinstance(p, click.Option) and p.name not in shared]
     if own:
         parts.append("\n".join(map(_parameter, own)))
-    if command.keys and command.keys != OUTCOME:
-        keys = [f"- `{name}`: {text}" for name, text in command.keys.items()]
-        parts.append("\n".join(["`--json` prints:", "", *keys]))
+    told = [_linked(model) for model in command.prints if model is not Outcome]
+    if told:
+        parts.append(f"`--json` prints {' or '.join(told)}.")
     if command.examples:
         parts.append("\n".join(f"    {example}" for example in command.examples))
     return "\n\n".join(parts)

@@ -9,7 +9,7 @@ import click
 from pydantic import BaseModel
 
 from ticketlog.cli.base import App, Command, pass_app
-from ticketlog.cli.histories import HISTORY, print_history
+from ticketlog.cli.histories import print_history
 from ticketlog.cli.options import as_json, at_moment, limit, reader
 from ticketlog.cli.output import facts, moment, print_json, show_all, table
 from ticketlog.documents import parties, tickets
@@ -25,23 +25,10 @@ if TYPE_CHECKING:
     from ticketlog.past import Past
 
 _ID = {"person": "7QK2M9ABCD4F", "organisation": "ABCD4F7QK2M9", "agent": "bob"}
-_KEYS = {
-    "person": "id, name, organisation, language, country, zone, merged_into",
-    "organisation": "id, name, tier, contract, language, country, zone, domains",
-    "agent": "id, availability, since, absent_since, reason, shifts, zone, held, reserved_at, "
-    "released_at, settings",
-}
 _MODELS: dict[str, type[Document]] = {
     "person": parties.Person,
     "organisation": parties.Organisation,
     "agent": parties.Agent,
-}
-_TOGETHER = {
-    "addresses": "kind, value, verified, person (whose it is): theirs, and those of all who were "
-    "merged into them",
-    "organisations": "theirs first, then those of all who were merged into them",
-    "survivor": "who stands for them by merges; themselves, where they weren't merged",
-    "merged": "person and name of all who were merged into them; null: the views can't be read",
 }
 _TIMES = ("since", "absent_since", "reserved_at", "released_at")
 _HIDDEN = frozenset({"changed", "version", "clock"})
@@ -53,12 +40,6 @@ def _show(kind: str) -> Command:
         cls=Command,
         help=f"Show {_a(kind)}, now or then.",
         examples=(f"ticketlog {kind} show {_ID[kind]} --json",),
-        keys={
-            _KEYS[kind]: "what is known",
-            **(_TOGETHER if kind == "person" else {}),
-            "version": "of the stream",
-            "clock": "its last event",
-        },
         prints=(_MODELS[kind],),
     )
     @click.argument("id", metavar=kind.upper())
@@ -82,9 +63,10 @@ def _show(kind: str) -> Command:
             document["settings"] = about.model_dump(mode="json") if about else None
         if kind == "person":
             document |= _together(source, state.id, document)
-        document = _MODELS[kind].filled(document).plain()
+        told = _MODELS[kind].filled(document)
+        document = told.plain()
         if as_json:
-            print_json(document)
+            print_json(told)
         else:
             shown = _in_words(document) if kind == "person" else document
             show_all(facts(((name.replace("_", " "), v) for name, v in shown.items())))
@@ -147,7 +129,6 @@ def _history(kind: str) -> Command:
         help=f"Show what happened to {_a(kind)}"
         + (", and to all who were merged into them." if kind == "person" else "."),
         examples=(f"ticketlog {kind} history {_ID[kind]}",),
-        keys=HISTORY,
         prints=(History,),
     )
     @click.argument("id", metavar=kind.upper())
@@ -188,7 +169,6 @@ history_person, history_organisation, history_agent = map(
     "list",
     cls=Command,
     examples=("ticketlog agent list", "ticketlog agent list --as-of 2026-01-31T09:00:00Z"),
-    keys={"agents": "each with agent, availability, since, new, open, pending, on-hold, active"},
     prints=(tickets.Agents,),
 )
 @at_moment
@@ -205,7 +185,7 @@ def list_agents(app: App, as_of: str | None, occurred_as_of: str | None, as_json
     if missing:
         rows = source.query(agents.load, agents=[*known, *missing])
     if as_json:
-        print_json(tickets.Agents.filled(agents=rows).plain())
+        print_json(tickets.Agents.filled(agents=rows))
         return
     columns = ("agent", "availability", "since", *agents.CATEGORIES, "active")
     shown = [[moment(row[c]) if c == "since" else row[c] for c in columns] for row in rows]
@@ -220,10 +200,6 @@ def list_agents(app: App, as_of: str | None, occurred_as_of: str | None, as_json
         "ticketlog person find '+49 30 123456'",
         "ticketlog person find ruiz --as-of 2026-01-31T09:00:00Z",
     ),
-    keys={
-        "persons": "who has the address first, then by name: person, name, organisation, "
-        "organisations, addresses, merged, survivor, as `person show` tells of them"
-    },
     prints=(parties.Persons,),
 )
 @click.argument("text")
@@ -243,7 +219,7 @@ def find_person(
     source = reader(app, as_of, occurred_as_of)
     rows = source.query(persons.found, text=text, limit=limit)
     if as_json:
-        print_json(parties.Persons.filled(persons=rows).plain())
+        print_json(parties.Persons.filled(persons=rows))
     else:
         columns = ("person", "name", "addresses", "organisations", "merged")
         shown = [[row[name] for name in columns] for row in map(_in_words, rows)]

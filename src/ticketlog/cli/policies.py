@@ -11,6 +11,7 @@ from ticketlog.cli.base import App, Command, Entry, Group, pass_app
 from ticketlog.cli.options import as_json
 from ticketlog.cli.output import clean, print_json, retried, show_all, table
 from ticketlog.cli.progress import Meter
+from ticketlog.documents import policies as documents
 from ticketlog.policies import POLICIES
 
 _HERE = "ticketlog.cli.policies"
@@ -19,11 +20,8 @@ _HERE = "ticketlog.cli.policies"
 @click.command(
     "list",
     cls=Command,
+    prints=(documents.Policies,),
     examples=("ticketlog policies", "ticketlog policies --json"),
-    keys={
-        "policies": "each with policy, positions (null where it follows no partition: it never "
-        "ran, or is a timer), behind (records), parked (event, stream, position, error)",
-    },
 )
 @as_json
 @pass_app
@@ -31,7 +29,7 @@ def list_(app: App, as_json: bool) -> None:
     """Show each policy's position, lag, and the events that it has parked."""
     found = app.desk.policies().status()
     if as_json:
-        print_json({"policies": found})
+        print_json(documents.Policies.filled(policies=found))
         return
     rows = [
         [each["policy"], _positions(each["positions"]), each["behind"], len(each["parked"])]
@@ -51,14 +49,8 @@ def list_(app: App, as_json: bool) -> None:
 
 @click.command(
     cls=Command,
+    prints=(documents.PoliciesRan,),
     examples=("ticketlog policies run", "ticketlog policies run --until 2026-02-01T00:00:00Z"),
-    keys={
-        "until": "the time that it ran to",
-        "done": "commands that changed something",
-        "refused": "commands that a rule refused",
-        "notifications": "how many were decided for each outbox; none of them is sent by this",
-        "policies": "as `policies list`",
-    },
 )
 @click.option(
     "--until",
@@ -93,8 +85,8 @@ def run(app: App, until: str | None, start: str | None, as_json: bool) -> None:
     with Meter() as meter:
         ran = runner.run_until(moment, meter.show)
     if as_json:
-        document = {"until": iso(moment), **ran._asdict(), "policies": runner.status()}
-        print_json(document)
+        told = {**ran._asdict(), "until": moment, "policies": runner.status()}
+        print_json(documents.PoliciesRan.filled(told))
     else:
         click.echo(f"until {iso(moment)}: {ran.done:,} commands done, {ran.refused:,} refused")
         click.echo(clean(_notified(ran.notifications)))
@@ -104,8 +96,8 @@ def run(app: App, until: str | None, start: str | None, as_json: bool) -> None:
 
 @click.command(
     cls=Command,
+    prints=(documents.PolicyRetried,),
     examples=("ticketlog policies retry routing",),
-    keys={"policy": "its name", "parked": "what still is: event, stream, position, error"},
 )
 @click.argument("policy")
 @as_json
@@ -118,8 +110,9 @@ def retry(context: click.Context, app: App, policy: str, as_json: bool) -> None:
 
     desk = app.desk
     still = desk.postman().retry() if policy == OUTBOX else desk.policies().retry(policy)
-    lines = (f"{row['event']} of {row['stream']}: {row['error']}" for row in still)
-    retried("policy", policy, still, lines, as_json)
+    lines = [f"{row['event']} of {row['stream']}: {row['error']}" for row in still]
+    told = documents.PolicyRetried.filled(policy=policy, parked=still)
+    retried(told, policy, lines, as_json)
     context.exit(1 if still else 0)
 
 

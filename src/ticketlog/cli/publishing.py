@@ -8,16 +8,13 @@ from ticketlog.cli.base import App, Command, pass_app
 from ticketlog.cli.options import as_json
 from ticketlog.cli.output import print_json
 from ticketlog.cli.progress import Meter
+from ticketlog.documents.desks import Publishing
 
 
 @click.command(
     cls=Command,
+    prints=(Publishing,),
     examples=("ticketlog publish", "ticketlog publish --json"),
-    keys={
-        "topic": "where they are published",
-        "sent": "events that were",
-        "partitions": "each with partition, position (the next record), end, behind, error",
-    },
 )
 @as_json
 @pass_app
@@ -33,6 +30,7 @@ def publish(app: App, as_json: bool) -> None:
         sent = publisher.catch_up()
     if as_json:
         status = publisher.status()
-        print_json({key: status[key] for key in ("topic", "sent", "partitions")})
+        told = {key: status[key] for key in ("topic", "sent", "partitions")}
+        print_json(Publishing.filled(told))
     else:
         click.echo(f"{sent:,} events published to {publisher.topic}; it is up to date")

@@ -43,11 +43,6 @@ _EVERYTHING = 1_000
 """Tickets read at once for an export."""
 
 
-def _columns(view: Any, table: int = 0) -> str:
-    """What is told of the columns of a table; `by` is for the questions alone."""
-    return ", ".join(name for name in view.TABLES[table].columns if name != "by")
-
-
 def _is_time(name: str) -> bool:
     return name in _TIMES or name.endswith("_at")
 
@@ -75,11 +70,6 @@ def _priorities(source: Desk | Past) -> Sequence[str]:
         "ticketlog queue --count-by team --count-by priority",
         "ticketlog queue --as-of 2026-01-31T09:00:00Z",
     ),
-    keys={
-        "tickets": f"each with {_columns(queue_view)}",
-        "next": "what `--after` takes for the page behind; null at the end",
-        "counts": "instead, with `--count-by`: these, and tickets",
-    },
     prints=(documents.Queue, documents.QueueCounts),
 )
 @click.option("--team", help="Only this team's.")
@@ -128,7 +118,7 @@ def queue(
         **filters,
     )
     if as_json:
-        print_json(documents.Queue.filled(tickets=page.rows, next=page.next).plain())
+        print_json(documents.Queue.filled(tickets=page.rows, next=page.next))
         return
     columns = (
         *("ticket", "priority", "status", "team", "assignee", "created_at", "requester"),
@@ -152,7 +142,7 @@ def _more(next: str | None) -> None:
 
 def _print_counts(rows: Sequence[dict[str, Any]], as_json: bool) -> None:
     if as_json:
-        print_json(documents.QueueCounts.filled(counts=rows).plain())
+        print_json(documents.QueueCounts.filled(counts=rows))
     elif rows:
         show_all(rows_table(rows, list(rows[0]), right=("tickets",)))
     else:
@@ -163,12 +153,6 @@ def _print_counts(rows: Sequence[dict[str, Any]], as_json: bool) -> None:
     "show",
     cls=Command,
     examples=("ticketlog inbox", "ticketlog inbox bob --json"),
-    keys={
-        "agent": "whose it is",
-        "waiting": f"each with {_columns(inbox_view)}",
-        "unassigned": f"each with {_columns(inbox_view, 1)}",
-        "snoozed": "each with ticket, until",
-    },
     prints=(documents.Inbox,),
 )
 @click.argument("agent", required=False)
@@ -204,7 +188,7 @@ def inbox(
     later = source.query(inbox_view.snoozed, agent=agent, now=now)
     if as_json:
         its = {"agent": agent, "waiting": mine, "unassigned": free, "snoozed": later}
-        print_json(documents.Inbox.filled(its).plain())
+        print_json(documents.Inbox.filled(its))
         return
     columns = ("ticket", "why", "since", "priority", "status", "team", "subject")
     show_all(rows_table(mine, columns, flexible=("subject",), title=f"for {agent}"))
@@ -224,7 +208,6 @@ def inbox(
         "ticketlog search 'subject:vpn OR subject:wlan NOT solved'",
         "ticketlog search INC0012345",
     ),
-    keys={"found": "each with ticket, version, kind, public, author_kind, at, snippet"},
     prints=(documents.Found,),
 )
 @click.argument("words", nargs=-1, required=True)
@@ -255,7 +238,7 @@ def search(
     source = reader(app, as_of, occurred_as_of)
     rows = source.query(search_view.search, words=" ".join(words), **how)
     if as_json:
-        print_json(documents.Found.filled(found=rows).plain())
+        print_json(documents.Found.filled(found=rows))
         return
     columns = ("ticket", "kind", "at", "author_kind", "public", "snippet")
     show_all(rows_table(rows, columns, flexible=("snippet",)))
@@ -268,7 +251,6 @@ def search(
         "ticketlog ticket list --status open --team network",
         "ticketlog ticket list --tag vpn --limit 10 --json",
     ),
-    keys={"tickets": f"each with {_columns(tickets)}", "next": "as in queue"},
     prints=(documents.TicketRows,),
 )
 @click.option("--status", help="Of this status.")
@@ -302,7 +284,7 @@ def list_(
         gone = set(_gone(source))
         page = page._replace(rows=[_as_held(row, gone) for row in page.rows])
     if as_json:
-        print_json(documents.TicketRows.filled(tickets=page.rows, next=page.next).plain())
+        print_json(documents.TicketRows.filled(tickets=page.rows, next=page.next))
         return
     columns = ("ticket", "status", "priority", "team", "assignee", "created_at", "subject")
     show_all(rows_table(page.rows, columns, flexible=("subject",)))
@@ -324,7 +306,6 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
         "ticketlog export > tickets.csv",
         "ticketlog export --format jsonl --as-of 2026-01-31T09:00:00Z > tickets.jsonl",
     ),
-    keys={_columns(tickets): "with --format jsonl, one document a line"},
     prints=(documents.TicketRow,),
 )
 @click.option(
@@ -348,17 +329,21 @@ def export(app: App, form: str, as_of: str | None, occurred_as_of: str | None) -
         for row in _every(source):
             print_json_line(row)
         return
-    for lines in csv_lines(_every(source)):
+    columns = tickets.TABLES[0].columns
+    rows = ({name: values[name] for name in columns} for values in map(_plain, _every(source)))
+    for lines in csv_lines(rows):
         click.echo(lines, nl=False)
 
 
-def _every(source: Desk | Past) -> Iterator[dict[str, Any]]:
+def _plain(row: documents.TicketRow) -> dict[str, Any]:
+    return row.plain()
+
+
+def _every(source: Desk | Past) -> Iterator[documents.TicketRow]:
     next: str | None = None
     while True:
         page = source.query(tickets.page, limit=_EVERYTHING, **_given({"after": next}))
-        for row in page.rows:
-            told = documents.TicketRow.filled(row).plain()
-            yield {name: told[name] for name in row}
+        yield from map(documents.TicketRow.filled, page.rows)
         next = page.next
         if next is None:
             return

@@ -10,6 +10,7 @@ import click
 from ticketlog.cli.base import App, Command, pass_app
 from ticketlog.cli.options import SENDING, as_json, sender
 from ticketlog.cli.output import print_json
+from ticketlog.documents.outcomes import Reapplied
 from ticketlog.domain.ticket.service import ReapplySla
 from ticketlog.errors import Usage
 from ticketlog.execution import derived_id, new_id
@@ -22,15 +23,12 @@ _PAGE = 1_000
 
 @click.command(
     cls=Command,
+    prints=(Reapplied,),
     params=[each for each in SENDING if each.name in ("command_id", "actor", "reason")],
     examples=(
         'ticketlog settings reapply --where organisation=acme --reason "A new contract"',
         "ticketlog settings reapply --all --as service:migration",
     ),
-    keys={
-        "tickets": "how many were asked about",
-        "changed": "those whose policy, target or calendar is another now",
-    },
 )
 @click.option(
     "--where",
@@ -66,7 +64,7 @@ def reapply(
         if outcome.events:
             changed.append(ticket)
     if as_json:
-        print_json({"tickets": asked, "changed": changed})
+        print_json(Reapplied(tickets=asked, changed=changed))
         return
     click.echo(f"{asked:,} tickets, {len(changed):,} changed")
     for ticket in changed:

@@ -8,30 +8,25 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ticketlog.cli.base import App, Command, Entry, Group, pass_app
-from ticketlog.cli.desks import VIEWS
 from ticketlog.cli.options import as_json, at_moment, past, reader
-from ticketlog.cli.output import cell, print_json, print_json_line, show_all, table
+from ticketlog.cli.output import cell, print_json, print_line, show_all, table
 from ticketlog.cli.progress import Meter
-from ticketlog.documents.rows import raw
+from ticketlog.documents import desks
+from ticketlog.documents import replays as documents
 from ticketlog.errors import Usage
 
 if TYPE_CHECKING:
     from ticketlog.past import Past
-    from ticketlog.projections.comparing import Compared
     from ticketlog.projections.verify import Verified
 
-TABLES = (
-    "each with table, rows, sha256, expected_sha256, missing, extra, changed, "
-    "differing (kind, key, expected, found)"
-)
 _HERE = "ticketlog.cli.replay"
 views = click.argument("views", nargs=-1, metavar="[VIEW]...")
 
 
 @click.command(
     cls=Command,
+    prints=(desks.Views,),
     examples=("ticketlog replay rebuild", "ticketlog replay rebuild queue reports"),
-    keys={"views": VIEWS},
 )
 @views
 @as_json
@@ -46,7 +41,7 @@ def rebuild(app: App, views: tuple[str, ...], as_json: bool) -> None:
         app.desk.views.rebuild(views, partial(meter.replayed, "rebuilding"))
     found = [each for each in app.desk.views.status() if not views or each["view"] in views]
     if as_json:
-        print_json({"views": found})
+        print_json(desks.Views.filled(views=found))
     else:
         for each in found:
             click.echo(f"{each['view']} v{each['version']} is made anew (build {each['build']})")
@@ -54,11 +49,8 @@ def rebuild(app: App, views: tuple[str, ...], as_json: bool) -> None:
 
 @click.command(
     cls=Command,
+    prints=(documents.Verified,),
     examples=("ticketlog replay verify", "ticketlog replay verify tickets --json"),
-    keys={
-        "same": "whether every row is",
-        "views": "each with view, version, ends, same, damage, parked, tables",
-    },
 )
 @views
 @as_json
@@ -70,7 +62,7 @@ def verify(context: click.Context, app: App, views: tuple[str, ...], as_json: bo
     with Meter() as meter:
         found = app.desk.views.verify(views, partial(meter.replayed, "replaying"))
     if as_json:
-        print_json({"same": all(each.same for each in found), "views": list(map(_view, found))})
+        print_json(documents.Verified.made(found))
     else:
         show_all(verified_table(found))
         for each in found:
@@ -89,29 +81,6 @@ def verified_table(found: list[Verified]) -> Any:
     return table(("view", "table", "rows", "sha256", "replayed"), rows, right=("rows",))
 
 
-def _view(found: Verified) -> dict[str, Any]:
-    return {
-        "view": found.view,
-        "version": found.version,
-        "ends": list(found.ends),
-        "same": found.same,
-        "damage": found.damage,
-        "parked": [each.stream for each in found.parked],
-        "tables": list(map(_table, found.tables)),
-    }
-
-
-def _table(one: Compared) -> dict[str, Any]:
-    return {
-        "table": one.table,
-        "rows": one.rows,
-        "sha256": one.digest,
-        "expected_sha256": one.expected_digest,
-        **{name: getattr(one, name) for name in ("missing", "extra", "changed")},
-        "differing": [each._asdict() for each in one.differing],
-    }
-
-
 def _print_differing(view: str, tables: Any) -> None:
     rows = [
         [f"{view}.{one.table}", each.kind, cell(each.key), cell(each.expected), cell(each.found)]
@@ -125,11 +94,11 @@ def _print_differing(view: str, tables: Any) -> None:
 
 @click.command(
     cls=Command,
+    prints=(documents.Differences,),
     examples=(
         "ticketlog replay diff queue 2026-01-31T09:00:00Z",
         "ticketlog replay diff tickets 3:120 3:121 --json",
     ),
-    keys={"view": "its name", "tables": TABLES},
 )
 @click.argument("view")
 @click.argument("first")
@@ -149,7 +118,8 @@ def diff(
     after = _at(app, second, occurred) if second else app.desk.at(position=app.desk.cut())
     tables = app.desk.views.differences(view, before.moment, after.moment)
     if as_json:
-        print_json({"view": view, "tables": list(map(_table, tables))})
+        told = list(map(documents.compared, tables))
+        print_json(documents.Differences.filled(view=view, tables=told))
         return
     columns = ("table", "missing", "extra", "changed")
     rows = [[one.table, one.missing, one.extra, one.changed] for one in tables]
@@ -164,11 +134,11 @@ def _at(app: App, text: str, occurred: bool) -> Past:
 @click.command(
     "as-of",
     cls=Command,
+    prints=(documents.AsOf,),
     examples=(
         "ticketlog replay as-of queue --as-of 2026-01-31T09:00:00Z",
         "ticketlog replay as-of tickets --occurred-as-of 2012-05-01T00:00:00Z --rows",
     ),
-    keys={"view": "its name", "tables": "each with table, rows, sha256"},
 )
 @click.argument("view")
 @click.option("--rows", is_flag=True, help="Print the rows, one JSON document a line.")
@@ -189,12 +159,12 @@ def as_of(
     source: Any = reader(app, as_of, occurred_as_of)
     if rows:
         for name, row in source.views.rows(view):
-            print_json_line({"table": name, **raw(row)})
+            print_line({"table": name, **row})
         return
     tables = source.views.compared(view)
     if as_json:
         found = [{"table": one.table, "rows": one.rows, "sha256": one.digest} for one in tables]
-        print_json({"view": view, "tables": found})
+        print_json(documents.AsOf.filled(view=view, tables=found))
         return
     shown = [[one.table, f"{one.rows:,}", one.digest] for one in tables]
     show_all(table(("table", "rows", "sha256"), shown, right=("rows",)))

@@ -32,18 +32,6 @@ from ticketlog.reporting import DIMENSIONS, REPORTS, Report, has_basis
         "ticketlog report held-by-absent --csv > held.csv",
         "ticketlog report gaming-cases --where team=network --threshold near_seconds=600",
     ),
-    keys={
-        "report, view, version": "what it is",
-        "cut, occurred_as_of": "what it was made from",
-        "settings": "under which settings promises count: as was; as now (those in force at the "
-        "cut); or 'position N'",
-        "recomputed": "not as was: the position of the settings, and until when time passed",
-        "parameters": "period, zone, by, start, end, where; thresholds and window_seconds, where "
-        "there are any",
-        "rows": "each with period, the dimensions, the metrics (docs/REPORTS.md); times are in "
-        "seconds, shares of 10,000, rounded down",
-        "sha256": "of the canonical JSON of all the rest",
-    },
     prints=tuple(each.document for each in REPORTS.values()),
 )
 @click.argument("name", type=click.Choice(list(REPORTS)))
@@ -127,7 +115,7 @@ def report(
 def _print(document: dict[str, Any], as_json: bool, as_csv: bool) -> None:
     """The document, its rows, or a table with what it was made from."""
     if as_json:
-        print_json(document)
+        print_json(REPORTS[name].document.filled(document))
         return
     if as_csv:
         for lines in csv_lines(document["rows"]):

@@ -9,22 +9,17 @@ import click
 from ticketlog.cli.base import App, Command, pass_app
 from ticketlog.cli.options import SENDING, as_json, sender
 from ticketlog.cli.output import clean, print_json, show_all, table
+from ticketlog.documents.outcomes import Rerouting
 
 
 @click.command(
     cls=Command,
+    prints=(Rerouting,),
     params=[each for each in SENDING if each.name in ("command_id", "actor", "reason")],
     examples=(
         'ticketlog settings reroute --where "team absent" --check',
         'ticketlog settings reroute --where "subject contains vpn" --reason "A team for the VPN"',
     ),
-    keys={
-        "asked": "active tickets that the conditions match",
-        "tickets": "those that rules want elsewhere, each with ticket, rules (as cited), what they "
-        "make of it (team, assignee, priority, category, product, add_tags, remove_tags) and "
-        "refused (why it stays as it is, null where it doesn't)",
-        "done": "how many were changed; 0 with --check",
-    },
 )
 @click.option(
     "--where",
@@ -58,7 +53,7 @@ def reroute(
     rows = [each.document(done) for each in planned.changes]
     changed = 0 if done is None else sum(each["refused"] is None for each in rows)
     if as_json:
-        print_json({"asked": planned.asked, "tickets": rows, "done": changed})
+        print_json(Rerouting.filled(asked=planned.asked, tickets=rows, done=changed))
     else:
         what = "would change" if check else "changed"
         number = len(rows) if check else changed

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ticketlog.cli.base import App, Command, Entry, Group, pass_app
-from ticketlog.cli.histories import EVENT
 from ticketlog.cli.options import SENDING, as_json, at_moment, reader, sender
 from ticketlog.cli.output import cell, clean, note, print_json, show_all, table
 from ticketlog.cli.phrases import when, who
-from ticketlog.documents.events import Event as Document
+from ticketlog.documents import settings as documents
+from ticketlog.documents.events import Event as Told
 from ticketlog.domain.base import Event, Value
 from ticketlog.domain.conditions import Conditions
 from ticketlog.domain.settings import Settings
@@ -26,31 +26,18 @@ if TYPE_CHECKING:
     from ticketlog.stranding import Plan
 
 _HERE = "ticketlog.cli.settings"
-_TABLES = tuple(kind.table for kind in KINDS)
 _MANY = 8
 """Entries that are printed; of more, how many there are."""
 
 
 @click.command(
     cls=Command,
+    prints=(documents.Applied, documents.Checked),
     params=[each for each in SENDING if each.name in ("command_id", "actor", "reason")],
     examples=(
         "ticketlog settings apply settings.toml --check",
         'ticketlog settings apply settings.toml --reason "A team for Berlin"',
     ),
-    keys={
-        "position": "of the settings in force now",
-        "streams": "what changed",
-        "repeated": "whether the id was known",
-        "admins": "agents who stay admins although the file doesn't say so: a desk always has one",
-        "moved": "tickets that were moved",
-        "stayed": "ticket and why it couldn't be moved",
-        "warnings": "texts that look like a secret: where they stand",
-        "kept": "what was taken away and is in use, and what becomes of it",
-        "changes": "with --check alone: what would become an event: stream, change",
-        "in_use": "with --check alone: what is taken away and in use: kind, id, tickets, first, "
-        "strands, keeps (what becomes of them), goes (where a move takes them)",
-    },
 )
 @click.option(
     "--move",
@@ -98,7 +85,7 @@ def apply(
     done = app.desk.settings_apply(content, reason=by.reason, id=by.id, strand=strand, **given)
     _warn((*done.kept, *map(_for_good, done.warnings)))
     if as_json:
-        print_json({**done._asdict(), "stayed": dict(done.stayed)})
+        print_json(documents.Applied.filled({**done._asdict(), "stayed": dict(done.stayed)}))
     else:
         _print_applied(done)
     if done.stayed:
@@ -119,14 +106,13 @@ def _check(plan: Plan, strand: bool, as_json: bool) -> None:
     _warn(map(_for_good, plan.warnings))
     refused = bool(plan.stranded) and not strand
     if as_json:
-        print_json(
-            {
-                "changes": [{"stream": s, "change": _what(each)} for s, each in plan.changes],
-                "in_use": [each.document(plan.goes(each)) for each in plan.used],
-                "admins": plan.admins,
-                "warnings": plan.warnings,
-            }
+        told = documents.Checked.filled(
+            changes=[{"stream": s, "change": _what(each)} for s, each in plan.changes],
+            in_use=[each.document(plan.goes(each)) for each in plan.used],
+            admins=plan.admins,
+            warnings=plan.warnings,
         )
+        print_json(told)
     else:
         _print_plan(plan, strand)
     if refused:
@@ -181,12 +167,8 @@ def _print_applied(done: Applied) -> None:
 
 @click.command(
     cls=Command,
+    prints=(documents.IN_FORCE,),
     examples=("ticketlog settings show", "ticketlog settings show --as-of 2026-01-31T09:00:00Z"),
-    keys={
-        "position": "of the settings",
-        "versions": "which of the changes of each thing is in force, from 1",
-        ", ".join(_TABLES): "as in a settings file, with nothing left unsaid",
-    },
 )
 @at_moment
 @as_json
@@ -194,18 +176,8 @@ def _print_applied(done: Applied) -> None:
 def show(app: App, as_of: str | None, occurred_as_of: str | None, as_json: bool) -> None:
     """Show the settings in force, now or then."""
     settings = reader(app, as_of, occurred_as_of).settings
-    document: dict[str, Any] = {
-        "position": settings.position,
-        "versions": dict(settings.versions),
-    }
-    for name in _TABLES:
-        value = getattr(settings, name)
-        if name == "priorities":
-            document[name] = value.model_dump(mode="json") if value else None
-        else:
-            document[name] = {id: each.model_dump(mode="json") for id, each in value.items()}
     if as_json:
-        print_json(document)
+        print_json(documents.in_force(settings))
         return
     rows = [
         [kind.table, each.id, settings.versions[f"{kind.name}/{each.id}"], _brief(each)]
@@ -244,8 +216,8 @@ def _value(name: str, thing: Value) -> Any:
 
 @click.command(
     cls=Command,
+    prints=(documents.SettingsHistory,),
     examples=("ticketlog settings history", "ticketlog settings history --json"),
-    keys={"events": f"in order, each with {EVENT}"},
 )
 @as_json
 @pass_app
@@ -253,7 +225,8 @@ def history(app: App, as_json: bool) -> None:
     """Show who changed what of the settings, in order."""
     events = app.desk.settings_history()
     if as_json:
-        print_json({"events": [Document.made(each).plain() for each in events]})
+        told = [Told.made(each) for each in events]
+        print_json(documents.SettingsHistory(events=told))
         return
     rows = [
         [

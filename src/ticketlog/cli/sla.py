@@ -19,9 +19,11 @@ from ticketlog.cli.options import (
     on_basis,
     reader,
 )
-from ticketlog.cli.output import in_seconds, length, moment, note, print_json, show_all, table
+from ticketlog.cli.output import length, moment, note, print_json, show_all, table
 from ticketlog.cli.phrases import phrase, who
-from ticketlog.domain.base import NotFound, instant, iso
+from ticketlog.documents import sla as documents
+from ticketlog.documents.base import in_seconds
+from ticketlog.domain.base import NotFound, instant
 from ticketlog.domain.settings import Settings
 from ticketlog.domain.sla.clock import Applied, Clock, Promise, measured, opened, spent
 from ticketlog.domain.ticket.changes import METRICS
@@ -34,15 +36,11 @@ if TYPE_CHECKING:
     from ticketlog.past import Past
 
 _SECOND = 1_000_000
-_STANDS = (
-    "metric, instance, phase, because, activated_at, used, business_used, target, business, left, "
-    "due, breached_at"
-)
-_CLOCK = "metric, instance, change, because, used, business_used, target, business, due"
 
 
 @click.command(
     cls=Command,
+    prints=(documents.AtRisk, documents.TicketSla),
     examples=(
         "ticketlog sla --team network --within 4h",
         "ticketlog sla --breached --unassigned --json",
@@ -50,21 +48,6 @@ _CLOCK = "metric, instance, change, because, used, business_used, target, busine
         "ticketlog sla 4F7K2M9QABCD --as-of 2026-01-31T09:00:00Z --json",
         "ticketlog sla 4F7K2M9QABCD --basis now",
     ),
-    keys={
-        "at": "the time up to which clocks are read",
-        "clocks": f"{_STANDS}; used and left in seconds. Without TICKET also ticket, subject, "
-        "status, priority, team, assignee, organisation, until_due, policy, calendar; with "
-        "--breached also cause: by_holder, by_status",
-        "next": "without TICKET: as in queue",
-        "recomputed": "on another --basis: the position of its settings; else null",
-        "ticket": "with TICKET: which; and what follows",
-        "policy, calendar": "what applies, each with id and version; null: none",
-        "story": f"every change: at, {_CLOCK}, event, actor, recorded_at; of a change of what is "
-        "promised: policy, calendar",
-        "breaches": "metric, instance, at, because, used, target, business, policy, recorded_at, "
-        "recorded_by; spans, when the clock ran: started, ended, team, agent, status, calendar, "
-        "seconds, business_seconds; by_holder, by_status: their sums, the most first",
-    },
 )
 @click.argument("ticket", required=False)
 @click.option("--team", help="Only this team's.")
@@ -121,10 +104,11 @@ def sla(
     document["breaches"] = _causes(source, state.id) if breached else []
     if recomputed is None and state.sla is None and history[0].meta.actor.kind == "import":
         note(f"{state.id} was imported, without recorded clocks; --basis now computes them")
+    told = documents.TicketSla.filled(document)
     if as_json:
-        print_json(document)
+        print_json(told)
     else:
-        _show(document)
+        _show(told.plain())
 
 
 def _given(asked: dict[str, Any], now: int) -> dict[str, Any]:
@@ -153,10 +137,13 @@ def _list(
 ) -> None:
     from ticketlog.cli import at_risk
 
-    document = at_risk.listed(source, now, breached, asked) | {"recomputed": recomputed}
+    told = documents.AtRisk.filled(
+        at_risk.listed(source, now, breached, asked), recomputed=recomputed
+    )
     if as_json:
-        print_json(document)
+        print_json(told)
         return
+    document = told.plain()
     at_risk.show(document, breached)
     if document["next"] is not None:
         note(f"more: --after {document['next']}")
@@ -174,7 +161,7 @@ def _document(
 ) -> dict[str, Any]:
     return {
         "ticket": ticket.id,
-        "at": iso(now),
+        "at": now,
         "recomputed": recomputed,
         **_applied(ticket.sla),
         "clocks": [
@@ -204,28 +191,28 @@ def _clock(clock: Clock, applied: Applied | None, settings: Settings, now: int) 
         "instance": clock.instance,
         "phase": clock.phase,
         "because": clock.because,
-        "activated_at": iso(clock.activated_at),
-        "used": in_seconds(clock.used),
-        "business_used": in_seconds(opened(clock, now, timetable)),
+        "activated_at": clock.activated_at,
+        "used_seconds": in_seconds(clock.used),
+        "business_used_seconds": in_seconds(opened(clock, now, timetable)),
         **_target(target),
-        "left": in_seconds(left),
-        "due": _iso(clock.due),
-        "breached_at": _iso(clock.breached_at),
+        "left_seconds": in_seconds(left),
+        "due": clock.due,
+        "breached_at": clock.breached_at,
     }
 
 
 def _line(line: Line) -> dict[str, Any]:
-    said: dict[str, Any] = {"at": iso(line.at), "change": line.change, "because": line.because}
+    said: dict[str, Any] = {"at": line.at, "change": line.change, "because": line.because}
     if line.metric is None:
         said |= _applied(line.applied)
     else:
         said |= {
             "metric": line.metric,
             "instance": line.instance,
-            "used": in_seconds(line.used),
-            "business_used": in_seconds(line.business_used),
+            "used_seconds": in_seconds(line.used),
+            "business_used_seconds": in_seconds(line.business_used),
             **_target(line.target),
-            "due": _iso(line.due),
+            "due": line.due,
         }
     cause = line.cause
     return said | {
@@ -235,19 +222,15 @@ def _line(line: Line) -> dict[str, Any]:
             "says": phrase(cause.event),
         },
         "actor": who(cause.meta.actor),
-        "recorded_at": iso(cause.meta.recorded_at),
+        "recorded_at": cause.meta.recorded_at,
     }
 
 
 def _target(target: Promise | None) -> dict[str, Any]:
     return {
-        "target": target.seconds if target else None,
+        "target_seconds": target.seconds if target else None,
         "business": target.business if target else None,
     }
-
-
-def _iso(at: int | None) -> str | None:
-    return None if at is None else iso(at)
 
 
 def _show(document: dict[str, Any]) -> None:
@@ -259,8 +242,8 @@ def _show(document: dict[str, Any]) -> None:
     numbers = ("no", "used", "open", "target", "left")
     told = [
         [
-            *(_when(each["at"]), _named(each), each["change"], length(each.get("used"))),
-            *(length(each.get("business_used")), _when(each.get("due")), _why(each)),
+            *(_when(each["at"]), _named(each), each["change"], length(each.get("used_seconds"))),
+            *(length(each.get("business_used_seconds")), _when(each.get("due")), _why(each)),
         ]
         for each in document["story"]
     ]
@@ -278,10 +261,15 @@ def _show(document: dict[str, Any]) -> None:
 
 def _row(clock: dict[str, Any]) -> list[Any]:
     state = clock["phase"] + (", breached" if clock["breached_at"] else "")
-    target = length(clock["target"]) + (" open" if clock["business"] else "")
+    target = length(clock["target_seconds"]) + (" open" if clock["business"] else "")
     return [
-        *(clock["metric"], clock["instance"], state, length(clock["used"])),
-        *(length(clock["business_used"]), target, length(clock["left"]), _when(clock["due"])),
+        *(clock["metric"], clock["instance"], state, length(clock["used_seconds"])),
+        *(
+            length(clock["business_used_seconds"]),
+            target,
+            length(clock["left_seconds"]),
+            _when(clock["due"]),
+        ),
     ]
 
 

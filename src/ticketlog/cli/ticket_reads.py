@@ -11,9 +11,9 @@ import click
 
 from ticketlog.cli.base import App, Command, pass_app
 from ticketlog.cli.forms import stream_of
-from ticketlog.cli.histories import HISTORY, print_history
+from ticketlog.cli.histories import print_history
 from ticketlog.cli.options import SENDING, as_json, at_moment, reader, sender
-from ticketlog.cli.outcomes import OUTCOME, print_outcome
+from ticketlog.cli.outcomes import print_outcome
 from ticketlog.cli.output import clean, facts, print_json, show_all
 from ticketlog.documents import tickets as documents
 from ticketlog.documents.events import History
@@ -41,16 +41,6 @@ _TIMES = (
     *("created_at", "due_at", "hold_until", "waiting_since", "first_reply_at", "solved_at"),
     *("closed_at", "clock"),
 )
-KEYS = {
-    ", ".join(_PLAIN): "what it is",
-    ", ".join(_TIMES): "when; null: not yet, or no longer",
-    "links": "kind and target of its links to other tickets",
-    "linked_by": "kind and ticket of other tickets' links to it; null: the views can't be read",
-    "working": "agent and since when, of those who work on it now",
-    "description": "the text that it was created with",
-    "comments": "id, at, author, author_kind, public, automated, body; the oldest first",
-    "attachments": "id, name, media_type, size, sha256",
-}
 
 
 @click.command(
@@ -59,7 +49,6 @@ KEYS = {
         f"ticketlog ticket show {_T}",
         f"ticketlog ticket show {_T} --as-of 2026-01-31T09:00:00Z --json",
     ),
-    keys=KEYS,
     prints=(documents.Ticket,),
 )
 @click.argument("ticket")
@@ -77,11 +66,11 @@ def show(
         raise NotFound(f"{stream} doesn't exist{_then(as_of or occurred_as_of)}")
     document = _document(state, source.history(stream))
     document["linked_by"] = _linked_by(source, state.id)
-    document = documents.Ticket.filled(document).plain()
+    told = documents.Ticket.filled(document)
     if as_json:
-        print_json(document)
+        print_json(told)
     else:
-        _show(document)
+        _show(told.plain())
 
 
 def _linked_by(source: Desk | Past, id: str) -> list[dict[str, str]] | None:
@@ -185,7 +174,6 @@ def _indented(text: str) -> str:
         f"ticketlog ticket history {_T}",
         f"ticketlog ticket history {_T} --occurred-as-of 2026-01-31T09:00:00Z --json",
     ),
-    keys=HISTORY,
     prints=(History,),
 )
 @click.argument("ticket")
@@ -205,7 +193,6 @@ def history(
         f"ticketlog ticket attach {_T} screenshot.png",
         f"ticketlog ticket attach {_T} core.bin --name core-dump --media-type application/gzip",
     ),
-    keys=OUTCOME,
     prints=(Outcome,),
     params=[*SENDING],
 )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 from ticketlog.cli.base import App, Command, Entry, Group, pass_app
-from ticketlog.cli.desks import VIEWS, views_table
+from ticketlog.cli.desks import views_table
 from ticketlog.cli.options import as_json
 from ticketlog.cli.output import print_json, retried, show_all, table
+from ticketlog.documents import desks
 
 _HERE = "ticketlog.cli.views"
 
@@ -15,8 +16,8 @@ _HERE = "ticketlog.cli.views"
 @click.command(
     "list",
     cls=Command,
+    prints=(desks.Views,),
     examples=("ticketlog views", "ticketlog views --json"),
-    keys={"views": VIEWS},
 )
 @as_json
 @pass_app
@@ -24,7 +25,7 @@ def list_(app: App, as_json: bool) -> None:
     """Show each view's version, position, lag, and the streams that it has parked."""
     found = app.desk.views.status(app.desk.log.latest_ends())
     if as_json:
-        print_json({"views": found})
+        print_json(desks.Views.filled(views=found))
         return
     show_all(views_table(found))
     rows = [
@@ -38,8 +39,8 @@ def list_(app: App, as_json: bool) -> None:
 
 @click.command(
     cls=Command,
+    prints=(desks.ViewRetried,),
     examples=("ticketlog views retry search",),
-    keys={"view": "its name", "parked": "what still is: stream, error"},
 )
 @click.argument("view")
 @as_json
@@ -48,8 +49,8 @@ def list_(app: App, as_json: bool) -> None:
 def retry(context: click.Context, app: App, view: str, as_json: bool) -> None:
     """Try a view's parked streams again; exit code 1 where some are still parked."""
     still = app.desk.views.retry(view)
-    lines = (f"{row['stream']}: {row['error']}" for row in still)
-    retried("view", view, still, lines, as_json)
+    lines = [f"{row['stream']}: {row['error']}" for row in still]
+    retried(desks.ViewRetried.filled(view=view, parked=still), view, lines, as_json)
     context.exit(1 if still else 0)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Self, get_args, get_type_hints
+from typing import Annotated, Any, ClassVar, Self, get_args, get_type_hints
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict
 
@@ -67,6 +67,9 @@ class Document(BaseModel):
     A field that has a default is there only where it was asked for; all others always are, and
     are null or empty where there is nothing.
     """
+
+    MADE_OF: ClassVar[type | None] = None
+    """Whose fields it has, where it is made of another model."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", protected_namespaces=(), defer_build=True

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ticketlog.documents.base import Document, Id, Number, Offset, Word
+from pydantic import ConfigDict
+
+from ticketlog.documents.base import Count, Document, Id, Number, Offset, Text, Word
 
 if TYPE_CHECKING:
-    from ticketlog.execution import Outcome as Done
+    from ticketlog.execution import Outcome as Made
 
 
 class EventMade(Document):
@@ -37,7 +39,7 @@ class Outcome(Document):
     events: list[EventMade]
 
     @classmethod
-    def made(cls, done: Done) -> Outcome:
+    def made(cls, done: Made) -> Outcome:
         """Of what `Desk.execute` answers."""
         return cls.filled(
             stream=done.stream,
@@ -52,3 +54,60 @@ class Outcome(Document):
                 for each in done.events
             ],
         )
+
+
+class Done(Document):
+    """What commands on several tickets did."""
+
+    done: list[Outcome]
+    refused: dict[Id, Text]
+    """Ticket -> why."""
+
+
+class Reapplied(Document):
+    """What SLA policies that were applied anew changed."""
+
+    tickets: Count
+    """How many were asked about."""
+    changed: list[Id]
+
+
+class Rerouted(Document):
+    """What rules make of a ticket."""
+
+    ticket: Id
+    rules: list[Id]
+    team: Id | None
+    assignee: Id | None
+    priority: Word | None
+    category: Id | None
+    product: Id | None
+    add_tags: list[Word]
+    remove_tags: list[Word]
+    refused: Text | None
+    """Why it stays as it is."""
+
+
+class Rerouting(Document):
+    """Tickets that rules want elsewhere."""
+
+    asked: Count
+    """Active tickets that the conditions match."""
+    tickets: list[Rerouted]
+    done: Count
+    """How many were changed; 0 with `--check`."""
+
+
+class Refused(Document):
+    """Why a command did nothing. Further fields are what the message names: a ticket, a version."""
+
+    model_config = ConfigDict(extra="allow")
+
+    code: Word
+    message: Text
+
+
+class Refusal(Document):
+    """What is printed in the place of a document where a rule says no (exit code 1)."""
+
+    error: Refused

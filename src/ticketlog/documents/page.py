@@ -92,12 +92,18 @@ def _texts(model: type[Document]) -> dict[str, str]:
     """The texts that stand below the fields in the source."""
     found: dict[str, str] = {}
     for each in reversed(model.__mro__):
-        if issubclass(each, Document) and each is not Document:
+        if each.__module__.startswith("ticketlog.documents") and each is not Document:
             found |= _told(each)
-    return found
+    return found | _of_settings(model)
 
 
-def _told(model: type[Document]) -> Iterator[tuple[str, str]]:
+def _of_settings(model: type[Document]) -> dict[str, str]:
+    """Those of the thing of the settings that a document is made of."""
+    told = _told(model.MADE_OF) if model.MADE_OF else ()
+    return {name if name in model.model_fields else f"{name}_seconds": text for name, text in told}
+
+
+def _told(model: type) -> Iterator[tuple[str, str]]:
     [body] = ast.parse(dedent(inspect.getsource(model))).body
     assert isinstance(body, ast.ClassDef)
     for field, below in zip(body.body, body.body[1:], strict=False):

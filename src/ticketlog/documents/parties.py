@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ticketlog.documents.base import Anything, At, Document, Id, Number, Text, Word
+from ticketlog.documents.base import At, Document, Id, Number, Text, Word
+from ticketlog.documents.settings import AgentSettings
 
 
 class Of(Document):
@@ -117,4 +118,4 @@ class Agent(Of):
     """When they last got a ticket."""
     released_at: At | None
     """When a ticket last counted no more."""
-    settings: dict[Id, Anything] | None
+    settings: AgentSettings | None

@@ -18,7 +18,6 @@ from typing import (
     Literal,
     NamedTuple,
     Self,
-    TypeAlias,
     cast,
     get_args,
 )
@@ -85,7 +84,13 @@ Instant = Annotated[
 ]
 """Microseconds since 1970 UTC; an ISO time in records. Accepts aware datetimes and ISO text."""
 
-Seconds: TypeAlias = int
+
+@dataclass(frozen=True)
+class Lasting:
+    """Marks a duration."""
+
+
+Seconds = Annotated[int, Lasting()]
 LONGEST_KEY = 100
 Key = Annotated[
     str, StringConstraints(min_length=1, max_length=LONGEST_KEY, pattern=r"^[^\x00-\x1f\x7f]+$")

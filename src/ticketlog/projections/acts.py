@@ -30,6 +30,7 @@ TABLES = (
             **{name: TEXT if name in _TEXTS else INT for name in Concerned._fields},
             "business": BOOL,
         },
+        seconds=("target", "left", "new_target", "new_left"),
     ),
     Sum("counts", key={"agent": TEXT, "team": TEXT, "kind": TEXT, "quarter": INT}),
 )

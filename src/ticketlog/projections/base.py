@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -9,8 +10,12 @@ from typing import Any, TypeAlias
 from sqlalchemy import BigInteger, Boolean, Connection, Table, Text
 from sqlalchemy.types import TypeEngine
 
-from ticketlog.domain.base import Recorded
+from ticketlog.domain.base import Recorded, iso
+from ticketlog.domain.timetable import SECOND
+from ticketlog.projections.periods import QUARTER
 
+_INSTANT = re.compile(r"(^|_)(at|since|until|clock|due|started|ended|snoozed)$")
+_GROUPS = frozenset({"id", "group", "source"})
 TEXT = Text()
 INT = BigInteger()
 BOOL = Boolean()
@@ -34,10 +39,31 @@ class Rows:
     indexes: tuple[tuple[str, ...], ...] = ()
     numbered: bool = False
     """With an integer `row` of its own, for what refers to rows by number."""
+    seconds: tuple[str, ...] = ()
+    """The columns that hold durations in seconds."""
+    microseconds: tuple[str, ...] = ()
+    """Those that hold them in microseconds."""
 
     @property
     def columns(self) -> Columns:
         return {**self.key, **self.values}
+
+    def told(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """What documents say of a row, or of some of its columns: instants are ISO texts,
+        durations are seconds and called so, and the numbers of groups are texts, since not every
+        reader of JSON keeps them exact."""
+        return dict(self._told(name, value) for name, value in row.items())
+
+    def _told(self, name: str, value: Any) -> tuple[str, Any]:
+        if name in self.seconds or name in self.microseconds:
+            if name in self.microseconds and value is not None:
+                value = value // SECOND if value % SECOND == 0 else value / SECOND
+            return name if name == "seconds" else f"{name}_seconds", value
+        if type(value) is int and name == "quarter":
+            return name, iso(value * QUARTER)
+        if type(value) is int and _INSTANT.search(name):
+            return name, iso(value)
+        return name, str(value) if type(value) is int and name in _GROUPS else value
 
 
 @dataclass(frozen=True, eq=False)

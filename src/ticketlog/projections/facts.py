@@ -46,6 +46,7 @@ TABLES = (
         "facts",
         key={"ticket": TEXT, "version": INT, "kind": TEXT},
         values={**_OCCASION, **dict.fromkeys(("source", *_FIGURES), INT)},
+        seconds=("seconds",),
         indexes=(("kind", "at", *_PLACE, "group", "source", *_FIGURES),),
     ),
     groups(dict.fromkeys(DIMENSIONS, TEXT)),

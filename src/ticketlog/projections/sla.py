@@ -51,6 +51,8 @@ TABLES = (
             "phase because activated_at since used business_used target business due breached_at "
             "policy policy_version calendar calendar_version"
         ),
+        seconds=("target",),
+        microseconds=("used", "business_used"),
     ),
     Rows(
         "at_risk",
@@ -72,6 +74,7 @@ TABLES = (
         values=_columns(
             "kind decided_at from_at partition from_offset to_at to_offset group used business_used"
         ),
+        seconds=("used", "business_used"),
         indexes=(
             (
                 *("kind", "decided_at", "to_at", "group", "used", "business_used"),
@@ -86,6 +89,8 @@ TABLES = (
             "instance breached_at at partition offset group used target business because "
             "recorded_at recorded_by"
         ),
+        seconds=("target",),
+        microseconds=("used",),
         indexes=(("breached_at", "ticket", "version"),),
     ),
     Rows(
