@@ -34,7 +34,7 @@ DIRECTIONS: dict[str, set[str]] = {
     "calendars": {"domain", "errors"},
     "policies": {"domain"},
     "projections": {"domain"},
-    "documents": {"domain", "execution"},
+    "documents": {"domain", "execution", "projections"},
     "importing": {"domain", "log", "errors", "attachments"},
     "publishing": {"domain", "log", "errors"},
 }

@@ -195,7 +195,7 @@ class Status(Document):
     views: list[View]
     ahead: Ahead
     circles: Circles
-    shared: Shared
+    shared_addresses: Shared
     troubles: list[Text]
     """What is wrong with the log or the views."""
     keyring: Text

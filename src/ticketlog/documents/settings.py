@@ -24,6 +24,7 @@ from pydantic import AliasChoices, Field, create_model
 
 from ticketlog.documents.base import (
     At,
+    Count,
     Document,
     Id,
     Number,
