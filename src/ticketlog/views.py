@@ -222,15 +222,20 @@ class PastViews:
         return compare(view, side, side)
 
     def rows(self, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
-        """The rows of all tables of a view, ordered by key, each with its table's name,
-        as documents have them."""
+        """The rows of all tables of a view, ordered by key, each with its table's name."""
         view = _named(name)
         connection, tables = self.tables(view)
         for spec in view.tables:
             columns = [tables[spec.name].c[column] for column in spec.columns]
             query = select(*columns).order_by(*columns[: len(spec.key)])
             for row in connection.execute(query):
-                yield spec.name, spec.told(dict(zip(spec.columns, row, strict=True)))
+                yield spec.name, dict(zip(spec.columns, row, strict=True))
+
+    def told(self, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The same, each as documents have it."""
+        specs = {spec.name: spec for spec in _named(name).tables}
+        for table, row in self.rows(name):
+            yield table, specs[table].told(row)
 
 
 def _chosen(names: Collection[str]) -> tuple[Projection, ...]:

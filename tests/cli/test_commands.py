@@ -478,7 +478,7 @@ class TestSla:
         told = done("sla", ticket, "--json").document
         assert (told["ticket"], told["policy"]) == (ticket, None)
         clock = next(c for c in told["clocks"] if c["metric"] == "total_resolution_time")
-        assert (clock["phase"], clock["target"], clock["due"]) == ("running", None, None)
+        assert (clock["phase"], clock["target_seconds"], clock["due"]) == ("running", None, None)
         assert {line["change"] for line in told["story"]} == {"activated"}
         assert "no policy applies" in done("sla", ticket).out
 
@@ -491,7 +491,11 @@ class TestSla:
         told = done("sla", ticket, "--json").document
         assert told["policy"] == {"id": "rest", "version": 1}
         (clock,) = (c for c in told["clocks"] if c["metric"] == "total_resolution_time")
-        assert (clock["phase"], clock["target"], clock["left"]) == ("fulfilled", 3_600, None)
+        assert (clock["phase"], clock["target_seconds"], clock["left_seconds"]) == (
+            "fulfilled",
+            3_600,
+            None,
+        )
         lines = [
             (line["change"], line["because"])
             for line in told["story"]
@@ -543,8 +547,12 @@ class TestSla:
         (clock,) = listed["clocks"]
         assert (clock["ticket"], clock["metric"]) == (ticket, "total_resolution_time")
         assert clock["policy"] == {"id": "rest", "version": 1}
-        assert (clock["target"], clock["breached_at"], listed["next"]) == (3_600, None, None)
-        assert 3_000 < clock["left"] == clock["until_due"] <= 3_600
+        assert (clock["target_seconds"], clock["breached_at"], listed["next"]) == (
+            3_600,
+            None,
+            None,
+        )
+        assert 3_000 < clock["left_seconds"] == clock["until_due_seconds"] <= 3_600
         for none in (("--agent", "bob"), ("--unassigned",), ("--within", "1m"), ("--breached",)):
             assert done("sla", *none, "--json").document["clocks"] == []
         shown = done("sla", "--agent", "ann").out
@@ -554,7 +562,7 @@ class TestSla:
         assert done("sla", "--json").document["clocks"] == []
         then = done("sla", "--as-of", cut, "--json").document
         assert [each["ticket"] for each in then["clocks"]] == [ticket]
-        assert then["clocks"][0]["left"] == 3_600 - then["clocks"][0]["used"]
+        assert then["clocks"][0]["left_seconds"] == 3_600 - then["clocks"][0]["used_seconds"]
         for wrong in (("--within", "soon"), ("--metric", "mood"), (ticket, "--team", "network")):
             assert ask("sla", *wrong).code == 2
 
@@ -571,7 +579,7 @@ class TestSla:
         assert [each["agent"] for each in clock["cause"]["by_holder"]] == ["ann", None]
         assert "network/ann" in done("sla", "--breached").out
         (breach,) = done("sla", ticket, "--json").document["breaches"]
-        assert sum(span["seconds"] for span in breach["spans"]) == breach["used"] == 15
+        assert sum(span["seconds"] for span in breach["spans"]) == breach["used_seconds"] == 15
         assert "who held it" in done("sla", ticket).out
         report = ("report", "breaches", "--by", "agent", "--json")
         rows = done(*report).document["rows"]

@@ -158,7 +158,7 @@ def as_of(
         raise Usage("say the moment: --as-of or --occurred-as-of")
     source: Any = reader(app, as_of, occurred_as_of)
     if rows:
-        for name, row in source.views.rows(view):
+        for name, row in source.views.told(view):
             print_line({"table": name, **row})
         return
     tables = source.views.compared(view)
