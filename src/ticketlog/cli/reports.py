@@ -115,7 +115,7 @@ def report(
 def _print(document: dict[str, Any], as_json: bool, as_csv: bool) -> None:
     """The document, its rows, or a table with what it was made from."""
     if as_json:
-        print_json(REPORTS[name].document.filled(document))
+        print_json(REPORTS[document["report"]].document.filled(document))
         return
     if as_csv:
         for lines in csv_lines(document["rows"]):
