@@ -17,7 +17,9 @@ from tests import helpdesk
 from tests.helpdesk import ANN, SUE
 from ticketlog import cli
 from ticketlog.desk import Desk, open_desk
+from ticketlog.domain.agent import SetAvailability
 from ticketlog.domain.base import Actor, Command, Forbidden, Refused
+from ticketlog.domain.organisation import RegisterOrganisation, RenameOrganisation
 from ticketlog.domain.person import RegisterPerson, RenamePerson
 from ticketlog.domain.receipt import AHEAD
 from ticketlog.domain.ticket.assignment import StartWork, StopWork
@@ -28,7 +30,7 @@ from ticketlog.domain.ticket.lifecycle import Close, MarkSpam, Reopen, Solve
 from ticketlog.domain.ticket.service import SlaBreached
 from ticketlog.domain.ticket.timecorrection import CorrectTime, TimeCorrected
 from ticketlog.past import Past
-from ticketlog.projections import PROJECTIONS, tickets
+from ticketlog.projections import PROJECTIONS, search, tickets
 from ticketlog.projections.moment import Cut
 from ticketlog.projections.sla import clocks
 
@@ -280,7 +282,52 @@ def test_status_names_streams_that_are_ahead(
     assert cli.run(["--desk", str(folder), "status"]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert kim in said
-    assert "tickets aren't among them" in said
+    assert "of persons, organisations and agents" in said
+    assert "correct-time" not in said
+
+
+@pytest.mark.parametrize(
+    ("make", "then", "on"),
+    [
+        (RegisterPerson(name="Kim"), RenamePerson(name="Kim K."), None),
+        (RegisterOrganisation(name="Acme"), RenameOrganisation(name="Acme Ltd"), None),
+        (None, SetAvailability(availability="online"), "agent/ann"),
+    ],
+    ids=["person", "organisation", "agent"],
+)
+def test_status_names_whoever_is_ahead_and_what_that_means(
+    desk: Desk,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    make: Command | None,
+    then: Command,
+    on: str | None,
+) -> None:
+    stream = on or desk.execute(make, actor=ANN).stream if make else on
+    assert stream is not None
+    by_an_older_release(desk, then, stream)
+    ticket = suffering(desk)
+    desk.refresh()
+    assert {each["stream"] for each in desk.status()["ahead"]["first"]} == {
+        stream,
+        f"ticket/{ticket}",
+    }
+    assert cli.run(["--desk", str(folder), "status"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert stream in said
+    assert "correct-time TICKET --reason WHY` brings a ticket back" in said
+    assert "of persons, organisations and agents, what they do next counts as of then" in said
+
+
+def test_what_a_search_finds_was_said_when_it_was_received(desk: Desk) -> None:
+    ticket = suffering(desk)
+    [ahead] = desk.query(search.search, words="hi")
+    assert ahead["at"] > now() + YEAR - DAY
+    desk.execute(MEND, on=ticket, actor=SUE)
+    [found] = desk.query(search.search, words="hi")
+    assert (found["ticket"], found["version"]) == (ticket, ahead["version"])
+    assert abs(found["at"] - now()) < DAY
+    verified(desk)
 
 
 DOINGS: dict[str, Command] = {

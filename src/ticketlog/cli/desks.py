@@ -120,10 +120,16 @@ def _ahead(found: dict[str, Any]) -> list[tuple[str, str]]:
     if not found["streams"]:
         return []
     first = ", ".join(f"{row['stream']} at {row['clock'][:16]}Z" for row in found["first"][:3])
-    mend = "`ticketlog ticket correct-time TICKET --reason WHY` brings a ticket back"
-    if not any(row["stream"].startswith("ticket/") for row in found["first"]):
-        mend = "tickets aren't among them; what they do next counts as of then, until now is there"
-    return [("clocks ahead", f"{found['streams']:,} ahead of now: {first}; {mend}")]
+    tickets = [row["stream"].startswith("ticket/") for row in found["first"]]
+    mends = []
+    if any(tickets):
+        mends.append("`ticketlog ticket correct-time TICKET --reason WHY` brings a ticket back")
+    if not all(tickets):
+        mends.append(
+            "of persons, organisations and agents, what they do next counts as of then, until now "
+            "is there"
+        )
+    return [("clocks ahead", "; ".join([f"{found['streams']:,} ahead of now: {first}", *mends]))]
 
 
 def _circles(found: dict[str, Any]) -> list[tuple[str, str]]:
