@@ -7,6 +7,7 @@ import pytest
 from tests.domain.ticket.shop import ASKS, a_ticket, created, new
 from tests.given import ANN, KIM, LEE, MAIL, RULE, SETTINGS
 from ticketlog.domain.base import Actor, Forbidden, Invalid, MissingFields, NotFound, Refused
+from ticketlog.domain.person import Person
 from ticketlog.domain.settings import Settings
 from ticketlog.domain.ticket.conversation import Note, Reply
 from ticketlog.domain.ticket.creation import CreateTicket, TicketCreated
@@ -266,3 +267,19 @@ def test_a_follow_up_takes_over_what_the_settings_no_longer_know() -> None:
     for change in ({"team": "network"}, {"requester": "GUS"}):
         taken = command.model_copy(update=change)
         a_ticket().when(taken, by=LEE).then_refused(Forbidden)
+
+
+def test_what_the_survivor_lacks_is_that_of_whom_was_merged() -> None:
+    merged = {
+        "person/OLD": Person(id="OLD", version=3, merged_into="MID", country="CH", language="de"),
+        "person/MID": Person(
+            id="MID", version=3, merged_into="NEW", organisation="ACME", country="AT"
+        ),
+        "person/NEW": Person(id="NEW", version=3, language="fr"),
+    }
+    a_ticket(**merged).when(CreateTicket(subject="x", requester="OLD")).then_made(
+        TicketCreated, requester="NEW", organisation="ACME", tier="b", country="AT", language="fr"
+    )
+    a_ticket(**merged).when(CreateTicket(subject="x", requester="NEW")).then_made(
+        TicketCreated, requester="NEW", organisation=None
+    )

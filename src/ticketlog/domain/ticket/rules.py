@@ -111,22 +111,34 @@ class Known(NamedTuple):
 
 
 def person(id: str, context: Context, *, named: bool = True) -> Known:
-    """The person, or who stands for them after a merge.
+    """The person, or who stands for them after a merge, who has what those who were merged had
+    where they have nothing of their own.
 
     Raises Invalid where nobody registered the person that the command named.
     """
-    found: Person | None = None
-    seen: set[str] = set()
-    while id not in seen:
-        seen.add(id)
+    way: dict[str, Person] = {}
+    while id not in way:
         state = context.others.get(f"person/{id}")
         if not isinstance(state, Person) or not state.exists:
             break
-        found = state
+        way[id] = state
         id = state.merged_into or id
-    if found is None and named:
+    if not way and named:
         raise Invalid(f"person {id} is not known; register them first", what="person", name=id)
-    return Known(id, found)
+    known = _together(list(way.values())) if way else None
+    return Known(survivor(id, context.others.get), known)
+
+
+_HANDED_ON = ("organisation", "language", "country", "zone")
+
+
+def _together(way: list[Person]) -> Person:
+    """The last of persons who were merged one into the other, with what they lack of the others."""
+    *earlier, last = way
+    for each in reversed(earlier):
+        gaps = {name: getattr(each, name) for name in _HANDED_ON if getattr(last, name) is None}
+        last = last.but(gaps)
+    return last
 
 
 def organisation(id: str, context: Context, *, named: bool = True) -> Organisation | None:
