@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ticketlog.documents.base import At, Document, Id, Number, Text, Word
-from ticketlog.documents.settings import AgentSettings
+from ticketlog.documents.mirrors import AgentSettings
 
 
 class Of(Document):
