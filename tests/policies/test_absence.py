@@ -10,8 +10,10 @@ import pytest
 from tests import helpdesk
 from tests.helpdesk import ANN, BOB, SUE
 from tests.policies.acting import KIM, Story, at
+from tests.said import Run
+from ticketlog import config
 from ticketlog.domain.agent import SetAvailability
-from ticketlog.domain.base import Invalid
+from ticketlog.domain.base import Invalid, iso
 from ticketlog.domain.ticket.assignment import Assign, AssigneeChanged
 from ticketlog.domain.ticket.automation import NotificationDecided
 from ticketlog.domain.ticket.conversation import Reply
@@ -281,6 +283,26 @@ def test_the_report_of_rules_counts_it(story: Story) -> None:
     story.until("3h")
     (row,) = story.desk.report("rules", where={"kind": "absence"})["rows"]
     assert (row["rule"], row["version"], row["fired"], row["tickets"]) == ("all", 1, 1, 1)
+
+
+def test_it_is_explained(story: Story, ask: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(config.VARIABLE, str(story.desk.folder))
+    ticket = anns(story)
+    explain = ("settings", "explain", ticket.removeprefix("ticket/"))
+    assert ask(*explain, "--json").document["absence"]["rule"] is None
+    story.apply(helpdesk.SETTINGS + TELLING + rule('begins = "2d"'))
+    goes(story, "2h")
+    assert ask(*explain, "--json").document["absence"] == {
+        "rule": "all",
+        "version": 1,
+        "agent": "ann",
+        "absent_since": iso(at("2h")),
+        "at": iso(at("2d2h")),
+    }
+    assert "absence rule" in ask(*explain).out
+    goes(story, "3h", HERE)
+    absence = ask(*explain, "--json").document["absence"]
+    assert (absence["absent_since"], absence["at"]) == (None, None)
 
 
 @pytest.mark.parametrize(

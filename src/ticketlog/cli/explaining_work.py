@@ -13,6 +13,7 @@ from ticketlog.domain.base import Recorded, iso
 from ticketlog.domain.conditions import Verdict
 from ticketlog.domain.settings import Settings
 from ticketlog.domain.sla_policy import SlaPolicy
+from ticketlog.domain.ticket.absence import leaving, rule_for
 from ticketlog.domain.ticket.assignment import AssigneeChanged, Escalated
 from ticketlog.domain.ticket.automation import AgentChosen, ChoiceDropped
 from ticketlog.domain.ticket.state import Ticket
@@ -54,10 +55,24 @@ class Work:
                     _chosen(each, self._history) for each in _of(self._history, AgentChosen)
                 ],
             },
+            "absence": self._absence(),
             "escalation": {
                 "rules": [self._rule(each) for each in self._planned],
                 "done": [_done(each) for each in _of(self._history, Escalated)],
             },
+        }
+
+    def _absence(self) -> dict[str, Any]:
+        ticket, settings = self._ticket, self._settings
+        rule, agent = rule_for(ticket, settings), ticket.assignee
+        since = self._source.load(f"agent/{agent}").absent_since if agent else None
+        leaves = leaving(ticket, since, settings)
+        return {
+            "rule": rule and rule.id,
+            "version": rule and settings.versions[f"absence-rule/{rule.id}"],
+            "agent": agent,
+            "absent_since": None if since is None else iso(since),
+            "at": leaves and iso(leaves.at),
         }
 
     def _weighed(self) -> list[Weighed]:
@@ -93,6 +108,11 @@ class Work:
     def show(self) -> None:
         document = self.document()
         self._show_assignment(document["assignment"])
+        absence = document["absence"]
+        if absence["rule"] is not None:
+            columns = ("absence rule", "agent", "absent since", "leaves them at")
+            names = ("rule", "agent", "absent_since", "at")
+            _table(columns, [[absence[name] or "" for name in names]], flexible=())
         _table(
             ("escalation rule", "tier", "acts", "next at", "why not"),
             [

@@ -140,6 +140,19 @@ class Escalation(Document):
     done: list[EscalationDone]
 
 
+class Absence(Document):
+    """When the ticket leaves its agent because they are absent."""
+
+    rule: Id | None
+    """The first that matches; null: none."""
+    version: Number | None
+    agent: Id | None
+    absent_since: At | None
+    """Null: they are there, or never said whether."""
+    at: At | None
+    """If nothing changes."""
+
+
 class Explained(Document):
     """Which rules match a ticket."""
 
@@ -159,4 +172,5 @@ class Explained(Document):
     """As if it came now."""
     lifecycle: list[Planned]
     assignment: Assignment
+    absence: Absence
     escalation: Escalation

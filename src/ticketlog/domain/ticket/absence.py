@@ -24,15 +24,22 @@ class Leaving(NamedTuple):
 def leaving(ticket: Ticket, since: int | None, settings: Settings) -> Leaving | None:
     """When the ticket leaves its agent, who is absent since an instant (None: they aren't), if
     nothing changes; None: it doesn't. The first rule that matches the ticket says so."""
-    if since is None or not settings.absence or ticket.assignee is None or not ticket.active:
+    if since is None or ticket.assignee is None or not ticket.active:
         return None
-    facts = facts_of(ticket, settings)
-    rules = in_order(settings.absence.values())
-    rule = next((each for each in rules if matches(each.when, facts)), None)
+    rule = rule_for(ticket, settings)
     if rule is None:
         return None
     at = min(_times(ticket, since, rule), default=None)
     return None if at is None else Leaving(rule, at)
+
+
+def rule_for(ticket: Ticket, settings: Settings) -> AbsenceRule | None:
+    """The first rule that matches the ticket; None: it stays with its agent."""
+    if not settings.absence:
+        return None
+    facts = facts_of(ticket, settings)
+    rules = in_order(settings.absence.values())
+    return next((each for each in rules if matches(each.when, facts)), None)
 
 
 def _times(ticket: Ticket, since: int, rule: AbsenceRule) -> Iterator[int]:
