@@ -18,7 +18,7 @@ from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.log import embedded
 from ticketlog.log.commit import Commit, Head, canonical
 from ticketlog.log.index.reader import IndexReader
-from ticketlog.log.kafka import index_applier as applier
+from ticketlog.log.kafka import pending_append
 from ticketlog.log.port import Placed
 
 
@@ -57,11 +57,11 @@ class Release:
             return canonical({**orjson.loads(encode(commit)), "weather": {"in": "Rome"}})
 
         ahead = time.time_ns() // 1_000 + 365 * 86_400_000_000
-        embedded.encode = applier.encode = richer  # type: ignore[attr-defined]
+        embedded.encode = pending_append.encode = richer  # type: ignore[attr-defined]
         try:
             done = self.desk.execute(Reply(body=body), on=stream, actor=ANN, occurred_at=ahead)
         finally:
-            embedded.encode = applier.encode = encode  # type: ignore[attr-defined]
+            embedded.encode = pending_append.encode = encode  # type: ignore[attr-defined]
         assert done.events[0].meta.claimed_at == ahead
         return done.version
 

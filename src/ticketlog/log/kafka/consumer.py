@@ -270,7 +270,7 @@ class TopicConsumer:
                 self._stop(place.partition, "the topic was made again: its id is another one")
             return
         for place, records in found.items():
-            self._applier.tailed(place.partition, [(r.offset, r.value or b"") for r in records])
+            self._applier.fetched(place.partition, [(r.offset, r.value or b"") for r in records])
             self._next[place.partition] = records[-1].offset + 1
         if not found:
             self._check_positions()

@@ -1,9 +1,11 @@
-"""Brings records into the index of a log in Kafka: each partition in log order, each record judged
-by the acceptance rule, one thread at a time, which puts whatever has arrived into one transaction.
+"""The index applier: it brings records into the index of a log in Kafka, each partition in log
+order, each record judged by the acceptance rule.
 
-Records arrive in two ways: our own straight from their acknowledgement, where they are the next
-that the index expects, and everything from the tail. What the index holds already is compared
-with what arrives; a difference, or an offset that isn't there, stops the partition with a report.
+One thread at a time applies, and puts whatever has arrived into one transaction. Records arrive in
+two ways: those of this process from their acknowledgement, where they are the next that the index
+expects, and all records from the topic consumer. What the index holds already is compared with
+what the consumer fetched; a difference, or an offset that is missing, stops the partition with a
+report.
 """
 
 from __future__ import annotations
@@ -20,106 +22,62 @@ from typing import TypeAlias
 from ticketlog.domain.base import bare
 from ticketlog.errors import Damaged, NewerFormat, TicketlogError, Unreachable
 from ticketlog.log.acceptance import accept, judge
-from ticketlog.log.append_errors import repeated_answer, stale_conflict
-from ticketlog.log.commit import Commit, Verdict, encode
+from ticketlog.log.append_errors import stale_conflict
+from ticketlog.log.commit import Verdict
 from ticketlog.log.index.reader import id_hash
 from ticketlog.log.index.writer import IndexWriter
-from ticketlog.log.partitioner import partition_of
+from ticketlog.log.kafka.pending_append import PendingAppend
 from ticketlog.log.port import Placed
 from ticketlog.support.gc_paused import gc_paused
 
-BATCH = 4_000
+BATCH_ARRIVALS = 4_000
 """Arrivals put into one transaction at most."""
-WAITING = 20_000
-"""Records from the tail that wait at most, before it stops fetching."""
-REMEMBERED = 2_000
-"""Records of a partition that are kept at most until the tail brings them, to be compared without
-a look into the index."""
+FETCHED_LIMIT = 20_000
+"""The number of fetched records that may wait here before the topic consumer has to wait."""
+OWN_LIMIT = 2_000
+"""The number of applied records of a partition that are remembered until the consumer fetches
+them, to be compared without a look into the index."""
 
-
-class Job:
-    """A commit on its way, and what became of it. Whoever waits for it watches `inbox`, where it
-    comes with the offset that an attempt was acknowledged at, or with None where it failed or has
-    an outcome."""
-
-    __slots__ = (
-        *("attempt", "behind", "commit", "data", "doubt", "error", "failed_at", "hash", "inbox"),
-        *("outcome", "partition", "sent_at", "single", "under_way"),
-    )
-
-    def __init__(self, commit: Commit, partitions: int) -> None:
-        self.commit = commit
-        self.data = encode(commit)
-        self.partition = partition_of(commit.stream, partitions)
-        self.hash = id_hash(commit.id)
-        self.single = False
-        """Whether nothing else is delivered with it."""
-        self.attempt = 0
-        self.behind = False
-        """Whether an earlier commit of its stream in the same bulk was stale."""
-        self.sent_at = 0.0
-        self.failed_at = 0.0
-        self.under_way = False
-        """Whether its last attempt was sent and has no answer yet."""
-        self.doubt = False
-        """Whether an attempt without an answer may stand in the log."""
-        self.error: Exception | None = None
-        """Why its last attempt failed."""
-        self.outcome: Placed | Exception | None = None
-        self.inbox: SimpleQueue[tuple[int | None, Job]]
-
-    def repeated(self, first: Placed, data: bytes) -> Placed | Exception:
-        """What it is told where its stream has its id: `data` is the record that has it, perhaps
-        from an earlier attempt of its own."""
-        if data == self.data and self.attempt > 1:
-            return first
-        return repeated_answer(self.commit, first, data)
-
-    def settle(self, outcome: Placed | Exception) -> None:
-        if self.outcome is None:
-            self.outcome = outcome
-            self.inbox.put((None, self))
-
-
-Tailed: TypeAlias = Sequence[tuple[int, bytes]]
-"""Records as the tail delivers them: offsets and bytes."""
-Arrival: TypeAlias = tuple[int, Job | Tailed]
-"""A job, with the offset that it was acknowledged at, or what the tail brought of a partition."""
+FetchedRecords: TypeAlias = Sequence[tuple[int, bytes]]
+"""Offsets and bytes, as the topic consumer delivers them."""
+Arrival: TypeAlias = tuple[int, PendingAppend | FetchedRecords]
+"""The offset of an acknowledgement and its append, or a partition and records fetched of it."""
 
 
 class IndexApplier:
-    """`acked`, `apply`, `tailed` and `stop` may be called from any thread."""
+    """The only writer of the index. `acked`, `apply`, `fetched` and `stop` may be called from any
+    thread."""
 
     def __init__(
-        self, book: IndexWriter, name: str, partitions: int, grown: Callable[[], None]
+        self, writer: IndexWriter, name: str, partitions: int, on_growth: Callable[[], None]
     ) -> None:
-        self.book = book
+        self.writer = writer
         self.stopped: dict[int, TicketlogError] = {}
         """Partitions to which nothing is applied any more, with the report."""
         self.failure: Unreachable | None = None
         """Why nothing at all is applied any more."""
         self.wanted = threading.Event()
-        """Set where somebody waits for what only the tail can bring."""
+        """Set where a caller waits for records that only the topic consumer can fetch."""
         self._name = name
         self._partitions = partitions
-        self._grown = grown
+        self._on_growth = on_growth
         self._inbox: SimpleQueue[Arrival | None] = SimpleQueue()
-        self._acked: list[dict[int, Job]] = [{} for _ in range(partitions)]
-        self._doubled: list[list[tuple[int, Job]]] = [[] for _ in range(partitions)]
-        """Acknowledgements that another job has got as well."""
+        self._acked: list[dict[int, PendingAppend]] = [{} for _ in range(partitions)]
+        self._acked_twice: list[list[tuple[int, PendingAppend]]] = [[] for _ in range(partitions)]
+        """Acknowledgements at an offset that another append was acknowledged at as well."""
         self._own: list[dict[int, bytes]] = [{} for _ in range(partitions)]
-        """Records that were applied from their acknowledgement, until the tail brings them."""
-        self._tail: list[deque[tuple[int, bytes]]] = [deque() for _ in range(partitions)]
-        self._heads = [partial(book.head, p) for p in range(partitions)]
+        """Records that were applied from their acknowledgement and not fetched since."""
+        self._fetched: list[deque[tuple[int, bytes]]] = [deque() for _ in range(partitions)]
+        self._heads = [partial(writer.head, p) for p in range(partitions)]
         self._ids = [partial(self._knows, p) for p in range(partitions)]
-        self._waiting = 0
-        self._room = threading.Condition()
+        self._fetched_count = 0
+        self._has_room = threading.Condition()
         self._turn = threading.Lock()
-        self._settled: list[tuple[Job, Placed | Exception]] = []
-        book.begin()
-        self.ends = book.ends()
+        self._settled: list[tuple[PendingAppend, Placed | Exception]] = []
+        writer.begin()
+        self.ends = writer.ends()
         """How far each partition of the index is."""
-        book.rollback()
+        writer.rollback()
         self._thread = threading.Thread(target=self._run, name="ticketlog-applier", daemon=True)
 
     def start(self) -> None:
@@ -128,25 +86,27 @@ class IndexApplier:
     def close(self) -> None:
         self._inbox.put(None)
         self._thread.join()
-        self.book.close()
+        self.writer.close()
 
-    def acked(self, offset: int, job: Job) -> None:
-        self._inbox.put((offset, job))
+    def acked(self, offset: int, append: PendingAppend) -> None:
+        """Takes an acknowledged append, which the applier's thread applies."""
+        self._inbox.put((offset, append))
 
-    def apply(self, acked: Sequence[tuple[int, Job]]) -> None:
-        """The same at once, in the caller's thread."""
+    def apply(self, acked: Sequence[tuple[int, PendingAppend]]) -> None:
+        """Applies acknowledged appends in the caller's thread."""
         self._take(acked)
 
-    def tailed(self, partition: int, records: Tailed) -> None:
-        """Waits while too much is waiting."""
-        with self._room:
-            while self._waiting > WAITING:
-                self._room.wait()
-            self._waiting += len(records)
+    def fetched(self, partition: int, records: FetchedRecords) -> None:
+        """Takes fetched records; waits while more than FETCHED_LIMIT of them are to be applied."""
+        with self._has_room:
+            while self._fetched_count > FETCHED_LIMIT:
+                self._has_room.wait()
+            self._fetched_count += len(records)
         self._inbox.put((partition, records))
 
     def stop(self, partition: int, report: TicketlogError) -> None:
-        """Nothing is applied to the partition from now on; those who wait for it are told."""
+        """Stops a partition: nothing is applied to it any more, its appends are settled with the
+        report."""
         if partition not in self.stopped:
             self.stopped[partition] = report
             self._inbox.put((partition, ()))
@@ -156,7 +116,7 @@ class IndexApplier:
         while going:
             arrived = [self._inbox.get()]
             with suppress(Empty):
-                while len(arrived) < BATCH:
+                while len(arrived) < BATCH_ARRIVALS:
                     arrived.append(self._inbox.get_nowait())
             going = None not in arrived
             self._take([each for each in arrived if each is not None])
@@ -167,43 +127,43 @@ class IndexApplier:
                 self._apply(arrived)
             except Exception as error:
                 logging.getLogger(__name__).debug("records can't be applied", exc_info=True)
-                self.book.rollback()
+                self.writer.rollback()
                 self._fail(error)
 
     def _apply(self, arrived: Sequence[Arrival]) -> None:
-        touched = self._sorted(arrived)
+        touched = self._sort(arrived)
         if self.failure is not None:
             self._refuse(touched, self.failure)
             return
         with gc_paused():
-            self.book.begin()
+            self.writer.begin()
             for partition in sorted(touched):
                 self._advance_or_stop(partition)
-            self.book.commit()
-        self.ends = self.book.ends()
+            self.writer.commit()
+        self.ends = self.writer.ends()
         settled, self._settled = self._settled, []
-        for job, outcome in settled:
-            job.settle(outcome)
-        self._grown()
+        for append, outcome in settled:
+            append.settle(outcome)
+        self._on_growth()
 
-    def _sorted(self, arrived: Sequence[Arrival]) -> set[int]:
+    def _sort(self, arrived: Sequence[Arrival]) -> set[int]:
         """Puts arrivals where their partition finds them; returns the partitions."""
         touched = set()
         delivered = 0
         for number, what in arrived:
-            if isinstance(what, Job):
+            if isinstance(what, PendingAppend):
                 partition = what.partition
                 if self._acked[partition].setdefault(number, what) is not what:
-                    self._doubled[partition].append((number, what))
+                    self._acked_twice[partition].append((number, what))
             else:
                 partition = number
                 delivered += len(what)
-                self._tail[partition].extend(what)
+                self._fetched[partition].extend(what)
             touched.add(partition)
         if delivered:
-            with self._room:
-                self._waiting -= delivered
-                self._room.notify_all()
+            with self._has_room:
+                self._fetched_count -= delivered
+                self._has_room.notify_all()
         return touched
 
     def _advance_or_stop(self, partition: int) -> None:
@@ -216,28 +176,28 @@ class IndexApplier:
             self._refuse((partition,), self.stopped[partition])
 
     def _refuse(self, partitions: Sequence[int] | set[int], why: TicketlogError) -> None:
-        """Tells those whose records won't be applied here; they may stand in the log."""
+        """Settles appends whose records won't be applied; the records may stand in the log."""
         for partition in partitions:
-            self._tail[partition].clear()
-            doubled = [job for _, job in self._doubled[partition]]
-            for job in (*self._acked[partition].values(), *doubled):
-                job.settle(type(why)(str(why)))
+            self._fetched[partition].clear()
+            doubled = [append for _, append in self._acked_twice[partition]]
+            for append in (*self._acked[partition].values(), *doubled):
+                append.settle(type(why)(str(why)))
             self._acked[partition].clear()
-            self._doubled[partition].clear()
+            self._acked_twice[partition].clear()
 
     def _advance(self, partition: int) -> None:
         """Applies what continues the partition. Raises Damaged, NewerFormat."""
-        tail, acked = self._tail[partition], self._acked[partition]
-        next = self.book.end(partition)
+        fetched, acked = self._fetched[partition], self._acked[partition]
+        next = self.writer.end(partition)
         while True:
-            if tail and tail[0][0] < next:
+            if fetched and fetched[0][0] < next:
                 self._compare(partition, next)
-            if (job := acked.pop(next, None)) is not None:
-                self._settled.append((job, self._apply_own(job)))
-            elif tail and tail[0][0] == next:
-                self._apply_foreign(partition, next, tail.popleft()[1])
-            elif tail:
-                raise Damaged(self._gap(partition, next, tail[0][0]))
+            if (append := acked.pop(next, None)) is not None:
+                self._settled.append((append, self._apply_own(append)))
+            elif fetched and fetched[0][0] == next:
+                self._apply_foreign(partition, next, fetched.popleft()[1])
+            elif fetched:
+                raise Damaged(self._gap(partition, next, fetched[0][0]))
             else:
                 break
             next += 1
@@ -245,30 +205,29 @@ class IndexApplier:
             self.wanted.set()
         for offset in [offset for offset in acked if offset < next]:
             self._settle(acked.pop(offset), offset)
-        for each in [each for each in self._doubled[partition] if each[0] < next]:
-            self._doubled[partition].remove(each)
+        for each in [each for each in self._acked_twice[partition] if each[0] < next]:
+            self._acked_twice[partition].remove(each)
             self._settle(each[1], each[0])
 
-    def _apply_own(self, job: Job) -> Placed | Exception:
-        """Applies the record just acknowledged, of which nothing need be read again: what became
-        of it."""
-        book, commit, part = self.book, job.commit, job.partition
+    def _apply_own(self, append: PendingAppend) -> Placed | Exception:
+        """Applies an acknowledged record, of which nothing has to be read; returns its outcome."""
+        writer, commit, part = self.writer, append.commit, append.partition
         stream, expects, settings = commit.stream, commit.expects, commit.settings
-        head = book.head(part, stream)
-        first = book.find(part, stream, commit.id, job.hash) if head.version else None
+        head = writer.head(part, stream)
+        first = writer.find(part, stream, commit.id, append.hash) if head.version else None
         verdict = judge(expects, settings, head, known=first is not None)
         if verdict is Verdict.ACCEPTED:
             entry = (stream, expects, len(commit.events), settings)
-            offset = book.accept(part, job.data, commit.recorded_at, entry, job.hash)
+            offset = writer.accept(part, append.data, commit.recorded_at, entry, append.hash)
         else:
-            offset = book.void(part, job.data, verdict, commit.recorded_at)
+            offset = writer.void(part, append.data, verdict, commit.recorded_at)
         own = self._own[part]
-        if len(own) < REMEMBERED:
-            own[offset] = job.data
-        return self._outcome(job, offset, verdict)
+        if len(own) < OWN_LIMIT:
+            own[offset] = append.data
+        return self._outcome(append, offset, verdict)
 
     def _apply_foreign(self, partition: int, offset: int, data: bytes) -> None:
-        """A record that somebody wrote. Raises NewerFormat."""
+        """Applies a fetched record. Raises NewerFormat."""
         verdict, form, recorded_at = accept(
             data,
             partition=partition,
@@ -278,28 +237,28 @@ class IndexApplier:
             known=self._ids[partition],
         )
         if form is None or verdict is not Verdict.ACCEPTED:
-            self.book.void(partition, data, verdict, recorded_at)
+            self.writer.void(partition, data, verdict, recorded_at)
             return
         entry = (form.stream, form.expects, len(form.events), form.settings)
-        self.book.accept(partition, data, recorded_at, entry, id_hash(form.id))
+        self.writer.accept(partition, data, recorded_at, entry, id_hash(form.id))
 
     def _knows(self, partition: int, stream: str, id: str) -> bool:
-        return self.book.find(partition, stream, id, id_hash(id)) is not None
+        return self.writer.find(partition, stream, id, id_hash(id)) is not None
 
     def _compare(self, partition: int, end: int) -> None:
-        """What the tail brought of records that the index holds already. Raises Damaged."""
-        tail, own = self._tail[partition], self._own[partition]
-        others = []
-        while tail and tail[0][0] < end:
-            offset, data = tail.popleft()
-            mine = own.pop(offset, None)
-            if mine is None:
-                others.append((offset, data))
-            elif mine != data:
+        """Compares fetched records with those that the index holds already. Raises Damaged."""
+        fetched, own = self._fetched[partition], self._own[partition]
+        unremembered = []
+        while fetched and fetched[0][0] < end:
+            offset, data = fetched.popleft()
+            applied = own.pop(offset, None)
+            if applied is None:
+                unremembered.append((offset, data))
+            elif applied != data:
                 raise Damaged(self._changed(partition, offset))
-        if others:
-            held = self.book.records(partition, others[0][0], others[-1][0])
-            for offset, data in others:
+        if unremembered:
+            held = self.writer.records(partition, unremembered[0][0], unremembered[-1][0])
+            for offset, data in unremembered:
                 if held[offset] != data:
                     raise Damaged(self._changed(partition, offset))
 
@@ -317,37 +276,40 @@ class IndexApplier:
             "Nothing behind it was applied"
         )
 
-    def _settle(self, job: Job, offset: int) -> None:
-        """What became of a job whose attempt stands at an offset. Raises Damaged."""
-        record = self.book.record(job.partition, offset)
-        if record.data != job.data:
+    def _settle(self, append: PendingAppend, offset: int) -> None:
+        """Notes the outcome of an append that was acknowledged at an offset below the index's end.
+        Raises Damaged."""
+        record = self.writer.record(append.partition, offset)
+        if record.data != append.data:
             report = Damaged(
-                f"{self._name} {job.partition}:{offset} was acknowledged for the commit "
-                f"{job.commit.id}, and another record is there: the topic was made again"
+                f"{self._name} {append.partition}:{offset} was acknowledged for the commit "
+                f"{append.commit.id}, and another record is there: the topic was made again"
             )
-            self._settled.append((job, report))
+            self._settled.append((append, report))
             raise report
-        self._settled.append((job, self._outcome(job, offset, record.verdict)))
+        self._settled.append((append, self._outcome(append, offset, record.verdict)))
 
-    def _outcome(self, job: Job, offset: int, verdict: Verdict) -> Placed | Exception:
-        commit = job.commit
+    def _outcome(self, append: PendingAppend, offset: int, verdict: Verdict) -> Placed | Exception:
+        commit = append.commit
         if verdict is Verdict.ACCEPTED:
-            return bare(Placed, (job.partition, offset, commit.expects, len(commit.events), False))
+            return bare(
+                Placed, (append.partition, offset, commit.expects, len(commit.events), False)
+            )
         if verdict is Verdict.DUPLICATE:
-            first = self.book.find(job.partition, commit.stream, commit.id, job.hash)
+            first = self.writer.find(append.partition, commit.stream, commit.id, append.hash)
             assert first is not None
-            return job.repeated(first, self.book.record(job.partition, first.offset).data)
-        return stale_conflict(commit, self.book.head(job.partition, commit.stream))
+            return append.answer_for(first, self.writer.record(append.partition, first.offset).data)
+        return stale_conflict(commit, self.writer.head(append.partition, commit.stream))
 
     def _fail(self, error: Exception) -> None:
-        """The index can't be written: nobody can be told what becomes of their records."""
+        """Settles all appends as unreachable: the index can't be written."""
         self.failure = Unreachable(
             f"the index of {self._name} can't be written ({error}): make room or mend the disk, "
             "then open the desk again; the same command ids are safe to send again"
         )
-        jobs = [job for job, _ in self._settled]
+        appends = [append for append, _ in self._settled]
         self._settled = []
-        for job in jobs:
-            job.settle(Unreachable(str(self.failure)))
+        for append in appends:
+            append.settle(Unreachable(str(self.failure)))
         self._refuse(range(self._partitions), self.failure)
-        self._grown()
+        self._on_growth()

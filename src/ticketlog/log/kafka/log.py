@@ -23,7 +23,8 @@ from ticketlog.log.index import reader
 from ticketlog.log.index.indexed_log import IndexedLog
 from ticketlog.log.index.writer import IndexWriter
 from ticketlog.log.kafka.consumer import TopicConsumer, first_records
-from ticketlog.log.kafka.index_applier import IndexApplier, Job
+from ticketlog.log.kafka.index_applier import IndexApplier
+from ticketlog.log.kafka.pending_append import PendingAppend
 from ticketlog.log.kafka.producer import AppendProducer
 from ticketlog.log.kafka.topics import BROKER_TIMEOUT_S, Topic
 from ticketlog.log.kafka.url import KafkaAddress
@@ -48,7 +49,7 @@ class KafkaLog(IndexedLog):
         self._index_writer = IndexWriter(path, topic.partitions, synchronous="NORMAL")
         self._applier = IndexApplier(self._index_writer, name, topic.partitions, self._notify)
         self._consumer = TopicConsumer(address, topic, list(self._applier.ends), self._applier)
-        self._producer = AppendProducer(address, topic.name, self._applier, self._known)
+        self._producer = AppendProducer(address, topic.name, self._applier, self._known_outcome)
         self._applier.start()
         self._consumer.start()
 
@@ -144,26 +145,26 @@ class KafkaLog(IndexedLog):
         return True
 
     def append(self, commit: Commit) -> Placed:
-        job = Job(commit, self.partitions)
-        self._deliver([job])
-        if isinstance(job.outcome, Exception):
-            raise job.outcome
-        assert job.outcome is not None
-        return job.outcome
+        append = PendingAppend(commit, self.partitions)
+        self._deliver([append])
+        if isinstance(append.outcome, Exception):
+            raise append.outcome
+        assert append.outcome is not None
+        return append.outcome
 
     def append_all(self, commits: Sequence[Commit]) -> list[Placed | Verdict]:
         with gc_paused():
-            jobs = [Job(commit, self.partitions) for commit in commits]
-            self._deliver(jobs)
-        return [bulk_outcome(job.outcome) for job in jobs]
+            appends = [PendingAppend(commit, self.partitions) for commit in commits]
+            self._deliver(appends)
+        return [bulk_outcome(append.outcome) for append in appends]
 
-    def _deliver(self, jobs: Sequence[Job]) -> None:
+    def _deliver(self, appends: Sequence[PendingAppend]) -> None:
         if self._closed:
             raise Unreachable(f"{self.path} was closed: open it again")
-        self._producer.deliver(jobs)
-        for job in jobs:
-            if isinstance(job.outcome, InDoubt):
-                commit = job.commit
+        self._producer.deliver(appends)
+        for append in appends:
+            if isinstance(append.outcome, InDoubt):
+                commit = append.commit
                 self._doubts[commit.stream, commit.id] = commit.expects
 
     def close(self) -> None:
@@ -179,14 +180,14 @@ class KafkaLog(IndexedLog):
         for report in (*self._applier.stopped.values(), *beside.values()):
             raise type(report)(str(report))
 
-    def _known(self, job: Job) -> Placed | Exception | None:
+    def _known_outcome(self, append: PendingAppend) -> Placed | Exception | None:
         """The answer of a commit that needn't be sent: its id is known, or it is stale for good."""
-        report = self._applier.failure or self._applier.stopped.get(job.partition)
+        report = self._applier.failure or self._applier.stopped.get(append.partition)
         if report is not None:
             return type(report)(str(report))
-        commit = job.commit
+        commit = append.commit
         if self._synced and self._index_writer.would_accept(
-            commit.stream, commit.expects, commit.settings, job.hash
+            commit.stream, commit.expects, commit.settings, append.hash
         ):
             return None
         head = self.head(commit.stream)
@@ -196,7 +197,7 @@ class KafkaLog(IndexedLog):
         placed = self.find(commit.stream, commit.id) if head.version else None
         if placed is not None:
             (record,) = self.records(placed.partition, placed.offset, 1)
-            return job.repeated(placed, record.data)
+            return append.answer_for(placed, record.data)
         if commit.expects != head.version or commit.settings < head.settings:
             return stale_conflict(commit, head)
         return None

@@ -1,8 +1,9 @@
-"""Sends commits to a topic and sees to it that each of them gets an answer.
+"""The producer of a log: it sends commits to the topic until each of them has an outcome.
 
-A plain producer: no idempotence, no transactions, no retries of its own. In doubt the same commit
-goes again; the acceptance rule voids the double (kafka-python's idempotent producer can hang for
-ever after a broker's crash, and its transactions can report a success that was none).
+The client's producer is a plain one: no idempotence, no transactions, no retries. Where an
+attempt's fate isn't known the same commit is sent again, and the acceptance rule voids the double
+(kafka-python's idempotent producer can hang for ever after a broker's crash, and its transactions
+can report a success that was none).
 """
 
 from __future__ import annotations
@@ -26,20 +27,23 @@ from kafka.errors import (
 
 from ticketlog.errors import Conflict, Damaged, InDoubt, TicketlogError, Unfit, Unreachable
 from ticketlog.log.kafka.client import close_now, connect_client
-from ticketlog.log.kafka.index_applier import IndexApplier, Job
+from ticketlog.log.kafka.index_applier import IndexApplier
+from ticketlog.log.kafka.pending_append import PendingAppend
 from ticketlog.log.kafka.url import KafkaAddress
 from ticketlog.log.port import Placed
 
 DEADLINE_S = 30.0
-"""Seconds without any answer after which those who wait are told that they are in doubt."""
+"""How long a caller waits without any progress before its append is settled as in doubt."""
 ATTEMPT_TIMEOUT_S = 12.0
-"""Seconds after which an attempt without an answer counts as lost, and the producer as broken."""
+"""How long an attempt may go without an answer before it counts as lost and the producer is
+replaced. Longer than the client's own `delivery_timeout_ms`, which should have answered."""
 BACKOFF_S = 0.1
-"""Seconds before the next attempt."""
+"""How long an append waits between a failed attempt and the next one."""
 BATCH_FROM_THREADS = 4
-"""Threads with a commit under way from which on theirs are sent together."""
+"""The number of threads with one append each from which on their appends share requests."""
 BATCH_WAIT_S = 0.005
-"""Seconds for which a commit waits at most for others to be sent with it."""
+"""How long an append waits to share a request. 5 ms: docs/ARCHITECTURE.md, "Writers of one
+process share requests"."""
 PRODUCER: Mapping[str, Any] = {
     "acks": "all",
     "enable_idempotence": False,
@@ -63,311 +67,329 @@ _NOT_WRITTEN = (
     NotEnoughReplicasError,
     NotLeaderForPartitionError,
 )
-"""Answers of a broker that hasn't written the record."""
+"""Answers of a broker that show that it hasn't written the record."""
 
 
 class AppendProducer:
-    """Thread-safe. `known` gives the answer of a commit that the index holds it already."""
+    """Appends commits to one topic. Thread-safe.
+
+    `known_outcome` gives the outcome of a commit of which the index says that it needn't be sent.
+    """
 
     def __init__(
         self,
         address: KafkaAddress,
         topic: str,
         applier: IndexApplier,
-        known: Callable[[Job], Placed | Exception | None],
+        known_outcome: Callable[[PendingAppend], Placed | Exception | None],
     ) -> None:
         self._address = address
         self._topic = topic
         self._applier = applier
-        self._known = known
-        self._delivering: set[int] = set()
-        """The threads that have jobs under way."""
-        self._gathering = threading.Condition()
-        self._gathered: list[Job] = []
-        self._alone: set[int] = set()
-        """Those of the threads that have one job each."""
-        self._making = threading.Lock()
-        self._live: KafkaProducer | None = None
-        self._made_at = 0.0
-        self._failed_at = 0.0
-        """When a producer couldn't be made the last time, and why."""
-        self._why = ""
+        self._known_outcome = known_outcome
+        self._callers: set[int] = set()
+        """The threads that wait for appends."""
+        self._single_callers: set[int] = set()
+        """Those of them that wait for one append each."""
+        self._batch_changed = threading.Condition()
+        self._batch: list[PendingAppend] = []
+        """Appends of several threads that one of them is going to send."""
+        self._client_lock = threading.Lock()
+        self._client: KafkaProducer | None = None
+        self._connected_at = 0.0
+        self._connect_failed_at = 0.0
+        self._connect_error = ""
 
     def close(self) -> None:
-        with self._making:
-            if self._live is not None:
-                close_now(self._live)
-                self._live = None
+        with self._client_lock:
+            if self._client is not None:
+                close_now(self._client)
+                self._client = None
 
-    def deliver(self, jobs: Sequence[Job]) -> None:
-        """Returns when every job has an outcome; those of one stream go one after the other, since
-        each was decided on the one before it."""
-        me = threading.get_ident()
-        self._delivering.add(me)
-        if len(jobs) == 1:
-            self._alone.add(me)
+    def deliver(self, appends: Sequence[PendingAppend]) -> None:
+        """Returns when every append is settled. Those of one stream are sent one after the other,
+        since each was decided on the one before it."""
+        caller = threading.get_ident()
+        self._callers.add(caller)
+        if len(appends) == 1:
+            self._single_callers.add(caller)
         try:
-            self._deliver(_Round(jobs))
+            self._deliver(_Delivery(appends))
         finally:
-            self._delivering.discard(me)
-            self._alone.discard(me)
+            self._callers.discard(caller)
+            self._single_callers.discard(caller)
 
-    def _deliver(self, round: _Round) -> None:
-        self._launch(round, round.sendable())
-        while round.flying:
-            told = round.told()
-            if told:
-                self._take(round, told)
-            elif not round.ready:
-                self._look_after(round)
-            if round.ready and (not told or _enough(len(round.ready), len(round.flying))):
-                self._launch(round, round.sendable())
+    def _deliver(self, delivery: _Delivery) -> None:
+        self._attempt(delivery, delivery.take_ready())
+        while delivery.in_flight:
+            results = delivery.wait_for_results()
+            if results:
+                self._take(delivery, results)
+            elif not delivery.ready:
+                self._check_overdue(delivery)
+            enough = _is_batch(len(delivery.ready), len(delivery.in_flight))
+            if delivery.ready and (enough or not results):
+                self._attempt(delivery, delivery.take_ready())
 
-    def _take(self, round: _Round, told: Sequence[tuple[int | None, Job]]) -> None:
-        acked = [(offset, job) for offset, job in told if offset is not None]
+    def _take(
+        self, delivery: _Delivery, results: Sequence[tuple[int | None, PendingAppend]]
+    ) -> None:
+        acked = [(offset, append) for offset, append in results if offset is not None]
         if acked:
             self._applier.apply(acked)
-        for _, job in told:
-            if job not in round.flying:
+        for _, append in results:
+            if append not in delivery.in_flight:
                 continue
-            if job.outcome is not None:
-                round.settled(job)
-            elif not job.under_way:
-                self._try_again(round, job)
+            if append.is_settled:
+                delivery.settled(append)
+            elif append.wants_attempt:
+                self._retry(delivery, append)
 
-    def _try_again(self, round: _Round, job: Job) -> None:
-        time.sleep(max(0.0, job.failed_at + BACKOFF_S - time.monotonic()))
-        if round.over():
-            self._give_up(round)
+    def _retry(self, delivery: _Delivery, append: PendingAppend) -> None:
+        time.sleep(max(0.0, append.failed_at + BACKOFF_S - time.monotonic()))
+        if delivery.is_overdue():
+            self._give_up(delivery)
         else:
-            self._launch(round, [job])
+            self._attempt(delivery, [append])
 
-    def _launch(self, round: _Round, jobs: Sequence[Job]) -> None:
-        """Sends jobs, but those whose answer is known by now."""
-        unanswered = []
-        for job in jobs:
-            job.attempt += 1
-            job.sent_at = time.monotonic()
-            job.under_way = False
-            if self._unanswered(job):
-                unanswered.append(job)
-            elif job.error is not None and round.over():
+    def _attempt(self, delivery: _Delivery, appends: Sequence[PendingAppend]) -> None:
+        """Begins an attempt of each append; sends those whose outcome isn't known by now."""
+        unknown = []
+        for append in appends:
+            if not append.begin():
+                continue
+            if self._must_be_sent(append):
+                unknown.append(append)
+            elif append.error is not None and delivery.is_overdue():
                 break
-        if len(unanswered) == 1 and jobs[0].single and len(self._alone) >= BATCH_FROM_THREADS:
-            self._gather(unanswered[0])
-        elif unanswered:
-            self._send(unanswered)
+        single = len(unknown) == 1 and appends[0].is_alone
+        if single and len(self._single_callers) >= BATCH_FROM_THREADS:
+            self._send_batched(unknown[0])
+        elif unknown:
+            self._send(unknown)
 
-    def _unanswered(self, job: Job) -> bool:
-        """Whether it is to be sent. If not, it has an outcome or has failed."""
+    def _must_be_sent(self, append: PendingAppend) -> bool:
+        """Whether the log's index leaves the outcome open. If not, the append is settled, or its
+        attempt has failed."""
         try:
-            answer = self._known(job)
+            outcome = self._known_outcome(append)
         except Unreachable as error:
-            self._failed(job, job.attempt, error, doubt=False)
+            self._fail(append, append.attempt, error, may_be_written=False)
             return False
         except TicketlogError as error:
-            answer = error
-        if answer is None and job.behind:
-            answer = Conflict(f"{job.commit.stream}: what it was decided on was stale")
-        if answer is not None:
-            job.settle(answer)
-        return answer is None
+            outcome = error
+        if outcome is None and append.follows_stale:
+            outcome = Conflict(f"{append.commit.stream}: what it was decided on was stale")
+        if outcome is not None:
+            append.settle(outcome)
+        return outcome is None
 
-    def _gather(self, job: Job) -> None:
-        """Sends what several threads have, by one of them: a request costs the client more than
-        all that is in it."""
-        with self._gathering:
-            self._gathered.append(job)
-            if len(self._gathered) > 1:
-                if self._gathered_enough():
-                    self._gathering.notify()
+    def _send_batched(self, append: PendingAppend) -> None:
+        """Sends the appends of several threads by one of these threads: a request costs the client
+        more than all that is in it."""
+        with self._batch_changed:
+            self._batch.append(append)
+            if len(self._batch) > 1:
+                if self._batch_is_full():
+                    self._batch_changed.notify()
                 return
             try:
-                self._gathering.wait_for(self._gathered_enough, BATCH_WAIT_S)
+                self._batch_changed.wait_for(self._batch_is_full, BATCH_WAIT_S)
             finally:
-                jobs, self._gathered = self._gathered, []
-        self._send(jobs)
+                appends, self._batch = self._batch, []
+        self._send(appends)
 
-    def _gathered_enough(self) -> bool:
-        return _enough(len(self._gathered), len(self._alone))
+    def _batch_is_full(self) -> bool:
+        return _is_batch(len(self._batch), len(self._single_callers))
 
-    def _send(self, jobs: Sequence[Job]) -> None:
-        """Where one of them finds no broker, the others don't wait for one either."""
-        sent = 0
+    def _send(self, appends: Sequence[PendingAppend]) -> None:
+        """Hands appends to the client. Where one of them finds no broker, the rest fail with it
+        instead of waiting for a broker one after the other."""
+        handed_over = 0
         try:
-            producer = self._producer()
-            for job in jobs:
-                self._post(producer, job)
-                sent += 1
+            client = self._connected_client()
+            for append in appends:
+                self._hand_over(client, append)
+                handed_over += 1
         except (KafkaError, Unreachable) as error:
-            for job in jobs[sent:]:
-                self._failed(job, job.attempt, error, doubt=False)
+            for append in appends[handed_over:]:
+                self._fail(append, append.attempt, error, may_be_written=False)
 
-    def _post(self, producer: KafkaProducer, job: Job) -> None:
+    def _hand_over(self, client: KafkaProducer, append: PendingAppend) -> None:
         """Raises KafkaTimeoutError where no broker can be found."""
-        attempt = job.attempt
+        attempt = append.hand_over()
+        if attempt is None:
+            return
 
-        def acked(metadata: Any) -> None:
+        def answered(metadata: Any) -> None:
             if metadata.offset >= 0:
-                self._acked(metadata.offset, job)
+                self._acknowledge(metadata.offset, append)
             else:
-                self._failed(job, attempt, InDoubt("the broker didn't say where it wrote"))
+                error = InDoubt("the broker didn't say where it wrote")
+                self._fail(append, attempt, error, may_be_written=True)
 
-        job.under_way = True
+        def failed(error: Exception) -> None:
+            may_be_written = not isinstance(error, _NOT_WRITTEN)
+            self._fail(append, attempt, error, may_be_written=may_be_written)
+
         try:
-            future = producer.send(self._topic, value=job.data, partition=job.partition)
+            future = client.send(self._topic, value=append.data, partition=append.partition)
         except KafkaTimeoutError:
             raise
         except KafkaError as error:
-            self._failed(job, attempt, error, doubt=False)
+            self._fail(append, attempt, error, may_be_written=False)
         except Exception as error:
-            # Another thread has given the producer up, and it is closed under our hands.
-            self._failed(job, attempt, error)
+            # Another thread has replaced the client, which was closed while this one used it.
+            failed(error)
         else:
-            future.add_callback(acked)
-            future.add_errback(lambda error: self._failed(job, attempt, error))
+            future.add_callback(answered)
+            future.add_errback(failed)
 
-    def _acked(self, offset: int, job: Job) -> None:
-        """Who waits alone applies its record itself, which spares a change of threads; the records
-        of many are put into one transaction by the applier's thread."""
-        if len(self._delivering) == 1:
-            job.inbox.put((offset, job))
+    def _acknowledge(self, offset: int, append: PendingAppend) -> None:
+        """A single caller applies its record itself, which spares a change of threads; the records
+        of several callers are put into one transaction by the applier's thread."""
+        append.acknowledge()
+        if len(self._callers) == 1:
+            append.results.put((offset, append))
         else:
-            self._applier.acked(offset, job)
+            self._applier.acked(offset, append)
 
-    def _failed(self, job: Job, attempt: int, error: Exception, *, doubt: bool = True) -> None:
-        if attempt != job.attempt:
+    def _fail(
+        self, append: PendingAppend, attempt: int, error: Exception, *, may_be_written: bool
+    ) -> None:
+        if not append.fail(attempt, error, may_be_written=may_be_written):
             return
-        job.error = error
-        job.failed_at = time.monotonic()
-        job.under_way = False
-        job.doubt |= doubt and not isinstance(error, _NOT_WRITTEN)
         if isinstance(error, AuthorizationError | MessageSizeTooLargeError):
-            job.settle(self._explained(job))
+            append.settle(self._explained(append))
         else:
-            job.inbox.put((None, job))
+            append.results.put((None, append))
 
-    def _look_after(self, round: _Round) -> None:
-        """No future may stay unresolved: a producer that says nothing is replaced."""
-        if round.over():
-            self._give_up(round)
+    def _check_overdue(self, delivery: _Delivery) -> None:
+        """Begins the attempts anew that have had no answer for too long, with another client."""
+        if delivery.is_overdue():
+            self._give_up(delivery)
             return
-        lost = [j for j in round.flying if time.monotonic() - j.sent_at > ATTEMPT_TIMEOUT_S]
+        now = time.monotonic()
+        lost = [each for each in delivery.in_flight if now - each.sent_at > ATTEMPT_TIMEOUT_S]
         if lost:
-            self._replace(max(job.sent_at for job in lost))
-        for job in lost:
-            job.doubt = True
-            job.error = job.error or Unreachable("no answer")
-        self._launch(round, lost)
+            self._replace_client(max(append.sent_at for append in lost))
+        for append in lost:
+            append.lose(Unreachable("no answer"))
+        self._attempt(delivery, lost)
 
-    def _give_up(self, round: _Round) -> None:
-        for job in list(round.flying):
-            job.settle(self._explained(job))
+    def _give_up(self, delivery: _Delivery) -> None:
+        for append in list(delivery.in_flight):
+            append.settle(self._explained(append))
 
-    def _explained(self, job: Job) -> TicketlogError:
-        """What whoever waits is told when no attempt got through."""
-        why = str(job.error or "no answer") or type(job.error).__name__
-        match job.error:
+    def _explained(self, append: PendingAppend) -> TicketlogError:
+        """The error for the caller of an append of which no attempt got through."""
+        stream, error = append.commit.stream, append.error
+        why = str(error or "no answer") or type(error).__name__
+        match error:
             case AuthorizationError():
                 why = f"writing to {self._topic} isn't allowed: grant WRITE on it ({why})"
             case MessageSizeTooLargeError():
-                why = f"{self._topic} takes no record of {len(job.data):,} bytes: raise its "
+                why = f"{self._topic} takes no record of {len(append.data):,} bytes: raise its "
                 why += "max.message.bytes"
             case NotEnoughReplicasError():
                 why = f"{self._topic} has fewer replicas in sync than min.insync.replicas"
-        if job.doubt or job.under_way:
+        if append.may_be_written:
             return InDoubt(
-                f"{job.commit.stream}: no answer within {DEADLINE_S:.0f} s ({why}). Whether it was "
-                f"recorded isn't known: send it again under the same id, {job.commit.id}"
+                f"{stream}: no answer within {DEADLINE_S:.0f} s ({why}). Whether it was "
+                f"recorded isn't known: send it again under the same id, {append.commit.id}"
             )
-        if isinstance(job.error, MessageSizeTooLargeError):
+        if isinstance(error, MessageSizeTooLargeError):
             return Unfit(why)
-        return Unreachable(
-            f"{job.commit.stream}: nothing was recorded: {why}. Try again; the same id is safe"
-        )
+        return Unreachable(f"{stream}: nothing was recorded: {why}. Try again; the same id is safe")
 
-    def _producer(self) -> KafkaProducer:
-        """Raises Unreachable. Who waits while another one looks for a broker shares what came of
-        it: one after the other they would wait for minutes."""
+    def _connected_client(self) -> KafkaProducer:
+        """The client of kafka-python, connected when it is first needed. Raises Unreachable.
+
+        Callers that come while another one connects share what comes of it: one after the other
+        they would wait for minutes.
+        """
         came = time.monotonic()
-        with self._making:
-            if self._live is None:
-                if self._failed_at > came:
-                    raise Unreachable(self._why)
+        with self._client_lock:
+            if self._client is None:
+                if self._connect_failed_at > came:
+                    raise Unreachable(self._connect_error)
                 try:
-                    self._live = connect_client(KafkaProducer, self._address, **PRODUCER)
+                    self._client = connect_client(KafkaProducer, self._address, **PRODUCER)
                 except Unreachable as error:
-                    self._failed_at, self._why = time.monotonic(), str(error)
+                    self._connect_failed_at, self._connect_error = time.monotonic(), str(error)
                     raise
-                self._made_at = time.monotonic()
-            return self._live
+                self._connected_at = time.monotonic()
+            return self._client
 
-    def _replace(self, sent_at: float) -> None:
-        """Gives up the producer of attempts that were made until then, not one made since."""
-        with self._making:
-            if self._live is None or self._made_at > sent_at:
+    def _replace_client(self, sent_at: float) -> None:
+        """Closes the client that attempts until then were sent with, not one connected since."""
+        with self._client_lock:
+            if self._client is None or self._connected_at > sent_at:
                 return
-            broken, self._live = self._live, None
+            broken, self._client = self._client, None
         threading.Thread(target=close_now, args=(broken,), daemon=True).start()
 
 
-def _enough(ready: int, under_way: int) -> bool:
-    """Whether it is time to send: with fewer the requests get small, with more the brokers idle."""
-    return 3 * ready >= 2 * under_way
+def _is_batch(ready: int, in_flight: int) -> bool:
+    """Whether two thirds are ready: with fewer the requests get small, with more brokers idle."""
+    return 3 * ready >= 2 * in_flight
 
 
-class _Round:
-    """Jobs that are delivered together."""
+class _Delivery:
+    """Appends that a caller waits for together. For the caller's thread."""
 
-    def __init__(self, jobs: Sequence[Job]) -> None:
-        self.inbox: SimpleQueue[tuple[int | None, Job]] = SimpleQueue()
-        self.flying: set[Job] = set()
-        self.ready: list[Job] = []
-        """Those of the flying that can be sent."""
-        self._chains: dict[str, list[Job]] = {}
-        self._progress = time.monotonic()
-        for job in jobs:
-            job.inbox = self.inbox
-            job.single = len(jobs) == 1
-            self._chains.setdefault(job.commit.stream, []).append(job)
-        for chain in self._chains.values():
-            chain.reverse()
-            self.ready.append(chain.pop())
-        self.flying.update(self.ready)
+    def __init__(self, appends: Sequence[PendingAppend]) -> None:
+        self.results: SimpleQueue[tuple[int | None, PendingAppend]] = SimpleQueue()
+        self.in_flight: set[PendingAppend] = set()
+        self.ready: list[PendingAppend] = []
+        """Those in flight of which no attempt has begun."""
+        self._by_stream: dict[str, list[PendingAppend]] = {}
+        """Those that aren't in flight yet, of each stream the next one last."""
+        self._progress_at = time.monotonic()
+        for append in appends:
+            append.results = self.results
+            append.is_alone = len(appends) == 1
+            self._by_stream.setdefault(append.commit.stream, []).append(append)
+        for waiting in self._by_stream.values():
+            waiting.reverse()
+            self.ready.append(waiting.pop())
+        self.in_flight.update(self.ready)
 
-    def sendable(self) -> list[Job]:
-        found, self.ready = self.ready, []
-        return found
+    def take_ready(self) -> list[PendingAppend]:
+        taken, self.ready = self.ready, []
+        return taken
 
-    def settled(self, job: Job) -> None:
-        """Takes a job's outcome, which makes the next one of its stream ready. What was decided on
-        a commit that isn't there is stale with it, also where its version fits by chance."""
-        self.flying.discard(job)
-        self._progress = time.monotonic()
-        chain = self._chains[job.commit.stream]
-        if isinstance(job.outcome, Unreachable | Damaged):
-            for later in chain:
-                later.outcome = job.outcome
-            chain.clear()
-        if chain:
-            after = chain.pop()
-            after.behind = job.behind or isinstance(job.outcome, Conflict)
-            self.flying.add(after)
-            self.ready.append(after)
+    def settled(self, append: PendingAppend) -> None:
+        """Makes the stream's next append ready. What was decided on a commit that isn't recorded
+        is stale with it, also where its version fits by chance."""
+        self.in_flight.discard(append)
+        self._progress_at = time.monotonic()
+        waiting = self._by_stream[append.commit.stream]
+        outcome = append.outcome
+        if isinstance(outcome, Unreachable | Damaged):
+            for later in waiting:
+                later.settle(outcome)
+            waiting.clear()
+        if waiting:
+            following = waiting.pop()
+            following.follows_stale = append.follows_stale or isinstance(outcome, Conflict)
+            self.in_flight.add(following)
+            self.ready.append(following)
 
-    def told(self) -> list[tuple[int | None, Job]]:
-        """Jobs of which something is known, at least one unless time is up."""
+    def wait_for_results(self) -> list[tuple[int | None, PendingAppend]]:
+        """Appends that something is known of, at least one unless time is up."""
         found = []
         with suppress(Empty):
-            found.append(self.inbox.get(timeout=self.patience()))
+            found.append(self.results.get(timeout=self._patience_s()))
             while True:
-                found.append(self.inbox.get_nowait())
+                found.append(self.results.get_nowait())
         return found
 
-    def patience(self) -> float:
+    def _patience_s(self) -> float:
         if self.ready:
             return BATCH_WAIT_S
-        return max(0.0, min(ATTEMPT_TIMEOUT_S, self._progress + DEADLINE_S - time.monotonic()))
+        left = self._progress_at + DEADLINE_S - time.monotonic()
+        return max(0.0, min(ATTEMPT_TIMEOUT_S, left))
 
-    def over(self) -> bool:
-        return time.monotonic() - self._progress >= DEADLINE_S
+    def is_overdue(self) -> bool:
+        return time.monotonic() - self._progress_at >= DEADLINE_S
