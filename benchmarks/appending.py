@@ -13,7 +13,8 @@ from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteDatastore
 from benchmarks.measure import Bench, Figure, Rounds, at_least, clients, in_turn
 from ticketlog.domain.base import Actor
 from ticketlog.domain.ticket.conversation import Replied
-from ticketlog.log.commit import Commit, encode
+from ticketlog.log.codec import RecordCodec
+from ticketlog.log.commit import Commit
 from ticketlog.log.embedded import EmbeddedLog
 
 NOW = 1_780_000_000_000_000
@@ -101,7 +102,7 @@ def _ours(bench: Bench, threads: int, each: int) -> float:
 
 def _theirs(bench: Bench, threads: int, each: int) -> float:
     """The same bytes as the state of one stored event each."""
-    state = encode(commit("ticket/000000000001", 1, "1-1"))
+    state = RecordCodec().encode(commit("ticket/000000000001", 1, "1-1"))
     streams = [[uuid4() for _ in range(0, each, LENGTH)] for _ in range(threads)]
     events = [
         [

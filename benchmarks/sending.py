@@ -35,7 +35,8 @@ from benchmarks.measure import (
 from broker.cluster import Cluster
 from ticketlog import init_desk, open_desk
 from ticketlog.importing.importer import BATCH
-from ticketlog.log.commit import Commit, encode
+from ticketlog.log.codec import RecordCodec
+from ticketlog.log.commit import Commit
 from ticketlog.log.kafka import url as address
 from ticketlog.log.kafka.bootstrap import create_or_join
 from ticketlog.log.kafka.client import connect_client
@@ -51,6 +52,7 @@ LATE = 150
 """Milliseconds after which a commit must be seen."""
 SUBSCRIBER = """
 import sys, time
+from ticketlog.log.codec import RecordCodec
 from ticketlog import open_desk
 with open_desk(sys.argv[1]) as desk:
     start = desk.log.ends()
@@ -84,7 +86,9 @@ class Place:
 
         def send(commit: Commit) -> Any:
             partition = partition_of(commit.stream, self.topic.partitions)
-            return producer.send(self.topic.name, value=encode(commit), partition=partition)
+            return producer.send(
+                self.topic.name, value=RecordCodec().encode(commit), partition=partition
+            )
 
         try:
             send(WARM).get()

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Self, TypeVar
 
-from ticketlog.domain import catalogue
 from ticketlog.domain.aggregates import Aggregate, informed
 from ticketlog.domain.base import Actor, Command, Context, Event, Meta, Recorded, Refused, instant
 from ticketlog.domain.person import Person, addresses_of, has
@@ -29,8 +28,8 @@ from ticketlog.domain.settings import (
     Transition,
     Workflow,
 )
-from ticketlog.log.codec import read
-from ticketlog.log.commit import Commit, encode
+from ticketlog.log.codec import RecordCodec
+from ticketlog.log.commit import Commit
 
 NOON = instant("2026-03-02T12:00:00Z")
 SECOND = 1_000_000
@@ -293,4 +292,4 @@ def written(commit: list[Recorded]) -> list[Recorded]:
         actor=meta.actor,
         channel=meta.channel,
     )
-    return read(encode(record), 0, 0, catalogue.find)
+    return RecordCodec().decode(RecordCodec().encode(record), 0, 0)

@@ -13,7 +13,7 @@ import pytest
 from benchmarks import appending, counting, desks, importing, page, rebuilding
 from benchmarks.__main__ import GROUPS, main
 from benchmarks.measure import Bench, Figure, Rounds, in_turn, percentile
-from ticketlog.log.commit import encode
+from ticketlog.log.codec import RecordCodec
 
 ON_A_BROKER = {"moving", "sending"}
 APART = {"importing"} | ON_A_BROKER
@@ -83,7 +83,7 @@ def test_the_walk_through_the_days_counts_what_the_tables_count() -> None:
 
 
 def test_both_recorders_get_records_of_ordinary_size() -> None:
-    assert 500 < len(encode(appending.commit("ticket/000000000001", 0, "id"))) < 1_000
+    assert 500 < len(RecordCodec().encode(appending.commit("ticket/000000000001", 0, "id"))) < 1_000
 
 
 def test_contestants_take_turns(tmp_path: Path) -> None:

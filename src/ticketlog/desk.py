@@ -25,7 +25,7 @@ from ticketlog import config as configuration
 from ticketlog import settings_file, stranding
 from ticketlog.attachments import Attachments
 from ticketlog.config import LOG_URL, VIEWS_URL, Config, views_file
-from ticketlog.domain import catalogue, rights
+from ticketlog.domain import rights
 from ticketlog.domain.address import Address
 from ticketlog.domain.aggregates import AGGREGATES
 from ticketlog.domain.base import (
@@ -48,6 +48,7 @@ from ticketlog.errors import Unreachable, Usage
 from ticketlog.execution import Executor, Outcome, new_id, request, stream_name
 from ticketlog.log import history as reading
 from ticketlog.log.backup import export_lines
+from ticketlog.log.codec import RecordCodec
 from ticketlog.log.eventsourcing.repository import Repository
 from ticketlog.log.kafka import url as kafka_address
 from ticketlog.opening import Logs, make_logs, open_logs
@@ -99,7 +100,7 @@ def init_desk(
         raise Usage(f"{folder} is a desk already: choose another folder, or use it as it is")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        desk = Desk(made, make_logs(made))
+        desk = Desk(made, make_logs(made, RecordCodec()))
         if desk.settings.position == 0:
             desk._apply_ours(settings_file.defaults(admin), "the defaults of a new desk")
         configuration.write(made)
@@ -130,7 +131,7 @@ def restore_desk(
     """
     given = Config(Path(path), log_url or LOG_URL, views_url or VIEWS_URL)
     made = restore(given, lines, progress or (lambda done, total: None))
-    return Desk(made, open_logs(made))
+    return Desk(made, open_logs(made, RecordCodec()))
 
 
 def open_desk(path: str | os.PathLike[str] | None = None, *, told: Told | None = None) -> Desk:
@@ -140,7 +141,7 @@ def open_desk(path: str | os.PathLike[str] | None = None, *, told: Told | None =
     Raises Usage, Unreachable, Damaged.
     """
     found = configuration.read(configuration.find(path))
-    return Desk(found, open_logs(found), told=told)
+    return Desk(found, open_logs(found, RecordCodec()), told=told)
 
 
 class Desk:
@@ -159,9 +160,7 @@ class Desk:
         self._logs = logs
         self._clock = clock or _now
         self._writer = f"pid {os.getpid()}, ticketlog {version('ticketlog')}"
-        self._repository = Repository(
-            self.log, AGGREGATES, catalogue.find, self.folder / "snapshots.db"
-        )
+        self._repository = Repository(self.log, AGGREGATES, self.folder / "snapshots.db")
         self._settings = SettingsLog(
             logs.settings, self._clock, self._writer, self._repository.load
         )

@@ -17,7 +17,7 @@ import orjson
 from eventsourcing.persistence import PersistenceError
 from uuid_utils import uuid7
 
-from ticketlog.domain import catalogue, text
+from ticketlog.domain import text
 from ticketlog.domain.address import Address, RemoveAddress
 from ticketlog.domain.aggregates import AGGREGATES, Aggregate, aggregate_of, informed
 from ticketlog.domain.base import (
@@ -48,7 +48,6 @@ from ticketlog.domain.ticket.mentions import called
 from ticketlog.domain.ticket.relations import ACYCLIC, LinkTo, Unlink, cycle
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.errors import CommandReused, Conflict, InDoubt, TicketlogError, Usage
-from ticketlog.log.codec import read
 from ticketlog.log.commit import Commit, digest
 from ticketlog.log.eventsourcing.repository import SNAPSHOT_EVERY, Repository
 from ticketlog.log.partitioner import partition_of
@@ -494,7 +493,7 @@ class Executor:
                 f"the command id {request.id} was used on {request.stream} for another command "
                 f"({command['name']}) or with other arguments: send a new command under a new id"
             )
-        events = read(record.data, placed.partition, placed.offset, catalogue.find)
+        events = self.log.codec.decode(record.data, placed.partition, placed.offset)
         if isinstance(events[0].event, CommandRefused):
             return self._after(request, refused_again(events[0].event))
         self._check_parted(request)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from ticketlog.config import Config
 from ticketlog.errors import Damaged, Usage
 from ticketlog.execution import new_id
+from ticketlog.log.codec import RecordCodec
 from ticketlog.log.embedded import EmbeddedLog
 from ticketlog.log.index.indexed_log import IndexedLog
 from ticketlog.log.kafka import url as kafka_address
@@ -33,7 +34,7 @@ class Logs(NamedTuple):
         self.settings.close()
 
 
-def make_logs(config: Config) -> Logs:
+def make_logs(config: Config, codec: RecordCodec) -> Logs:
     """Makes the logs of a new desk. What an interrupted attempt has made already is kept, and a
     log that is in Kafka already is joined.
 
@@ -44,7 +45,7 @@ def make_logs(config: Config) -> Logs:
         from ticketlog.log.kafka.bootstrap import create_or_join
 
         create_or_join(address, {TICKETS: address.fresh_partitions, SETTINGS: 1}, new_id())
-        return open_logs(config)
+        return open_logs(config, codec)
     tickets_file, settings_file = files_of(config)
     if tickets_file.exists():
         tickets = EmbeddedLog.open(tickets_file)
@@ -59,25 +60,26 @@ def make_logs(config: Config) -> Logs:
             ).close()
     finally:
         tickets.close()
-    return open_logs(config)
+    return open_logs(config, codec)
 
 
-def open_logs(config: Config) -> Logs:
-    """Raises Usage, Unreachable, Unfit, Damaged."""
+def open_logs(config: Config, codec: RecordCodec) -> Logs:
+    """The logs of a desk. `codec`: encodes and decodes their records. Raises Usage, Unreachable,
+    Unfit, Damaged."""
     address = address_of(config)
     if address is not None:
-        return _opened_in_kafka(config, address)
+        return _opened_in_kafka(config, address, codec)
     tickets_file, settings_file = files_of(config)
-    tickets = EmbeddedLog.open(tickets_file)
+    tickets = EmbeddedLog.open(tickets_file, codec)
     try:
-        settings = EmbeddedLog.open(settings_file)
+        settings = EmbeddedLog.open(settings_file, codec)
     except BaseException:
         tickets.close()
         raise
     return _of_one_desk(Logs(tickets, settings), f"{tickets_file} and {settings_file}")
 
 
-def _opened_in_kafka(config: Config, address: KafkaAddress) -> Logs:
+def _opened_in_kafka(config: Config, address: KafkaAddress, codec: RecordCodec) -> Logs:
     from ticketlog.log.kafka import topics
     from ticketlog.log.kafka.log import KafkaLog
 
@@ -86,9 +88,9 @@ def _opened_in_kafka(config: Config, address: KafkaAddress) -> Logs:
         address, lambda client: topics.checked_topics(client, address, names, address.partitions)
     )
     tickets_file = config.folder / _INDEX
-    tickets = KafkaLog.open(address, found[names[0]], tickets_file, TICKETS)
+    tickets = KafkaLog.open(address, found[names[0]], tickets_file, TICKETS, codec)
     try:
-        settings = KafkaLog.open(address, found[names[1]], _beside(tickets_file), SETTINGS)
+        settings = KafkaLog.open(address, found[names[1]], _beside(tickets_file), SETTINGS, codec)
     except BaseException:
         tickets.close()
         raise

@@ -18,6 +18,7 @@ from ticketlog import config as configuration
 from ticketlog.config import Config
 from ticketlog.errors import Unreachable, Usage
 from ticketlog.log.backup import export_lines, import_lines
+from ticketlog.log.codec import RecordCodec
 from ticketlog.opening import SETTINGS, TICKETS, address_of, files_of, open_logs
 
 _LEFT = ".import-"
@@ -87,7 +88,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 def _compare(config: Config, lines: Iterable[bytes]) -> None:
     """Raises Usage where a desk holds anything but the export."""
-    with closing(open_logs(config)) as logs:
+    with closing(open_logs(config, RecordCodec())) as logs:
         kept = export_lines(logs, simulation=config.simulation)
         if any(ours != theirs for ours, theirs in zip_longest(kept, lines)):
             raise Usage(

@@ -157,7 +157,7 @@ class SettingsLog:
             records = self.log.records(0, start, min(PAGE, end - start))
             if not records:
                 return
-            yield from events_of(records)
+            yield from events_of(records, self.log.codec)
             start = records[-1].offset + 1
 
     def _done_before(self, about: _Batch) -> bool:

@@ -34,6 +34,7 @@ from ticketlog.domain.ticket.lifecycle import (
 )
 from ticketlog.domain.ticket.relations import LinkTo, Unlink
 from ticketlog.domain.ticket.state import Ticket
+from ticketlog.log.codec import RecordCodec
 from ticketlog.projections import reports, tickets
 from ticketlog.projections.as_of import past
 from ticketlog.projections.facts import DIMENSIONS
@@ -91,7 +92,7 @@ def lived(history: list[Any]) -> World:
 def events(world: World, stream: str, moment: Moment | None = None) -> list[Recorded]:
     ends = moment.ends if isinstance(moment, Cut) else world.log.ends()
     records = [each for each in world.log.stream(stream) if each.offset < ends[each.partition]]
-    return [event for record in records for event in typed(record)]
+    return [event for record in records for event in typed(record, RecordCodec())]
 
 
 def backlog(world: World, at: int, moment: Moment | None) -> list[Ticket]:

@@ -275,7 +275,7 @@ class TestProcesses:
 import os, signal, sys, time
 from ticketlog.cli import run
 from ticketlog.projections import filling, workers
-filling.helpers = lambda ends: 2
+filling.helpers = lambda ends, views: 2
 began = workers._started
 def interrupted(*arguments):
     process = began(*arguments)

@@ -26,8 +26,8 @@ from ticketlog.domain.catalogue import EVENTS, UPCASTERS, find
 from ticketlog.domain.person import RegisterPerson
 from ticketlog.domain.settings_events import Sha256
 from ticketlog.domain.ticket.timecorrection import TimeCorrected
-from ticketlog.log.codec import read
-from ticketlog.log.commit import Commit, encode
+from ticketlog.log.codec import RecordCodec
+from ticketlog.log.commit import Commit
 
 for module in pkgutil.walk_packages(domain.__path__, "ticketlog.domain."):
     importlib.import_module(module.name)
@@ -92,14 +92,14 @@ AWAY_V1 = (
 
 
 def test_bytes_of_an_old_version_are_read_as_the_newest() -> None:
-    (found,) = read(AWAY_V1, 0, 9, find)
+    (found,) = RecordCodec(find=find).decode(AWAY_V1, 0, 9)
     assert found.event == AvailabilityChanged(
         data_subject="ann", old="online", new="offline", reason="dentist"
     )
     assert (found.originator_id, found.originator_version) == ("agent/ann", 4)
     back = orjson.loads(AWAY_V1)
     back["events"][0]["data"] = {"data_subject": "ann", "available": True}
-    (found,) = read(orjson.dumps(back), 0, 10, find)
+    (found,) = RecordCodec(find=find).decode(orjson.dumps(back), 0, 10)
     assert found.event == AvailabilityChanged(data_subject="ann", old="offline", new="online")
 
 
@@ -182,8 +182,8 @@ def test_an_event_comes_back_from_its_record_with_personal_values_wrapped(
     @settings(max_examples=20)
     @given(models(cls))
     def check(event: Event) -> None:
-        record = encode(replace(COMMIT, events=[event]))
-        (found,) = read(record, 0, 1, find)
+        record = RecordCodec().encode(replace(COMMIT, events=[event]))
+        (found,) = RecordCodec(find=find).decode(record, 0, 1)
         assert found.event == event
         data = orjson.loads(record)["events"][0].get("data", {})
         for name in {*cls.PERSONAL} & {*data}:

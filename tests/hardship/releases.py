@@ -15,10 +15,9 @@ from ticketlog.domain import catalogue
 from ticketlog.domain.base import Event
 from ticketlog.domain.ticket.conversation import Reply
 from ticketlog.domain.ticket.creation import CreateTicket
-from ticketlog.log import embedded
+from ticketlog.log.codec import RecordCodec
 from ticketlog.log.commit import Commit, Head, canonical
 from ticketlog.log.index.reader import IndexReader
-from ticketlog.log.kafka import pending_append
 from ticketlog.log.port import Placed
 
 
@@ -51,17 +50,17 @@ class Release:
     def claim(self, stream: str, body: str) -> int:
         """A reply whose stated time can't be true, in a record that says more of itself than any
         release knows. The version after it."""
-        encode = embedded.encode
+        encode = RecordCodec.encode
 
-        def richer(commit: Commit) -> bytes:
-            return canonical({**orjson.loads(encode(commit)), "weather": {"in": "Rome"}})
+        def richer(codec: RecordCodec, commit: Commit) -> bytes:
+            return canonical({**orjson.loads(encode(codec, commit)), "weather": {"in": "Rome"}})
 
         ahead = time.time_ns() // 1_000 + 365 * 86_400_000_000
-        embedded.encode = pending_append.encode = richer  # type: ignore[attr-defined]
+        RecordCodec.encode = richer  # type: ignore[method-assign]
         try:
             done = self.desk.execute(Reply(body=body), on=stream, actor=ANN, occurred_at=ahead)
         finally:
-            embedded.encode = pending_append.encode = encode  # type: ignore[attr-defined]
+            RecordCodec.encode = encode  # type: ignore[method-assign]
         assert done.events[0].meta.claimed_at == ahead
         return done.version
 

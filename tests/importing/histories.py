@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.given import SETTINGS
-from ticketlog.domain import catalogue
 from ticketlog.domain.base import Recorded
 from ticketlog.importing import ImportReport, Mapping, import_file
-from ticketlog.log.codec import read
+from ticketlog.log.codec import RecordCodec
 from ticketlog.log.embedded import EmbeddedLog
 from ticketlog.log.port import Log
 
@@ -98,7 +97,7 @@ def histories(log: Log) -> dict[str, list[Recorded]]:
         stream: [
             event
             for record in records
-            for event in read(record.data, record.partition, record.offset, catalogue.find)
+            for event in RecordCodec().decode(record.data, record.partition, record.offset)
         ]
         for partition in range(log.partitions)
         for stream, records in log.streams(partition)

@@ -9,13 +9,17 @@ from typing import Any
 import orjson
 
 from ticketlog.domain.base import Actor, Event
-from ticketlog.log.commit import Commit, ForeignEvent, digest, encode
+from ticketlog.log.codec import RecordCodec
+from ticketlog.log.commit import Commit, ForeignEvent, digest
 from ticketlog.log.partitioner import partition_of
 
 NOON = 1_767_268_800_000_000
 """2026-01-01T12:00:00Z"""
 ALICE = Actor("alice", "agent", "agent")
 _numbers = count()
+
+
+encode = RecordCodec().encode
 
 
 def a_commit(

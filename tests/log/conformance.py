@@ -21,11 +21,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.log.commits import NOON, a_commit, streams_in
+from tests.log.commits import NOON, a_commit, encode, streams_in
 from tests.log.machine import LogMachine
 from tests.log.peers import Backend, peers
 from ticketlog.errors import CommandReused, Conflict, Unreachable, Usage
-from ticketlog.log.commit import MAX_BYTES, Head, Verdict, encode
+from ticketlog.log.commit import MAX_BYTES, Head, Verdict
 from ticketlog.log.partitioner import partition_of
 from ticketlog.log.port import Log, Placed, Record
 

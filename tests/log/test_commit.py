@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.log.commits import NOON, a_commit, an_envelope, streams_in
+from tests.log.commits import NOON, a_commit, an_envelope, encode, streams_in
 from ticketlog.domain.base import Actor, Event, Instant, Personal, Recorded, instant, iso
 from ticketlog.domain.catalogue import EVENTS, find
 from ticketlog.domain.ticket.conversation import AttachmentAdded, Replied
 from ticketlog.errors import Damaged, NewerFormat, Unreadable, Usage
 from ticketlog.log.acceptance import accept
-from ticketlog.log.codec import read
+from ticketlog.log.codec import RecordCodec
 from ticketlog.log.commit import (
     FORMAT,
     MAX_BYTES,
@@ -24,7 +24,6 @@ from ticketlog.log.commit import (
     Verdict,
     checked,
     digest,
-    encode,
     genesis,
     leaf,
 )
@@ -95,7 +94,7 @@ def test_the_bytes_of_a_genesis_record_never_change() -> None:
 
 
 def test_the_golden_record_reads_back_as_what_was_written() -> None:
-    events = read(GOLDEN, 5, 9, find)
+    events = RecordCodec(find=find).decode(GOLDEN, 5, 9)
 
     assert [recorded.event for recorded in events] == EVERYTHING.events
     assert [recorded.originator_version for recorded in events] == [7, 8]
@@ -171,7 +170,7 @@ def sample_only(type: str, data: dict[str, Any]) -> tuple[type[Event], dict[str,
 def test_whatever_is_written_reads_back_the_same(commit: Commit, events: list[Event]) -> None:
     commit.events = events
 
-    recorded = read(encode(commit), 0, 1, sample_only)
+    recorded = RecordCodec(find=sample_only).decode(encode(commit), 0, 1)
 
     assert [one.event for one in recorded] == events
     assert [one.originator_version - commit.expects for one in recorded] == [*range(len(events))]
@@ -502,7 +501,7 @@ def test_an_accepted_record_that_this_release_cant_read_says_where_and_why(
     assert verdict(data) is Verdict.ACCEPTED
 
     with pytest.raises(Unreadable, match=r"ticket/A can't be read at 2:3") as error:
-        read(data, 2, 3, sample_only)
+        RecordCodec(find=sample_only).decode(data, 2, 3)
     assert why in str(error.value)
 
 
@@ -513,7 +512,9 @@ def test_a_stored_record_is_held_against_its_leaf_hash() -> None:
 
 
 def test_readers_see_events_where_they_stand() -> None:
-    (event,) = read(encode(a_commit(expects=4, events=[Sample(number=1)])), 2, 3, sample_only)
+    (event,) = RecordCodec(find=sample_only).decode(
+        encode(a_commit(expects=4, events=[Sample(number=1)])), 2, 3
+    )
 
     assert isinstance(event, Recorded)
     assert (event.originator_id, event.originator_version) == ("ticket/A", 4)

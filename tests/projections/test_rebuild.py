@@ -18,6 +18,7 @@ from ticketlog.domain.ticket.assignment import Assign
 from ticketlog.domain.ticket.conversation import Note
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.errors import Conflict, Poison
+from ticketlog.log.codec import RecordCodec
 from ticketlog.log.commit import Commit, ForeignEvent
 from ticketlog.log.embedded import EmbeddedLog
 from ticketlog.projections import (
@@ -250,7 +251,7 @@ def commits_of(world: World) -> list[Commit]:
             channel=events[0].meta.channel,
         )
         for stream, known in world.log.entries.items()
-        for events in (typed(entry.record) for entry in known)
+        for events in (typed(entry.record, RecordCodec()) for entry in known)
     ]
 
 

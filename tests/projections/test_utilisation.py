@@ -266,7 +266,7 @@ def _life(world: World, stream: str) -> list[tuple[int, Any]]:
     state = AGGREGATES[kind].initial(id)
     life = []
     for record in world.log.stream(stream):
-        state = AGGREGATES[kind].fold(state, typed(record))
+        state = AGGREGATES[kind].fold(state, typed(record, world.log.codec))
         life.append((state.clock, state))
     return life
 
@@ -279,7 +279,9 @@ def _work(world: World, stream: str, last: int) -> Iterator[tuple[str, int]]:
     """The seconds in which agents worked on a ticket."""
     running: dict[str, int] = {}
     clock = 0
-    for recorded in (each for record in world.log.stream(stream) for each in typed(record)):
+    for recorded in (
+        each for record in world.log.stream(stream) for each in typed(record, world.log.codec)
+    ):
         clock = max(clock, recorded.meta.occurred_at)
         if isinstance(recorded.event, WorkStarted):
             running[recorded.event.agent] = _second(clock)

@@ -13,7 +13,8 @@ from tests.given import ANN, MINUTE, NOON, SETTINGS
 from ticketlog.domain.aggregates import AGGREGATES, aggregate_of, informed
 from ticketlog.domain.base import Actor, Command, Context, Event
 from ticketlog.domain.settings import Settings
-from ticketlog.log.commit import Commit, Verdict, encode, genesis
+from ticketlog.log.codec import RecordCodec
+from ticketlog.log.commit import Commit, Verdict, genesis
 from ticketlog.log.partitioner import partition_of
 from ticketlog.log.port import Record
 from ticketlog.projections import PROJECTIONS, database, storage, view_of
@@ -37,6 +38,7 @@ class MemoryLog:
 
     def __init__(self, partitions: int = 3) -> None:
         self.partitions = partitions
+        self.codec = RecordCodec()
         self.stored: list[list[Record]] = [[] for _ in range(partitions)]
         self.entries: dict[str, list[Entry]] = {}
         self._grown = threading.Condition()
@@ -139,10 +141,10 @@ class World:
         at = self.now if occurred_at is None else occurred_at
         expects = known[-1].stop if known else 0
         commit = Commit(id, "test", "", stream, expects, events, at, self.now, by, "email")
-        record = self.log.put(stream, encode(commit), len(events))
+        record = self.log.put(stream, self.log.codec.encode(commit), len(events))
         aggregate = AGGREGATES[stream.partition("/")[0]]
         fresh = self.state(stream) if known else aggregate.initial(stream.partition("/")[2])
-        self.states[stream] = aggregate.fold(fresh, typed(record))
+        self.states[stream] = aggregate.fold(fresh, typed(record, self.log.codec))
         self.commits += 1
         self.now += MINUTE
         return id

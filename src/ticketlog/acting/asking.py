@@ -34,6 +34,7 @@ class Asking:
         self._following = following
         self._sender = sender
         self._load = repository.load
+        self._codec = repository.codec
         self._states = States(repository)
         self._clock = clock
         self.moved = False
@@ -45,7 +46,7 @@ class Asking:
             if record.verdict is not Verdict.ACCEPTED:
                 continue
             try:
-                yield list(events_of((record,)))
+                yield list(events_of((record,), self._codec))
             except Unreadable as error:
                 place = f"{record.partition}:{record.offset}"
                 for each in self._following.at_or_before(record.partition, record.offset):
@@ -120,7 +121,7 @@ class Asking:
     ) -> list[tuple[Cause, Reaction]] | None:
         """What a policy says to what it couldn't take before; None: it still can't."""
         try:
-            commit = list(events_of((record,)))
+            commit = list(events_of((record,), self._codec))
             wanted = [r for r in commit if type(r.event) in follower.policy.ON]
             situation = self._situation(commit, settings, watch)
             return [

@@ -21,6 +21,7 @@ from ticketlog.domain.policy import Unpark
 from ticketlog.domain.ticket.automation import NotificationDecided
 from ticketlog.errors import Unreachable, Unreadable
 from ticketlog.execution import Executor
+from ticketlog.log.codec import RecordCodec
 from ticketlog.log.commit import Verdict, leaf
 from ticketlog.log.history import events_of
 from ticketlog.log.port import Log, Record
@@ -119,7 +120,9 @@ class Postman:
         outbox raises that can't be reached."""
         for parked in self._follower.state.parked.values():
             record = self._log.records(parked.partition, parked.offset, 1)[0]
-            decided = [each for each in _decided(record) if each.id == parked.event]
+            decided = [
+                each for each in _decided(record, self._log.codec) if each.id == parked.event
+            ]
             failed = [
                 why for each in decided for why in self._failed(self._outbox_of(each), [each])
             ]
@@ -145,7 +148,7 @@ class Postman:
                 records += self._log.records(partition, at, min(PAGE, end - at))
         found: dict[str, list[Recorded]] = {}
         for record in records:
-            for recorded in _decided(record):
+            for recorded in _decided(record, self._log.codec):
                 if self._follower.is_old(recorded):
                     continue
                 found.setdefault(self._outbox_of(recorded), []).append(recorded)
@@ -185,7 +188,7 @@ def _cause(recorded: Recorded) -> Cause:
     return Cause(OUTBOX, recorded.id, recorded.originator_id, meta.partition, meta.offset)
 
 
-def _decided(record: Record) -> list[Recorded]:
+def _decided(record: Record, codec: RecordCodec) -> list[Recorded]:
     """What this release can't read is of no kind that it sends."""
     if record.verdict is not Verdict.ACCEPTED or NotificationDecided.NAME.encode() not in (
         record.data
@@ -193,7 +196,9 @@ def _decided(record: Record) -> list[Recorded]:
         return []
     try:
         return [
-            each for each in events_of((record,)) if isinstance(each.event, NotificationDecided)
+            each
+            for each in events_of((record,), codec)
+            if isinstance(each.event, NotificationDecided)
         ]
     except Unreadable:
         return []

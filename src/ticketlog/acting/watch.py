@@ -62,7 +62,7 @@ class Watch:
 
     def _learn(self, stream: str, kind: str, records: Sequence[Record], settings: Settings) -> None:
         try:
-            history = list(events_of(records))
+            history = list(events_of(records, self._log.codec))
         except Exception:
             return  # A stream that can't be read is parked where its last record is met.
         aggregate = AGGREGATES[kind]

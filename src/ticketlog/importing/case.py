@@ -8,14 +8,14 @@ from hashlib import blake2b
 from itertools import count
 from typing import Any, NamedTuple
 
-from ticketlog.domain import catalogue, ticket
+from ticketlog.domain import ticket
 from ticketlog.domain.base import instant
 from ticketlog.domain.ticket.activity import stream_of
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.domain.ticket.withdrawal import Withdrawn
 from ticketlog.errors import Damaged
 from ticketlog.importing.rows import Row
-from ticketlog.log.codec import read
+from ticketlog.log.codec import RecordCodec
 from ticketlog.log.commit import parse
 from ticketlog.log.port import Log, Record
 
@@ -66,11 +66,12 @@ class Case:
     the latest thing that the log had of it when it was met, None for nothing."""
 
     __slots__ = (
-        *("_records", "_seen", "_ticket", "clock", "generation", "key", "known", "latest"),
-        *("stream",),
+        *("_codec", "_records", "_seen", "_ticket", "clock", "generation", "key", "known"),
+        *("latest", "stream"),
     )
 
-    def __init__(self, found: Found, seen: array[int] | None = None) -> None:
+    def __init__(self, found: Found, codec: RecordCodec, seen: array[int] | None = None) -> None:
+        self._codec = codec
         self.stream, self.generation, records = found
         self.key = self.stream.partition("/")[2]
         self._seen: dict[int, int] = {}
@@ -110,7 +111,7 @@ class Case:
         history = (
             each
             for record in self._records
-            for each in read(record.data, record.partition, record.offset, catalogue.find)
+            for each in self._codec.decode(record.data, record.partition, record.offset)
         )
         return ticket.fold(ticket.initial(self.key), history)
 

@@ -39,7 +39,7 @@ from ticketlog.importing.report import ImportReport
 from ticketlog.importing.rows import Problem, Row
 from ticketlog.importing.survey import Survey
 from ticketlog.importing.trial import Trial
-from ticketlog.log.commit import Commit, Verdict, encode
+from ticketlog.log.commit import Commit, Verdict
 from ticketlog.log.port import Log, Placed
 
 BATCH = 2_000
@@ -356,7 +356,7 @@ class _Run:
         fitting = []
         for item in items:
             try:
-                encode(item.commit)
+                self._log.codec.encode(item.commit)
                 fitting.append(item)
             except Usage as error:
                 item.case.load(self._log)
@@ -367,7 +367,7 @@ class _Run:
         case = self._held.pop(name, None)
         if case is None:
             packed = self._packed.pop(name, None)
-            case = Case(find(self._log, self._source, name), packed)
+            case = Case(find(self._log, self._source, name), self._log.codec, packed)
             if packed is None:
                 self._report.tickets += 1
         self._held[name] = case
@@ -452,7 +452,7 @@ class _Run:
         case = self._held.get(self._names.get(stream, ""))
         if case is not None:
             return case.ticket
-        return Case(Found(stream, 0, self._log.stream(stream))).ticket
+        return Case(Found(stream, 0, self._log.stream(stream)), self._log.codec).ticket
 
     def _placed(self, item: _Item, placed: Placed) -> None:
         report, row, events = self._report, item.row, item.commit.events

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import orjson
 from pydantic import ValidationError
 
-from ticketlog.domain import catalogue, person
+from ticketlog.domain import person
 from ticketlog.domain.address import AddAddress, Address, compared
 from ticketlog.domain.base import Actor, Command, Context, Meta, Recorded, Refused
 from ticketlog.domain.person import RegisterPerson, RenamePerson
@@ -25,7 +25,6 @@ from ticketlog.domain.ticket.activity import RecordActivity
 from ticketlog.errors import Conflict
 from ticketlog.importing.people import Person
 from ticketlog.importing.rows import Problem, Row
-from ticketlog.log.codec import read
 from ticketlog.log.commit import Commit, Verdict
 from ticketlog.log.port import Log
 
@@ -200,7 +199,7 @@ class Persons:
         if state is None:
             state = person.initial(stream.partition("/")[2])
             for record in self._log.stream(stream):
-                for event in read(record.data, record.partition, record.offset, catalogue.find):
+                for event in self._log.codec.decode(record.data, record.partition, record.offset):
                     state = person.evolve(state, event)
             self._states[stream] = state
         return state

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ticketlog.log.commit import Commit, Verdict, encode
+from ticketlog.log.commit import Commit, Verdict
 from ticketlog.log.port import Log, Placed
 
 
@@ -19,7 +19,7 @@ class Trial:
     def append_all(self, commits: Sequence[Commit]) -> list[Placed | Verdict]:
         """Raises Usage for a record that would be too large, as the log does."""
         for commit in commits:
-            encode(commit)
+            self._log.codec.encode(commit)
         return [self._placed(commit) for commit in commits]
 
     def _placed(self, commit: Commit) -> Placed:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from ticketlog.domain import catalogue, imports, ticket
+from ticketlog.domain import imports, ticket
 from ticketlog.domain.base import Actor, Context, NotFound
 from ticketlog.domain.imports import BeginWithdrawal, EndWithdrawal, Imports, Withdrawal
 from ticketlog.domain.settings import Settings
@@ -18,7 +18,6 @@ from ticketlog.domain.ticket.withdrawal import Withdraw, Withdrawn
 from ticketlog.errors import Conflict
 from ticketlog.importing.case import envelope_of, is_withdrawn
 from ticketlog.importing.journal import Execute
-from ticketlog.log.codec import read
 from ticketlog.log.commit import Commit, Verdict, digest
 from ticketlog.log.port import Log, Record
 
@@ -165,7 +164,7 @@ def _commit(
 ) -> Commit | None:
     state = ticket.fold(
         ticket.initial(stream.partition("/")[2]),
-        (e for r in records for e in read(r.data, r.partition, r.offset, catalogue.find)),
+        (e for r in records for e in desk.log.codec.decode(r.data, r.partition, r.offset)),
     )
     received = time.time_ns() // 1000
     seed = f"{source}\0withdrawal\0{open.id}\0{stream}"
@@ -208,7 +207,7 @@ def listed(log: Log) -> Iterator[tuple[str, Imports]]:
                 break
             state = imports.initial(imports.source_of(stream))
             for record in records:
-                for event in read(record.data, record.partition, record.offset, catalogue.find):
+                for event in log.codec.decode(record.data, record.partition, record.offset):
                     state = imports.evolve(state, event)
             if stream != imports.PERSONS:
                 yield state.id, state

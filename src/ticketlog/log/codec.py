@@ -1,24 +1,29 @@
-"""Accepted records as typed events. All of replay goes through here.
+"""The codec of records: commits into a record's bytes, and accepted records into typed events.
+
+All writing and all replay go through here. Personal values are wrapped on the way in and unwrapped
+on the way out, under the keys of the codec's keyring; without one they are wrapped in the clear.
 
 Most of a record is not needed, and most short events (a status that changes, an assignment) have
 been read before: so an event's data is only parsed where the same bytes weren't seen just before.
-Events are frozen, so that they can be shared.
+Events are frozen, so that they can be shared. What holds a personal value is never shared.
 """
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable
 from functools import cache, lru_cache
-from typing import TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import msgspec
 import orjson
 
-from ticketlog.domain.base import Actor, Event, Meta, Recorded, bare, instant
+from ticketlog.domain import catalogue
+from ticketlog.domain.base import Actor, Event, Meta, Recorded, bare, instant, iso
 from ticketlog.errors import Unreadable
-from ticketlog.log.commit import Json
+from ticketlog.log.commit import FORMAT, Commit, ForeignEvent, Json, canonical
 
-Find: TypeAlias = Callable[[str, Json], tuple[type[Event], Json]]
+EventFinder: TypeAlias = Callable[[str, Json], tuple[type[Event], Json]]
 """The catalogue's look-up: (stored type, data) -> (class, data of its latest version).
 Raises KeyError for a type that this release doesn't know."""
 _SHORT = 256
@@ -55,62 +60,157 @@ class _Envelope(msgspec.Struct, gc=False):
 _decode = msgspec.json.Decoder(_Envelope).decode
 
 
-def read(
-    record: bytes, partition: int, offset: int, find: Find, kind: type[Recorded] = Recorded
-) -> list[Recorded]:
-    """The typed events of an accepted record, as instances of `kind`: upcast, with their personal
-    values unwrapped. Raises Unreadable where this release doesn't know an event's type or can't
-    read its data.
+class Keyring(Protocol):
+    """Keys per person. May be called from any thread."""
+
+    def wrap(self, subject: str, item: str, value: Any) -> Json:
+        """The wrapping of a personal value, as it stands in a record: `alg` and what that needs.
+        `subject`: the person whom the value is about; `item`: names the value, once in a log."""
+
+    def unwrap(self, wrapped: Json) -> Any:
+        """The value of a wrapping. Raises ValueError where its key is gone or isn't known."""
+
+
+class RecordCodec:
+    """Encodes and decodes records. Thread-safe; it can be pickled where its keyring can.
+
+    `find`: the look-up of event classes, that of the catalogue.
     """
-    try:
-        envelope = _decode(record)
-        stream, version = envelope.stream, envelope.expects
-        occurred, recorded = envelope.occurred_at, envelope.recorded_at
-        occurred_at = instant(occurred)
-        envelope_values = (
-            envelope.id,
-            occurred_at,
-            occurred_at if recorded == occurred else instant(recorded),
-            _actor(bytes(envelope.actor)),
-            envelope.via.channel,
-            envelope.via.source,
-            envelope.reason,
-            envelope.cause,
-            envelope.correlation,
-            envelope.settings,
-            partition,
-            offset,
-            None if envelope.claimed_at is None else instant(envelope.claimed_at),
+
+    def __init__(self, keyring: Keyring | None = None, find: EventFinder = catalogue.find) -> None:
+        self._keyring = keyring
+        self._find = find
+
+    def encode(self, commit: Commit) -> bytes:
+        """The record's bytes. Raises Usage where it is over 1 MiB or not text."""
+        occurred_at = iso(commit.occurred_at)
+        again = commit.recorded_at == commit.occurred_at
+        via = {"channel": commit.channel}
+        if commit.source is not None:
+            via["source"] = commit.source
+        record: Json = {
+            "format": FORMAT,
+            "id": commit.id,
+            "command": {"name": commit.command, "digest": commit.digest},
+            "stream": commit.stream,
+            "expects": commit.expects,
+            "events": [
+                self._encode_event(commit.id, index, event)
+                for index, event in enumerate(commit.events)
+            ],
+            "occurred_at": occurred_at,
+            "recorded_at": occurred_at if again else iso(commit.recorded_at),
+            "actor": _actor_out(commit.actor),
+            "via": via,
+            "settings": commit.settings,
+        }
+        if commit.seen is not None:
+            record["seen"] = commit.seen
+        if commit.claimed_at is not None:
+            record["claimed_at"] = iso(commit.claimed_at)
+        for name in ("reason", "cause", "correlation", "reads", "writer"):
+            value = getattr(commit, name)
+            if value:
+                record[name] = value
+        return canonical(record)
+
+    def decode(
+        self, record: bytes, partition: int, offset: int, kind: type[Recorded] = Recorded
+    ) -> list[Recorded]:
+        """The typed events of an accepted record, as instances of `kind`: upcast, with their
+        personal values unwrapped. Raises Unreadable where this release doesn't know an event's
+        type or can't read its data.
+        """
+        try:
+            envelope = _decode(record)
+            stream, version = envelope.stream, envelope.expects
+            meta = _meta(envelope, partition, offset)
+            found = []
+            for index, event in enumerate(envelope.events):
+                data = bytes(event.data)
+                typed = self._event(event.type, data)
+                found.append(bare(kind, (stream, version + index, typed, meta, index)))
+        except (KeyError, ValueError, TypeError, msgspec.MsgspecError) as error:
+            stream = orjson.loads(record)["stream"]
+            raise Unreadable(
+                f"{stream} can't be read at {partition}:{offset}: {_why(error)}. "
+                "Its other readers go on; upgrade this one, or see `ticketlog log verify`."
+            ) from error
+        return found
+
+    def _encode_event(self, commit_id: str, index: int, event: Event | ForeignEvent) -> Json:
+        if isinstance(event, ForeignEvent):
+            return {"type": event.type, "state": b64encode(event.state).decode("ascii")}
+        data: Json = event.__pydantic_serializer__.to_python(
+            event, mode="json", exclude_defaults=True
         )
-        meta = bare(Meta, envelope_values)
-        found = []
-        for index, event in enumerate(envelope.events):
-            data = bytes(event.data)
-            make = _event if len(data) > _SHORT or _PERSONAL in data else _again
-            values = (stream, version + index, make(find, event.type, data), meta, index)
-            found.append(bare(kind, values))
-    except (KeyError, ValueError, TypeError, msgspec.MsgspecError) as error:
-        stream = orjson.loads(record)["stream"]
-        raise Unreadable(
-            f"{stream} can't be read at {partition}:{offset}: {_why(error)}. "
-            "Its other readers go on; upgrade this one, or see `ticketlog log verify`."
-        ) from error
-    return found
+        for name in event.PERSONAL:
+            value = data.get(name)
+            if value is not None:
+                data[name] = self._wrap(data["data_subject"], f"{commit_id}.{index}.{name}", value)
+        return {"type": event.NAME, "data": data}
+
+    def _wrap(self, subject: str, item: str, value: Any) -> Json:
+        if self._keyring is None:
+            return {"subject": subject, "item": item, "alg": "none", "value": value}
+        return {"subject": subject, "item": item, **self._keyring.wrap(subject, item, value)}
+
+    def _event(self, type: str, data: bytes) -> Event:
+        if _PERSONAL not in data:
+            try:
+                make = _impersonal_event if len(data) > _SHORT else _short_event
+                return make(self._find, type, data)
+            except _HoldsPersonalValues:
+                pass  # another program wrote it, with blanks
+        cls, values = self._find(type, orjson.loads(data))
+        validate, personal = _reader(cls)
+        for name in personal:
+            if name in values:
+                values[name] = self._unwrap(name, values[name])
+        return validate(values, strict=False)
+
+    def _unwrap(self, name: str, wrapped: Json) -> Any:
+        if wrapped["alg"] == "none":
+            return wrapped["value"]
+        if self._keyring is None:
+            raise ValueError(f"no key for {name}")
+        return self._keyring.unwrap(wrapped)
 
 
-def _event(find: Find, type: str, data: bytes) -> Event:
+def _meta(envelope: _Envelope, partition: int, offset: int) -> Meta:
+    occurred, recorded = envelope.occurred_at, envelope.recorded_at
+    occurred_at = instant(occurred)
+    values = (
+        envelope.id,
+        occurred_at,
+        occurred_at if recorded == occurred else instant(recorded),
+        _actor(bytes(envelope.actor)),
+        envelope.via.channel,
+        envelope.via.source,
+        envelope.reason,
+        envelope.cause,
+        envelope.correlation,
+        envelope.settings,
+        partition,
+        offset,
+        None if envelope.claimed_at is None else instant(envelope.claimed_at),
+    )
+    return bare(Meta, values)
+
+
+class _HoldsPersonalValues(Exception):
+    pass
+
+
+def _impersonal_event(find: EventFinder, type: str, data: bytes) -> Event:
     cls, values = find(type, orjson.loads(data))
     validate, personal = _reader(cls)
-    for name in personal:
-        if name in values:
-            wrapped = values[name]
-            if wrapped["alg"] != "none":
-                raise ValueError(f"no key for {name}")
-            values[name] = wrapped["value"]
+    if any(name in values for name in personal):
+        raise _HoldsPersonalValues
     return validate(values, strict=False)
 
 
-_again = lru_cache(maxsize=10_000)(_event)
+_short_event = lru_cache(maxsize=10_000)(_impersonal_event)
 
 
 @cache
@@ -125,6 +225,11 @@ def _actor(data: bytes) -> Actor:
     return Actor(
         values["id"], values["kind"], get("role"), get("on_behalf_of"), get("authenticated")
     )
+
+
+@lru_cache(maxsize=10_000)
+def _actor_out(actor: Actor) -> Json:
+    return {name: value for name, value in actor._asdict().items() if value is not None}
 
 
 def _why(error: Exception) -> str:

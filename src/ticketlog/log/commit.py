@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 import orjson
@@ -80,37 +78,6 @@ def digest(command: str, arguments: Mapping[str, Any]) -> str:
     return hashlib.sha256(
         command.encode() + b"\0" + orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS)
     ).hexdigest()
-
-
-def encode(commit: Commit) -> bytes:
-    """The record's bytes. Raises Usage where it is over 1 MiB or not text."""
-    occurred_at = iso(commit.occurred_at)
-    again = commit.recorded_at == commit.occurred_at
-    via = {"channel": commit.channel}
-    if commit.source is not None:
-        via["source"] = commit.source
-    record: Json = {
-        "format": FORMAT,
-        "id": commit.id,
-        "command": {"name": commit.command, "digest": commit.digest},
-        "stream": commit.stream,
-        "expects": commit.expects,
-        "events": [_event_out(commit.id, i, event) for i, event in enumerate(commit.events)],
-        "occurred_at": occurred_at,
-        "recorded_at": occurred_at if again else iso(commit.recorded_at),
-        "actor": _actor_out(commit.actor),
-        "via": via,
-        "settings": commit.settings,
-    }
-    if commit.seen is not None:
-        record["seen"] = commit.seen
-    if commit.claimed_at is not None:
-        record["claimed_at"] = iso(commit.claimed_at)
-    for name in ("reason", "cause", "correlation", "reads", "writer"):
-        value = getattr(commit, name)
-        if value:
-            record[name] = value
-    return canonical(record)
 
 
 def canonical(record: Json) -> bytes:
@@ -198,32 +165,6 @@ def is_time(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def event_data(event: Event, commit_id: str, index: int) -> Json:
-    """An event's content as it stands in a record, personal values wrapped."""
-    data: Json = event.__pydantic_serializer__.to_python(event, mode="json", exclude_defaults=True)
-    for name in event.PERSONAL:
-        value = data.get(name)
-        if value is not None:
-            data[name] = {
-                "subject": data["data_subject"],
-                "item": f"{commit_id}.{index}.{name}",
-                "alg": "none",
-                "value": value,
-            }
-    return data
-
-
-def _event_out(commit_id: str, index: int, event: Event | ForeignEvent) -> Json:
-    if isinstance(event, ForeignEvent):
-        return {"type": event.type, "state": b64encode(event.state).decode("ascii")}
-    return {"type": event.NAME, "data": event_data(event, commit_id, index)}
-
-
-@lru_cache(maxsize=10_000)
-def _actor_out(actor: Actor) -> Json:
-    return {name: value for name, value in actor._asdict().items() if value is not None}
 
 
 def checked(record: bytes, expected: bytes, where: str) -> None:

@@ -24,7 +24,8 @@ import pysqlite3.dbapi2 as sqlite
 from ticketlog.errors import Damaged, Unreachable, Usage
 from ticketlog.log.acceptance import judge
 from ticketlog.log.append_errors import repeated_answer, stale_conflict
-from ticketlog.log.commit import FORMAT, Commit, Verdict, encode, genesis
+from ticketlog.log.codec import RecordCodec
+from ticketlog.log.commit import FORMAT, Commit, Verdict, genesis
 from ticketlog.log.index import reader
 from ticketlog.log.index.indexed_log import IndexedLog
 from ticketlog.log.index.reader import id_hash
@@ -33,17 +34,17 @@ from ticketlog.log.partitioner import partition_of
 from ticketlog.log.port import DEFAULT_PARTITIONS, Placed, bulk_outcome
 
 
-class _Job:
-    """A commit on its way: its bytes, and what became of it."""
+class _QueuedAppend:
+    """A commit that waits to be written, its record, and its outcome."""
 
     __slots__ = ("behind", "commit", "data", "hash", "leads", "outcome", "partition", "woken")
 
-    def __init__(self, commit: Commit, partitions: int, behind: set[str] | None = None) -> None:
+    def __init__(self, commit: Commit, log: IndexedLog, behind: set[str] | None = None) -> None:
         self.behind = set() if behind is None else behind
         """Streams of which an earlier commit of the same bulk was stale."""
         self.commit = commit
-        self.data = encode(commit)
-        self.partition = partition_of(commit.stream, partitions)
+        self.data = log.codec.encode(commit)
+        self.partition = partition_of(commit.stream, log.partitions)
         self.hash = id_hash(commit.id)
         self.outcome: Placed | Exception | None = None
         self.leads = False
@@ -53,14 +54,16 @@ class _Job:
 class EmbeddedLog(IndexedLog):
     """A `Log` (see port.py) in one SQLite file."""
 
-    def __init__(self, path: Path, name: str, desk: str, partitions: int) -> None:
-        super().__init__(path, partitions)
+    def __init__(
+        self, path: Path, name: str, desk: str, partitions: int, codec: RecordCodec | None = None
+    ) -> None:
+        super().__init__(path, partitions, codec)
         self.name = name
         self.desk = desk
         self._writing = threading.Lock()
         self._queue = threading.Lock()
         self._led = False
-        self._waiting: list[_Job] = []
+        self._waiting: list[_QueuedAppend] = []
         self._broken: str | None = None
         self._index_writer = IndexWriter(path, partitions)
 
@@ -87,7 +90,7 @@ class EmbeddedLog(IndexedLog):
         return cls.open(path)
 
     @classmethod
-    def open(cls, path: Path) -> EmbeddedLog:
+    def open(cls, path: Path, codec: RecordCodec | None = None) -> EmbeddedLog:
         """Opens an existing log; what the WAL holds is made durable first. Where that can't be
         done, on a full disk, the log can be read and accepts nothing."""
         if not path.exists():
@@ -104,7 +107,7 @@ class EmbeddedLog(IndexedLog):
             raise reader.storage_error(error, path) from error
         finally:
             connection.close()
-        log = cls(path, about["name"], about["desk"], int(about["partitions"]))
+        log = cls(path, about["name"], about["desk"], int(about["partitions"]), codec)
         log._settle()
         if "entry" not in tables:
             log.reindex()
@@ -136,30 +139,30 @@ class EmbeddedLog(IndexedLog):
         return [str(self._refused())] if self._broken else []
 
     def append(self, commit: Commit) -> Placed:
-        job = _Job(commit, self.partitions)
+        append = _QueuedAppend(commit, self)
         with self._queue:
-            job.leads = not self._led
+            append.leads = not self._led
             self._led = True
-            if not job.leads:
-                job.woken = threading.Lock()
-                job.woken.acquire()
-                self._waiting.append(job)
-        if job.woken is not None:
-            job.woken.acquire()
-        if job.leads:
-            self._lead(job)
-        assert job.outcome is not None
-        if isinstance(job.outcome, Exception):
-            raise job.outcome
-        return job.outcome
+            if not append.leads:
+                append.woken = threading.Lock()
+                append.woken.acquire()
+                self._waiting.append(append)
+        if append.woken is not None:
+            append.woken.acquire()
+        if append.leads:
+            self._lead(append)
+        assert append.outcome is not None
+        if isinstance(append.outcome, Exception):
+            raise append.outcome
+        return append.outcome
 
-    def _lead(self, job: _Job) -> None:
-        """Writes this job and all that wait, wakes them, and hands the lead on."""
+    def _lead(self, append: _QueuedAppend) -> None:
+        """Writes this append and all that wait, wakes them, and hands the lead on."""
         with self._queue:
             others, self._waiting = self._waiting, []
         try:
             with self._writing:
-                self._write([job, *others])
+                self._write([append, *others])
         finally:
             with self._queue:
                 self._led = bool(self._waiting)
@@ -173,11 +176,11 @@ class EmbeddedLog(IndexedLog):
 
     def append_all(self, commits: Sequence[Commit]) -> list[Placed | Verdict]:
         behind: set[str] = set()
-        jobs = [_Job(commit, self.partitions, behind) for commit in commits]
+        appends = [_QueuedAppend(commit, self, behind) for commit in commits]
         with self._writing:
-            self._write(jobs)
+            self._write(appends)
         self._notify()
-        return [bulk_outcome(job.outcome) for job in jobs]
+        return [bulk_outcome(append.outcome) for append in appends]
 
     def sync(self) -> None:
         """Reads see everything at once: the file is where the records are."""
@@ -202,54 +205,56 @@ class EmbeddedLog(IndexedLog):
             self._index_writer.close()
         super().close()
 
-    def _write(self, jobs: list[_Job]) -> None:
-        """Decides and writes a batch in one transaction; every job has an outcome afterwards."""
+    def _write(self, appends: list[_QueuedAppend]) -> None:
+        """Decides and writes a batch in one transaction; every append has an outcome afterwards."""
         if self._broken:
-            self._fail(jobs, self._refused())
+            self._fail(appends, self._refused())
             return
         try:
             self._index_writer.begin()
         except sqlite.Error as error:
             self._index_writer.rollback()
-            self._fail(jobs, reader.storage_error(error, self.path))
+            self._fail(appends, reader.storage_error(error, self.path))
             return
         try:
-            for job in jobs:
-                job.outcome = self._refusal(job) or self._placed(job)
+            for append in appends:
+                append.outcome = self._refusal(append) or self._placed(append)
             self._index_writer.commit()
         except sqlite.Error as error:
             self._index_writer.rollback()
             self._broken = f"{error}; open the desk again"
-            self._fail(jobs, reader.storage_error(error, self.path))
+            self._fail(appends, reader.storage_error(error, self.path))
         except BaseException as error:
             self._index_writer.rollback()
-            self._fail(jobs, error if isinstance(error, Exception) else Unreachable("interrupted"))
+            self._fail(
+                appends, error if isinstance(error, Exception) else Unreachable("interrupted")
+            )
             raise
 
-    def _fail(self, jobs: list[_Job], error: Exception) -> None:
-        for job in jobs:
-            job.outcome = error
+    def _fail(self, appends: list[_QueuedAppend], error: Exception) -> None:
+        for append in appends:
+            append.outcome = error
 
-    def _refusal(self, job: _Job) -> Placed | Exception | None:
+    def _refusal(self, append: _QueuedAppend) -> Placed | Exception | None:
         """The acceptance rule, on a commit that is well-formed because we made it."""
-        commit, book, part = job.commit, self._index_writer, job.partition
+        commit, book, part = append.commit, self._index_writer, append.partition
         head = book.head(part, commit.stream)
-        first = book.find(part, commit.stream, commit.id, job.hash) if head.version else None
+        first = book.find(part, commit.stream, commit.id, append.hash) if head.version else None
         if first is not None:
             return repeated_answer(commit, first, book.record(part, first.offset).data)
         verdict = judge(commit.expects, commit.settings, head, known=False)
-        if verdict is Verdict.ACCEPTED and commit.stream not in job.behind:
+        if verdict is Verdict.ACCEPTED and commit.stream not in append.behind:
             return None
-        job.behind.add(commit.stream)
+        append.behind.add(commit.stream)
         return stale_conflict(commit, head)
 
-    def _placed(self, job: _Job) -> Placed:
-        commit = job.commit
+    def _placed(self, append: _QueuedAppend) -> Placed:
+        commit = append.commit
         entry = (commit.stream, commit.expects, len(commit.events), commit.settings)
         offset = self._index_writer.accept(
-            job.partition, job.data, commit.recorded_at, entry, job.hash
+            append.partition, append.data, commit.recorded_at, entry, append.hash
         )
-        return Placed(job.partition, offset, commit.expects, len(commit.events))
+        return Placed(append.partition, offset, commit.expects, len(commit.events))
 
 
 def _make(path: Path, about: dict[str, Any]) -> None:
@@ -268,6 +273,6 @@ def _make(path: Path, about: dict[str, Any]) -> None:
         connection.close()
 
 
-def _wake(job: _Job) -> None:
-    assert job.woken is not None
-    job.woken.release()
+def _wake(append: _QueuedAppend) -> None:
+    assert append.woken is not None
+    append.woken.release()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from ticketlog.domain import catalogue
 from ticketlog.domain.base import Recorded
 from ticketlog.domain.ticket.conversation import (
     AttachmentAdded,
@@ -19,7 +18,7 @@ from ticketlog.domain.ticket.conversation import (
 )
 from ticketlog.domain.ticket.creation import TicketCreated
 from ticketlog.errors import Unreachable, Usage
-from ticketlog.log.codec import read
+from ticketlog.log.codec import RecordCodec
 from ticketlog.log.commit import Verdict
 from ticketlog.log.port import Log, Record
 
@@ -34,18 +33,18 @@ _REDACTED = Redacted.NAME.encode()
 _HIDEABLE = (CommentEvent, AttachmentAdded, Described, TicketCreated)
 
 
-def events_of(records: Iterable[Record]) -> Iterator[Recorded]:
+def events_of(records: Iterable[Record], codec: RecordCodec) -> Iterator[Recorded]:
     """The typed events of accepted records. Raises Unreadable."""
     for record in records:
         if record.verdict is Verdict.ACCEPTED:
-            yield from read(record.data, record.partition, record.offset, catalogue.find)
+            yield from codec.decode(record.data, record.partition, record.offset)
 
 
 def history(log: Log, stream: str) -> list[Recorded]:
     """A stream's events in order, without what was redacted. Raises Unreadable."""
     records = log.stream(stream)
-    hidden = _redacted(records)
-    return [_without(each, hidden) for each in events_of(records)]
+    hidden = _redacted(records, log.codec)
+    return [_without(each, hidden) for each in events_of(records, log.codec)]
 
 
 def follow(
@@ -89,20 +88,21 @@ def between(log: Log, partition: int, start: int, end: int) -> Iterator[Recorded
     while start < end:
         records = log.records(partition, start, min(PAGE, end - start))
         hidden: dict[str, frozenset[str]] = {}
-        for each in events_of(records):
+        for each in events_of(records, log.codec):
             if isinstance(each.event, _HIDEABLE):
                 stream = each.originator_id
                 if stream not in hidden:
-                    hidden[stream] = _redacted(log.stream(stream, each.originator_version + 1))
+                    following = log.stream(stream, each.originator_version + 1)
+                    hidden[stream] = _redacted(following, log.codec)
                 each = _without(each, hidden[stream])
             yield each
         start = records[-1].offset + 1
 
 
-def _redacted(records: Sequence[Record]) -> frozenset[str]:
+def _redacted(records: Sequence[Record], codec: RecordCodec) -> frozenset[str]:
     """The ids of the events whose texts were redacted. Most streams have none, so that the bytes
     are searched before they are read."""
-    found = events_of(record for record in records if _REDACTED in record.data)
+    found = events_of((each for each in records if _REDACTED in each.data), codec)
     return frozenset(each.event.target for each in found if isinstance(each.event, Redacted))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from ticketlog.errors import CommandReused, Conflict
+from ticketlog.log.codec import RecordCodec
 from ticketlog.log.commit import Commit, Head, Verdict
 
 DEFAULT_PARTITIONS = 12
@@ -53,6 +54,8 @@ class Log(Protocol):
     name: str
     desk: str
     partitions: int
+    codec: RecordCodec
+    """Encodes what is appended; whoever reads records decodes them with it."""
 
     def append(self, commit: Commit) -> Placed:
         """Durable when it returns. An id that the stream has is not written again: its place is

@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 from ticketlog.domain.ticket import KIND as TICKET
 from ticketlog.domain.ticket.rectification import rectified
 from ticketlog.errors import Poison
+from ticketlog.log.codec import RecordCodec
 from ticketlog.log.port import Log, Record
 from ticketlog.projections.base import Projection, Row, Sum
 from ticketlog.projections.basis import Basis
@@ -48,6 +49,7 @@ class Task(NamedTuple):
     past: bool = False
     park: bool = False
     basis: Basis | None = None
+    codec: RecordCodec = RecordCodec()
 
 
 class Stuck(NamedTuple):
@@ -182,11 +184,14 @@ class _Sink:
 
     def _known(self, name: str, records: Sequence[Record], later: Sequence[Record]) -> list[Commit]:
         """The commits up to the moment. In business time, a correction that came later counts."""
-        commits = [typed(record) for record in records]
+        codec = self._task.codec
+        commits = [typed(record, codec) for record in records]
         if isinstance(self._task.moment, Cut) or not any(map(is_correction, later)):
             return commits
         known = {record.offset for record in records}
-        whole = rectified(name.partition("/")[2], [*commits, *map(typed, later)])
+        whole = rectified(
+            name.partition("/")[2], [*commits, *(typed(record, codec) for record in later)]
+        )
         return [commit for commit in whole if commit[0].meta.offset in known]
 
     def _keep(self, at: int, tables: ViewRows) -> None:
@@ -206,7 +211,9 @@ class _Sink:
         found = []
         for at in places:
             view = self._task.views[at]
-            rows, failure = carefully(view, name, records, hidden, self._task.basis)
+            rows, failure = carefully(
+                self._task.codec, view, name, records, hidden, self._task.basis
+            )
             found.append(rows)
             if failure is None:
                 continue

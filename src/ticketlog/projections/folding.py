@@ -7,7 +7,6 @@ from typing import Any, NamedTuple, TypeAlias
 
 import orjson
 
-from ticketlog.domain import catalogue
 from ticketlog.domain.aggregates import AGGREGATES
 from ticketlog.domain.base import Recorded, instant
 from ticketlog.domain.receipt import is_ahead
@@ -19,7 +18,7 @@ from ticketlog.domain.ticket.state import Ticket
 from ticketlog.domain.ticket.timecorrection import TimeCorrected
 from ticketlog.domain.ticket.withdrawal import Withdrawn
 from ticketlog.errors import TicketlogError
-from ticketlog.log.codec import read
+from ticketlog.log.codec import RecordCodec
 from ticketlog.log.port import Record
 from ticketlog.projections.base import Fold, Projection, Row
 from ticketlog.projections.basis import Basis
@@ -32,9 +31,9 @@ _CORRECTED = TimeCorrected.NAME.encode()
 _WITHDRAWN = Withdrawn.NAME.encode()
 
 
-def typed(record: Record) -> Commit:
+def typed(record: Record, codec: RecordCodec) -> Commit:
     """The events of an accepted record. Raises Unreadable."""
-    return read(record.data, record.partition, record.offset, catalogue.find)
+    return codec.decode(record.data, record.partition, record.offset)
 
 
 def occurred_at(record: Record, corrected: bool = False) -> int:
@@ -48,12 +47,16 @@ def occurred_at(record: Record, corrected: bool = False) -> int:
 
 def is_correction(record: Record) -> bool:
     """Whether a record sets a ticket's clock back."""
-    return _CORRECTED in record.data and corrects(typed(record))
+    return _CORRECTED in record.data and TimeCorrected.NAME in _types(record)
 
 
 def is_withdrawal(record: Record) -> bool:
     """Whether a record withdraws a ticket with its import."""
-    return _WITHDRAWN in record.data and type(typed(record)[0].event) is Withdrawn
+    return _WITHDRAWN in record.data and _types(record)[0] == Withdrawn.NAME
+
+
+def _types(record: Record) -> list[str]:
+    return [each["type"] for each in orjson.loads(record.data)["events"]]
 
 
 def redacted(records: Iterable[Record]) -> list[str]:
@@ -166,6 +169,7 @@ class Failure(NamedTuple):
 
 
 def carefully(
+    codec: RecordCodec,
     view: Projection,
     stream: str,
     records: Iterable[Record],
@@ -182,7 +186,7 @@ def carefully(
     taken: list[Commit] = []
     for record in records:
         try:
-            taken.append(typed(record))
+            taken.append(typed(record, codec))
             if corrects(taken[-1]):
                 one = Stream(stream, [view], basis)
                 one.apply(taken)

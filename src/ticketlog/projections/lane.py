@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine
 
 from ticketlog.domain.ticket import KIND as TICKET
 from ticketlog.errors import Damaged, Unreadable
+from ticketlog.log.codec import RecordCodec
 from ticketlog.log.commit import Verdict, leaf
 from ticketlog.log.port import Log, Record
 from ticketlog.projections import database, storage
@@ -93,7 +94,7 @@ class Lane:
         changes = {build.number: Changes(build) for build in self.builds}
         parked: list[Parked] = []
         with gc_paused():
-            for name, new in _by_stream(records, self._marks).items():
+            for name, new in _by_stream(records, self._marks, self._log.codec).items():
                 self._take(name, new, now, changes, parked)
         try:
             with storage.writing(self._engine) as connection:
@@ -182,7 +183,9 @@ class Lane:
         """The stream before the batch, read again."""
         stream = Stream(name, [build.view for build in builds])
         start = new.commits[0][0].originator_version
-        stream.apply([typed(record) for record in self._log.stream(name, 0, start)])
+        stream.apply(
+            [typed(record, self._log.codec) for record in self._log.stream(name, 0, start)]
+        )
         rows: Sequence[ViewRows] = [[[] for _ in build.view.tables] for build in builds]
         if start:
             rows = stream.rows()
@@ -198,8 +201,8 @@ class Lane:
     ) -> None:
         history = self._log.stream(name)
         for build in builds:
-            old, _ = carefully(build.view, name, _until(history, self.at))
-            new, failure = carefully(build.view, name, _until(history, now))
+            old, _ = carefully(self._log.codec, build.view, name, _until(history, self.at))
+            new, failure = carefully(self._log.codec, build.view, name, _until(history, now))
             changes[build.number].replace(old, new)
             if failure is not None:
                 where = failure.record
@@ -208,7 +211,9 @@ class Lane:
                 )
 
 
-def _by_stream(records: Iterable[Record], marks: Sequence[bytes]) -> dict[str, _New]:
+def _by_stream(
+    records: Iterable[Record], marks: Sequence[bytes], codec: RecordCodec
+) -> dict[str, _New]:
     found: dict[str, _New] = {}
     for record in records:
         if record.verdict is not Verdict.ACCEPTED:
@@ -216,7 +221,7 @@ def _by_stream(records: Iterable[Record], marks: Sequence[bytes]) -> dict[str, _
         if marks and not any(mark in record.data for mark in marks):
             continue
         try:
-            commit = typed(record)
+            commit = typed(record, codec)
             name = commit[0].originator_id
         except Unreadable:
             commit = []

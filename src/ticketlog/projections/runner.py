@@ -276,8 +276,8 @@ class _Track:
                 if record.offset < at[record.partition].next
             ]
             before = [record for record in history if record.offset < row.offset]
-            old, _ = carefully(build.view, row.stream, before)
-            new, failure = carefully(build.view, row.stream, history)
+            old, _ = carefully(self._log.codec, build.view, row.stream, before)
+            new, failure = carefully(self._log.codec, build.view, row.stream, history)
             changes.replace(old, new)
             if failure is not None:
                 still.append(row._replace(offset=failure.record.offset, error=str(failure)))

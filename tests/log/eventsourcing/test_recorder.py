@@ -30,6 +30,7 @@ from eventsourcing.utils import Environment
 from tests.log.commits import a_commit, streams_in
 from ticketlog.domain.catalogue import find
 from ticketlog.domain.ticket.classification import TagsChanged
+from ticketlog.log.codec import RecordCodec
 from ticketlog.log.embedded import EmbeddedLog
 from ticketlog.log.eventsourcing.recorder import (
     LogAggregateRecorder,
@@ -250,7 +251,7 @@ def test_our_own_events_come_out_typed(log: EmbeddedLog) -> None:
     tagged = TagsChanged(new=("vpn",))
     log.append(a_commit("ticket/A", events=[tagged]))
 
-    (event,) = LogAggregateRecorder(log, None, find).select_events("ticket/A")
+    (event,) = LogAggregateRecorder(log, None, RecordCodec(find=find)).select_events("ticket/A")
     assert event.event == tagged
     (foreign,) = LogAggregateRecorder(log, None).select_events("ticket/A")
     assert (foreign.topic, foreign.state) == (TagsChanged.NAME, b'{"new":["vpn"]}')

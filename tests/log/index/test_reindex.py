@@ -11,7 +11,8 @@ import pysqlite3.dbapi2 as sqlite
 import pytest
 
 from tests.log.commits import NOON, a_commit, streams_in
-from ticketlog.log.commit import Commit, Head, Verdict, encode
+from ticketlog.log.codec import RecordCodec
+from ticketlog.log.commit import Commit, Head, Verdict
 from ticketlog.log.embedded import EmbeddedLog
 from ticketlog.log.eventsourcing.recorder import LogApplicationRecorder
 from ticketlog.log.index.reindex import judge_records, problems
@@ -50,7 +51,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def bytes_of(each: Commit | bytes) -> bytes:
-    return each if isinstance(each, bytes) else encode(each)
+    return each if isinstance(each, bytes) else RecordCodec().encode(each)
 
 
 def change(file: Path, *statements: tuple[str, Any]) -> None:

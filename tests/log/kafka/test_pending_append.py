@@ -9,6 +9,7 @@ import pytest
 
 from tests.log.commits import a_commit
 from ticketlog.errors import InDoubt, Unreachable
+from ticketlog.log.codec import RecordCodec
 from ticketlog.log.kafka.pending_append import (
     TRANSITIONS,
     AppendEvent,
@@ -60,7 +61,7 @@ FORBIDDEN = {
 
 
 def in_state(state: AppendState) -> PendingAppend:
-    append = PendingAppend(a_commit(), 1)
+    append = PendingAppend(a_commit(), 1, RecordCodec())
     for event in WAYS[state]:
         METHODS[event](append)
     assert append.state is state

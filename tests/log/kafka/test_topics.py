@@ -16,10 +16,10 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from broker.cluster import Cluster
-from tests.log.commits import a_commit, streams_in
+from tests.log.commits import a_commit, encode, streams_in
 from tests.log.kafka_backend import NAME, topic_of
 from ticketlog.errors import Damaged, NewerFormat, Unfit, Usage
-from ticketlog.log.commit import MAX_BYTES, Verdict, encode
+from ticketlog.log.commit import MAX_BYTES, Verdict
 from ticketlog.log.kafka import consumer as tail
 from ticketlog.log.kafka import topics
 from ticketlog.log.kafka import url as address

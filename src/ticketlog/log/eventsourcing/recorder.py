@@ -37,7 +37,7 @@ from eventsourcing.utils import Environment
 
 from ticketlog.domain.base import Actor, Recorded
 from ticketlog.errors import Conflict, Unreachable
-from ticketlog.log.codec import Find, read
+from ticketlog.log.codec import RecordCodec
 from ticketlog.log.commit import Commit, ForeignEvent
 from ticketlog.log.embedded import EmbeddedLog
 from ticketlog.log.eventsourcing.snapshots import SnapshotRecorder
@@ -64,12 +64,15 @@ class LoggedEvent(Recorded):
 
 
 class LogAggregateRecorder(AggregateRecorder):
-    """Reads and writes streams of one log. `find` types our own events (the catalogue's)."""
+    """Reads and writes streams of one log. `codec`: decodes events into typed ones; None: events
+    come as they are stored."""
 
-    def __init__(self, log: IndexedLog, partition: int | None = 0, find: Find | None = None):
+    def __init__(
+        self, log: IndexedLog, partition: int | None = 0, codec: RecordCodec | None = None
+    ):
         self.log = log
         self.partition = partition
-        self.find = find
+        self.codec = codec
 
     def insert_events(
         self, stored_events: Sequence[StoredEvent], **kwargs: Any
@@ -102,8 +105,8 @@ class LogAggregateRecorder(AggregateRecorder):
         return (each for each in events if _within(each.originator_version, start, stop))
 
     def _events(self, record: Record) -> Sequence[Any]:
-        if self.find is not None:
-            return read(record[2], record[0], record[1], self.find, LoggedEvent)
+        if self.codec is not None:
+            return self.codec.decode(record[2], record[0], record[1], LoggedEvent)
         envelope = orjson.loads(record.data)
         return [
             StoredEvent(

@@ -20,7 +20,6 @@ from pydantic import TypeAdapter
 
 from ticketlog.domain.aggregates import Aggregate
 from ticketlog.domain.base import State
-from ticketlog.log.codec import Find
 from ticketlog.log.eventsourcing.recorder import LogAggregateRecorder
 from ticketlog.log.eventsourcing.snapshots import SnapshotRecorder
 from ticketlog.log.index.indexed_log import IndexedLog
@@ -101,10 +100,10 @@ class Repository:
         self,
         log: IndexedLog,
         aggregates: Mapping[str, Aggregate],
-        find: Find,
         snapshots: Path | None = None,
     ) -> None:
         self._log = log
+        self.codec = log.codec
         self._aggregates = aggregates
         self._adapters = {
             kind: TypeAdapter(type(aggregate.initial(""))) for kind, aggregate in aggregates.items()
@@ -117,7 +116,7 @@ class Repository:
             else None
         )
         self._library: LibraryRepository[str] = LibraryRepository(
-            _TypedEvents(LogAggregateRecorder(log, None, find)),
+            _TypedEvents(LogAggregateRecorder(log, None, log.codec)),
             snapshot_store=self._snapshots,
             cache_maxsize=CACHE,
             deepcopy_from_cache=False,

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
+from ticketlog.log.codec import RecordCodec
 from ticketlog.log.commit import Commit, Verdict
 from ticketlog.log.index.reader import IndexReader
 from ticketlog.log.port import Placed
@@ -20,8 +21,8 @@ _POLL = 0.01
 class IndexedLog(IndexReader):
     """The waiting side of a `Log`; see port.py for all of its methods."""
 
-    def __init__(self, path: Path, partitions: int) -> None:
-        super().__init__(path, partitions)
+    def __init__(self, path: Path, partitions: int, codec: RecordCodec | None = None) -> None:
+        super().__init__(path, partitions, codec)
         self._watchers: set[Lock] = set()
 
     @abstractmethod

@@ -23,6 +23,7 @@ import pysqlite3.dbapi2 as sqlite
 from ticketlog.domain.base import bare
 from ticketlog.errors import Damaged, Unreachable
 from ticketlog.log.acceptance import EnvelopeFields
+from ticketlog.log.codec import RecordCodec
 from ticketlog.log.commit import Head, Json, Verdict, parse
 from ticketlog.log.partitioner import partition_of
 from ticketlog.log.port import Placed, Record
@@ -134,9 +135,10 @@ class IndexReader:
     name: str
     desk: str
 
-    def __init__(self, path: Path, partitions: int) -> None:
+    def __init__(self, path: Path, partitions: int, codec: RecordCodec | None = None) -> None:
         self.path = path
         self.partitions = partitions
+        self.codec = codec or RecordCodec()
         self._local = threading.local()
         self._closed = False
 

@@ -18,6 +18,7 @@ import pysqlite3.dbapi2 as sqlite
 
 from ticketlog.errors import Damaged, InDoubt, TicketlogError, Unreachable
 from ticketlog.log.append_errors import stale_conflict
+from ticketlog.log.codec import RecordCodec
 from ticketlog.log.commit import FORMAT, Commit, Verdict, genesis_of
 from ticketlog.log.index import reader
 from ticketlog.log.index.indexed_log import IndexedLog
@@ -37,9 +38,15 @@ class KafkaLog(IndexedLog):
     came; after that the index follows within a tenth of a second, and `sync` waits for more."""
 
     def __init__(
-        self, address: KafkaAddress, topic: Topic, path: Path, name: str, desk: str
+        self,
+        address: KafkaAddress,
+        topic: Topic,
+        path: Path,
+        name: str,
+        desk: str,
+        codec: RecordCodec | None = None,
     ) -> None:
-        super().__init__(path, topic.partitions)
+        super().__init__(path, topic.partitions, codec)
         self.name = name
         self.desk = desk
         self.sibling: KafkaLog | None = None
@@ -54,7 +61,14 @@ class KafkaLog(IndexedLog):
         self._consumer.start()
 
     @classmethod
-    def open(cls, address: KafkaAddress, topic: Topic, path: Path, name: str) -> KafkaLog:
+    def open(
+        cls,
+        address: KafkaAddress,
+        topic: Topic,
+        path: Path,
+        name: str,
+        codec: RecordCodec | None = None,
+    ) -> KafkaLog:
         """Opens a log whose topic was checked. Makes the index where there is none.
 
         Raises Unreachable, Damaged where the topic holds no log of that name, or the index is of
@@ -70,7 +84,7 @@ class KafkaLog(IndexedLog):
                 "Delete the index if this is the log that you mean; it comes back from the topic"
             )
         try:
-            return cls(address, topic, path, name, about["desk"])
+            return cls(address, topic, path, name, about["desk"], codec)
         except sqlite.Error as error:
             raise reader.storage_error(error, path) from error
 
@@ -145,7 +159,7 @@ class KafkaLog(IndexedLog):
         return True
 
     def append(self, commit: Commit) -> Placed:
-        append = PendingAppend(commit, self.partitions)
+        append = PendingAppend(commit, self.partitions, self.codec)
         self._deliver([append])
         if isinstance(append.outcome, Exception):
             raise append.outcome
@@ -154,7 +168,7 @@ class KafkaLog(IndexedLog):
 
     def append_all(self, commits: Sequence[Commit]) -> list[Placed | Verdict]:
         with gc_paused():
-            appends = [PendingAppend(commit, self.partitions) for commit in commits]
+            appends = [PendingAppend(commit, self.partitions, self.codec) for commit in commits]
             self._deliver(appends)
         return [bulk_outcome(append.outcome) for append in appends]
 

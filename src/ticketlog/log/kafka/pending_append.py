@@ -27,7 +27,8 @@ from queue import SimpleQueue
 from threading import Lock
 
 from ticketlog.log.append_errors import repeated_answer
-from ticketlog.log.commit import Commit, encode
+from ticketlog.log.codec import RecordCodec
+from ticketlog.log.commit import Commit
 from ticketlog.log.index.reader import id_hash
 from ticketlog.log.partitioner import partition_of
 from ticketlog.log.port import Placed
@@ -129,9 +130,9 @@ class PendingAppend:
         "state",
     )
 
-    def __init__(self, commit: Commit, partitions: int) -> None:
+    def __init__(self, commit: Commit, partitions: int, codec: RecordCodec) -> None:
         self.commit = commit
-        self.data = encode(commit)
+        self.data = codec.encode(commit)
         self.partition = partition_of(commit.stream, partitions)
         self.hash = id_hash(commit.id)
         """That of the commit's id."""
