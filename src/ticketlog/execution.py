@@ -29,7 +29,6 @@ from ticketlog.domain.base import (
     Context,
     Event,
     Invalid,
-    Meta,
     Recorded,
     Refused,
     Stale,
@@ -38,6 +37,7 @@ from ticketlog.domain.base import (
 from ticketlog.domain.organisation import RegisterOrganisation
 from ticketlog.domain.person import RegisterPerson, addresses_of, taken, takes_address
 from ticketlog.domain.receipt import LIVE, LIVE_CREATION, SIMULATED, believed
+from ticketlog.domain.recording import recorded_events
 from ticketlog.domain.refusal import CommandRefused, recorded, refused_again
 from ticketlog.domain.rights import check_known
 from ticketlog.domain.settings import Settings
@@ -48,7 +48,7 @@ from ticketlog.domain.ticket.mentions import called
 from ticketlog.domain.ticket.relations import ACYCLIC, LinkTo, Unlink, cycle
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.errors import CommandReused, Conflict, InDoubt, TicketlogError, Usage
-from ticketlog.log.commit import Commit, digest
+from ticketlog.log.commit import Commit, digest, meta_of
 from ticketlog.log.eventsourcing.repository import SNAPSHOT_EVERY, Repository
 from ticketlog.log.partitioner import partition_of
 from ticketlog.log.port import Log, Placed
@@ -572,26 +572,9 @@ def _asks_on(command: Command) -> TypeGuard[Reply | Reopen]:
 
 def outcome_of(commit: Commit, placed: Placed) -> Outcome:
     """What a commit did that stands in the log."""
-    meta = Meta(
-        commit.id,
-        commit.occurred_at,
-        commit.recorded_at,
-        commit.actor,
-        commit.channel,
-        commit.source,
-        commit.reason,
-        commit.cause,
-        commit.correlation,
-        commit.settings,
-        placed.partition,
-        placed.offset,
-        commit.claimed_at,
-    )
     stream, first = commit.stream, placed.version
-    events = tuple(
-        Recorded(stream, first + i, event, meta, i)  # type: ignore[arg-type]
-        for i, event in enumerate(commit.events)
-    )
+    meta = meta_of(commit, placed.partition, placed.offset)
+    events = tuple(recorded_events(stream, first, commit.events, meta))  # type: ignore[arg-type]
     return Outcome(stream, first + len(events) - 1, events, placed.partition, placed.offset)
 
 

@@ -20,6 +20,7 @@ from ticketlog.domain.base import (
     Refused,
     stream_key,
 )
+from ticketlog.domain.recording import recorded_events
 from ticketlog.domain.settings import Settings
 
 SECOND = 1_000_000
@@ -182,7 +183,7 @@ class World:
             Step(stream, command, actor, channel, self.now, id, expects, events, reads=reads, **how)
         )
         meta = Meta(id, self.now, self.now, actor, channel, settings=self.settings.position)
-        recorded = [Recorded(stream, expects + i, event, meta, i) for i, event in enumerate(events)]
+        recorded = recorded_events(stream, expects, events, meta)
         before, state = state, aggregate.fold(state, recorded)
         if aggregate.kind != "ticket":
             self.states[stream] = state

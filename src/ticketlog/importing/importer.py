@@ -22,7 +22,8 @@ from ticketlog.attachments import Attachments
 from ticketlog.domain import ticket
 from ticketlog.domain.address import Address
 from ticketlog.domain.aggregates import AGGREGATES, informed
-from ticketlog.domain.base import Actor, Context, Event, Meta, Recorded, Refused, bare
+from ticketlog.domain.base import Actor, Context, Event, Refused, bare
+from ticketlog.domain.recording import recorded_events
 from ticketlog.domain.settings import Settings
 from ticketlog.domain.ticket.activity import ActivityRecorded, RecordActivity
 from ticketlog.domain.ticket.creation import TicketCreated
@@ -39,7 +40,7 @@ from ticketlog.importing.report import ImportReport
 from ticketlog.importing.rows import Problem, Row
 from ticketlog.importing.survey import Survey
 from ticketlog.importing.trial import Trial
-from ticketlog.log.commit import Commit, Verdict
+from ticketlog.log.commit import Commit, Verdict, meta_of
 from ticketlog.log.port import Log, Placed
 
 BATCH = 2_000
@@ -494,20 +495,7 @@ _TICKET = AGGREGATES[ticket.KIND]
 
 
 def _evolved(state: Ticket, commit: Commit, events: list[Event]) -> Ticket:
-    meta = Meta(
-        commit.id,
-        commit.occurred_at,
-        commit.recorded_at,
-        commit.actor,
-        commit.channel,
-        commit.source,
-        settings=commit.settings,
-    )
-    stream, expects = commit.stream, commit.expects
-    history = [
-        bare(Recorded, (stream, expects + index, event, meta, index))
-        for index, event in enumerate(events)
-    ]
+    history = recorded_events(commit.stream, commit.expects, events, meta_of(commit))
     return ticket.fold(state, history)
 
 

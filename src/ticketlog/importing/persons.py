@@ -18,14 +18,15 @@ from pydantic import ValidationError
 
 from ticketlog.domain import person
 from ticketlog.domain.address import AddAddress, Address, compared
-from ticketlog.domain.base import Actor, Command, Context, Meta, Recorded, Refused
+from ticketlog.domain.base import Actor, Command, Context, Refused
 from ticketlog.domain.person import RegisterPerson, RenamePerson
+from ticketlog.domain.recording import recorded_events
 from ticketlog.domain.settings import Settings
 from ticketlog.domain.ticket.activity import RecordActivity
 from ticketlog.errors import Conflict
 from ticketlog.importing.people import Person
 from ticketlog.importing.rows import Problem, Row
-from ticketlog.log.commit import Commit, Verdict
+from ticketlog.log.commit import Commit, Verdict, meta_of
 from ticketlog.log.port import Log
 
 ATTEMPTS = 50
@@ -187,10 +188,8 @@ class Persons:
             settings=self._settings.position,
             writer=self._writer,
         )
-        meta = Meta(commit.id, now, commit.recorded_at, self._actor, "import")
-        for index, event in enumerate(events):
-            version = state.version + 1
-            state = person.evolve(state, Recorded(stream, version, event, meta, index))
+        for event in recorded_events(stream, commit.expects, events, meta_of(commit)):
+            state = person.evolve(state, event)
         self._states[stream] = state
         return commit
 

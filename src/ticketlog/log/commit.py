@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import orjson
 
-from ticketlog.domain.base import Actor, Event, instant, iso
+from ticketlog.domain.base import Actor, Event, Meta, instant, iso
 from ticketlog.errors import Damaged, NewerFormat, Usage
 
 FORMAT = 1
@@ -71,6 +71,25 @@ class Commit:
     writer: str | None = None
     claimed_at: int | None = None
     """When its sender says that it happened, where `occurred_at` is another time."""
+
+
+def meta_of(commit: Commit, partition: int = 0, offset: int = 0) -> Meta:
+    """The envelope of a commit as readers of its events see it, at its place in the log."""
+    return Meta(
+        commit.id,
+        commit.occurred_at,
+        commit.recorded_at,
+        commit.actor,
+        commit.channel,
+        commit.source,
+        commit.reason,
+        commit.cause,
+        commit.correlation,
+        commit.settings,
+        partition,
+        offset,
+        commit.claimed_at,
+    )
 
 
 def digest(command: str, arguments: Mapping[str, Any]) -> str:
