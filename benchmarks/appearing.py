@@ -16,7 +16,8 @@ from benchmarks.desks import simulated
 from benchmarks.executing import AGENT, CREATE
 from benchmarks.measure import Bench, Figure, at_most, percentile, stopwatch
 from ticketlog import Desk, open_desk
-from ticketlog.projections import database, queue, storage
+from ticketlog.projections.engine import build_store, storage
+from ticketlog.projections.views import queue
 
 FOLLOWER = """
 import sys, threading
@@ -95,7 +96,7 @@ class _Rows:
 
     def has(self, ticket: str) -> bool:
         with storage.reading(self._engine) as connection:
-            build = database.live(connection, queue.VIEW)
+            build = build_store.live(connection, queue.VIEW)
             assert build is not None
             entries = build.tables["entries"]
             query = select(entries.c.ticket).where(entries.c.ticket == ticket)

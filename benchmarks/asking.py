@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks.desks import crowded
 from benchmarks.measure import Bench, Figure, Rounds, in_turn, percentile, stopwatch
 from ticketlog import Desk, open_desk
-from ticketlog.projections import queue
+from ticketlog.projections.views import queue
 
 CASES: Mapping[str, Mapping[str, Any]] = {
     "all": {},

@@ -7,10 +7,10 @@ from functools import partial
 from random import Random
 
 from benchmarks.measure import Bench, Figure, at_least, in_turn, stopwatch
-from ticketlog.calendars.public import public_holidays
-from ticketlog.calendars.zones import offsets
 from ticketlog.domain.base import instant
-from ticketlog.domain.calendar import WEEKDAYS, Calendar, days_since_1970, minutes
+from ticketlog.domain.time.calendar import WEEKDAYS, Calendar, days_since_1970, minutes
+from ticketlog.settings_files.calendars.public import public_holidays
+from ticketlog.settings_files.calendars.zones import offsets
 
 YEARS = (2024, 2033)
 DAY = 86_400_000_000

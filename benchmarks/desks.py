@@ -9,14 +9,14 @@ from pathlib import Path
 from benchmarks.measure import ROOT, Bench
 from ticketlog import Desk, init_desk
 from ticketlog.demo import Step
+from ticketlog.demo.recorder import record
 from ticketlog.demo.simulation import rules_text, settings_text, simulate
 from ticketlog.demo.world import MINUTE, World
 from ticketlog.domain.base import Actor
-from ticketlog.domain.settings import Settings
+from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.ticket.assignment import Assign
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import SetStatus
-from ticketlog.simulating import record
 
 DATA = Path(os.environ.get("TICKETLOG_DATA") or ROOT.parent / "shared" / "data")
 START = 1_780_000_000_000_000

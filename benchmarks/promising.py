@@ -11,9 +11,10 @@ from sqlalchemy import Connection, Engine
 
 from benchmarks.desks import START, TEAMS
 from benchmarks.measure import Bench, Figure, Rounds, in_turn, percentile, stopwatch
-from ticketlog.projections import database, sla, storage
-from ticketlog.projections.base import Row, Tables
-from ticketlog.projections.changes import many, statements_of
+from ticketlog.projections.engine import build_store, storage
+from ticketlog.projections.engine.projection import Row, Tables
+from ticketlog.projections.engine.row_changes import many, statements_of
+from ticketlog.projections.views.sla import sla
 
 METRICS = ("first_reply_time", "requester_wait_time", "total_resolution_time", "agent_work_time")
 PRIORITIES = ("low", "medium", "medium", "low", "high", "medium", "low", "high")
@@ -103,7 +104,7 @@ def _view(bench: Bench, clocks: int) -> Iterator[tuple[Connection, Tables]]:
 def _filled(engine: Engine, clocks: int) -> Tables:
     """As a rebuild writes them: rows in chunks, then the indexes."""
     with storage.writing(engine) as connection:
-        build = database.create(connection, sla.VIEW, 1)
+        build = build_store.create(connection, sla.VIEW, 1)
     for spec in sla.TABLES[:2]:
         for start in range(0, clocks, _CHUNK):
             rows = [_row(list(spec.columns), n) for n in range(start, min(start + _CHUNK, clocks))]
@@ -111,7 +112,7 @@ def _filled(engine: Engine, clocks: int) -> Tables:
                 table = build.tables[spec.name]
                 many(connection, statements_of(spec, table, connection.dialect).insert, rows)
     with storage.writing(engine) as connection:
-        database.finish(connection, build)
+        build_store.finish(connection, build)
     return build.tables
 
 

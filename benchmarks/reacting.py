@@ -24,13 +24,13 @@ from benchmarks.measure import (
     stopwatch,
 )
 from ticketlog import Desk, init_desk
-from ticketlog.acting.timetable import Timetable
-from ticketlog.domain.agent import SetAvailability
 from ticketlog.domain.base import Actor
+from ticketlog.domain.parties.agent import SetAvailability
 from ticketlog.domain.ticket.assignment import Assign
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import Solve
-from ticketlog.domain.ticket.service import SlaBreached
+from ticketlog.domain.ticket.sla_events import SlaBreached
+from ticketlog.process_managers.due_index import Timetable
 
 DESK = Actor("phone", "service", "service")
 BOSS = Actor("boss", "agent")

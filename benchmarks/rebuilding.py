@@ -26,9 +26,11 @@ from ticketlog.domain.ticket.lifecycle import StatusEvent
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.log.embedded import EmbeddedLog
 from ticketlog.log.port import DEFAULT_PARTITIONS
-from ticketlog.projections import PROJECTIONS, search, storage
-from ticketlog.projections.base import INT, TEXT, Fold, Projection, Row, Rows
-from ticketlog.projections.rebuild import rebuild
+from ticketlog.projections import PROJECTIONS
+from ticketlog.projections.engine import storage
+from ticketlog.projections.engine.projection import INT, TEXT, Fold, Projection, Row, Rows
+from ticketlog.projections.engine.rebuild import rebuild
+from ticketlog.projections.views import search
 
 PARTITION = 0
 """The library's runner follows one sequence: it gets one partition of the log."""

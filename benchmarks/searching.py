@@ -12,8 +12,9 @@ from sqlalchemy import Connection
 from benchmarks.desks import simulated
 from benchmarks.measure import Bench, Contestant, Figure, at_most, in_turn
 from benchmarks.rebuilding import rebuilt
-from ticketlog.projections import search, words
-from ticketlog.projections.base import Projection, Row, Rows, Tables
+from ticketlog.projections.engine import words
+from ticketlog.projections.engine.projection import Projection, Row, Rows, Tables
+from ticketlog.projections.views import search
 
 BODY = 6
 """Where the text is in a row of the view."""

@@ -14,8 +14,8 @@ from typing import Any, Self, TypeVar
 
 from ticketlog.domain.aggregates import Aggregate, informed
 from ticketlog.domain.base import Actor, Command, Context, Event, Meta, Recorded, Refused, instant
-from ticketlog.domain.person import Person, addresses_of, has
-from ticketlog.domain.settings import (
+from ticketlog.domain.parties.person import Person, addresses_of, has
+from ticketlog.domain.settings.model import (
     Agent,
     Category,
     CustomField,

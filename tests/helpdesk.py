@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from ticketlog.application.executor import new_id, request
 from ticketlog.desk import Desk, Outcome, init_desk
 from ticketlog.domain.base import Actor, Command
-from ticketlog.domain.person import RegisterPerson
+from ticketlog.domain.parties.person import RegisterPerson
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import Close, Solve
-from ticketlog.execution import new_id, request
 
 ANN = Actor("ann", "agent")
 BOB = Actor("bob", "agent")

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from ticketlog import Desk, init_desk
+from ticketlog.application.as_of import Past
 from ticketlog.domain.base import Actor, instant, stream_key
-from ticketlog.past import Past
-from ticketlog.projections import sla
+from ticketlog.projections.views.sla import sla
 
 pytestmark = pytest.mark.data
 

@@ -16,10 +16,9 @@ from ticketlog.demo.dice import Dice, Weighted
 from ticketlog.demo.files import FILES
 from ticketlog.demo.simulation import END, settings_at, start_of
 from ticketlog.domain import ticket
-from ticketlog.domain.agent import AgentAtWork
 from ticketlog.domain.aggregates import AGGREGATES, aggregate_of, informed
 from ticketlog.domain.base import Context, Meta, Recorded, iso
-from ticketlog.domain.ticket.activity import ActivityRecorded
+from ticketlog.domain.parties.agent import AgentAtWork
 from ticketlog.domain.ticket.assignment import Escalated
 from ticketlog.domain.ticket.automation import (
     AgentChosen,
@@ -32,6 +31,7 @@ from ticketlog.domain.ticket.classification import ExternalAdded
 from ticketlog.domain.ticket.conversation import AttachmentAdded, Described, Note, Reply
 from ticketlog.domain.ticket.creation import CreateTicket, TicketCreated
 from ticketlog.domain.ticket.feedback import Rated, SurveyOffered
+from ticketlog.domain.ticket.imported import ActivityRecorded
 from ticketlog.domain.ticket.lifecycle import (
     Cancelled,
     MarkedSpam,
@@ -42,8 +42,8 @@ from ticketlog.domain.ticket.lifecycle import (
     TicketClosed,
 )
 from ticketlog.domain.ticket.relations import Linked
-from ticketlog.domain.ticket.service import SlaApplied, SlaBreached, SlaWarned
-from ticketlog.domain.ticket.timecorrection import TimeCorrected
+from ticketlog.domain.ticket.sla_events import SlaApplied, SlaBreached, SlaWarned
+from ticketlog.domain.ticket.time_correction import TimeCorrected
 from ticketlog.domain.ticket.withdrawal import Withdrawn
 
 TICKETS = 2_000

@@ -11,15 +11,16 @@ from tests.helpdesk import ANN, BOB, SUE, closed, create, facts, register
 from ticketlog import config
 from ticketlog.desk import Desk, Outcome, init_desk, open_desk
 from ticketlog.domain.base import Actor, Closed, Forbidden, Invalid, NotFound, Stale
-from ticketlog.domain.organisation import RegisterOrganisation
-from ticketlog.domain.person import RegisterPerson
+from ticketlog.domain.parties.organisation import RegisterOrganisation
+from ticketlog.domain.parties.person import RegisterPerson
 from ticketlog.domain.ticket.assignment import Assign, Claim
 from ticketlog.domain.ticket.classification import SetSubject, Tag
 from ticketlog.domain.ticket.conversation import Note, Redact, Reply
 from ticketlog.domain.ticket.creation import CreateTicket, TicketCreated
 from ticketlog.domain.ticket.lifecycle import Close, Reopen, Solve
 from ticketlog.errors import CommandReused, Conflict, Damaged, Unreachable, Usage
-from ticketlog.projections import agents, inbox, queue, reports, search, tickets
+from ticketlog.projections.views import agents, inbox, queue, search, tickets
+from ticketlog.projections.views.reports import reports
 
 
 def in_threads(count: int, work: Callable[[int], None]) -> None:
@@ -695,7 +696,7 @@ def test_views_are_followed_again_after_a_failure(
         follow(stop)
 
     monkeypatch.setattr(desk.views, "follow", once)
-    monkeypatch.setattr("ticketlog.supervisor.FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("ticketlog.application.supervisor.FIRST_PAUSE", 0.0)
     desk.start()
     assert followed.wait(30)
     desk.close()

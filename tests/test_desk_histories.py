@@ -21,7 +21,7 @@ from ticketlog.domain.ticket.classification import SetSubject, Tag
 from ticketlog.domain.ticket.conversation import Note, Reply
 from ticketlog.domain.ticket.lifecycle import Cancel, Close, Reopen, SetStatus, Solve
 from ticketlog.errors import CommandReused
-from ticketlog.projections import tickets
+from ticketlog.projections.views import tickets
 
 TAGS = st.lists(st.sampled_from(["vpn", "mail", "wifi"]), max_size=2).map(tuple)
 COMMANDS: st.SearchStrategy[Command] = st.one_of(

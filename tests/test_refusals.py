@@ -11,7 +11,7 @@ from broker.cluster import Cluster
 from tests.kafka import fresh_url
 from ticketlog.desk import Desk, init_desk
 from ticketlog.domain.base import Actor, IllegalTransition
-from ticketlog.domain.refusal import CommandRefused
+from ticketlog.domain.recorded_refusal import CommandRefused
 from ticketlog.domain.ticket.conversation import Reply
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import Reopen

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from ticketlog.application.reports import REPORTS
 from ticketlog.cli import run
 from ticketlog.desk import open_desk
 from ticketlog.log.backup import Export
-from ticketlog.projections import PROJECTIONS, database, storage
-from ticketlog.reporting import REPORTS
+from ticketlog.projections import PROJECTIONS
+from ticketlog.projections.engine import build_store, storage
 
 pytestmark = pytest.mark.service
 
@@ -29,7 +30,7 @@ def rows(folder: Path) -> dict[str, Any]:
     engine = storage.open_views(f"sqlite:///{folder / 'views.db'}")
     with storage.reading(engine) as connection:
         for view in PROJECTIONS:
-            build = database.live(connection, view)
+            build = build_store.live(connection, view)
             assert build is not None
             for spec in view.tables:
                 table = build.tables[spec.name]

@@ -22,11 +22,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from ticketlog import config as configuration
-from ticketlog import settings_file, stranding
-from ticketlog.attachments import Attachments
+from ticketlog.application import settings_removal
+from ticketlog.application.executor import Executor, Outcome, new_id, request, stream_name
+from ticketlog.application.logs import Logs, make_logs, open_logs
+from ticketlog.application.restore import restore
+from ticketlog.application.secrets import suspicious
+from ticketlog.application.settings_store import Applied, SettingsLog
+from ticketlog.application.supervisor import Supervisor, Worker
 from ticketlog.config import LOG_URL, VIEWS_URL, Config, views_file
 from ticketlog.domain import rights
-from ticketlog.domain.address import Address
 from ticketlog.domain.aggregates import AGGREGATES
 from ticketlog.domain.base import (
     Actor,
@@ -39,35 +43,32 @@ from ticketlog.domain.base import (
     instant,
     iso,
 )
-from ticketlog.domain.configuration import Desired
 from ticketlog.domain.imports import Imports
-from ticketlog.domain.settings import Settings
+from ticketlog.domain.parties.contact import Address
+from ticketlog.domain.settings.activation import Desired
+from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.text import blank, lines
 from ticketlog.domain.ticket.conversation import Attach, AttachmentAdded
 from ticketlog.errors import Unreachable, Usage
-from ticketlog.execution import Executor, Outcome, new_id, request, stream_name
 from ticketlog.log import history as reading
+from ticketlog.log.attachments import Attachments
 from ticketlog.log.backup import export_lines
 from ticketlog.log.codec import RecordCodec
 from ticketlog.log.eventsourcing.repository import Repository
 from ticketlog.log.kafka import url as kafka_address
-from ticketlog.opening import Logs, make_logs, open_logs
-from ticketlog.restoring import restore
-from ticketlog.secrets import suspicious
-from ticketlog.settings_log import Applied, SettingsLog
-from ticketlog.supervisor import Supervisor, Worker
+from ticketlog.settings_files import parser
 
 if TYPE_CHECKING:
-    from ticketlog.acting.outboxes import Outbox, Postman
-    from ticketlog.acting.runner import Runner
+    from ticketlog.application.as_of import Past
+    from ticketlog.application.views import Views
+    from ticketlog.demo.recorder import Simulated
     from ticketlog.importing import Holders, ImportReport, Taken
-    from ticketlog.past import Past
-    from ticketlog.policies.base import Policy
-    from ticketlog.projections.filling import Told
-    from ticketlog.projections.moment import Cut, Moment
+    from ticketlog.policies.protocol import Policy
+    from ticketlog.process_managers.outbox import Outbox, Postman
+    from ticketlog.process_managers.runner import Runner
+    from ticketlog.projections.engine.fill import Told
+    from ticketlog.projections.engine.moment import Cut, Moment
     from ticketlog.publishing import Publisher
-    from ticketlog.simulating import Simulated
-    from ticketlog.views import Views
 
 __all__ = ["Desk", "Outcome", "init_desk", "open_desk", "restore_desk"]
 
@@ -102,7 +103,7 @@ def init_desk(
         folder.mkdir(parents=True, exist_ok=True)
         desk = Desk(made, make_logs(made, RecordCodec()))
         if desk.settings.position == 0:
-            desk._apply_ours(settings_file.defaults(admin), "the defaults of a new desk")
+            desk._apply_ours(parser.defaults(admin), "the defaults of a new desk")
         configuration.write(made)
     except OSError as error:
         raise Unreachable(f"{folder} can't be written: {error.strerror}") from error
@@ -255,7 +256,7 @@ class Desk:
         """The views, opened when they are first asked for. Raises Unreachable, Damaged."""
         with self._opening:
             if self._views is None:
-                from ticketlog.views import Views
+                from ticketlog.application.views import Views
 
                 self._views = Views(self._logs, self.config, self._told)
             return self._views
@@ -273,11 +274,11 @@ class Desk:
     def linked_by(self, ticket: str) -> list[dict[str, Any]]:
         """The links of other tickets to a ticket, as of now: kind and ticket. Raises Unreachable,
         Damaged."""
-        from ticketlog.glancing import linked_by
+        from ticketlog.application.linked_tickets import linked_by
 
         found = linked_by(self.log, views_file(self.config), ticket)
         if found is None:
-            from ticketlog.projections import tickets
+            from ticketlog.projections.views import tickets
 
             found = self.query(tickets.links, ticket=ticket)["linked_by"]
         return list(found)
@@ -286,7 +287,7 @@ class Desk:
         """Under which other ids an agent acts: as the person whom the settings name, as all who are
         one with that person by merges, as other agents who are that person. As events name
         actors, KIND/ID."""
-        from ticketlog.projections import persons
+        from ticketlog.projections.views import persons
 
         agents = self.settings.agents
         known = agents.get(agent)
@@ -303,7 +304,7 @@ class Desk:
         return list(dict.fromkeys(id for ids in found.values() for id in ids))
 
     def _having(self, addresses: Collection[Address]) -> dict[Address, list[str]]:
-        from ticketlog.projections import persons
+        from ticketlog.projections.views import persons
 
         self.log.sync()
         found: dict[Address, list[str]] = self.query(persons.holders, addresses=addresses)
@@ -330,14 +331,14 @@ class Desk:
         """
         if basis != "was":
             return self.at(basis=basis).report(name, **given)
-        from ticketlog import reporting
-        from ticketlog.projections.moment import Cut
+        from ticketlog.application import reports
+        from ticketlog.projections.engine.moment import Cut
 
-        report = reporting.named(name)
+        report = reports.named(name)
         settings = self._logs.settings.ends()[0]
-        parameters = reporting.parameters(report, given, lambda: self._settings.at(settings))
+        parameters = reports.parameters(report, given, lambda: self._settings.at(settings))
         rows, ends = self.views.answer(report.query, parameters)
-        return reporting.document(name, given, rows, Cut(ends, settings), None)
+        return reports.document(name, given, rows, Cut(ends, settings), None)
 
     def refresh(self) -> None:
         """Returns once everything that was recorded until now is in every view."""
@@ -368,7 +369,7 @@ class Desk:
         """Who publishes accepted events for other services (docs/SUBSCRIBING.md). Raises Usage
         where the desk's file says nowhere to, or what can't be."""
         from ticketlog.publishing import Publisher
-        from ticketlog.publishing.envelope import shown
+        from ticketlog.publishing.cloudevent import shown
 
         if self.publish_url is None:
             raise Usage(
@@ -386,7 +387,7 @@ class Desk:
         `policies`, `timers` and `clock`: others than those that every desk has; `start`: before
         which record of each partition those begin that never ran, instead of at the desk's
         beginning."""
-        from ticketlog.acting.runner import Runner
+        from ticketlog.process_managers.runner import Runner
 
         if policies is not None:
             others["policies"] = policies
@@ -396,7 +397,7 @@ class Desk:
     def begin(self, start: str) -> tuple[int, ...]:
         """The offsets for `policies(start=...)`: 'now', what was recorded from an ISO time on, or
         a position as `position` takes it. Raises Usage."""
-        from ticketlog.past import Cuts
+        from ticketlog.application.as_of import Cuts
 
         if start == "now":
             self.log.sync()
@@ -413,7 +414,7 @@ class Desk:
 
     def postman(self, outboxes: Mapping[str, Outbox] | None = None) -> Postman:
         """Who delivers notifications: to the outboxes that the desk's file names, or to these."""
-        from ticketlog.acting.outboxes import FileOutbox, Postman
+        from ticketlog.process_managers.outbox import FileOutbox, Postman
 
         named = {name: FileOutbox(self.folder / path) for name, path in self.config.outboxes}
         given = named if outboxes is None else outboxes
@@ -441,7 +442,7 @@ class Desk:
         imported case, or the newest one that has the number. Of what was withdrawn, the last.
         Raises NotFound."""
         from ticketlog.importing.case import latest
-        from ticketlog.projections import tickets
+        from ticketlog.projections.views import tickets
 
         source, _, case = number.partition(":")
         found = latest(self.log, source, case)
@@ -483,8 +484,8 @@ class Desk:
         Raises Usage for a moment that can't be read or that the log hasn't come to, and for a
         basis that is none.
         """
-        from ticketlog.past import Cuts, Past, Sources, under
-        from ticketlog.projections.moment import Occurred
+        from ticketlog.application.as_of import Cuts, Past, Sources, under
+        from ticketlog.projections.engine.moment import Occurred
 
         given = [each for each in (recorded, position, occurred) if each is not None]
         if len(given) > 1 or (not given and basis == "was"):
@@ -502,21 +503,21 @@ class Desk:
 
     def cut(self) -> Cut:
         """How far both logs have come: what `at(position=...)` takes to see it so again."""
-        from ticketlog.past import Cuts
+        from ticketlog.application.as_of import Cuts
 
         return Cuts(*self._logs).now()
 
     def position(self, start: str | None) -> tuple[int, ...] | None:
         """The offsets from which `subscribe` begins at a record 'P:OFFSET' (in the other
         partitions: behind what was recorded by then), or behind a cut. Raises Usage."""
-        from ticketlog.past import Cuts
+        from ticketlog.application.as_of import Cuts
 
         return None if start is None else Cuts(*self._logs).start(start)
 
     def status(self) -> dict[str, Any]:
         """How much the desk holds, how far its index and its views are, what is missing and what
         is wrong; keys are stable. Raises Unreachable or Damaged where its log can't be read."""
-        from ticketlog.inspection import standing
+        from ticketlog.application.status import standing
 
         found = standing(self._logs, lambda ends: self.views.status(ends))
         return {
@@ -537,7 +538,7 @@ class Desk:
 
     def _ahead(self) -> dict[str, Any]:
         """The streams whose clock is ahead of now, as far as the view of tickets has come."""
-        from ticketlog.projections import tickets
+        from ticketlog.projections.views import tickets
 
         number, first = self.views.peek(tickets.ahead, {"now": self._clock()}) or (0, [])
         shown = [{**row, "clock": iso(row["clock"])} for row in first]
@@ -545,21 +546,21 @@ class Desk:
 
     def _circles(self) -> dict[str, Any]:
         """Links that lead back to where they come from, as far as the view of tickets has come."""
-        from ticketlog.projections import tickets
+        from ticketlog.projections.views import tickets
 
         number, first = self.views.peek(tickets.circles, {}) or (0, [])
         return {"number": number, "first": first}
 
     def _shared(self) -> dict[str, Any]:
         """Addresses of several persons, as far as the view of persons has come."""
-        from ticketlog.projections import persons
+        from ticketlog.projections.views import persons
 
         number, first = self.views.peek(persons.shared, {}) or (0, [])
         return {"number": number, "first": first}
 
     def log_stat(self) -> dict[str, Any]:
         """How much each partition of both logs holds; keys are stable."""
-        from ticketlog.inspection import stat
+        from ticketlog.application.status import stat
 
         return {**stat(self._logs), "cut": str(self.cut())}
 
@@ -571,7 +572,7 @@ class Desk:
     def log_problems(self) -> list[str]:
         """What is wrong with the logs: every record is read and judged again, and each place
         where a view stands is compared with the record that is there."""
-        from ticketlog.inspection import log_problems
+        from ticketlog.application.status import log_problems
 
         return [*log_problems(self._logs), *self.views.problems()]
 
@@ -607,17 +608,17 @@ class Desk:
         try:
             plan = self._planned(file, actor, folder, moves)
             if not strand:
-                stranding.check(plan)
+                settings_removal.check(plan)
         except Refused:
             self.check_right(actor, rights.APPLY)  # the refusal tells of tickets and persons
             raise
-        by = stranding.Moving(actor, why)
-        early, late = stranding.in_turn(plan.moves, self.settings)
+        by = settings_removal.Moving(actor, why)
+        early, late = settings_removal.in_turn(plan.moves, self.settings)
         if early:
             self.check_right(actor, rights.APPLY)
-        first = stranding.move(self, early, by)
+        first = settings_removal.move(self, early, by)
         done = self._settings.apply(file, id=id, actor=actor, reason=why, folder=folder)
-        then = stranding.move(self, late, by)
+        then = settings_removal.move(self, late, by)
         return done._replace(
             moved=tuple(dict.fromkeys((*first.moved, *then.moved))),
             stayed={**first.stayed, **then.stayed},
@@ -632,7 +633,7 @@ class Desk:
         actor: Actor,
         folder: Path | None = None,
         moves: Mapping[tuple[str, str], str] | None = None,
-    ) -> stranding.Plan:
+    ) -> settings_removal.Plan:
         """What `settings_apply` would do. Nothing is recorded. Raises Usage, Invalid, Forbidden,
         Unreachable, Damaged."""
         self.check_right(actor, rights.APPLY)
@@ -644,12 +645,12 @@ class Desk:
         actor: Actor,
         folder: Path | None,
         moves: Mapping[tuple[str, str], str] | None,
-    ) -> stranding.Plan:
-        desired = settings_file.parse(file, folder)
+    ) -> settings_removal.Plan:
+        desired = parser.parse(file, folder)
         self._check_persons(desired)
-        said = settings_file.moves(file, stranding.KINDS)
-        planned = self._settings.planned(desired, settings_file.digest(file), actor)
-        return stranding.plan(self, planned, {**said, **(moves or {})}, _secrets(desired))
+        said = parser.moves(file, settings_removal.KINDS)
+        planned = self._settings.planned(desired, parser.digest(file), actor)
+        return settings_removal.plan(self, planned, {**said, **(moves or {})}, _secrets(desired))
 
     def _check_persons(self, desired: Desired) -> None:
         """Raises Invalid where an agent is newly said to be a person whom nobody registered."""
@@ -785,8 +786,8 @@ class Desk:
         Raises Conflict in a desk with a history of its own, Unreachable, Damaged.
         """
         from ticketlog.demo.files import FILES
+        from ticketlog.demo.recorder import check_room, record
         from ticketlog.demo.simulation import rules_text, settings_text, simulate
-        from ticketlog.simulating import check_room, record
 
         check_room(self.log, next(simulate(seed, tickets)))
         for file in FILES:

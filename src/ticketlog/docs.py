@@ -21,24 +21,15 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 import orjson
 from pydantic import BaseModel
 
-from ticketlog.documents.page import page
-from ticketlog.domain import (
-    agent,
-    catalogue,
-    imports,
-    organisation,
-    person,
-    policy,
-    refusal,
-    rights,
-    settings_events,
-    ticket,
-)
+from ticketlog.application.documents.page import page
+from ticketlog.domain import catalogue, imports, policy_checkpoint, recorded_refusal, rights, ticket
 from ticketlog.domain.base import Event, Instant, Key, Line, Personal, Text, Value
-from ticketlog.domain.settings_events import Sha256
+from ticketlog.domain.parties import agent, organisation, person
+from ticketlog.domain.settings import events as settings_events
+from ticketlog.domain.settings.events import Sha256
 from ticketlog.publishing import contract
+from ticketlog.publishing.cloudevent import PUBLIC
 from ticketlog.publishing.compatibility import breaks
-from ticketlog.publishing.envelope import PUBLIC
 
 _HEAD = """\
 # Events
@@ -85,7 +76,11 @@ _SECTIONS: tuple[tuple[str, str, tuple[type[Event], ...]], ...] = (
     ("Person", "Streams `person/ID` of the ticket log.", person.EVENTS),
     ("Organisation", "Streams `organisation/ID` of the ticket log.", organisation.EVENTS),
     ("Agent", "Streams `agent/ID` of the ticket log: what agents do.", agent.EVENTS),
-    ("Policy", "Streams `policy/NAME` of the ticket log: how far each is.", policy.EVENTS),
+    (
+        "Policy",
+        "Streams `policy/NAME` of the ticket log: how far each is.",
+        policy_checkpoint.EVENTS,
+    ),
     ("Import", "Streams `import/SOURCE` of the ticket log: which files came in.", imports.EVENTS),
     (
         "Settings",
@@ -95,7 +90,7 @@ _SECTIONS: tuple[tuple[str, str, tuple[type[Event], ...]], ...] = (
     (
         "Any stream",
         "A refusal is recorded where an earlier attempt under its id may still be on its way.",
-        refusal.EVENTS,
+        recorded_refusal.EVENTS,
     ),
 )
 _NAMED: tuple[tuple[Any, str], ...] = (
@@ -200,12 +195,12 @@ def _values_in(models: Iterable[type[BaseModel]]) -> set[type[Value]]:
 
 def cli_page() -> str:
     """The manual of the command line, which nothing of ours imports."""
-    return str(import_module("ticketlog.cli.page").cli_page())
+    return str(import_module("ticketlog.cli.manual").cli_page())
 
 
 def documents_page() -> str:
     """The whole of docs/DOCUMENTS.md."""
-    return page(import_module("ticketlog.cli.page").printed())
+    return page(import_module("ticketlog.cli.manual").printed())
 
 
 def _data_schema(name: str) -> str:

@@ -20,10 +20,10 @@ from tests.said import Run
 from ticketlog import config
 from ticketlog.cli.options import ACTOR_VARIABLE
 from ticketlog.desk import Desk, init_desk, open_desk
-from ticketlog.domain.address import AddAddress, Address, RemoveAddress, VerifyAddress
 from ticketlog.domain.base import Command, Refused
-from ticketlog.domain.person import MergePerson, RegisterPerson, UnmergePerson
-from ticketlog.projections import persons
+from ticketlog.domain.parties.contact import AddAddress, Address, RemoveAddress, VerifyAddress
+from ticketlog.domain.parties.person import MergePerson, RegisterPerson, UnmergePerson
+from ticketlog.projections.views import persons
 
 KIM = "kim@example.org"
 
@@ -210,8 +210,8 @@ def test_of_processes_no_two_keep_it(desk: Desk, others: list[Peer]) -> None:
 def twice(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
     """Two persons who have one address, as older releases allowed."""
     with monkeypatch.context() as older:
-        older.setattr("ticketlog.domain.person._taken", lambda *_: None)
-        older.setattr("ticketlog.execution.takes_address", lambda _: False)
+        older.setattr("ticketlog.domain.parties.person._taken", lambda *_: None)
+        older.setattr("ticketlog.application.executor.takes_address", lambda _: False)
         with open_desk(folder) as desk:
             return a_person(desk, "Kim", KIM), a_person(desk, "Kim L.", KIM)
 

@@ -16,23 +16,24 @@ from hypothesis import strategies as st
 from tests import helpdesk
 from tests.helpdesk import ANN, SUE
 from ticketlog import cli
+from ticketlog.application.as_of import Past
 from ticketlog.desk import Desk, open_desk
-from ticketlog.domain.agent import SetAvailability
 from ticketlog.domain.base import Actor, Command, Forbidden, Refused
-from ticketlog.domain.organisation import RegisterOrganisation, RenameOrganisation
-from ticketlog.domain.person import RegisterPerson, RenamePerson
-from ticketlog.domain.receipt import AHEAD
+from ticketlog.domain.parties.agent import SetAvailability
+from ticketlog.domain.parties.organisation import RegisterOrganisation, RenameOrganisation
+from ticketlog.domain.parties.person import RegisterPerson, RenamePerson
 from ticketlog.domain.ticket.assignment import StartWork, StopWork
 from ticketlog.domain.ticket.classification import Prioritise, Tag
 from ticketlog.domain.ticket.conversation import Note, Reply
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import Close, MarkSpam, Reopen, Solve
-from ticketlog.domain.ticket.service import SlaBreached
-from ticketlog.domain.ticket.timecorrection import CorrectTime, TimeCorrected
-from ticketlog.past import Past
-from ticketlog.projections import PROJECTIONS, search, tickets
-from ticketlog.projections.moment import Cut
-from ticketlog.projections.sla import clocks
+from ticketlog.domain.ticket.sla_events import SlaBreached
+from ticketlog.domain.ticket.time_correction import CorrectTime, TimeCorrected
+from ticketlog.domain.time.receipt import AHEAD
+from ticketlog.projections import PROJECTIONS
+from ticketlog.projections.engine.moment import Cut
+from ticketlog.projections.views import search, tickets
+from ticketlog.projections.views.sla.sla import clocks
 
 SECOND = 1_000_000
 DAY = 86_400 * SECOND

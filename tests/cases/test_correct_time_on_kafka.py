@@ -10,7 +10,7 @@ from tests.cases.test_correct_time import DAY, MEND, SETTINGS, now, suffering
 from tests.helpdesk import SUE
 from ticketlog.desk import Desk, init_desk
 from ticketlog.domain.ticket.lifecycle import Solve
-from ticketlog.projections import search
+from ticketlog.projections.views import search
 
 pytestmark = pytest.mark.service
 

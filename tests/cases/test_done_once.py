@@ -13,14 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.helpdesk import ANN, SUE, create, register
-from ticketlog.bulk import execute_all
+from ticketlog.application.batch_executor import execute_all
+from ticketlog.application.executor import request
 from ticketlog.desk import Desk, Outcome, init_desk, open_desk
 from ticketlog.domain.base import Actor, Command
 from ticketlog.domain.ticket.conversation import Reply
 from ticketlog.domain.ticket.lifecycle import Close, Reopen, Solve
 from ticketlog.errors import CommandReused
-from ticketlog.execution import request
-from ticketlog.settings_file import defaults
+from ticketlog.settings_files.parser import defaults
 
 DAY = 86_400_000_000
 BACK = Reply(body="it is back")

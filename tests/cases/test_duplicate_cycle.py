@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from ticketlog.bulk import execute_all
+from ticketlog.application.batch_executor import execute_all
+from ticketlog.application.executor import Outcome, request
 from ticketlog.desk import Desk, open_desk
 from ticketlog.domain.base import Actor, Invalid
 from ticketlog.domain.ticket.conversation import Note
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.relations import LinkTo, Unlinked, way_back
 from ticketlog.domain.ticket.state import LinkKind
-from ticketlog.execution import Outcome, request
-from ticketlog.projections import queue
+from ticketlog.projections.views import queue
 
 MAIL = Actor("mail", "service")
 PROMISED = """

@@ -14,18 +14,18 @@ from tests import helpdesk
 from tests.helpdesk import ANN, SUE
 from tests.said import Run
 from ticketlog import config
+from ticketlog.application.rerouting import conditions, plan, send
 from ticketlog.cli.options import ACTOR_VARIABLE
 from ticketlog.desk import Desk, open_desk
-from ticketlog.domain.agent import SetAvailability
 from ticketlog.domain.base import Forbidden
-from ticketlog.domain.settings import Settings
+from ticketlog.domain.parties.agent import SetAvailability
+from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.ticket.assignment import Assign
 from ticketlog.domain.ticket.automation import NotificationDecided, RuleFired
 from ticketlog.domain.ticket.conversation import Reply
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import Solve
 from ticketlog.errors import Usage
-from ticketlog.rerouting import conditions, plan, send
 
 DAY = 86_400_000_000
 ROUTING = """

@@ -20,9 +20,9 @@ from tests.said import Run
 from ticketlog import config
 from ticketlog.domain import ticket
 from ticketlog.domain.base import Actor, Command, Recorded, Refused
-from ticketlog.domain.ticket.activity import RecordActivity
 from ticketlog.domain.ticket.assignment import Assign
 from ticketlog.domain.ticket.creation import CreateTicket
+from ticketlog.domain.ticket.imported import RecordActivity
 from ticketlog.domain.ticket.lifecycle import (
     Cancel,
     Close,
@@ -35,13 +35,14 @@ from ticketlog.domain.ticket.lifecycle import (
 from ticketlog.domain.ticket.relations import LinkTo, Unlink
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.log.codec import RecordCodec
-from ticketlog.projections import reports, tickets
-from ticketlog.projections.as_of import past
-from ticketlog.projections.facts import DIMENSIONS
-from ticketlog.projections.flow import OUTCOMES
-from ticketlog.projections.folding import typed
-from ticketlog.projections.moment import Cut, Moment, Occurred
-from ticketlog.projections.reports import FLOW, report
+from ticketlog.projections.engine.as_of import past
+from ticketlog.projections.engine.moment import Cut, Moment, Occurred
+from ticketlog.projections.engine.stream_fold import typed
+from ticketlog.projections.views import tickets
+from ticketlog.projections.views.reports import reports
+from ticketlog.projections.views.reports.facts import DIMENSIONS
+from ticketlog.projections.views.reports.flow import OUTCOMES
+from ticketlog.projections.views.reports.reports import FLOW, report
 
 INTO = ("created", "reopened", "restored", "moved_in")
 OUT_OF = ("solved", "cancelled", "spam", "duplicates", "moved_out")

@@ -13,18 +13,18 @@ import pytest
 from tests import helpdesk
 from tests.helpdesk import ANN, BOB, SUE, register
 from ticketlog import cli
-from ticketlog.bulk import execute_all
+from ticketlog.application.batch_executor import execute_all
+from ticketlog.application.executor import request
 from ticketlog.desk import Desk, Outcome, init_desk, open_desk
-from ticketlog.domain.agent import SetAvailability, TicketReserved
 from ticketlog.domain.base import Actor, Command, iso
-from ticketlog.domain.person import RegisterPerson
-from ticketlog.domain.receipt import AHEAD, BEHIND
+from ticketlog.domain.parties.agent import SetAvailability, TicketReserved
+from ticketlog.domain.parties.person import RegisterPerson
 from ticketlog.domain.ticket.classification import Tag
 from ticketlog.domain.ticket.conversation import Reply
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import Close, Solve
+from ticketlog.domain.time.receipt import AHEAD, BEHIND
 from ticketlog.errors import Usage
-from ticketlog.execution import request
 
 SECOND = 1_000_000
 DAY = 86_400 * SECOND

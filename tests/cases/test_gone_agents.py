@@ -13,15 +13,15 @@ from tests.policies.acting import KIM, Story
 from tests.said import Run
 from ticketlog import config
 from ticketlog.desk import Desk
-from ticketlog.domain.agent import SetAvailability
-from ticketlog.domain.presence import why_gone
-from ticketlog.domain.settings import Agent, Settings
+from ticketlog.domain.parties.agent import SetAvailability
+from ticketlog.domain.parties.presence import why_gone
+from ticketlog.domain.settings.model import Agent, Settings
 from ticketlog.domain.ticket.assignment import Assign, AssigneeChanged
 from ticketlog.domain.ticket.automation import NotificationDecided
 from ticketlog.domain.ticket.conversation import Reply
 from ticketlog.domain.ticket.lifecycle import Reopen, Solve
 from ticketlog.domain.ticket.relations import Follow
-from ticketlog.projections import queue
+from ticketlog.projections.views import queue
 
 RULES = """
 [notifications.answered]

@@ -13,8 +13,8 @@ from tests.helpdesk import ANN, BOB, SUE
 from tests.policies.acting import KIM, Story, at
 from tests.said import Run
 from ticketlog import config
-from ticketlog.domain.agent import SetAvailability
 from ticketlog.domain.base import iso
+from ticketlog.domain.parties.agent import SetAvailability
 from ticketlog.domain.ticket.assignment import Assign
 from ticketlog.domain.ticket.conversation import Note, Reply
 from ticketlog.domain.ticket.lifecycle import Hold, Solve

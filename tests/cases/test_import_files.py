@@ -19,7 +19,7 @@ from tests.given import SETTINGS
 from tests.importing.histories import a_log, histories
 from ticketlog.domain import ticket
 from ticketlog.domain.base import instant
-from ticketlog.domain.ticket.activity import ActivityRecorded
+from ticketlog.domain.ticket.imported import ActivityRecorded
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.errors import Usage
 from ticketlog.importing import (

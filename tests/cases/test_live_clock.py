@@ -15,9 +15,9 @@ from ticketlog import config
 from ticketlog.cli.options import ACTOR_VARIABLE
 from ticketlog.desk import Desk, open_desk, restore_desk
 from ticketlog.domain.base import Refused
-from ticketlog.domain.receipt import AHEAD
 from ticketlog.domain.ticket.creation import CreateTicket
-from ticketlog.domain.ticket.service import SlaBreached
+from ticketlog.domain.ticket.sla_events import SlaBreached
+from ticketlog.domain.time.receipt import AHEAD
 
 RULES = """
 [sla_policies.all]

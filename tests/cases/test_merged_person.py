@@ -13,9 +13,9 @@ from ticketlog import config
 from ticketlog.cli.options import ACTOR_VARIABLE
 from ticketlog.desk import Desk
 from ticketlog.domain.base import Actor, Forbidden
-from ticketlog.domain.person import MergePerson, RegisterPerson, UnmergePerson
+from ticketlog.domain.parties.person import MergePerson, RegisterPerson, UnmergePerson
 from ticketlog.domain.ticket.lifecycle import Reopen, Solve
-from ticketlog.projections import queue, tickets
+from ticketlog.projections.views import queue, tickets
 
 
 def a_person(desk: Desk, name: str) -> str:

@@ -12,6 +12,7 @@ from tests.conftest import ROOT
 from tests.helpdesk import ANN, SUE
 from tests.said import Run, Said
 from ticketlog import config
+from ticketlog.application.settings_removal import moves
 from ticketlog.cli.options import ACTOR_VARIABLE
 from ticketlog.desk import Desk
 from ticketlog.domain.base import Actor, Forbidden, Invalid
@@ -19,7 +20,6 @@ from ticketlog.domain.ticket.assignment import Assign
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import Hold, SetStatus
 from ticketlog.errors import Usage
-from ticketlog.stranding import moves
 
 WITHOUT = helpdesk.SETTINGS.replace("[products.vpn]\n", "")
 RETIRED = helpdesk.SETTINGS.replace("[agents.ann]", "[agents.ann]\nretired = true")

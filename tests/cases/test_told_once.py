@@ -20,7 +20,7 @@ from ticketlog import config
 from ticketlog.cli.options import ACTOR_VARIABLE
 from ticketlog.desk import Desk, open_desk
 from ticketlog.domain.base import Actor, Invalid
-from ticketlog.domain.person import MergePerson, RegisterPerson
+from ticketlog.domain.parties.person import MergePerson, RegisterPerson
 from ticketlog.domain.ticket.assignment import Assign
 from ticketlog.domain.ticket.automation import NotificationDecided
 from ticketlog.domain.ticket.conversation import Note, Reply
@@ -218,7 +218,7 @@ to = ["requester", "assignee"]
 outbox = "mail"
 """
     with monkeypatch.context() as older:
-        older.setattr("ticketlog.domain.settings_rules.broken_notifications", lambda s: ())
+        older.setattr("ticketlog.domain.settings.validation.broken_notifications", lambda s: ())
         story = Story(tmp_path / "desk", leak)
     kim = registered(story, "Kim")
     ticket = story.ticket(actor=Actor(kim, "person"), requester=kim)

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from tests.helpdesk import ANN, BOB, SUE, create, register
 from tests.said import Run
 from ticketlog import config
-from ticketlog.bulk import execute_all
+from ticketlog.application.batch_executor import execute_all
+from ticketlog.application.executor import request
 from ticketlog.cli.options import ACTOR_VARIABLE
 from ticketlog.desk import Desk, Outcome
 from ticketlog.domain.base import Actor, Command, Stale
 from ticketlog.domain.ticket.classification import Classify
 from ticketlog.domain.ticket.conversation import Note, Redact, Reply
 from ticketlog.domain.ticket.lifecycle import Cancel, Close, Hold, SetStatus, Solve
-from ticketlog.execution import request
 
 ANSWERS: list[Command] = [
     Reply(body="please send logs"),

@@ -12,8 +12,8 @@ from tests import helpdesk
 from tests.helpdesk import ANN, BOB, SUE
 from tests.policies.acting import Story, at
 from tests.said import Run
-from ticketlog.domain.agent import SetAvailability
 from ticketlog.domain.base import iso
+from ticketlog.domain.parties.agent import SetAvailability
 from ticketlog.domain.ticket.assignment import Unassign
 
 RULES = """

@@ -11,7 +11,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from tests.running.running import TICKETLOG
+from tests.service.running import TICKETLOG
 from ticketlog.desk import Desk, init_desk, open_desk
 from ticketlog.domain.base import Actor
 from ticketlog.domain.ticket.conversation import Reply

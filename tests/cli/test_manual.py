@@ -10,17 +10,17 @@ from pathlib import Path
 import click
 import pytest
 
-from ticketlog.cli.base import Command, FormGroup, Group
-from ticketlog.cli.page import cli_page, commands
-from ticketlog.cli.parties import agent, organisation, person
+from ticketlog.cli.commands.parties import agent, organisation, person
+from ticketlog.cli.commands.ticket import ticket as ticket_group
+from ticketlog.cli.framework import Command, FormGroup, Group
+from ticketlog.cli.manual import cli_page, commands
 from ticketlog.cli.root import root
-from ticketlog.cli.ticket import ticket as ticket_group
-from ticketlog.domain import agent as agents
-from ticketlog.domain import attention
 from ticketlog.domain.aggregates import AGGREGATES
-from ticketlog.domain.ticket import acts
-from ticketlog.domain.ticket.activity import RecordActivity
+from ticketlog.domain.parties import agent as agents
+from ticketlog.domain.parties import attention
+from ticketlog.domain.ticket import automation_rules
 from ticketlog.domain.ticket.conversation import Attach
+from ticketlog.domain.ticket.imported import RecordActivity
 from ticketlog.domain.ticket.withdrawal import Withdraw
 
 CONTEXT = click.Context(root, info_name="ticketlog")
@@ -105,7 +105,7 @@ def test_every_command_of_the_domain_has_one(group: FormGroup) -> None:
     # A row of a history comes and goes by an import, an attachment by its file, the rest by
     # policies. What agents have seen is said by `ticketlog inbox`.
     others = (
-        *(RecordActivity, Withdraw, Attach, *acts.BY_POLICIES, *agents.BY_POLICIES),
+        *(RecordActivity, Withdraw, Attach, *automation_rules.BY_POLICIES, *agents.BY_POLICIES),
         *attention.COMMANDS,
     )
     assert there == wanted - {each.NAME for each in others}

@@ -13,7 +13,7 @@ from tests.helpdesk import create
 from ticketlog.cli import progress
 from ticketlog.cli.progress import Waiting
 from ticketlog.desk import open_desk
-from ticketlog.projections.filling import Progress
+from ticketlog.projections.engine.fill import Progress
 
 HALF = Progress(records=500, events=800, total=1000, seconds=2.0)
 

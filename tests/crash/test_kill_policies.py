@@ -14,8 +14,8 @@ import pytest
 
 from tests.crash.harness import Victim, check_file, check_log
 from ticketlog.desk import Desk, init_desk, open_desk
-from ticketlog.domain.agent import SetAvailability, TicketReleased, TicketReserved
 from ticketlog.domain.base import Actor
+from ticketlog.domain.parties.agent import SetAvailability, TicketReleased, TicketReserved
 from ticketlog.domain.ticket.assignment import AssigneeChanged
 from ticketlog.domain.ticket.automation import AgentChosen, ChoiceDropped, RuleFired
 from ticketlog.domain.ticket.creation import CreateTicket

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from ticketlog.calendars.zones import offsets
 from ticketlog.domain.base import instant
-from ticketlog.domain.calendar import WEEKDAYS, Calendar, Weekday, minutes
+from ticketlog.domain.time.calendar import WEEKDAYS, Calendar, Weekday, minutes
+from ticketlog.settings_files.calendars.zones import offsets
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND

@@ -18,14 +18,14 @@ from pydantic import BaseModel
 
 from tests.given import ANN, MINUTE, NOON, recorded
 from ticketlog import domain
-from ticketlog.domain import configuration
-from ticketlog.domain.agent import AvailabilityChanged
 from ticketlog.domain.aggregates import AGGREGATES, aggregate_of
 from ticketlog.domain.base import Event, Instant, Line, Value
 from ticketlog.domain.catalogue import EVENTS, UPCASTERS, find
-from ticketlog.domain.person import RegisterPerson
-from ticketlog.domain.settings_events import Sha256
-from ticketlog.domain.ticket.timecorrection import TimeCorrected
+from ticketlog.domain.parties.agent import AvailabilityChanged
+from ticketlog.domain.parties.person import RegisterPerson
+from ticketlog.domain.settings import activation
+from ticketlog.domain.settings.events import Sha256
+from ticketlog.domain.ticket.time_correction import TimeCorrected
 from ticketlog.log.codec import RecordCodec
 from ticketlog.log.commit import Commit
 
@@ -208,7 +208,7 @@ def test_every_command_goes_to_one_aggregate() -> None:
 
 ANYTHING = st.one_of(*map(models, CLASSES))
 FOLDS = {kind: (each.initial("X"), each.evolve) for kind, each in AGGREGATES.items()}
-FOLDS["settings"] = (configuration.initial(), configuration.evolve)
+FOLDS["settings"] = (activation.initial(), activation.evolve)
 
 
 @pytest.mark.parametrize("kind", FOLDS)

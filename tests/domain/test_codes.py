@@ -39,7 +39,7 @@ MUTATIONS = {
         {"ticket"},
     ),
     "a helper of clocks": ("sla/clock.py", "clock.used + at", "clock.used - at", {"ticket"}),
-    "a rule behind a table": ("sla/running.py", "+ 1 if before", "+ 2 if before", {"ticket"}),
+    "a rule behind a table": ("sla/clock_rules.py", "+ 1 if before", "+ 2 if before", {"ticket"}),
     "a constant": ("ticket/state.py", "_PAGE = 32", "_PAGE = 33", {"ticket"}),
     "a set of names": ("ticket/evolution.py", '"due", "fields"', '"fields"', {"ticket"}),
     "a new field": (
@@ -49,7 +49,7 @@ MUTATIONS = {
         {"ticket"},
     ),
     "what parties share": (
-        "party.py",
+        "parties/party.py",
         "max(party.clock, recorded.meta.occurred_at)",
         "min(party.clock, recorded.meta.occurred_at)",
         {"person", "organisation", "agent", "policy", "import"},

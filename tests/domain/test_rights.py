@@ -6,9 +6,9 @@ from tests.given import ADA, ANN, KIM, LEE, SETTINGS, SUE
 from ticketlog.domain import rights
 from ticketlog.domain.aggregates import AGGREGATES
 from ticketlog.domain.base import Actor, Context, Forbidden
-from ticketlog.domain.person import Person
-from ticketlog.domain.settings import Agent, Service, Settings
-from ticketlog.domain.settings_rules import broken
+from ticketlog.domain.parties.person import Person
+from ticketlog.domain.settings.model import Agent, Service, Settings
+from ticketlog.domain.settings.validation import broken
 from ticketlog.domain.ticket.state import Ticket
 
 TICKET = Ticket(id="T", version=3, requester="KIM", ccs=("LEE",))

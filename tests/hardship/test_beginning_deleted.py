@@ -10,8 +10,8 @@ from kafka import TopicPartition
 
 from tests import helpdesk
 from tests.cli.test_follow import printed, tail
-from tests.running.running import running
 from tests.said import Run
+from tests.service.running import running
 from ticketlog.cli.options import ACTOR_VARIABLE
 from ticketlog.desk import Desk, init_desk
 from ticketlog.errors import Damaged

@@ -11,11 +11,11 @@ import pytest
 from tests.importing.test_withdrawing import LEAD
 from ticketlog import Desk, init_desk, open_desk
 from ticketlog.domain.base import NotFound
-from ticketlog.domain.ticket.activity import stream_of
 from ticketlog.domain.ticket.conversation import AttachmentAdded, Noted, Replied
+from ticketlog.domain.ticket.imported import stream_of
 from ticketlog.domain.ticket.state import Link, Ticket
 from ticketlog.errors import Conflict
-from ticketlog.projections import tickets
+from ticketlog.projections.views import tickets
 
 MAPPING = """
 source = "acme"

@@ -11,12 +11,12 @@ import pytest
 from tests import helpdesk
 from tests.helpdesk import ANN, SUE
 from ticketlog.desk import Desk
-from ticketlog.domain.address import AddAddress, Address, RemoveAddress
 from ticketlog.domain.base import Refused
-from ticketlog.domain.person import MergePerson, RegisterPerson
-from ticketlog.domain.ticket.activity import stream_of
+from ticketlog.domain.parties.contact import AddAddress, Address, RemoveAddress
+from ticketlog.domain.parties.person import MergePerson, RegisterPerson
+from ticketlog.domain.ticket.imported import stream_of
 from ticketlog.domain.ticket.state import Ticket
-from ticketlog.projections import persons, tickets
+from ticketlog.projections.views import persons, tickets
 
 KIM = "kim@example.org"
 MAPPING = """

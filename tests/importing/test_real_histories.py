@@ -18,13 +18,13 @@ from typing import NamedTuple
 import pytest
 
 from tests.importing.histories import histories
-from ticketlog import settings_file
 from ticketlog.domain.base import Recorded, instant
-from ticketlog.domain.configuration import settings_of
-from ticketlog.domain.settings import Settings
-from ticketlog.domain.ticket.activity import ActivityRecorded, RecordActivity
+from ticketlog.domain.settings.activation import settings_of
+from ticketlog.domain.settings.model import Settings
+from ticketlog.domain.ticket.imported import ActivityRecorded, RecordActivity
 from ticketlog.importing import ImportReport, Row, import_file, load_mapping, read_rows
 from ticketlog.log.embedded import EmbeddedLog
+from ticketlog.settings_files import parser
 
 pytestmark = pytest.mark.data
 
@@ -75,7 +75,7 @@ def said(recorded: Recorded) -> ActivityRecorded:
 def default_settings() -> Settings:
     """Those that a new desk has."""
     text = (resources.files("ticketlog") / "defaults.toml").read_bytes()
-    desired = settings_file.parse(text)
+    desired = parser.parse(text)
     things = {
         f"{kind}/{id}": value for kind, values in desired.items() for id, value in values.items()
     }

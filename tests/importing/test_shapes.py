@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.given import SETTINGS
 from tests.importing.histories import a_log, at, histories
 from ticketlog.domain import ticket
-from ticketlog.domain.ticket.activity import ActivityRecorded
+from ticketlog.domain.ticket.imported import ActivityRecorded
 from ticketlog.importing import Mapping, import_file
 from ticketlog.log.embedded import EmbeddedLog
 

@@ -13,11 +13,12 @@ from tests.given import SUE
 from tests.importing.histories import Line, a_file, at
 from ticketlog import Desk, init_desk
 from ticketlog.domain.base import Actor, Forbidden, NotFound, Recorded, Refused
-from ticketlog.domain.ticket.activity import stream_of
 from ticketlog.domain.ticket.conversation import Note
+from ticketlog.domain.ticket.imported import stream_of
 from ticketlog.domain.ticket.withdrawal import Withdrawn
 from ticketlog.importing.withdrawing import PAGE
-from ticketlog.projections import PROJECTIONS, queue, search, tickets
+from ticketlog.projections import PROJECTIONS
+from ticketlog.projections.views import queue, search, tickets
 
 LEAD = Actor("sue", "agent", "supervisor")
 MAPPING = """

@@ -16,7 +16,7 @@ from ticketlog.log.port import Log
 
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(
-    ["pytest", "ticketlog.desk", "ticketlog.views", "ticketlog.importing"]
+    ["pytest", "ticketlog.desk", "ticketlog.application.views", "ticketlog.importing"]
 )
 
 

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from tests.given import KIM
-from tests.projections.test_rebuild import commits_of
+from tests.projections.engine.test_rebuild import commits_of
 from tests.projections.world import World
 from ticketlog.domain.aggregates import AGGREGATES
 from ticketlog.domain.ticket.creation import CreateTicket
@@ -20,8 +20,9 @@ from ticketlog.log.codec import RecordCodec
 from ticketlog.log.embedded import EmbeddedLog
 from ticketlog.log.eventsourcing.repository import Repository
 from ticketlog.log.history import history
-from ticketlog.projections import database, search, storage
-from ticketlog.projections.rebuild import rebuild
+from ticketlog.projections.engine import build_store, storage
+from ticketlog.projections.engine.rebuild import rebuild
+from ticketlog.projections.views import search
 
 SECRET = "My password is swordfish"
 
@@ -72,7 +73,7 @@ def test_a_rebuild_has_it_back_in_its_child_processes_too(
     engine = storage.open_views(f"sqlite:///{tmp_path}/views.db")
     rebuild(log, engine, (search.VIEW,), workers=workers)
     with storage.reading(engine) as connection:
-        build = database.live(connection, search.VIEW)
+        build = build_store.live(connection, search.VIEW)
         assert build is not None
         found = search.search(connection, build.tables, words="swordfish")
     engine.dispose()

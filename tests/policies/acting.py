@@ -14,7 +14,7 @@ from tests.given import NOON, SECOND
 from tests.helpdesk import SUE
 from ticketlog.desk import Desk, Outcome, open_desk
 from ticketlog.domain.base import Actor, Command, Event, Recorded
-from ticketlog.domain.person import RegisterPerson
+from ticketlog.domain.parties.person import RegisterPerson
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.state import Ticket
 

@@ -12,14 +12,14 @@ from tests.helpdesk import ANN, BOB, SUE
 from tests.policies.acting import KIM, Story, at
 from tests.said import Run
 from ticketlog import config
-from ticketlog.domain.agent import SetAvailability
 from ticketlog.domain.base import Invalid, iso
+from ticketlog.domain.parties.agent import SetAvailability
 from ticketlog.domain.ticket.assignment import Assign, AssigneeChanged
 from ticketlog.domain.ticket.automation import NotificationDecided
 from ticketlog.domain.ticket.conversation import Reply
 from ticketlog.domain.ticket.lifecycle import MarkSpam, Reopen, Restore, SetStatus, Solve
 from ticketlog.errors import Usage
-from ticketlog.projections import queue
+from ticketlog.projections.views import queue
 
 AWAY, OFFLINE = (SetAvailability(availability="away"), SetAvailability(availability="offline"))
 HERE = SetAvailability(availability="online")

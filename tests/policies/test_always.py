@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.given import NOON, SECOND
-from ticketlog.domain import agent
-from ticketlog.domain.agent import AgentAtWork, Release, Reserve, TicketReserved
+from ticketlog.application.executor import derived_id
 from ticketlog.domain.base import Actor, Command, Context, Meta, Recorded
-from ticketlog.domain.settings import Agent, Settings
-from ticketlog.execution import derived_id
+from ticketlog.domain.parties import agent
+from ticketlog.domain.parties.agent import AgentAtWork, Release, Reserve, TicketReserved
+from ticketlog.domain.settings.model import Agent, Settings
 
 RULE = Actor("assignment", "rule")
 TICKETS = tuple(f"ticket/T{n}" for n in range(8))

@@ -10,15 +10,15 @@ import pytest
 
 from tests.helpdesk import SUE
 from tests.policies.acting import Story
-from ticketlog.domain.agent import SetAvailability, SetShifts, TicketReserved
 from ticketlog.domain.base import Actor, Command
-from ticketlog.domain.organisation import RegisterOrganisation
-from ticketlog.domain.person import MergePerson, RegisterPerson, UnmergePerson
-from ticketlog.domain.shifts import Shift
+from ticketlog.domain.parties.agent import SetAvailability, SetShifts, TicketReserved
+from ticketlog.domain.parties.organisation import RegisterOrganisation
+from ticketlog.domain.parties.person import MergePerson, RegisterPerson, UnmergePerson
 from ticketlog.domain.ticket.assignment import Assign, AssigneeChanged, Unassign
 from ticketlog.domain.ticket.automation import AgentChosen, ChoiceDropped
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import MarkSpam, Reopen, Solve
+from ticketlog.domain.time.shifts import Shift
 
 STAFF = """
 [teams.network]

@@ -13,21 +13,21 @@ from hypothesis import strategies as st
 from tests.given import NOON
 from tests.helpdesk import ANN, SUE
 from tests.policies.acting import KIM, Story, at
-from ticketlog.domain.automation import EscalationOccasion, EscalationRule
 from ticketlog.domain.base import Actor, Meta, Recorded, Refused
-from ticketlog.domain.conditions import Conditions
-from ticketlog.domain.settings import Settings
-from ticketlog.domain.sla_policy import Metric
+from ticketlog.domain.settings.automation_rules import EscalationOccasion, EscalationRule
+from ticketlog.domain.settings.conditions import Conditions
+from ticketlog.domain.settings.model import Settings
+from ticketlog.domain.settings.sla_policy import Metric
 from ticketlog.domain.ticket.assignment import Assign, Escalate, Escalated
 from ticketlog.domain.ticket.automation import NotificationDecided
 from ticketlog.domain.ticket.classification import Tag
 from ticketlog.domain.ticket.conversation import Reply
 from ticketlog.domain.ticket.lifecycle import Solve
-from ticketlog.domain.ticket.service import DueEvent, SlaBreached, SlaWarned
+from ticketlog.domain.ticket.sla_events import DueEvent, SlaBreached, SlaWarned
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.errors import Usage
 from ticketlog.policies import escalation
-from ticketlog.policies.base import Situation
+from ticketlog.policies.protocol import Situation
 
 RULES = """
 [sla_policies.everybody]

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from tests import helpdesk
 from tests.helpdesk import SUE
 from ticketlog.desk import Desk, open_desk
-from ticketlog.domain import agent as agents
-from ticketlog.domain.agent import SetAvailability, TicketReserved
 from ticketlog.domain.base import Actor, Refused
+from ticketlog.domain.parties import agent as agents
+from ticketlog.domain.parties.agent import SetAvailability, TicketReserved
 from ticketlog.domain.ticket.assignment import Assign, AssigneeChanged, Unassign
 from ticketlog.domain.ticket.automation import RuleFired
 from ticketlog.domain.ticket.creation import CreateTicket

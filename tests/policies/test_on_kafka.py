@@ -13,12 +13,12 @@ from tests import helpdesk
 from tests.helpdesk import SUE
 from tests.policies.acting import KIM, Story, at
 from ticketlog.desk import Desk, init_desk
-from ticketlog.domain.agent import SetAvailability, SetShifts
 from ticketlog.domain.base import Actor
-from ticketlog.domain.person import RegisterPerson
-from ticketlog.domain.shifts import Shift
+from ticketlog.domain.parties.agent import SetAvailability, SetShifts
+from ticketlog.domain.parties.person import RegisterPerson
 from ticketlog.domain.ticket.conversation import Reply
 from ticketlog.domain.ticket.creation import CreateTicket
+from ticketlog.domain.time.shifts import Shift
 
 pytestmark = pytest.mark.service
 

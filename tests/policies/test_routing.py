@@ -11,7 +11,7 @@ from tests import helpdesk
 from tests.helpdesk import ANN, SUE
 from tests.policies.acting import Story
 from ticketlog.domain.base import Actor, Invalid
-from ticketlog.domain.person import RegisterPerson
+from ticketlog.domain.parties.person import RegisterPerson
 from ticketlog.domain.ticket.assignment import Assign, TeamChanged
 from ticketlog.domain.ticket.automation import RuleFired
 from ticketlog.domain.ticket.classification import Classify, PriorityChanged, Tag, TagsChanged

@@ -14,31 +14,26 @@ from tests.domain.sla import desk
 from tests.domain.ticket.anything import STEPS
 from tests.given import DAY, KIM, MINUTE
 from tests.projections.world import World
-from ticketlog.domain.agent import SetAvailability
 from ticketlog.domain.base import Refused
+from ticketlog.domain.parties.agent import SetAvailability
 from ticketlog.domain.sla.clock import next_due
 from ticketlog.domain.ticket.creation import CreateTicket
-from ticketlog.projections import (
-    PROJECTIONS,
-    agents,
-    database,
-    queue,
-    reports,
-    sla,
-    storage,
-    tickets,
-)
-from ticketlog.projections.as_of import past
-from ticketlog.projections.attainment import attainment
-from ticketlog.projections.breaches import breaches, causes
-from ticketlog.projections.comparing import Side, compare
-from ticketlog.projections.facts import DIMENSIONS
-from ticketlog.projections.firings import rules
-from ticketlog.projections.moment import Cut, Occurred
-from ticketlog.projections.rebuild import rebuild
-from ticketlog.projections.reports import METRICS, report
-from ticketlog.projections.surveys import satisfaction
-from ticketlog.projections.tickets import COUNTED, count_at
+from ticketlog.projections import PROJECTIONS
+from ticketlog.projections.engine import build_store, storage
+from ticketlog.projections.engine.as_of import past
+from ticketlog.projections.engine.comparison import Side, compare
+from ticketlog.projections.engine.moment import Cut, Occurred
+from ticketlog.projections.engine.rebuild import rebuild
+from ticketlog.projections.views import agents, queue, tickets
+from ticketlog.projections.views.reports import reports
+from ticketlog.projections.views.reports.facts import DIMENSIONS
+from ticketlog.projections.views.reports.firings import rules
+from ticketlog.projections.views.reports.reports import METRICS, report
+from ticketlog.projections.views.reports.surveys import satisfaction
+from ticketlog.projections.views.sla import sla
+from ticketlog.projections.views.sla.attainment import attainment
+from ticketlog.projections.views.sla.breaches import breaches, causes
+from ticketlog.projections.views.tickets import COUNTED, count_at
 
 RULES = desk.settings(
     desk.policy(
@@ -137,7 +132,7 @@ def test_the_past_is_the_fold_of_what_there_was(history: list[Any], data: Any) -
             past(world.log, view, cut) as (connection, tables),
             storage.reading(then.engine) as other,
         ):
-            build = database.live(other, view)
+            build = build_store.live(other, view)
             assert build is not None
             compared = compare(view, Side(other, build.tables), Side(connection, tables))
         assert [table for table in compared if not table.same] == []

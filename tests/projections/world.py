@@ -12,16 +12,17 @@ from tests.domain.ticket.shop import OTHERS
 from tests.given import ANN, MINUTE, NOON, SETTINGS
 from ticketlog.domain.aggregates import AGGREGATES, aggregate_of, informed
 from ticketlog.domain.base import Actor, Command, Context, Event
-from ticketlog.domain.settings import Settings
+from ticketlog.domain.settings.model import Settings
 from ticketlog.log.codec import RecordCodec
 from ticketlog.log.commit import Commit, Verdict, genesis
 from ticketlog.log.partitioner import partition_of
 from ticketlog.log.port import Record
-from ticketlog.projections import PROJECTIONS, database, storage, view_of
-from ticketlog.projections.base import Projection
-from ticketlog.projections.folding import typed
-from ticketlog.projections.runner import Runner
-from ticketlog.projections.verify import Verified, verify
+from ticketlog.projections import PROJECTIONS, view_of
+from ticketlog.projections.engine import build_store, storage
+from ticketlog.projections.engine.projection import Projection
+from ticketlog.projections.engine.runner import Runner
+from ticketlog.projections.engine.stream_fold import typed
+from ticketlog.projections.engine.verify import Verified, verify
 
 
 class Entry(NamedTuple):
@@ -154,7 +155,7 @@ class World:
         view = view_of(function)
         self.runner.catch_up((view.name,))
         with storage.reading(self.engine) as connection:
-            build = database.live(connection, view)
+            build = build_store.live(connection, view)
             assert build is not None
             return function(connection, build.tables, **parameters)
 

@@ -14,8 +14,8 @@ from jsonschema import Draft202012Validator
 from ticketlog.domain.base import Actor, Meta, Recorded
 from ticketlog.domain.ticket.conversation import Replied
 from ticketlog.publishing import contract
+from ticketlog.publishing.cloudevent import PUBLIC, envelope
 from ticketlog.publishing.compatibility import breaks
-from ticketlog.publishing.envelope import PUBLIC, envelope
 
 RELEASED = sorted((Path(__file__).parent.parent.parent / "docs/contract/released").glob("*.json"))
 NAME = "ticket.replied.v1"

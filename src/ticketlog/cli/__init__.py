@@ -43,7 +43,7 @@ def run(arguments: Sequence[str]) -> int:
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except BaseException as error:
-        from ticketlog.cli.failures import report
+        from ticketlog.cli.errors import report
 
         named = arguments[: arguments.index("--")] if "--" in arguments else arguments
         return report(error, debug, as_json="--json" in named)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 import click
 
 if TYPE_CHECKING:
-    from ticketlog.cli.base import App
+    from ticketlog.application.as_of import Past
+    from ticketlog.cli.framework import App
     from ticketlog.desk import Desk
     from ticketlog.domain.base import Actor
-    from ticketlog.past import Past
 
 F = TypeVar("F", bound=Callable[..., Any])
 ACTOR_VARIABLE = "TICKETLOG_ACTOR"
@@ -68,7 +68,7 @@ def on_basis(function: F) -> F:
 
 def note_imported(app: App) -> None:
     """Says why imported histories are missing from what was promised."""
-    from ticketlog.projections import tickets
+    from ticketlog.projections.views import tickets
 
     if app.desk.query(tickets.page, channel="import", limit=1).rows:
         click.echo(

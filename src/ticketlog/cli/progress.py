@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from ticketlog.projections.filling import Progress
+    from ticketlog.projections.engine.fill import Progress
 
 _EVERY = 0.1
 """Seconds between two looks of the line."""

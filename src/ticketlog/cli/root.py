@@ -4,63 +4,93 @@ from __future__ import annotations
 
 import click
 
-from ticketlog.cli.base import Entry, Root
+from ticketlog.cli.framework import Entry, Root
 
 SECTIONS = {
     "A desk": {
-        "init": Entry("ticketlog.cli.desks", "init", "Make a desk: a folder with a log and views."),
+        "init": Entry(
+            "ticketlog.cli.commands.desk", "init", "Make a desk: a folder with a log and views."
+        ),
         "status": Entry(
-            "ticketlog.cli.desks", "status", "Show what a desk holds and how far its views are."
+            "ticketlog.cli.commands.desk",
+            "status",
+            "Show what a desk holds and how far its views are.",
         ),
         "run": Entry(
-            "ticketlog.cli.running",
+            "ticketlog.cli.commands.run",
             "run",
             "Keep views and policies up, with health and metrics, until stopped.",
         ),
         "policies": Entry(
-            "ticketlog.cli.policies", "policies", "Who reacts by itself, and how far each is."
+            "ticketlog.cli.commands.policies",
+            "policies",
+            "Who reacts by itself, and how far each is.",
         ),
         "publish": Entry(
-            "ticketlog.cli.publishing", "publish", "Publish accepted events for other services."
+            "ticketlog.cli.commands.publish",
+            "publish",
+            "Publish accepted events for other services.",
         ),
         "tour": Entry(
-            "ticketlog.cli.tour", "tour", "Histories in, views up, rebuilt and compared: try it."
+            "ticketlog.cli.commands.tour",
+            "tour",
+            "Histories in, views up, rebuilt and compared: try it.",
         ),
-        "demo": Entry("ticketlog.cli.desks", "demo", "Simulate a help desk with real commands."),
+        "demo": Entry(
+            "ticketlog.cli.commands.desk", "demo", "Simulate a help desk with real commands."
+        ),
         "import": Entry(
-            "ticketlog.cli.imports", "import_", "Histories come in, are listed, withdrawn."
+            "ticketlog.cli.commands.import_", "import_", "Histories come in, are listed, withdrawn."
         ),
-        "export": Entry("ticketlog.cli.reads", "export", "Write all tickets as CSV or JSON lines."),
+        "export": Entry(
+            "ticketlog.cli.commands.lists", "export", "Write all tickets as CSV or JSON lines."
+        ),
     },
     "Work": {
-        "ticket": Entry("ticketlog.cli.ticket", "ticket", "Create, show and work tickets."),
-        "person": Entry("ticketlog.cli.parties", "person", "Who asks and is answered."),
-        "organisation": Entry("ticketlog.cli.parties", "organisation", "Whom persons belong to."),
+        "ticket": Entry(
+            "ticketlog.cli.commands.ticket", "ticket", "Create, show and work tickets."
+        ),
+        "person": Entry("ticketlog.cli.commands.parties", "person", "Who asks and is answered."),
+        "organisation": Entry(
+            "ticketlog.cli.commands.parties", "organisation", "Whom persons belong to."
+        ),
         "agent": Entry(
-            "ticketlog.cli.parties", "agent", "Availability and shifts of those who work."
+            "ticketlog.cli.commands.parties", "agent", "Availability and shifts of those who work."
         ),
         "settings": Entry(
-            "ticketlog.cli.settings", "settings", "Workflows, priorities, fields, teams, agents."
+            "ticketlog.cli.commands.settings",
+            "settings",
+            "Workflows, priorities, fields, teams, agents.",
         ),
     },
     "Reads": {
-        "queue": Entry("ticketlog.cli.reads", "queue", "What waits, most urgent and oldest first."),
-        "inbox": Entry(
-            "ticketlog.cli.inbox", "inbox", "What waits for one agent, and what they have seen."
+        "queue": Entry(
+            "ticketlog.cli.commands.lists", "queue", "What waits, most urgent and oldest first."
         ),
-        "search": Entry("ticketlog.cli.reads", "search", "Find words in subjects and comments."),
-        "sla": Entry("ticketlog.cli.sla", "sla", "Which promises are due next; a ticket's clocks."),
+        "inbox": Entry(
+            "ticketlog.cli.commands.inbox",
+            "inbox",
+            "What waits for one agent, and what they have seen.",
+        ),
+        "search": Entry(
+            "ticketlog.cli.commands.lists", "search", "Find words in subjects and comments."
+        ),
+        "sla": Entry(
+            "ticketlog.cli.commands.sla", "sla", "Which promises are due next; a ticket's clocks."
+        ),
         "report": Entry(
-            "ticketlog.cli.reports", "report", "Counts and times by day, week or month."
+            "ticketlog.cli.commands.report", "report", "Counts and times by day, week or month."
         ),
     },
     "Log and replay": {
-        "log": Entry("ticketlog.cli.log", "log", "Follow and check the log."),
+        "log": Entry("ticketlog.cli.commands.log", "log", "Follow and check the log."),
         "views": Entry(
-            "ticketlog.cli.views", "views", "How far each view is; retry what is parked."
+            "ticketlog.cli.commands.views", "views", "How far each view is; retry what is parked."
         ),
         "replay": Entry(
-            "ticketlog.cli.replay", "replay", "Rebuild, verify and compare views; read the past."
+            "ticketlog.cli.commands.replay",
+            "replay",
+            "Rebuild, verify and compare views; read the past.",
         ),
     },
 }

@@ -9,7 +9,7 @@ from typing import Any
 from ticketlog.demo.library import Matter, Topic, phrases
 from ticketlog.demo.world import World
 from ticketlog.domain.base import Actor, Command
-from ticketlog.domain.settings import CategoryOfStatus
+from ticketlog.domain.settings.model import CategoryOfStatus
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.state import Ticket
 

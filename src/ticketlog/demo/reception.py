@@ -6,15 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 from ticketlog.demo.case import Case
-from ticketlog.demo.cast import Caller, Cast
 from ticketlog.demo.dice import Weighted
 from ticketlog.demo.files import attach
 from ticketlog.demo.library import Matter, Topic, own, topics
-from ticketlog.demo.opening import case_of, classified, form, mail, open_ticket, straight
+from ticketlog.demo.new_case import case_of, classified, form, mail, open_ticket, straight
+from ticketlog.demo.people import Caller, Cast
 from ticketlog.demo.staff import Staff, Worker
 from ticketlog.demo.world import DAY, HOUR, MONDAY, SECOND, WEEK, World
 from ticketlog.domain.base import Actor
-from ticketlog.domain.settings import TicketType
+from ticketlog.domain.settings.model import TicketType
 from ticketlog.domain.ticket.conversation import Reply
 
 WEEKLY = 900

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 
-from ticketlog import settings_file
 from ticketlog.demo.aftermath import Aftermath
+from ticketlog.demo.agent_sitting import Work
+from ticketlog.demo.automation import Rules
 from ticketlog.demo.case import Case
-from ticketlog.demo.cast import Cast
+from ticketlog.demo.people import Cast
 from ticketlog.demo.reception import Reception, weekly
 from ticketlog.demo.requesters import Requesters
-from ticketlog.demo.rules import Rules
 from ticketlog.demo.staff import Staff, Worker
 from ticketlog.demo.trouble import Trouble
-from ticketlog.demo.work import Work
 from ticketlog.demo.world import HOUR, SECOND, WEEK, Step, World
 from ticketlog.domain.base import Recorded, instant
-from ticketlog.domain.configuration import settings_of
-from ticketlog.domain.settings import Settings
+from ticketlog.domain.settings.activation import settings_of
+from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.ticket.assignment import AssigneeChanged, TeamChanged
 from ticketlog.domain.ticket.feedback import SurveyOffered
 from ticketlog.domain.ticket.lifecycle import Solved, StatusChanged, TicketClosed
+from ticketlog.settings_files import parser
 
 END = instant("2026-06-29T00:00:00Z")
 """The Monday before which the simulated history ends."""
@@ -41,7 +41,7 @@ def rules_text() -> str:
 
 def settings_at(position: int) -> Settings:
     """The same as settings in force at a position of the settings log."""
-    desired = settings_file.parse(f"{settings_text()}\n{rules_text()}")
+    desired = parser.parse(f"{settings_text()}\n{rules_text()}")
     things = {f"{kind}/{id}": each for kind, all in desired.items() for id, each in all.items()}
     return settings_of(things, position)
 

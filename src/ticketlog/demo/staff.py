@@ -10,12 +10,12 @@ from itertools import count
 
 from ticketlog.demo.case import Case
 from ticketlog.demo.world import DAY, HOUR, MINUTE, MONDAY, SECOND, World
-from ticketlog.domain.agent import SetAvailability, SetShifts
 from ticketlog.domain.base import Actor
-from ticketlog.domain.calendar import Weekday
-from ticketlog.domain.settings import Agent
-from ticketlog.domain.shifts import Shift
-from ticketlog.policies.picking import rule_for
+from ticketlog.domain.parties.agent import SetAvailability, SetShifts
+from ticketlog.domain.settings.model import Agent
+from ticketlog.domain.time.calendar import Weekday
+from ticketlog.domain.time.shifts import Shift
+from ticketlog.policies.agent_selection import rule_for
 
 SHIFTS = ((7, 15), (8, 16), (9, 17), (8, 16), (10, 18), (11, 19))
 """From hour to hour, UTC; a team's agents take them in turn."""

@@ -21,7 +21,7 @@ from ticketlog.domain.base import (
     stream_key,
 )
 from ticketlog.domain.recording import recorded_events
-from ticketlog.domain.settings import Settings
+from ticketlog.domain.settings.model import Settings
 
 SECOND = 1_000_000
 MINUTE = 60

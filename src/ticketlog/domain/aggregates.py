@@ -7,8 +7,9 @@ from dataclasses import replace
 from functools import reduce
 from typing import Any, NamedTuple
 
-from ticketlog.domain import agent, imports, organisation, person, policy, rights, ticket
+from ticketlog.domain import imports, policy_checkpoint, rights, ticket
 from ticketlog.domain.base import Command, Context, Event, Recorded
+from ticketlog.domain.parties import agent, organisation, person
 
 
 class Aggregate(NamedTuple):
@@ -64,7 +65,7 @@ def _aggregate(module: Any) -> Aggregate:
 
 AGGREGATES: dict[str, Aggregate] = {
     each.kind: each
-    for each in map(_aggregate, (ticket, person, organisation, agent, policy, imports))
+    for each in map(_aggregate, (ticket, person, organisation, agent, policy_checkpoint, imports))
 }
 _BY_COMMAND = {command: each for each in AGGREGATES.values() for command in each.commands}
 

@@ -38,7 +38,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from ticketlog.domain import text
-from ticketlog.domain.timetext import moment
+from ticketlog.domain.time.time_text import moment
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _START = datetime(1970, 1, 1)  # noqa: DTZ001 (the same without its zone, which takes time to write)

@@ -10,17 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from ticketlog.domain import (
-    agent,
-    imports,
-    organisation,
-    person,
-    policy,
-    refusal,
-    settings_events,
-    ticket,
-)
+from ticketlog.domain import imports, policy_checkpoint, recorded_refusal, ticket
 from ticketlog.domain.base import Event
+from ticketlog.domain.parties import agent, organisation, person
+from ticketlog.domain.settings import events
 
 Data: TypeAlias = dict[str, Any]
 
@@ -31,10 +24,10 @@ EVENTS: dict[str, type[Event]] = {
         *person.EVENTS,
         *organisation.EVENTS,
         *agent.EVENTS,
-        *policy.EVENTS,
+        *policy_checkpoint.EVENTS,
         *imports.EVENTS,
-        *settings_events.EVENTS,
-        *refusal.EVENTS,
+        *events.EVENTS,
+        *recorded_refusal.EVENTS,
     )
 }
 

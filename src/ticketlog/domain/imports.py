@@ -23,7 +23,7 @@ from ticketlog.domain.base import (
     Recorded,
     Refused,
 )
-from ticketlog.domain.party import Party, after
+from ticketlog.domain.parties.party import Party, after
 
 KIND = "import"
 PERSONS = f"{KIND}/.persons"

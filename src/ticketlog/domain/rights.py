@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from ticketlog.domain.base import Actor, Context, Forbidden
-from ticketlog.domain.settings import Agent, Settings
+from ticketlog.domain.settings.model import Agent, Settings
 
 Load: TypeAlias = Callable[[str], Any]
 """The state of a stream, by its name."""

@@ -6,7 +6,7 @@ from ticketlog.importing.mapping import Mapping, load_mapping
 from ticketlog.importing.persons import Holders
 from ticketlog.importing.reader import Rows, read_rows
 from ticketlog.importing.report import ImportReport
-from ticketlog.importing.rows import Problem, Row
+from ticketlog.importing.row import Problem, Row
 from ticketlog.importing.withdrawing import Taken
 
 __all__ = [

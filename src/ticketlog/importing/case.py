@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 from ticketlog.domain import ticket
 from ticketlog.domain.base import instant
-from ticketlog.domain.ticket.activity import stream_of
+from ticketlog.domain.ticket.imported import stream_of
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.domain.ticket.withdrawal import Withdrawn
 from ticketlog.errors import Damaged
-from ticketlog.importing.rows import Row
+from ticketlog.importing.row import Row
 from ticketlog.log.codec import RecordCodec
 from ticketlog.log.commit import parse
 from ticketlog.log.port import Log, Record

@@ -8,7 +8,7 @@ from typing import Any
 
 from ticketlog.importing.mapping import Mapping, PersonColumn
 from ticketlog.importing.people import Person, person_id
-from ticketlog.importing.rows import Problem
+from ticketlog.importing.row import Problem
 
 
 class Directory:

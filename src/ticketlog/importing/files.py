@@ -6,9 +6,9 @@ import hashlib
 from mimetypes import guess_type
 from pathlib import Path
 
-from ticketlog.attachments import CHUNK, Attachments, Stored
-from ticketlog.domain.ticket.activity import FileKept
+from ticketlog.domain.ticket.imported import FileKept
 from ticketlog.errors import Usage
+from ticketlog.log.attachments import CHUNK, Attachments, Stored
 
 
 class Files:

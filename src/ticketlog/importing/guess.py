@@ -18,10 +18,10 @@ from typing import Any
 import orjson
 
 from ticketlog.errors import Usage
-from ticketlog.importing.csvrows import DELIMITERS, merged
+from ticketlog.importing.csv_reader import DELIMITERS, merged
+from ticketlog.importing.file_source import BROKEN, Source, broken, format_of
 from ticketlog.importing.mapping import Mapping, Time
 from ticketlog.importing.paths import keys, path
-from ticketlog.importing.source import BROKEN, Source, broken, format_of
 from ticketlog.importing.times import instants
 
 _SAMPLE = 500
@@ -219,7 +219,7 @@ def _parsed(text: str, delimiter: str, most: int) -> list[list[str]]:
 
 
 def _workbook(source: Source) -> _Table:
-    from ticketlog.importing.xlsxrows import cells_of, sheets
+    from ticketlog.importing.xlsx_reader import cells_of, sheets
 
     names = sheets(source)
     lines = list(islice(cells_of(source, names[0]), _SAMPLE + 50))
@@ -272,7 +272,7 @@ def _of_documents(format: str, documents: Sequence[Any]) -> _Table:
 
 
 def _xml(source: Source, format: str) -> _Table:
-    from ticketlog.importing.documents import elements, rows_in
+    from ticketlog.importing.document_reader import elements, rows_in
 
     data = source.stream.read(_BYTES)
     if format == "xes":

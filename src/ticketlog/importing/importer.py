@@ -18,15 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ticketlog.attachments import Attachments
 from ticketlog.domain import ticket
-from ticketlog.domain.address import Address
 from ticketlog.domain.aggregates import AGGREGATES, informed
 from ticketlog.domain.base import Actor, Context, Event, Refused, bare
+from ticketlog.domain.parties.contact import Address
 from ticketlog.domain.recording import recorded_events
-from ticketlog.domain.settings import Settings
-from ticketlog.domain.ticket.activity import ActivityRecorded, RecordActivity
+from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.ticket.creation import TicketCreated
+from ticketlog.domain.ticket.imported import ActivityRecorded, RecordActivity
 from ticketlog.domain.ticket.lifecycle import StatusEvent
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.errors import Conflict, Unreadable, Usage
@@ -37,9 +36,10 @@ from ticketlog.importing.mapping import Mapping
 from ticketlog.importing.persons import Holders, Persons, emailed
 from ticketlog.importing.reader import Rows, read_rows
 from ticketlog.importing.report import ImportReport
-from ticketlog.importing.rows import Problem, Row
+from ticketlog.importing.row import Problem, Row
 from ticketlog.importing.survey import Survey
 from ticketlog.importing.trial import Trial
+from ticketlog.log.attachments import Attachments
 from ticketlog.log.commit import Commit, Verdict, meta_of
 from ticketlog.log.port import Log, Placed
 

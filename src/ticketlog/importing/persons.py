@@ -16,16 +16,16 @@ from typing import NamedTuple
 import orjson
 from pydantic import ValidationError
 
-from ticketlog.domain import person
-from ticketlog.domain.address import AddAddress, Address, compared
 from ticketlog.domain.base import Actor, Command, Context, Refused
-from ticketlog.domain.person import RegisterPerson, RenamePerson
+from ticketlog.domain.parties import person
+from ticketlog.domain.parties.contact import AddAddress, Address, compared
+from ticketlog.domain.parties.person import RegisterPerson, RenamePerson
 from ticketlog.domain.recording import recorded_events
-from ticketlog.domain.settings import Settings
-from ticketlog.domain.ticket.activity import RecordActivity
+from ticketlog.domain.settings.model import Settings
+from ticketlog.domain.ticket.imported import RecordActivity
 from ticketlog.errors import Conflict
 from ticketlog.importing.people import Person
-from ticketlog.importing.rows import Problem, Row
+from ticketlog.importing.row import Problem, Row
 from ticketlog.log.commit import Commit, Verdict, meta_of
 from ticketlog.log.port import Log
 

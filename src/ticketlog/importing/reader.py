@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from ticketlog.importing.csvrows import CsvRows
-from ticketlog.importing.documents import JsonLines, JsonRows, XmlRows
+from ticketlog.importing.csv_reader import CsvRows
+from ticketlog.importing.document_reader import JsonLines, JsonRows, XmlRows
+from ticketlog.importing.file_source import Source
 from ticketlog.importing.mapping import Mapping
-from ticketlog.importing.rows import Found, Problem, Raw, Row
-from ticketlog.importing.source import Source
-from ticketlog.importing.translate import Translator
-from ticketlog.importing.xesrows import XesRows
-from ticketlog.importing.xlsxrows import XlsxRows
+from ticketlog.importing.row import Found, Problem, Raw, Row
+from ticketlog.importing.row_translator import Translator
+from ticketlog.importing.xes_reader import XesRows
+from ticketlog.importing.xlsx_reader import XlsxRows
 
 
 class _Reader(Protocol):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ticketlog.importing.rows import Problem
+from ticketlog.importing.row import Problem
 
 KEPT = 1_000
 """Findings of a kind that are listed; their total is always exact."""

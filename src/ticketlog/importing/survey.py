@@ -8,7 +8,7 @@ from math import ceil
 
 from ticketlog.importing.mapping import Mapping
 from ticketlog.importing.report import Findings
-from ticketlog.importing.rows import Problem, Row
+from ticketlog.importing.row import Problem, Row
 
 
 class Survey:

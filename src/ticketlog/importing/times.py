@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from ticketlog.domain.timetext import moment, moment_by
+from ticketlog.domain.time.time_text import moment, moment_by
 from ticketlog.importing.mapping import ALWAYS_UTC, Time, zone_of
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from ticketlog.domain import imports, ticket
 from ticketlog.domain.base import Actor, Context, NotFound
 from ticketlog.domain.imports import BeginWithdrawal, EndWithdrawal, Imports, Withdrawal
-from ticketlog.domain.settings import Settings
+from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.ticket.withdrawal import Withdraw, Withdrawn
 from ticketlog.errors import Conflict
 from ticketlog.importing.case import envelope_of, is_withdrawn

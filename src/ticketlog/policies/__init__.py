@@ -17,11 +17,11 @@ from ticketlog.policies import (
     notification,
     presence,
     routing,
-    sla,
+    sla_timer,
 )
-from ticketlog.policies.base import Policy, Timer
+from ticketlog.policies.protocol import Policy, Timer
 
 POLICIES: tuple[Policy, ...] = (routing, presence, assignment, escalation, notification)
 TELLING: frozenset[str] = frozenset({notification.NAME})
 """Those that tell people: of what was old when they began they tell nobody."""
-TIMERS: tuple[Timer, ...] = (lifecycle, escalation, sla, presence)
+TIMERS: tuple[Timer, ...] = (lifecycle, escalation, sla_timer, presence)

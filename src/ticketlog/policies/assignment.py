@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import TypeAlias
 
-from ticketlog.domain.agent import (
+from ticketlog.domain.base import Event, Recorded
+from ticketlog.domain.parties.agent import (
     AvailabilityChanged,
     Release,
     Reserve,
@@ -22,7 +23,6 @@ from ticketlog.domain.agent import (
     TicketReleased,
     TicketReserved,
 )
-from ticketlog.domain.base import Event, Recorded
 from ticketlog.domain.ticket.assignment import AssigneeChanged, TeamChanged
 from ticketlog.domain.ticket.automation import AgentChosen, ChoiceDropped, Choose, Settle
 from ticketlog.domain.ticket.creation import TicketCreated
@@ -37,8 +37,8 @@ from ticketlog.domain.ticket.lifecycle import (
 )
 from ticketlog.domain.ticket.state import Candidate, Ticket
 from ticketlog.domain.ticket.withdrawal import Withdrawn
-from ticketlog.policies.base import Reaction, Situation, cited
-from ticketlog.policies.picking import pick, rule_for
+from ticketlog.policies.agent_selection import pick, rule_for
+from ticketlog.policies.protocol import Reaction, Situation, cited
 
 NAME = "assignment"
 _ENDS = (Solved, TicketClosed, Cancelled, MarkedSpam, Withdrawn)

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from ticketlog.domain.automation import (
+from ticketlog.domain.base import Event, Recorded
+from ticketlog.domain.parties.presence import instead, why_gone
+from ticketlog.domain.settings.automation_rules import (
     END_USERS,
     INTERNAL,
     NotificationRule,
@@ -18,20 +20,18 @@ from ticketlog.domain.automation import (
     Recipient,
     in_order,
 )
-from ticketlog.domain.base import Event, Recorded
-from ticketlog.domain.conditions import matches
-from ticketlog.domain.presence import instead, why_gone
-from ticketlog.domain.settings import Settings
+from ticketlog.domain.settings.conditions import matches
+from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.ticket.assignment import AssigneeChanged, Escalated
 from ticketlog.domain.ticket.automation import Notify, RequesterReminded
+from ticketlog.domain.ticket.condition_fields import facts_of
 from ticketlog.domain.ticket.conversation import Noted, Replied
 from ticketlog.domain.ticket.creation import TicketCreated
-from ticketlog.domain.ticket.facts import facts_of
 from ticketlog.domain.ticket.feedback import SurveyOffered
 from ticketlog.domain.ticket.lifecycle import Reopened, Solved, TicketClosed
-from ticketlog.domain.ticket.service import DueEvent, SlaBreached, SlaWarned
+from ticketlog.domain.ticket.sla_events import DueEvent, SlaBreached, SlaWarned
 from ticketlog.domain.ticket.state import Ticket
-from ticketlog.policies.base import Reaction, Situation, cited
+from ticketlog.policies.protocol import Reaction, Situation, cited
 
 NAME = "notification"
 _OCCASIONS: dict[type[Event], Occasion] = {

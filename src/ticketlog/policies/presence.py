@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ticketlog.domain.base import Event, Recorded
-from ticketlog.domain.presence import why_gone
-from ticketlog.domain.settings import Settings
+from ticketlog.domain.parties.presence import why_gone
+from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.ticket.absence import Leaving, cited, leaving
 from ticketlog.domain.ticket.assignment import Unassign
 from ticketlog.domain.ticket.state import Ticket
-from ticketlog.policies.base import AtWork, Reaction, Situation
+from ticketlog.policies.protocol import AtWork, Reaction, Situation
 
 NAME = "presence"
 ON: frozenset[type[Event]] = frozenset()

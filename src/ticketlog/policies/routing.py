@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from ticketlog.domain.automation import RoutingRule, in_order
 from ticketlog.domain.base import Event, Recorded
-from ticketlog.domain.conditions import Verdict, judge
-from ticketlog.domain.settings import Settings
+from ticketlog.domain.settings.automation_rules import RoutingRule, in_order
+from ticketlog.domain.settings.conditions import Verdict, judge
+from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.ticket.automation import Route, Step
+from ticketlog.domain.ticket.condition_fields import facts_of
 from ticketlog.domain.ticket.creation import TicketCreated
 from ticketlog.domain.ticket.evolution import EVENTS
-from ticketlog.domain.ticket.facts import facts_of
 from ticketlog.domain.ticket.state import Ticket
-from ticketlog.policies.base import Reaction, Situation, cited
+from ticketlog.policies.protocol import Reaction, Situation, cited
 
 NAME = "routing"
 ON: frozenset[type[Event]] = frozenset(EVENTS)

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from ticketlog.projections import (
-    agents,
-    gaming,
-    inbox,
-    persons,
-    queue,
-    reports,
-    search,
-    sla,
-    tickets,
-    utilisation,
-)
-from ticketlog.projections.base import Projection, Query
+from ticketlog.projections.engine.projection import Projection, Query
+from ticketlog.projections.views import agents, inbox, persons, queue, search, tickets
+from ticketlog.projections.views.gaming import gaming
+from ticketlog.projections.views.reports import reports
+from ticketlog.projections.views.sla import sla
+from ticketlog.projections.views.utilisation import utilisation
 
 PROJECTIONS: tuple[Projection, ...] = (
     tickets.VIEW,

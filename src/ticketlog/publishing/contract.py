@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 import orjson
 
 from ticketlog.domain.base import Event
-from ticketlog.publishing.envelope import (
+from ticketlog.publishing.cloudevent import (
     AUTH_TYPES,
     CONTENT_TYPE,
     DIGITS,

@@ -24,8 +24,8 @@ from ticketlog.log.kafka.batch_producer import BatchProducer
 from ticketlog.log.kafka.topics import Topic
 from ticketlog.log.kafka.url import KafkaAddress
 from ticketlog.log.port import Log
-from ticketlog.publishing.envelope import CONTENT_TYPE, Shown
-from ticketlog.publishing.part import PAGE_EVENTS, Page, Part
+from ticketlog.publishing.cloudevent import CONTENT_TYPE, Shown
+from ticketlog.publishing.partition_relay import PAGE_EVENTS, Page, Part
 from ticketlog.publishing.topic import PUBLISHER, Published, prepared
 
 TAIL = 2 * PAGE_EVENTS

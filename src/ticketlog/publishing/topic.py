@@ -16,7 +16,7 @@ from ticketlog.log.kafka.consumer import make_consumer
 from ticketlog.log.kafka.topics import BROKER_TIMEOUT_S, Topic, unreachable_error
 from ticketlog.log.kafka.url import KafkaAddress
 from ticketlog.log.port import Log
-from ticketlog.publishing.envelope import Told, told
+from ticketlog.publishing.cloudevent import Told, told
 
 PUBLISHER = "publisher"
 """The header that says which publisher sent a record."""

@@ -9,10 +9,10 @@ from typing import Any
 from tests.domain.clocks import calendar
 from tests.given import SETTINGS
 from ticketlog.domain.base import Value
-from ticketlog.domain.calendar import Calendar
-from ticketlog.domain.conditions import Condition, Conditions
-from ticketlog.domain.settings import Settings
-from ticketlog.domain.sla_policy import Metric, SlaPolicy, SlaWarning, Target
+from ticketlog.domain.settings.conditions import Condition, Conditions
+from ticketlog.domain.settings.model import Settings
+from ticketlog.domain.settings.sla_policy import Metric, SlaPolicy, SlaWarning, Target
+from ticketlog.domain.time.calendar import Calendar
 
 PRIORITIES = ("critical", "high", "medium", "low")
 MINUTES = 60

@@ -17,15 +17,15 @@ from tests.domain.ticket.shop import a_ticket
 from tests.given import ANN, KIM, RULE, SUE, Story
 from ticketlog.domain import ticket
 from ticketlog.domain.base import Actor, Command, Recorded
+from ticketlog.domain.settings.sla_policy import SlaPolicy, SlaWarning
 from ticketlog.domain.sla.clock import Clock, Edition
-from ticketlog.domain.sla_policy import SlaPolicy, SlaWarning
 from ticketlog.domain.ticket.assignment import Assign
-from ticketlog.domain.ticket.changes import METRICS
 from ticketlog.domain.ticket.classification import Prioritise, SetOrganisation
 from ticketlog.domain.ticket.conversation import Note, Reply
 from ticketlog.domain.ticket.lifecycle import MarkSpam, Restore, SetStatus, Solve
 from ticketlog.domain.ticket.relations import LinkTo, Unlink
-from ticketlog.domain.ticket.service import (
+from ticketlog.domain.ticket.sla.clock_changes import METRICS
+from ticketlog.domain.ticket.sla_events import (
     ClocksChanged,
     ReapplySla,
     RecordDue,
@@ -35,7 +35,7 @@ from ticketlog.domain.ticket.service import (
 )
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.domain.ticket.withdrawal import Withdraw
-from ticketlog.domain.timetable import SECOND
+from ticketlog.domain.time.business_hours import SECOND
 
 CALENDARS = (
     desk.named("office"),

@@ -13,7 +13,7 @@ from tests.domain.sla.desk import named, policy, settings, target, when
 from tests.domain.ticket.shop import ASKS, a_ticket
 from tests.given import ANN, KIM, LEE, RULE, SUE, Story
 from ticketlog.domain.base import Actor, Command, Event, instant
-from ticketlog.domain.settings import Settings
+from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.sla.clock import Clock
 from ticketlog.domain.ticket.assignment import Assign
 from ticketlog.domain.ticket.classification import Prioritise, Tag
@@ -28,7 +28,7 @@ from ticketlog.domain.ticket.lifecycle import (
     Solve,
 )
 from ticketlog.domain.ticket.relations import LinkTo, Unlink
-from ticketlog.domain.ticket.service import (
+from ticketlog.domain.ticket.sla_events import (
     ReapplySla,
     RecordDue,
     SlaBreached,

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from tests.given import ADA, ANN, BOB, DAY, IMPORT, KIM, LEE, MAIL, NOON, RULE, SUE
 from ticketlog.domain import ticket
 from ticketlog.domain.base import Actor, Command
-from ticketlog.domain.ticket.activity import FileKept, RecordActivity
 from ticketlog.domain.ticket.automation import Step
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.feedback import Rate
+from ticketlog.domain.ticket.imported import FileKept, RecordActivity
 from ticketlog.domain.ticket.lifecycle import Cancel, Close, MarkSpam, Reopen, Verify
 from ticketlog.domain.ticket.relations import PlaceLegalHold, ReleaseLegalHold
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from tests.given import KIM, SETTINGS, SUE, Story
 from ticketlog.domain.aggregates import AGGREGATES
-from ticketlog.domain.organisation import Organisation
-from ticketlog.domain.person import Person
-from ticketlog.domain.settings import Settings
+from ticketlog.domain.parties.organisation import Organisation
+from ticketlog.domain.parties.person import Person
+from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.ticket.assignment import Assign
 from ticketlog.domain.ticket.creation import CreateTicket, TicketCreated
 from ticketlog.domain.ticket.lifecycle import Close, Hold, MarkSpam, SetStatus, Solve

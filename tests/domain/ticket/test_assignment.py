@@ -5,7 +5,6 @@ import pytest
 from tests.domain.ticket.shop import a_ticket, new, open_, solved
 from tests.given import ADA, ANN, BOB, IMPORT, KIM, MAIL, RULE, SECOND, SETTINGS, SUE
 from ticketlog.domain.base import Actor, Command, Forbidden, Invalid, Refused
-from ticketlog.domain.ticket.activity import RecordActivity
 from ticketlog.domain.ticket.assignment import (
     Assign,
     AssigneeChanged,
@@ -19,6 +18,7 @@ from ticketlog.domain.ticket.assignment import (
     WorkStarted,
     WorkStopped,
 )
+from ticketlog.domain.ticket.imported import RecordActivity
 from ticketlog.domain.ticket.lifecycle import StatusChanged
 from ticketlog.domain.ticket.state import Candidate
 

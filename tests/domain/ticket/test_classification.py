@@ -5,7 +5,6 @@ import pytest
 from tests.domain.ticket.shop import a_ticket, new, open_
 from tests.given import IMPORT, MAIL
 from ticketlog.domain.base import Invalid, MissingFields
-from ticketlog.domain.ticket.activity import RecordActivity
 from ticketlog.domain.ticket.classification import (
     AttributeChanged,
     CategoryChanged,
@@ -28,6 +27,7 @@ from ticketlog.domain.ticket.classification import (
     UrgencyChanged,
 )
 from ticketlog.domain.ticket.creation import CreateTicket
+from ticketlog.domain.ticket.imported import RecordActivity
 
 
 def test_each_thing_that_is_classified_is_its_own_change() -> None:

@@ -7,8 +7,8 @@ import pytest
 from tests.domain.ticket.shop import ASKS, a_ticket, created, new
 from tests.given import ANN, KIM, LEE, MAIL, RULE, SETTINGS
 from ticketlog.domain.base import Actor, Forbidden, Invalid, MissingFields, NotFound, Refused
-from ticketlog.domain.person import Person
-from ticketlog.domain.settings import Settings
+from ticketlog.domain.parties.person import Person
+from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.ticket.conversation import Note, Reply
 from ticketlog.domain.ticket.creation import CreateTicket, TicketCreated
 from ticketlog.domain.ticket.state import Link

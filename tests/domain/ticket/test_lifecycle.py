@@ -21,7 +21,7 @@ from ticketlog.domain.base import (
     Invalid,
     MissingFields,
 )
-from ticketlog.domain.settings import Status, Transition
+from ticketlog.domain.settings.model import Status, Transition
 from ticketlog.domain.ticket.assignment import (
     Assign,
     AssigneeChanged,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ticketlog.domain.settings import Agent, Settings, Team
+from ticketlog.domain.settings.model import Agent, Settings, Team
 from ticketlog.domain.ticket.mentions import called
 
 STAFF = Settings(

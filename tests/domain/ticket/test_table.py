@@ -14,7 +14,6 @@ from tests.given import ANN, IMPORT, KIM, LEE, RULE, SUE, Story
 from ticketlog.domain import ticket
 from ticketlog.domain.base import Actor, Command, Refused
 from ticketlog.domain.ticket import relations
-from ticketlog.domain.ticket.activity import RecordActivity
 from ticketlog.domain.ticket.assignment import (
     Assign,
     Claim,
@@ -37,6 +36,7 @@ from ticketlog.domain.ticket.classification import (
 from ticketlog.domain.ticket.conversation import Attach, Note, Redact, Reply
 from ticketlog.domain.ticket.creation import CreateTicket, TicketCreated
 from ticketlog.domain.ticket.feedback import OfferSurvey, Rate, Review
+from ticketlog.domain.ticket.imported import RecordActivity
 from ticketlog.domain.ticket.lifecycle import (
     Cancel,
     Close,
@@ -49,8 +49,8 @@ from ticketlog.domain.ticket.lifecycle import (
     Solve,
     Verify,
 )
-from ticketlog.domain.ticket.service import ReapplySla, RecordDue
-from ticketlog.domain.ticket.timecorrection import CorrectTime
+from ticketlog.domain.ticket.sla_events import ReapplySla, RecordDue
+from ticketlog.domain.ticket.time_correction import CorrectTime
 from ticketlog.domain.ticket.withdrawal import Withdraw
 
 PAGE = Path(__file__).parents[3] / "docs" / "ARCHITECTURE.md"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.domain.ticket.shop import OTHERS, open_
 from tests.given import SETTINGS, Story
 from ticketlog.domain.base import Command, Invalid, MissingFields
-from ticketlog.domain.settings import Agent, CustomField, Priorities, Team
+from ticketlog.domain.settings.model import Agent, CustomField, Priorities, Team
 from ticketlog.domain.ticket.assignment import (
     Assign,
     AssigneeChanged,

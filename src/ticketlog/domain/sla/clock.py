@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple, TypeAlias
 
 from ticketlog.domain.base import LAST, Key, Seconds, Value, bare
-from ticketlog.domain.sla_policy import Metric, Switch
-from ticketlog.domain.timetable import SECOND, Timetable
+from ticketlog.domain.settings.sla_policy import Metric, Switch
+from ticketlog.domain.time.business_hours import SECOND, Timetable
 
 Phase = Literal["running", "paused", "fulfilled", "withdrawn"]
 LIVE: tuple[Phase, ...] = ("running", "paused")

@@ -19,44 +19,44 @@ from __future__ import annotations
 from ticketlog.domain.base import Command, Context, Event
 from ticketlog.domain.sla.clock import next_due
 from ticketlog.domain.ticket import (
-    acts,
+    assignment_rules,
+    automation_rules,
+    classification_rules,
+    conversation_rules,
+    creation_rules,
     feedback,
-    fieldvalues,
-    handover,
-    opening,
-    priorities,
-    promises,
+    field_rules,
+    imported_rules,
+    lifecycle_rules,
+    priority_rules,
     relations,
-    replies,
-    rows,
-    transitions,
-    triage,
     withdrawal,
 )
-from ticketlog.domain.ticket.activity import RecordActivity
 from ticketlog.domain.ticket.conversation import Replied
 from ticketlog.domain.ticket.evolution import EVENTS, after, evolve, fold, initial
-from ticketlog.domain.ticket.gate import admit
+from ticketlog.domain.ticket.imported import RecordActivity
 from ticketlog.domain.ticket.lifecycle import Reopened, Restored
-from ticketlog.domain.ticket.reading import reads
+from ticketlog.domain.ticket.preconditions import admit
+from ticketlog.domain.ticket.read_streams import reads
+from ticketlog.domain.ticket.sla import recording
 from ticketlog.domain.ticket.state import Decisions, Ticket
 
 __all__ = ["COMMANDS", "EVENTS", "KIND", "decide", "due", "evolve", "fold", "initial", "reads"]
 
 KIND = "ticket"
 _DECIDE: Decisions = {
-    **opening.DECIDE,
-    **replies.DECIDE,
-    **transitions.DECIDE,
-    **handover.DECIDE,
-    **triage.DECIDE,
-    **priorities.DECIDE,
-    **fieldvalues.DECIDE,
+    **creation_rules.DECIDE,
+    **conversation_rules.DECIDE,
+    **lifecycle_rules.DECIDE,
+    **assignment_rules.DECIDE,
+    **classification_rules.DECIDE,
+    **priority_rules.DECIDE,
+    **field_rules.DECIDE,
     **relations.DECIDE,
     **feedback.DECIDE,
-    **rows.DECIDE,
-    **promises.DECIDE,
-    **acts.DECIDE,
+    **imported_rules.DECIDE,
+    **recording.DECIDE,
+    **automation_rules.DECIDE,
     **withdrawal.DECIDE,
 }
 COMMANDS: tuple[type[Command], ...] = tuple(_DECIDE)
@@ -73,8 +73,8 @@ def decide(command: Command, ticket: Ticket, context: Context) -> list[Event]:
         return []
     events = decision(command, ticket, context)
     if not isinstance(command, RecordActivity) and any(map(_comes_back, events)):
-        events = [*events, *handover.left_by_gone(after(ticket, events, context), context)]
-    return promises.accounted(events, command, ticket, context)
+        events = [*events, *assignment_rules.left_by_gone(after(ticket, events, context), context)]
+    return recording.accounted(events, command, ticket, context)
 
 
 def _comes_back(event: Event) -> bool:

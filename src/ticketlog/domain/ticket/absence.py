@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ticketlog.domain.automation import AbsenceRule, in_order
-from ticketlog.domain.conditions import matches
-from ticketlog.domain.settings import Settings
-from ticketlog.domain.ticket.facts import facts_of
+from ticketlog.domain.settings.automation_rules import AbsenceRule, in_order
+from ticketlog.domain.settings.conditions import matches
+from ticketlog.domain.settings.model import Settings
+from ticketlog.domain.ticket.condition_fields import facts_of
 from ticketlog.domain.ticket.state import Ticket
 
 _SECOND = 1_000_000

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from ticketlog.domain.base import Command, Event, Instant, Key, Line, Personal, Recorded
-from ticketlog.domain.settings import TicketType
+from ticketlog.domain.settings.model import TicketType
 from ticketlog.domain.ticket.state import FieldValue, PrioritySource, Ticket
 
 MOST_TAGS = 100

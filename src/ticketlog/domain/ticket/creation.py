@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from ticketlog.domain.base import Command, Event, Instant, Key, Line, Personal, Recorded, Text
-from ticketlog.domain.settings import CategoryOfStatus, TicketType
+from ticketlog.domain.settings.model import CategoryOfStatus, TicketType
 from ticketlog.domain.ticket.state import (
     AuthorKind,
     CommentRef,

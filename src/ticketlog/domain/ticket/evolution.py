@@ -7,24 +7,24 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from ticketlog.domain.base import Context, Event, Meta, Recorded
-from ticketlog.domain.receipt import AHEAD
-from ticketlog.domain.sla.running import Fact, run
+from ticketlog.domain.sla.clock_rules import Fact, run
 from ticketlog.domain.ticket import (
-    activity,
     assignment,
     automation,
     classification,
     conversation,
     creation,
     feedback,
+    imported,
     lifecycle,
     relations,
-    service,
-    timecorrection,
+    sla_events,
+    time_correction,
     withdrawal,
 )
-from ticketlog.domain.ticket.clocks import FACTS, FactOf
+from ticketlog.domain.ticket.sla.clock_facts import FACTS, FactOf
 from ticketlog.domain.ticket.state import Ticket
+from ticketlog.domain.time.receipt import AHEAD
 
 WATCHED = frozenset(
     (
@@ -54,14 +54,14 @@ _FACETS = (
     relations,
     feedback,
     automation,
-    activity,
-    service,
-    timecorrection,
+    imported,
+    sla_events,
+    time_correction,
     withdrawal,
 )
 _BY_EVENT: dict[type[Event], _Change] = {
     cls: _Change(
-        apply, cls.ASPECT if cls.ASPECT in WATCHED else None, FACTS.get(cls), facet is service
+        apply, cls.ASPECT if cls.ASPECT in WATCHED else None, FACTS.get(cls), facet is sla_events
     )
     for facet in _FACETS
     for cls, apply in facet.EVOLVE.items()
@@ -123,10 +123,10 @@ def _twofold(ticket: Ticket, history: Iterable[Recorded]) -> Ticket:
         if beside is None:
             ticket = evolve(ticket, recorded)
             continue
-        if type(recorded.event) is timecorrection.TimeCorrected:
+        if type(recorded.event) is time_correction.TimeCorrected:
             ticket = fold(beside, (recorded,))
             continue
-        counted = timecorrection.sound(recorded, beside)
+        counted = time_correction.sound(recorded, beside)
         if counted is not None:
             beside = fold(beside, (counted,))
         ticket = fold(ticket.but({"sound": None}), (_believed(recorded),))

@@ -17,7 +17,7 @@ from ticketlog.domain.base import (
     Recorded,
     Text,
 )
-from ticketlog.domain.ticket.rules import data_subject, is_requester
+from ticketlog.domain.ticket.lookups import data_subject, is_requester
 from ticketlog.domain.ticket.state import Decisions, Ticket
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, Literal
 
 from ticketlog.domain.base import Command, Event, Instant, Key, Line, Personal, Recorded, Text
-from ticketlog.domain.settings import CategoryOfStatus
+from ticketlog.domain.settings.model import CategoryOfStatus
 from ticketlog.domain.ticket.state import Ticket
 
 STATUS = frozenset({"status"})

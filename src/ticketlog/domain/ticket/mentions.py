@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 from unicodedata import category
 
-from ticketlog.domain.settings import Settings
+from ticketlog.domain.settings.model import Settings
 
 _NAME = re.compile(r"(?<![A-Za-z0-9_\u00c0-\u024f\u0370-\u052f.%+/@-])@(\w[\w.-]*)")
 """The @ of a mail address, or of a path of the web, calls nobody."""

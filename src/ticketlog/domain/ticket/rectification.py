@@ -11,7 +11,7 @@ from itertools import groupby
 
 from ticketlog.domain.base import Recorded
 from ticketlog.domain.ticket.evolution import evolve, initial
-from ticketlog.domain.ticket.timecorrection import TimeCorrected, lies_ahead, sound
+from ticketlog.domain.ticket.time_correction import TimeCorrected, lies_ahead, sound
 
 
 def corrects(commit: Sequence[Recorded]) -> bool:

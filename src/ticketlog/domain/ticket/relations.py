@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from ticketlog.domain.base import Command, Context, Event, Invalid, Key, Line, Recorded
 from ticketlog.domain.rights import same_person
 from ticketlog.domain.ticket.creation import MOST_CCS
-from ticketlog.domain.ticket.rules import (
+from ticketlog.domain.ticket.lookups import (
     person,
     require_agent,
     require_known,

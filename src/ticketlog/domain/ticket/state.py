@@ -11,10 +11,10 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias, Typ
 from pydantic import Field, StringConstraints
 
 from ticketlog.domain.base import Command, Context, Event, Key, Long, State, Value
-from ticketlog.domain.settings import CategoryOfStatus, TicketType
+from ticketlog.domain.settings.model import CategoryOfStatus, TicketType
+from ticketlog.domain.settings.sla_policy import Metric, Switch
 from ticketlog.domain.sla.clock import Applied, Clock, Clocks
-from ticketlog.domain.sla.running import Fact, run
-from ticketlog.domain.sla_policy import Metric, Switch
+from ticketlog.domain.sla.clock_rules import Fact, run
 
 AuthorKind = Literal["requester", "end-user", "agent", "rule", "service", "import"]
 LinkKind = Literal["duplicate-of", "problem", "parent", "blocks", "follow-up-of", "change"]

@@ -1,0 +1,91 @@
+"""Many commands at once: decided one after the other, made durable together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from ticketlog.application.executor import (
+    Executor,
+    Outcome,
+    Request,
+    is_looked_at_alone,
+    outcome_of,
+)
+from ticketlog.domain.settings.model import Settings
+from ticketlog.errors import (
+    Conflict,
+    Damaged,
+    NewerFormat,
+    Unreachable,
+    Unreadable,
+)
+from ticketlog.log.commit import Commit
+from ticketlog.log.port import Placed
+
+Done: TypeAlias = Outcome | Exception
+"""What a command did; Refused or CommandReused; or what failed in deciding it."""
+
+
+def execute_all(executor: Executor, requests: Sequence[Request]) -> list[Done]:
+    """The same as to execute each, in their order for each stream, but those that are new and
+    change something share one append.
+
+    What others of the same bulk may get in the way of (links that close a circle with theirs, an
+    address that two get) is looked at alone, and so is what comes after it on its stream. A command
+    that can't be decided is no harm to the others: its exception stands in its place. Raises
+    Unreachable, Damaged, Conflict, NewerFormat: all of them may be sent again then.
+    """
+    done: dict[int, Done] = {}
+    states: dict[str, Any] = {}
+    made: list[tuple[int, Commit, Any]] = []
+    settings = executor.settings()
+    for number, each in enumerate(requests):
+        state = states[each.stream] if each.stream in states else _state(executor, each)
+        if is_looked_at_alone(each.command):
+            state = states[each.stream] = None
+        commit = _decided(executor, each, state, settings)
+        if commit is not None:
+            after = outcome_of(commit, Placed(0, 0, commit.expects, len(commit.events)))
+            states[each.stream] = each.aggregate.fold(state, after.events)
+            made.append((number, commit, state))
+    placed = executor.log.append_all([commit for _, commit, _ in made])
+    for (number, commit, state), place in zip(made, placed, strict=True):
+        if isinstance(place, Placed):
+            done[number] = outcome_of(commit, place)
+            latest = states[commit.stream]
+            if latest.version == place.version + place.events - 1:
+                executor.repository.keep(commit.stream, latest)
+            executor.snapshot(requests[number], state, place)
+    return [
+        done[number] if number in done else _alone(executor, each)
+        for number, each in enumerate(requests)
+    ]
+
+
+def _state(executor: Executor, each: Request) -> Any:
+    try:
+        return executor.state(each)
+    except Exception:
+        return None
+
+
+def _decided(executor: Executor, each: Request, state: Any, settings: Settings) -> Commit | None:
+    """None for whatever is to be looked at alone."""
+    try:
+        if state is None or executor.answered(each, state) is not None:
+            return None
+        return executor.decided(each, state, settings)
+    except Exception:
+        return None
+
+
+def _alone(executor: Executor, each: Request) -> Done:
+    try:
+        return executor.execute(each)
+    except Unreadable as error:
+        return error
+    except (Unreachable, Damaged, Conflict, NewerFormat):
+        raise
+    except Exception as error:
+        return error

@@ -1,0 +1,176 @@
+"""Which rules match a ticket, and why the others don't."""
+
+from __future__ import annotations
+
+from ticketlog.application.documents.base import (
+    Anything,
+    At,
+    Count,
+    Document,
+    Id,
+    Number,
+    Offset,
+    Text,
+    WholeSeconds,
+    Word,
+)
+from ticketlog.application.documents.sla import Edition
+
+
+class Failed(Document):
+    """A condition that doesn't hold."""
+
+    group: Word
+    """all or any"""
+    field: Word
+    operator: Word
+    values: list[Anything]
+    found: Anything
+    """What the ticket has."""
+
+
+class Judged(Document):
+    """What the conditions of a rule say."""
+
+    version: Number
+    matches: bool
+    failed: list[Failed]
+
+
+class PolicyTried(Judged):
+    """An SLA policy."""
+
+    policy: Id
+
+
+class RuleTried(Judged):
+    """A rule."""
+
+    rule: Id
+
+
+class Target(Document):
+    """What a policy promises."""
+
+    metric: Word
+    seconds: WholeSeconds
+    business: bool
+    """Open time."""
+
+
+class Planned(Document):
+    """What time will do."""
+
+    rule: Id
+    version: Number
+    action: Word
+    at: At | None
+
+
+class AgentWeighed(Document):
+    """Whether an agent may have the ticket."""
+
+    agent: Id
+    load: Count
+    room: Count | None
+    """null: any number"""
+    why_not: list[Text]
+    gave_back: bool
+    """Had it and gave it away."""
+
+
+class Candidate(Document):
+    """Who could have been chosen."""
+
+    agent: Id
+    load: Count
+
+
+class Chosen(Document):
+    """A choice, as it was recorded."""
+
+    at: At
+    event: Id
+    agent: Id
+    rule: Id
+    why: Word
+    candidates: list[Candidate]
+    came_of_it: Text | None
+    """made, or why it was dropped; null: nothing yet"""
+
+
+class Assignment(Document):
+    """Who gets it."""
+
+    waits: bool
+    """For an agent, now."""
+    tried: list[RuleTried]
+    """Up to the rule that matches."""
+    agents: list[AgentWeighed]
+    """The team's members by that rule."""
+    chosen: list[Chosen]
+
+
+class EscalationPlanned(RuleTried):
+    """What an escalation rule will do."""
+
+    tier: Number
+    on: list[Word]
+    words: list[Text]
+    why_not: Text | None
+    at: At | None
+    """When it acts if nothing changes."""
+
+
+class EscalationDone(Document):
+    """An escalation, as it was recorded."""
+
+    at: At
+    old: Number
+    new: Number
+    by: Id
+    rule: Id | None
+    reason: Text | None
+
+
+class Escalation(Document):
+    """Who is told that it gets serious."""
+
+    rules: list[EscalationPlanned]
+    done: list[EscalationDone]
+
+
+class Absence(Document):
+    """When the ticket leaves its agent because they are absent."""
+
+    rule: Id | None
+    """The first that matches; null: none."""
+    version: Number | None
+    agent: Id | None
+    absent_since: At | None
+    """Null: they are there, or never said whether."""
+    at: At | None
+    """If nothing changes."""
+
+
+class Explained(Document):
+    """Which rules match a ticket."""
+
+    ticket: Id
+    position: Offset
+    """Of the settings."""
+    policy: Id | None
+    """The SLA policy that matches."""
+    version: Number | None
+    calendar: Edition | None
+    """For targets in open time."""
+    targets: list[Target]
+    """For the ticket's priority."""
+    tried: list[PolicyTried]
+    """Up to the one that matches."""
+    routing: list[RuleTried]
+    """As if it came now."""
+    lifecycle: list[Planned]
+    assignment: Assignment
+    absence: Absence
+    escalation: Escalation

@@ -1,0 +1,113 @@
+"""What commands did, and why they were refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import ConfigDict
+
+from ticketlog.application.documents.base import Count, Document, Id, Number, Offset, Text, Word
+
+if TYPE_CHECKING:
+    from ticketlog.application.executor import Outcome as Made
+
+
+class EventMade(Document):
+    """An event that a command recorded."""
+
+    id: Id
+    type: Word
+    version: Number
+
+
+class Outcome(Document):
+    """What a command that writes has done."""
+
+    stream: Id
+    """What it was done to; the new one where it creates."""
+    version: Number
+    """Of the stream, after it: what a later `--seen` may say."""
+    repeated: bool
+    """The id was known, and this is its first answer."""
+    follow_up_of: Id | None
+    """The closed ticket that it was sent to, if it opened a follow-up."""
+    unknown: list[Id]
+    """Names that a note calls, and nobody has."""
+    partition: Number | None
+    offset: Offset | None
+    """Of its commit; null where there was nothing to do."""
+    events: list[EventMade]
+
+    @classmethod
+    def made(cls, done: Made) -> Outcome:
+        """Of what `Desk.execute` answers."""
+        return cls.filled(
+            stream=done.stream,
+            version=done.version,
+            repeated=done.repeated,
+            follow_up_of=done.follow_up_of,
+            unknown=list(done.unknown),
+            partition=done.partition,
+            offset=done.offset,
+            events=[
+                {"id": each.id, "type": each.event.NAME, "version": each.originator_version}
+                for each in done.events
+            ],
+        )
+
+
+class Done(Document):
+    """What commands on several tickets did."""
+
+    done: list[Outcome]
+    refused: dict[Id, Text]
+    """Ticket -> why."""
+
+
+class Reapplied(Document):
+    """What SLA policies that were applied anew changed."""
+
+    tickets: Count
+    """How many were asked about."""
+    changed: list[Id]
+
+
+class Rerouted(Document):
+    """What rules make of a ticket."""
+
+    ticket: Id
+    rules: list[Id]
+    team: Id | None
+    assignee: Id | None
+    priority: Word | None
+    category: Id | None
+    product: Id | None
+    add_tags: list[Word]
+    remove_tags: list[Word]
+    refused: Text | None
+    """Why it stays as it is."""
+
+
+class Rerouting(Document):
+    """Tickets that rules want elsewhere."""
+
+    asked: Count
+    """Active tickets that the conditions match."""
+    tickets: list[Rerouted]
+    done: Count
+    """How many were changed; 0 with `--check`."""
+
+
+class Refused(Document):
+    """Why a command did nothing. Further fields are what the message names: a ticket, a version."""
+
+    model_config = ConfigDict(extra="allow")
+
+    code: Word
+    message: Text
+
+
+class Refusal(Document):
+    """What is printed in the place of a document where a rule says no (exit code 1)."""
+
+    error: Refused

@@ -1,0 +1,59 @@
+"""Policies: who reacts by itself."""
+
+from __future__ import annotations
+
+from ticketlog.application.documents.base import (
+    At,
+    Count,
+    Document,
+    Id,
+    Offset,
+    Position,
+    Text,
+    Word,
+)
+
+
+class ParkedEvent(Document):
+    """An event that a policy couldn't react to."""
+
+    event: Id
+    stream: Id
+    position: Position
+    error: Text
+
+
+class Policy(Document):
+    """How far a policy is."""
+
+    policy: Word
+    positions: list[Offset | None]
+    """The next record of each partition; null: it never ran, or is a timer."""
+    behind: Count
+    parked: list[ParkedEvent]
+
+
+class Policies(Document):
+    """All of them."""
+
+    policies: list[Policy]
+
+
+class PoliciesRan(Document):
+    """What a run did."""
+
+    until: At
+    done: Count
+    """Commands that changed something."""
+    refused: Count
+    """Commands that a rule refused."""
+    notifications: dict[Id, Count]
+    """How many were decided for each outbox; a run sends none."""
+    policies: list[Policy]
+
+
+class PolicyRetried(Document):
+    """What of a policy is still parked."""
+
+    policy: Word
+    parked: list[ParkedEvent]

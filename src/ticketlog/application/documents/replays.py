@@ -1,0 +1,118 @@
+"""Views compared with what the log says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ticketlog.application.documents.base import (
+    Anything,
+    Count,
+    Digest,
+    Document,
+    Id,
+    Number,
+    Offset,
+    Text,
+    Word,
+)
+
+if TYPE_CHECKING:
+    from ticketlog.projections.engine.comparison import Compared
+    from ticketlog.projections.engine.verify import Verified as Found
+
+
+class Differing(Document):
+    """A row that isn't the same. The columns are the view's; times are ISO texts, durations are
+    named with their unit."""
+
+    kind: Word
+    """missing, extra or changed"""
+    key: dict[Word, Anything]
+    expected: dict[Word, Anything] | None
+    found: dict[Word, Anything] | None
+
+
+class Table(Document):
+    """A table of a view."""
+
+    table: Word
+    rows: Count
+    sha256: Digest
+    """Of its rows as JSON lines, ordered by key."""
+
+
+class ComparedTable(Table):
+    """A table against another one."""
+
+    expected_sha256: Digest
+    missing: Count
+    extra: Count
+    changed: Count
+    differing: list[Differing]
+    """The first ones."""
+
+
+class VerifiedView(Document):
+    """A live view against a replay up to the same position."""
+
+    view: Word
+    version: Number
+    ends: list[Offset]
+    same: bool
+    damage: Text | None
+    """What else is wrong with it."""
+    parked: list[Id]
+    """Streams."""
+    tables: list[ComparedTable]
+
+
+class Verified(Document):
+    """Views against a replay."""
+
+    same: bool
+    """Every row is."""
+    views: list[VerifiedView]
+
+    @classmethod
+    def made(cls, found: Sequence[Found]) -> Verified:
+        return cls.filled(
+            same=all(each.same for each in found),
+            views=[
+                {
+                    "view": each.view,
+                    "version": each.version,
+                    "ends": list(each.ends),
+                    "same": each.same,
+                    "damage": each.damage,
+                    "parked": [row.stream for row in each.parked],
+                    "tables": list(map(compared, each.tables)),
+                }
+                for each in found
+            ],
+        )
+
+
+class Differences(Document):
+    """What of a view is different at a second moment: `missing` rows went, `extra` rows came."""
+
+    view: Word
+    tables: list[ComparedTable]
+
+
+class AsOf(Document):
+    """A view as it was at a moment."""
+
+    view: Word
+    tables: list[Table]
+
+
+def compared(one: Compared) -> dict[str, Any]:
+    return {
+        "table": one.table,
+        "rows": one.rows,
+        "sha256": one.digest,
+        "expected_sha256": one.expected_digest,
+        **{name: getattr(one, name) for name in ("missing", "extra", "changed")},
+        "differing": [each._asdict() for each in one.differing],
+    }

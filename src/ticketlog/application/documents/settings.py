@@ -1,0 +1,113 @@
+"""Settings in force, and what a settings file changed.
+
+A duration is called `reopen_within_seconds` here, whatever a settings file calls it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import create_model
+
+from ticketlog.application.documents.base import Count, Document, Id, Number, Offset, Text, Word
+from ticketlog.application.documents.events import Event
+from ticketlog.application.documents.mirrors import mirrored
+from ticketlog.domain.settings.events import KINDS
+from ticketlog.domain.settings.model import Priorities, Settings
+
+
+def in_force(settings: Settings) -> Document:
+    """The document of settings."""
+    held = {kind.table: getattr(settings, kind.table) for kind in KINDS}
+    return _IN_FORCE.filled(
+        position=settings.position,
+        versions=dict(settings.versions),
+        **{
+            table: {id: each.model_dump(mode="json") for id, each in value.items()}
+            if isinstance(value, Mapping)
+            else value and value.model_dump(mode="json")
+            for table, value in held.items()
+        },
+    )
+
+
+class _Settings(Document):
+    """Settings in force: everything as in a settings file, with nothing left unsaid."""
+
+    position: Offset
+    versions: dict[Id, Number]
+    """Which of the changes of each thing is in force, from 1."""
+
+
+_TABLES: dict[str, Any] = {kind.table: dict[Id, mirrored(kind.value)] for kind in KINDS}  # type: ignore[misc]
+_TABLES["priorities"] = mirrored(Priorities) | None
+_FIELDS: dict[str, Any] = {table: (held, ...) for table, held in _TABLES.items()}
+_IN_FORCE: type[Document] = create_model(
+    "SettingsInForce",
+    __base__=_Settings,
+    __module__="settings",
+    __doc__=_Settings.__doc__,
+    **_FIELDS,
+)
+IN_FORCE = _IN_FORCE
+"""The model of `in_force`."""
+
+
+class Applied(Document):
+    """What a settings file changed."""
+
+    position: Offset
+    """Of the settings in force now."""
+    streams: list[Id]
+    """What changed."""
+    repeated: bool
+    """The command's id was known."""
+    admins: list[Id]
+    """Agents who stay admins although the file doesn't say so: a desk always has one."""
+    moved: list[Id]
+    """Tickets that were moved."""
+    stayed: dict[Id, Text]
+    """Ticket -> why it couldn't be moved."""
+    warnings: list[Text]
+    """Texts that look like a secret: where they stand."""
+    kept: list[Text]
+    """What was taken away and is still in use, and what becomes of it."""
+
+
+class WouldChange(Document):
+    """What would become an event."""
+
+    stream: Id
+    change: Text
+
+
+class InUse(Document):
+    """What is taken away, and tickets that aren't closed have it."""
+
+    kind: Word
+    id: Id
+    tickets: Count
+    first: list[Id]
+    strands: bool
+    keeps: Text | None
+    """What becomes of them, where they aren't stranded."""
+    goes: Id | None
+    """Where a move takes them."""
+
+
+class Checked(Document):
+    """What a settings file would do: with `--check`."""
+
+    changes: list[WouldChange]
+    in_use: list[InUse]
+    admins: list[Id]
+    """Agents who stay admins although the file doesn't say so."""
+    warnings: list[Text]
+    """Texts that look like a secret: where they stand."""
+
+
+class SettingsHistory(Document):
+    """Who changed what of the settings, in order."""
+
+    events: list[Event]

@@ -1,0 +1,164 @@
+"""Tickets routed by the rules in force, as if they came now: what a rule that came later than they
+did leaves alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+
+from ticketlog.application.executor import Outcome, derived_id, new_id
+from ticketlog.domain.base import Actor, Refused
+from ticketlog.domain.settings.conditions import Condition, Conditions, Operator, matches
+from ticketlog.domain.settings.model import Settings
+from ticketlog.domain.settings.validate_conditions import FIELDS, broken_conditions
+from ticketlog.domain.ticket.automation import Route, RuleFired, Step
+from ticketlog.domain.ticket.condition_fields import facts_of
+from ticketlog.errors import Usage
+from ticketlog.policies.routing import reroute
+
+if TYPE_CHECKING:
+    from ticketlog.desk import Desk
+
+_PAGE = 1_000
+_OPERATORS = {name.replace("-", " "): name for name in get_args(Operator)} | {
+    name: name for name in get_args(Operator)
+}
+_SEVERAL = frozenset({"in", "not-in", "contains", "lacks"})
+_NAMES = ("team", "assignee", "priority", "category", "product")
+
+
+class Change(NamedTuple):
+    """A ticket ('ticket/ID'), and what the rules make of it that it isn't yet."""
+
+    ticket: str
+    steps: tuple[Step, ...]
+    version: int
+
+    def document(self, done: Mapping[str, str | None] | None) -> dict[str, Any]:
+        """What programs are told of it; keys are stable. `done`: why each was refused."""
+        made: dict[str, Any] = dict.fromkeys(_NAMES)
+        tags: dict[str, list[str]] = {"add_tags": [], "remove_tags": []}
+        for step in self.steps:
+            made |= {n: getattr(step, n) for n in _NAMES if getattr(step, n) is not None}
+            for name in tags:
+                tags[name] += getattr(step, name)
+        return {
+            "ticket": self.ticket.removeprefix("ticket/"),
+            "rules": [step.rule for step in self.steps],
+            **made,
+            **tags,
+            "refused": None if done is None else done.get(self.ticket),
+        }
+
+
+class Plan(NamedTuple):
+    """How many tickets match, and those that rules want elsewhere."""
+
+    asked: int
+    changes: tuple[Change, ...]
+
+
+def conditions(texts: Sequence[str], settings: Settings) -> Conditions:
+    """Conditions from texts as 'FIELD OPERATOR VALUE'; all must hold. Raises Usage, naming what is
+    wrong with one."""
+    found = Conditions(all=tuple(_condition(text, settings) for text in texts))
+    for problem in broken_conditions(found, settings):
+        raise Usage(f"--where: {problem}")
+    return found
+
+
+def _condition(text: str, settings: Settings) -> Condition:
+    names = sorted(_OPERATORS, key=len, reverse=True)
+    pattern = rf"\s*(\S+)\s+({'|'.join(map(re.escape, names))})(?:\s+(.*?))?\s*"
+    match = re.fullmatch(pattern, text, re.DOTALL)
+    if match is None:
+        raise Usage(
+            f"--where {text!r} is no condition: write FIELD OPERATOR VALUE, as in 'team is "
+            f"network'; operators are {', '.join(get_args(Operator))}"
+        )
+    field, operator, said = match[1], _OPERATORS[match[2]], match[3]
+    several = re.split(r"\s*,\s*|\s+or\s+", said or "") if operator in _SEVERAL else [said]
+    values = tuple(_scalar(each, field, settings) for each in several if each)
+    return Condition(field=field, operator=operator, values=values)
+
+
+def _scalar(text: str, field: str, settings: Settings) -> str | int | bool:
+    """A value as the field has it: numbers and yes or no where it holds such."""
+    custom = settings.fields.get(field.removeprefix("fields."))
+    shape = FIELDS.get(field) or (custom.kind if custom else None)
+    if shape == "integer" and re.fullmatch(r"-?\d{1,15}", text):
+        return int(text)
+    if shape == "boolean" and text in ("true", "false", "yes", "no"):
+        return text in ("true", "yes")
+    return text
+
+
+def plan(desk: Desk, wanted: Conditions, actor: Actor) -> Plan:
+    """What would go where. Raises Forbidden for who is neither supervisor nor admin."""
+    settings = desk.settings
+    desk.check_right(actor, "settings.reroute")
+    asked, changes = 0, []
+    for stream in list(_active(desk)):
+        ticket = desk.load(stream)
+        if not ticket.active or not matches(wanted, facts_of(ticket, settings)):
+            continue
+        asked += 1
+        route = reroute(ticket, settings)
+        if route is not None and any(_changes(step, ticket) for step in route.steps):
+            changes.append(Change(stream, route.steps, ticket.version))
+    return Plan(asked, tuple(changes))
+
+
+def send(
+    desk: Desk, planned: Plan, actor: Actor, *, id: str | None = None, reason: str | None = None
+) -> dict[str, str | None]:
+    """Routes the tickets, each by a commit of its own under an id that follows from `id`. Returns
+    by ticket why it stays as it is, None where it was routed. Who has touched meanwhile what a rule
+    would is left alone."""
+    run = id or new_id()
+    done: dict[str, str | None] = {}
+    for each in planned.changes:
+        try:
+            outcome = desk.execute(
+                Route(steps=each.steps),
+                on=each.ticket,
+                actor=actor,
+                id=derived_id(run, "reroute", each.ticket),
+                seen=each.version,
+                reason=reason,
+                channel="cli",
+            )
+            done[each.ticket] = _why_not(outcome)
+        except Refused as refusal:
+            done[each.ticket] = str(refusal)
+    return done
+
+
+def _why_not(outcome: Outcome) -> str | None:
+    fired = [each.event for each in outcome.events if isinstance(each.event, RuleFired)]
+    refused = [each.refused for each in fired if each.refused]
+    return "; ".join(refused) if refused and len(refused) == len(fired) else None
+
+
+def _changes(step: Step, ticket: Any) -> bool:
+    """Whether a ticket isn't yet what a rule makes of it. The assignee may be another than the
+    rule's: who has it keeps it."""
+    if any(getattr(step, n) not in (None, getattr(ticket, n)) for n in _NAMES):
+        return True
+    tags = set(ticket.tags)
+    return not set(step.add_tags) <= tags or bool(tags & set(step.remove_tags))
+
+
+def _active(desk: Desk) -> Iterator[str]:
+    from ticketlog.projections.views import tickets
+
+    after: str | None = None
+    while True:
+        page = desk.query(tickets.page, after=after, limit=_PAGE)
+        for row in page.rows:
+            if row["status_category"] not in ("solved", "closed"):
+                yield f"ticket/{row['ticket']}"
+        after = page.next
+        if after is None:
+            return

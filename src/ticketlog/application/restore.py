@@ -1,0 +1,131 @@
+"""Makes the logs of a desk from an export, at the desk's URL, and the desk's file when they are
+complete. Whatever interrupts it, it can be done again."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import closing, contextmanager
+from itertools import chain, zip_longest
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import orjson
+
+from ticketlog import config as configuration
+from ticketlog.application.logs import SETTINGS, TICKETS, address_of, files_of, open_logs
+from ticketlog.config import Config
+from ticketlog.errors import Unreachable, Usage
+from ticketlog.log.backup import export_lines, import_lines
+from ticketlog.log.codec import RecordCodec
+
+_LEFT = ".import-"
+"""Begins the name of the folder in which the files of an embedded log are made."""
+
+
+def restore(config: Config, lines: Iterable[bytes], progress: Callable[[int, int], None]) -> Config:
+    """Returns when the desk's logs hold exactly the records of the export, and the desk's file
+    names them: what that file says.
+
+    Raises Usage where the folder is another desk already, or is imported into by somebody else;
+    Damaged, Unfit, Unreachable.
+    """
+    try:
+        config.folder.mkdir(parents=True, exist_ok=True)
+        with _alone(config.folder):
+            _restore(config, lines, progress)
+        return configuration.read(config.folder)
+    except OSError as error:
+        raise Unreachable(f"{config.folder} can't be written: {error.strerror}") from error
+
+
+def _restore(config: Config, lines: Iterable[bytes], progress: Callable[[int, int], None]) -> None:
+    is_desk = (config.folder / configuration.FILE).exists()
+    if is_desk and configuration.read(config.folder).log_url != config.log_url:
+        raise Usage(f"{config.folder} is a desk already: import into another folder")
+    simulation, lines = _simulation(lines)
+    config = config._replace(simulation=simulation)
+    address = address_of(config)
+    if address is not None:
+        from ticketlog.log.kafka.restore import restore_topics
+
+        restore_topics(address, lines, (TICKETS, SETTINGS), progress)
+        if not is_desk:
+            configuration.write(config)
+    elif is_desk:
+        _clear(config.folder, ())
+        _compare(config, lines)
+    else:
+        _make_files(config, lines)
+
+
+def _simulation(lines: Iterable[bytes]) -> tuple[bool, Iterable[bytes]]:
+    """Whether the export is of a desk that was made for simulation, and all of its lines."""
+    reader = iter(lines)
+    first = next(reader, b"")
+    try:
+        head = orjson.loads(first)
+    except orjson.JSONDecodeError:
+        head = None  # whoever reads the lines says what is wrong with them
+    if reader is lines:
+        lines = chain((first,), reader) if first else ()
+    return isinstance(head, dict) and head.get("simulation") is True, lines
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise Usage(f"another import into {folder} is running: wait for it") from None
+    finally:
+        os.close(opened)
+
+
+def _compare(config: Config, lines: Iterable[bytes]) -> None:
+    """Raises Usage where a desk holds anything but the export."""
+    with closing(open_logs(config, RecordCodec())) as logs:
+        kept = export_lines(logs, simulation=config.simulation)
+        if any(ours != theirs for ours, theirs in zip_longest(kept, lines)):
+            raise Usage(
+                f"{config.folder} is a desk already, and its logs hold other records than the "
+                "export: import into another folder"
+            )
+
+
+def _make_files(config: Config, lines: Iterable[bytes]) -> None:
+    """The files appear when they are complete, and before the desk's own."""
+    places = dict(zip((TICKETS, SETTINGS), files_of(config), strict=True))
+    _clear(config.folder, places.values())
+    for file in places.values():
+        if file.exists():
+            raise Usage(f"{file} exists already: import into a new folder")
+    with TemporaryDirectory(dir=config.folder, prefix=_LEFT) as folder:
+        made = {name: Path(folder) / file.name for name, file in places.items()}
+        import_lines(lines, made)
+        try:
+            for name, file in places.items():
+                os.link(made[name], file)
+            configuration.write(config)
+        except BaseException:
+            _unlink(Path(folder), places.values())
+            raise
+
+
+def _clear(folder: Path, places: Collection[Path]) -> None:
+    """Takes away what an import left that was killed: files are its own that are linked in the
+    folder in which they were made."""
+    for left in folder.glob(f"{_LEFT}*"):
+        _unlink(left, places)
+        shutil.rmtree(left)
+
+
+def _unlink(folder: Path, places: Collection[Path]) -> None:
+    for file in places:
+        made = folder / file.name
+        if made.exists() and file.exists() and made.samefile(file):
+            file.unlink()

@@ -1,0 +1,260 @@
+"""The views of a desk: brought up before they are asked, made anew, compared with the log."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from inspect import signature
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from ticketlog.application.logs import Logs
+from ticketlog.config import Config, views_file
+from ticketlog.errors import TicketlogError, Usage
+from ticketlog.log.commit import leaf
+from ticketlog.projections import PROJECTIONS, named, view_of
+from ticketlog.projections.engine import build_store, storage
+from ticketlog.projections.engine.as_of import past
+from ticketlog.projections.engine.basis import Basis
+from ticketlog.projections.engine.comparison import Compared, Side, compare
+from ticketlog.projections.engine.fill import Progress, Told
+from ticketlog.projections.engine.moment import Cut, Moment
+from ticketlog.projections.engine.projection import Projection, Tables
+from ticketlog.projections.engine.rebuild import rebuild
+from ticketlog.projections.engine.runner import Runner
+from ticketlog.projections.engine.verify import Verified, differences, verify
+from ticketlog.projections.views import tickets
+
+_SCHEME = "sqlite:///"
+
+
+class Views:
+    """Thread-safe."""
+
+    def __init__(self, logs: Logs, config: Config, told: Told | None = None) -> None:
+        """`told`: how far it is where a question has to wait for what it is asked of."""
+        self._logs = logs
+        self._engine = storage.open_views(_url(config))
+        self._told = told
+        self._runner = Runner(logs.tickets, self._engine, told=told)
+        self._open = ExitStack()
+
+    def close(self) -> None:
+        self._open.close()
+        self._engine.dispose()
+
+    def refresh(self, names: Collection[str] | None = None) -> None:
+        """Returns once everything that the log holds now is in the views (or in those named)."""
+        self._runner.catch_up(names)
+
+    def follow(self, stop: threading.Event) -> None:
+        """Keeps the views up until `stop` is set. Raises Unreachable, Damaged, NewerFormat; after
+        that it may be called again, and sees a database file that has taken the place of one."""
+        try:
+            self._runner.run(stop)
+        except TicketlogError:
+            self._engine.dispose()
+            raise
+
+    @property
+    def passed(self) -> float:
+        """When all views had last applied what the log held, in seconds since 1970; 0: they
+        haven't yet since they were opened."""
+        return self._runner.passed
+
+    def query(self, function: Callable[..., Any], parameters: Mapping[str, Any]) -> Any:
+        """What a view's query function says of everything that the log holds now."""
+        return self.answer(function, parameters)[0]
+
+    def answer(
+        self, function: Callable[..., Any], parameters: Mapping[str, Any]
+    ) -> tuple[Any, tuple[int, ...]]:
+        """The same, with the ends of the log's partitions that it speaks of."""
+        view = _view_of(function)
+        self.refresh((view.name,))
+        with storage.reading(self._engine) as connection:
+            build = build_store.live(connection, view)
+            assert build is not None
+            ends = tuple(at.next for at in build_store.positions(connection, build))
+            return _asked(function, connection, build.tables, parameters), ends
+
+    def peek(self, function: Callable[..., Any], parameters: Mapping[str, Any]) -> Any:
+        """What a view's query function says of what the view has taken in by now; None where the
+        view was never made."""
+        with storage.reading(self._engine) as connection:
+            build = build_store.live(connection, _view_of(function))
+            if build is None:
+                return None
+            return _asked(function, connection, build.tables, parameters)
+
+    def set_back_since(self, moment: Moment) -> bool:
+        """Whether a ticket's clock was set back or a ticket was withdrawn after a cut: what live
+        rows say of before isn't what was known then. In business time they say what happened."""
+        if not isinstance(moment, Cut):
+            return False
+        return bool(self.query(tickets.corrected_since, {"ends": moment.ends}))
+
+    def at(self, moment: Moment, basis: Basis | None = None) -> PastViews:
+        return PastViews(self, moment, basis)
+
+    def past(
+        self, view: Projection, moment: Moment, basis: Basis | None, stream: str | None
+    ) -> tuple[Connection, Tables]:
+        """A view's tables as of a moment, made from the log and kept until this is closed."""
+        made = past(self._logs.tickets, view, moment, basis, stream, self._told)
+        return self._open.enter_context(made)
+
+    def rebuild(
+        self, names: Collection[str] = (), progress: Callable[[Progress], None] | None = None
+    ) -> None:
+        """Makes views anew from the log (all, or those named) and takes over; queries read the
+        old ones meanwhile. Raises Usage for an unknown view, Poison, Conflict."""
+        rebuild(self._logs.tickets, self._engine, _chosen(names), progress=progress)
+
+    def verify(
+        self, names: Collection[str] = (), progress: Callable[[Progress], None] | None = None
+    ) -> list[Verified]:
+        """Replays views (all, or those named) beside the live ones and compares every row.
+        Raises Usage for a view that is unknown or was never built."""
+        views = _chosen(names)
+        return verify(self._logs.tickets, self._engine, views, progress=progress)
+
+    def differences(self, name: str, first: Moment, second: Moment) -> list[Compared]:
+        """What of a view is different at the second moment. Raises Usage for an unknown view."""
+        return differences(self._logs.tickets, _named(name), first, second, self._told)
+
+    def status(self, ends: Sequence[int] | None = None) -> list[dict[str, Any]]:
+        """Where each view stands, in a log that reaches to `ends`, or as far as it can be read;
+        keys are stable."""
+        return [
+            {
+                "view": each.view,
+                "version": each.version,
+                "build": each.build,
+                "positions": list(each.positions),
+                "behind": each.behind,
+                "parked": [
+                    {
+                        "stream": row.stream,
+                        "position": f"{row.partition}:{row.offset}",
+                        "error": row.error,
+                    }
+                    for row in each.parked
+                ],
+            }
+            for each in self._runner.status(ends)
+        ]
+
+    def retry(self, name: str) -> list[dict[str, Any]]:
+        """Tries the parked streams of a view again; those that still can't be taken come back.
+        Raises Usage for an unknown view."""
+        rows = self._runner.retry(_named(name).name)
+        return [{"stream": row.stream, "error": row.error} for row in rows]
+
+    def problems(self) -> list[str]:
+        """Views that stand behind a record which isn't there any more, or is another one now."""
+        found = []
+        with storage.reading(self._engine) as connection:
+            for view in PROJECTIONS:
+                build = build_store.live(connection, view)
+                for partition, at in enumerate(
+                    build_store.positions(connection, build) if build else ()
+                ):
+                    records = self._logs.tickets.records(partition, at.next - 1, 1)
+                    if at.next and (not records or leaf(records[0].data) != at.leaf):
+                        found.append(
+                            f"view {view.name} was made from another record at "
+                            f"{partition}:{at.next - 1} than the one that is there"
+                        )
+        return found
+
+
+def _url(config: Config) -> str:
+    """The views' URL with the file's whole path. Raises Usage."""
+    return f"{_SCHEME}{views_file(config)}"
+
+
+def _view_of(function: Callable[..., Any]) -> Projection:
+    try:
+        return view_of(function)
+    except KeyError:
+        raise Usage(f"{function.__name__} is no query of a view") from None
+
+
+class PastViews:
+    """Views as of a moment, for one thread. What the live rows can't answer is made from the log,
+    once, and kept until the desk is closed."""
+
+    def __init__(self, views: Views, moment: Moment, basis: Basis | None) -> None:
+        self._views = views
+        self._moment = moment
+        self._basis = basis
+        self._made: dict[str, tuple[Connection, Tables]] = {}
+
+    def query(self, function: Callable[..., Any], parameters: Mapping[str, Any]) -> Any:
+        """What a view's query function says of the moment. Raises Usage on another basis for a
+        view of what was done, not of what became of promises."""
+        view = _view_of(function)
+        if self._basis is not None and not view.promises:
+            raise Usage(
+                f"the view {view.name} tells what was done, not what became of promises: it has no "
+                "other basis"
+            )
+        if self._basis is None and "moment" in signature(function).parameters:
+            found = self._views.query(function, {**parameters, "moment": self._moment})
+            if not self._views.set_back_since(self._moment):
+                return found
+        ticket = parameters.get("ticket") if self._basis is not None else None
+        return _asked(function, *self.tables(view, ticket), parameters)
+
+    def tables(self, view: Projection, ticket: str | None = None) -> tuple[Connection, Tables]:
+        """The view's tables as they were; at least the rows of a ticket, where it is named."""
+        key = view.name if ticket is None or view.name in self._made else f"{view.name}/{ticket}"
+        if key not in self._made:
+            stream = None if key == view.name else f"ticket/{ticket}"
+            self._made[key] = self._views.past(view, self._moment, self._basis, stream)
+        return self._made[key]
+
+    def compared(self, name: str) -> list[Compared]:
+        """The view's tables with their digests. Raises Usage for an unknown view."""
+        view = _named(name)
+        side = Side(*self.tables(view))
+        return compare(view, side, side)
+
+    def rows(self, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The rows of all tables of a view, ordered by key, each with its table's name."""
+        view = _named(name)
+        connection, tables = self.tables(view)
+        for spec in view.tables:
+            columns = [tables[spec.name].c[column] for column in spec.columns]
+            query = select(*columns).order_by(*columns[: len(spec.key)])
+            for row in connection.execute(query):
+                yield spec.name, dict(zip(spec.columns, row, strict=True))
+
+    def told(self, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The same, each as documents have it."""
+        specs = {spec.name: spec for spec in _named(name).tables}
+        for table, row in self.rows(name):
+            yield table, specs[table].told(row)
+
+
+def _chosen(names: Collection[str]) -> tuple[Projection, ...]:
+    return tuple(map(_named, names)) if names else PROJECTIONS
+
+
+def _named(name: str) -> Projection:
+    try:
+        return named(name)
+    except KeyError:
+        known = ", ".join(view.name for view in PROJECTIONS)
+        raise Usage(f"there is no view {name!r}; there are {known}") from None
+
+
+def _asked(function: Callable[..., Any], connection: Any, tables: Any, given: Any) -> Any:
+    try:
+        signature(function).bind(connection, tables, **given)
+        return function(connection, tables, **given)
+    except (ValueError, TypeError) as error:
+        raise Usage(f"{function.__name__}: {error}") from error

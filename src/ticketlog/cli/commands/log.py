@@ -1,0 +1,195 @@
+"""`ticketlog log ...`: the log itself."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from ticketlog.application.documents import desks as documents
+from ticketlog.application.documents.events import Event
+from ticketlog.cli.event_text import phrase, when, who
+from ticketlog.cli.framework import App, Command, Entry, Group, pass_app
+from ticketlog.cli.options import as_json, log_option, views_option
+from ticketlog.cli.output import clean, print_json, print_json_line, show_all, table
+from ticketlog.cli.progress import Meter
+from ticketlog.errors import Unreachable, Usage
+
+_HERE = "ticketlog.cli.commands.log"
+
+
+@click.command(
+    cls=Command,
+    prints=(documents.LogStat,),
+    examples=("ticketlog log stat", "ticketlog log stat --json"),
+)
+@as_json
+@pass_app
+def stat(app: App, as_json: bool) -> None:
+    """Show how much each partition holds."""
+    document = app.desk.log_stat()
+    if as_json:
+        print_json(documents.LogStat.filled(document))
+        return
+    columns = ("log", "partition", "end", "events", "last recorded")
+    rows = [
+        [name, part["partition"], part["end"], part["events"], part["last_recorded_at"]]
+        for name in ("tickets", "settings")
+        for part in document[name]["partitions"]
+    ]
+    title = f"desk {document['desk']}, cut {document['cut']}"
+    show_all(table(columns, rows, title=title, right=("partition", "end", "events")))
+
+
+@click.command(
+    cls=Command,
+    examples=(
+        "ticketlog log tail",
+        "ticketlog log tail --json --from 3:120 --follow",
+        "ticketlog log tail --json --from 12,40,7,9,3,2,8,1,5,4,11,6/5",
+    ),
+    prints=(Event,),
+)
+@click.option(
+    "--from",
+    "start",
+    metavar="POSITION",
+    help="Begin at a record P:OFFSET, in the other partitions at its time; or behind a cut. "
+    "Default: at the beginning.",
+)
+@click.option("--follow", is_flag=True, help="Wait for more until Ctrl-C.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document a line.")
+@pass_app
+def tail(app: App, start: str | None, follow: bool, as_json: bool) -> None:
+    """Print the accepted events in order, the oldest first.
+
+    Events are in the log's order per partition, and by the time of recording between partitions.
+    A program that reads on later keeps, for each partition, the offset of the last event it read
+    plus one, and begins from that cut.
+    """
+    for recorded in app.desk.subscribe(app.desk.position(start), follow=follow):
+        if as_json:
+            print_json_line(Event.made(recorded))
+        else:
+            meta = recorded.meta
+            line = f"{when(recorded)}  {who(meta.actor)}  {recorded.originator_id}"
+            click.echo(clean(f"{meta.partition}:{meta.offset}  {line}  {phrase(recorded.event)}"))
+
+
+@click.command(
+    cls=Command,
+    prints=(documents.LogVerified,),
+    examples=("ticketlog log verify", "ticketlog log verify --json"),
+)
+@as_json
+@pass_app
+@click.pass_context
+def verify(context: click.Context, app: App, as_json: bool) -> None:
+    """Read every record again and check it: exit code 3 where something is wrong.
+
+    The acceptance rule must give what the index says, bytes must be canonical, offsets complete,
+    streams whole, and every view must stand at a record that is still the same.
+    """
+    with Meter() as meter:
+        meter.show("verifying ...")
+        found = app.desk.log_problems()
+    if as_json:
+        cut = str(app.desk.cut())
+        print_json(documents.LogVerified.filled(ok=not found, problems=found, cut=cut))
+    else:
+        for problem in found:
+            click.echo(clean(problem))
+        click.echo(f"{len(found)} problems" if found else f"all is well up to {app.desk.cut()}")
+    context.exit(3 if found else 0)
+
+
+@click.command(
+    cls=Command,
+    examples=("ticketlog log export desk.jsonl.zst", "ticketlog log export - | sha256sum"),
+)
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
+@pass_app
+def export(app: App, file: Path) -> None:
+    """Write both logs as JSON lines, byte for byte; - is standard output, .gz and .zst compress.
+
+    A line per record, void ones too; the last line holds their number and the SHA-256 of all
+    lines before it. The attachments' bytes stay in the desk's folder.
+    """
+    from ticketlog.log.compressed_lines import writing
+
+    if str(file) == "-":
+        sys.stdout.buffer.writelines(app.desk.log_export())
+        return
+    if file.exists():
+        raise Usage(f"{file} exists already: choose another name")
+    part = file.with_name(f".{file.name}.part")
+    try:
+        with writing(part, file.suffix) as out:
+            count = sum(1 for line in app.desk.log_export() if out.write(line))
+        part.replace(file)
+    except OSError as error:
+        raise Unreachable(f"{file} can't be written: {error.strerror}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    click.echo(f"{count - 2:,} records in {file}")
+
+
+@click.command(
+    "import",
+    cls=Command,
+    prints=(documents.Restored,),
+    examples=(
+        "ticketlog log import desk.jsonl.zst my-desk",
+        "ticketlog log import desk.jsonl.zst my-desk --log kafka://broker:9092/ticketlog",
+    ),
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("folder", type=click.Path(path_type=Path))
+@log_option
+@views_option
+@as_json
+def import_(
+    file: Path, folder: Path, log_url: str | None, views_url: str | None, as_json: bool
+) -> None:
+    """Make a desk in FOLDER from an export: the same records at the same positions.
+
+    In Kafka, it makes the topics, and nothing else may write to them meanwhile. Interrupted, run
+    it again: it compares what is there and goes on behind it. Nobody may go on writing to the old
+    desk; the attachments' bytes are copied from its folder: cp -r OLD/attachments FOLDER/. A desk
+    made by `init --simulation` is for simulation there, too.
+    """
+    from ticketlog.desk import restore_desk
+    from ticketlog.log.compressed_lines import Lines
+
+    started = time.monotonic()
+    with Meter() as meter:
+
+        def told(done: int, total: int) -> None:
+            meter.far("importing", done, "records", done / total, time.monotonic() - started)
+
+        desk = restore_desk(
+            folder, Lines(file), log_url=log_url, views_url=views_url, progress=told
+        )
+    with desk:
+        made = {"desk": desk.log.desk, "folder": str(folder), "cut": str(desk.cut())}
+    if as_json:
+        print_json(documents.Restored.filled(made))
+    else:
+        click.echo(f"{folder} is desk {made['desk']} now, up to {made['cut']}")
+
+
+log = Group(
+    "log",
+    help="Follow and check the log.",
+    sections={
+        "Commands": {
+            "stat": Entry(_HERE, "stat", "Show how much each partition holds."),
+            "tail": Entry(_HERE, "tail", "Print the accepted events in order."),
+            "verify": Entry(_HERE, "verify", "Read every record again and check it."),
+            "export": Entry(_HERE, "export", "Write both logs as JSON lines, byte for byte."),
+            "import": Entry(_HERE, "import_", "Make a desk from an export, embedded or in Kafka."),
+        }
+    },
+)

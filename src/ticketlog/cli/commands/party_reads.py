@@ -1,0 +1,226 @@
+"""What one sees of persons, organisations and agents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+from pydantic import BaseModel
+
+from ticketlog.application.documents import parties, tickets
+from ticketlog.application.documents.base import Document
+from ticketlog.application.documents.events import History
+from ticketlog.cli.framework import App, Command, pass_app
+from ticketlog.cli.options import as_json, at_moment, limit, reader
+from ticketlog.cli.output import facts, moment, print_json, show_all, table
+from ticketlog.cli.output_history import print_history
+from ticketlog.domain import rights
+from ticketlog.domain.base import NotFound
+from ticketlog.domain.parties.agent import AgentAtWork, Held
+from ticketlog.errors import TicketlogError
+
+if TYPE_CHECKING:
+    from ticketlog.application.as_of import Past
+    from ticketlog.desk import Desk
+
+_ID = {"person": "7QK2M9ABCD4F", "organisation": "ABCD4F7QK2M9", "agent": "bob"}
+_MODELS: dict[str, type[Document]] = {
+    "person": parties.Person,
+    "organisation": parties.Organisation,
+    "agent": parties.Agent,
+}
+_TIMES = ("since", "absent_since", "reserved_at", "released_at")
+_HIDDEN = frozenset({"changed", "version", "clock"})
+
+
+def _show(kind: str) -> Command:
+    @click.command(
+        "show",
+        cls=Command,
+        help=f"Show {_a(kind)}, now or then.",
+        examples=(f"ticketlog {kind} show {_ID[kind]} --json",),
+        prints=(_MODELS[kind],),
+    )
+    @click.argument("id", metavar=kind.upper())
+    @at_moment
+    @as_json
+    @pass_app
+    def show(
+        app: App, id: str, as_of: str | None, occurred_as_of: str | None, as_json: bool
+    ) -> None:
+        source = reader(app, as_of, occurred_as_of)
+        state = source.load(f"{kind}/{id.removeprefix(f'{kind}/')}")
+        about = source.settings.agents.get(state.id) if kind == "agent" else None
+        if not state.exists and about is None:
+            raise NotFound(f"{kind}/{id} doesn't exist" + (" at that moment" if as_of else ""))
+        document = {
+            name: _plain(value) for name, value in vars(state).items() if name not in _HIDDEN
+        }
+        document |= {"version": state.version, "clock": state.clock or None}
+        if isinstance(state, AgentAtWork):
+            document |= {name: getattr(state, name) or None for name in _TIMES}
+            document["settings"] = about.model_dump(mode="json") if about else None
+        if kind == "person":
+            document |= _together(source, state.id, document)
+        told = _MODELS[kind].filled(document)
+        document = told.plain()
+        if as_json:
+            print_json(told)
+        else:
+            shown = _in_words(document) if kind == "person" else document
+            show_all(facts(((name.replace("_", " "), v) for name, v in shown.items())))
+
+    return show
+
+
+def _together(source: Desk | Past, id: str, document: dict[str, Any]) -> dict[str, Any]:
+    """What a person has with those who were merged into them. Where the views can't be read, which
+    is said on stderr, their own: a person is shown whatever became of the views."""
+    from ticketlog.projections.views import persons
+
+    named = ("addresses", "organisations", "survivor", "merged")
+    try:
+        card = source.query(persons.card, person=id)
+        return {name: card[name] for name in named}
+    except TicketlogError as error:
+        click.echo(f"ticketlog: who was merged into them isn't known: {error}", err=True)
+    own = document["organisation"]
+    return {
+        "addresses": [{**each, "person": id} for each in document["addresses"]],
+        "organisations": [own] if own else [],
+        "survivor": rights.survivor(id, source.load),
+        "merged": None,
+    }
+
+
+def _in_words(document: dict[str, Any]) -> dict[str, Any]:
+    """A person's document for people."""
+    id = document.get("id") or document["person"]
+    addresses = [
+        f"{each['kind']}:{each['value']}"
+        + (" (verified)" if each["verified"] else "")
+        + (f" of {each['person']}" if each["person"] != id else "")
+        for each in document["addresses"]
+    ]
+    merged = [
+        f"{each['person']} ({each['name']})" if each["name"] else each["person"]
+        for each in document["merged"] or ()
+    ]
+    return {**document, "addresses": addresses, "merged": merged}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, Held):
+        return value._asdict()
+    if isinstance(value, Mapping):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    return value
+
+
+def _history(kind: str) -> Command:
+    @click.command(
+        "history",
+        cls=Command,
+        help=f"Show what happened to {_a(kind)}"
+        + (", and to all who were merged into them." if kind == "person" else "."),
+        examples=(f"ticketlog {kind} history {_ID[kind]}",),
+        prints=(History,),
+    )
+    @click.argument("id", metavar=kind.upper())
+    @at_moment
+    @as_json
+    @pass_app
+    def history(
+        app: App, id: str, as_of: str | None, occurred_as_of: str | None, as_json: bool
+    ) -> None:
+        stream = f"{kind}/{id.removeprefix(f'{kind}/')}"
+        others: list[str] = []
+        if kind == "person":
+            others = _merged(reader(app, as_of, occurred_as_of), stream)
+        print_history(app, stream, as_of, occurred_as_of, as_json, others)
+
+    return history
+
+
+def _merged(source: Desk | Past, stream: str) -> list[str]:
+    """The streams of all who were merged into a person."""
+    from ticketlog.projections.views import persons
+
+    found = source.query(persons.merged, person=stream.partition("/")[2])
+    return [f"person/{each}" for each in found]
+
+
+def _a(kind: str) -> str:
+    return f"{'a' if kind == 'person' else 'an'} {kind}"
+
+
+show_person, show_organisation, show_agent = map(_show, ("person", "organisation", "agent"))
+history_person, history_organisation, history_agent = map(
+    _history, ("person", "organisation", "agent")
+)
+
+
+@click.command(
+    "list",
+    cls=Command,
+    examples=("ticketlog agent list", "ticketlog agent list --as-of 2026-01-31T09:00:00Z"),
+    prints=(tickets.Agents,),
+)
+@at_moment
+@as_json
+@pass_app
+def list_agents(app: App, as_of: str | None, occurred_as_of: str | None, as_json: bool) -> None:
+    """List agents and their load."""
+    from ticketlog.projections.views import agents
+
+    source = reader(app, as_of, occurred_as_of)
+    rows = source.query(agents.load)
+    known = {row["agent"] for row in rows}
+    missing = sorted(set(source.settings.agents) - known)
+    if missing:
+        rows = source.query(agents.load, agents=[*known, *missing])
+    if as_json:
+        print_json(tickets.Agents.filled(agents=rows))
+        return
+    columns = ("agent", "availability", "since", *agents.CATEGORIES, "active")
+    shown = [[moment(row[c]) if c == "since" else row[c] for c in columns] for row in rows]
+    show_all(table(columns, shown, right=(*agents.CATEGORIES, "active")))
+
+
+@click.command(
+    "find",
+    cls=Command,
+    examples=(
+        "ticketlog person find anna@example.com",
+        "ticketlog person find '+49 30 123456'",
+        "ticketlog person find ruiz --as-of 2026-01-31T09:00:00Z",
+    ),
+    prints=(parties.Persons,),
+)
+@click.argument("text")
+@limit
+@at_moment
+@as_json
+@pass_app
+def find_person(
+    app: App, text: str, limit: int, as_of: str | None, occurred_as_of: str | None, as_json: bool
+) -> None:
+    """Find persons by an address, by a part of their name, or by their id.
+
+    Of those who were merged it names who stands for them.
+    """
+    from ticketlog.projections.views import persons
+
+    source = reader(app, as_of, occurred_as_of)
+    rows = source.query(persons.found, text=text, limit=limit)
+    if as_json:
+        print_json(parties.Persons.filled(persons=rows))
+    else:
+        columns = ("person", "name", "addresses", "organisations", "merged")
+        shown = [[row[name] for name in columns] for row in map(_in_words, rows)]
+        show_all(table(columns, shown))

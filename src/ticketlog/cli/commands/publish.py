@@ -1,0 +1,36 @@
+"""`ticketlog publish`: accepted events, for other services."""
+
+from __future__ import annotations
+
+import click
+
+from ticketlog.application.documents.desks import Publishing
+from ticketlog.cli.framework import App, Command, pass_app
+from ticketlog.cli.options import as_json
+from ticketlog.cli.output import print_json
+from ticketlog.cli.progress import Meter
+
+
+@click.command(
+    cls=Command,
+    prints=(Publishing,),
+    examples=("ticketlog publish", "ticketlog publish --json"),
+)
+@as_json
+@pass_app
+def publish(app: App, as_json: bool) -> None:
+    """Publish what isn't published yet to the public topic, once; `ticketlog run` keeps at it.
+
+    Where to, and with which personal fields, stands under [publish] in ticketlog.toml; a desk in
+    Kafka publishes to its own cluster. docs/SUBSCRIBING.md says what subscribers get.
+    """
+    publisher = app.desk.publisher()
+    with Meter() as meter:
+        meter.show("publishing ...")
+        sent = publisher.catch_up()
+    if as_json:
+        status = publisher.status()
+        told = {key: status[key] for key in ("topic", "sent", "partitions")}
+        print_json(Publishing.filled(told))
+    else:
+        click.echo(f"{sent:,} events published to {publisher.topic}; it is up to date")

@@ -1,0 +1,246 @@
+"""What one sees of tickets: one as it is or was, its history, lists, and its attachments."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ticketlog.application.documents import tickets as documents
+from ticketlog.application.documents.events import History
+from ticketlog.application.documents.outcomes import Outcome
+from ticketlog.cli.framework import App, Command, pass_app
+from ticketlog.cli.model_commands import stream_of
+from ticketlog.cli.options import SENDING, as_json, at_moment, reader, sender
+from ticketlog.cli.output import clean, facts, print_json, show_all
+from ticketlog.cli.output_history import print_history
+from ticketlog.cli.output_outcome import print_outcome
+from ticketlog.domain.base import NotFound, Recorded
+from ticketlog.domain.ticket.conversation import AttachmentAdded, CommentEvent, Described
+from ticketlog.domain.ticket.creation import TicketCreated
+from ticketlog.errors import TicketlogError, Usage
+
+if TYPE_CHECKING:
+    from ticketlog.application.as_of import Past
+    from ticketlog.desk import Desk
+    from ticketlog.domain.ticket.state import LinkKind, Ticket
+
+_T = "4F7K2M9QABCD"
+_PLAIN = (
+    *("id", "version", "subject", "status", "status_category", "priority", "priority_source"),
+    *("type", "team", "assignee", "requester", "organisation", "tier", "contract"),
+    *("category", "product", "asset", "site", "language", "impact", "urgency", "tags", "fields"),
+    *("external", "channel", "created_by", "hold_reason", "resolution_code", "verified_by"),
+    *("solves", "reopens", "cancelled", "spam", "withdrawn", "rating", "touches", "seconds_spent"),
+    *("tier_level", "followers", "ccs", "legal_holds"),
+)
+_TIMES = (
+    *("created_at", "due_at", "hold_until", "waiting_since", "first_reply_at", "solved_at"),
+    *("closed_at", "clock"),
+)
+
+
+@click.command(
+    cls=Command,
+    examples=(
+        f"ticketlog ticket show {_T}",
+        f"ticketlog ticket show {_T} --as-of 2026-01-31T09:00:00Z --json",
+    ),
+    prints=(documents.Ticket,),
+)
+@click.argument("ticket")
+@at_moment
+@as_json
+@pass_app
+def show(
+    app: App, ticket: str, as_of: str | None, occurred_as_of: str | None, as_json: bool
+) -> None:
+    """Show a ticket as it is, or was."""
+    stream = stream_of("ticket", ticket)
+    source = reader(app, as_of, occurred_as_of)
+    state = source.load(stream)
+    if not state.exists:
+        raise NotFound(f"{stream} doesn't exist{_then(as_of or occurred_as_of)}")
+    document = _document(state, source.history(stream))
+    document["linked_by"] = _linked_by(source, state.id)
+    told = documents.Ticket.filled(document)
+    if as_json:
+        print_json(told)
+    else:
+        _show(told.plain())
+
+
+def _linked_by(source: Desk | Past, id: str) -> list[dict[str, str]] | None:
+    """The links of other tickets to a ticket; None, said on stderr, where the views can't be read:
+    a ticket is shown whatever became of its views."""
+    try:
+        return source.linked_by(id)
+    except TicketlogError as error:
+        click.echo(f"ticketlog: what is linked to it isn't known: {error}", err=True)
+        return None
+
+
+_INVERSE: dict[LinkKind, str] = {
+    "duplicate-of": "duplicate",
+    "problem": "incident",
+    "parent": "child",
+    "blocks": "blocked by",
+    "follow-up-of": "follow-up",
+    "change": "change for",
+}
+"""What the other ticket of a link is, seen from this one."""
+
+
+def _then(text: str | None) -> str:
+    return f" at {text}" if text else "; `ticketlog ticket list` shows those that do"
+
+
+def _document(state: Ticket, events: list[Recorded]) -> dict[str, Any]:
+    document: dict[str, Any] = {name: getattr(state, name) for name in _PLAIN}
+    document |= {name: getattr(state, name) or None for name in _TIMES}
+    document["links"] = [{"kind": link.kind, "target": link.target} for link in state.links]
+    document["working"] = dict(state.working)
+    document["description"] = next(
+        (
+            text
+            for e in events
+            if isinstance(e.event, TicketCreated | Described) and (text := e.event.description)
+        ),
+        None,
+    )
+    document["comments"] = [_comment(e) for e in events if isinstance(e.event, CommentEvent)]
+    document["attachments"] = [
+        {"id": e.id, **e.event.model_dump(include={"name", "media_type", "size", "sha256"})}
+        for e in events
+        if isinstance(e.event, AttachmentAdded)
+    ]
+    return document
+
+
+def _comment(recorded: Recorded) -> dict[str, Any]:
+    event = recorded.event
+    assert isinstance(event, CommentEvent)
+    return {
+        "id": recorded.id,
+        "at": recorded.meta.occurred_at,
+        "author": event.author,
+        "author_kind": event.author_kind,
+        "public": event.direction != "internal",
+        "automated": event.automated,
+        "body": event.body,
+    }
+
+
+def _show(document: dict[str, Any]) -> None:
+    links = [
+        f"{link['kind']} {link['target'].removeprefix('ticket/')}" for link in document["links"]
+    ]
+    linked_by = [
+        f"{_INVERSE[link['kind']]} {link['ticket']}" for link in document["linked_by"] or ()
+    ]
+    attachments = [f"{a['name']} ({a['size']:,} bytes, {a['id']})" for a in document["attachments"]]
+    named = {**document, "links": links, "linked_by": linked_by, "attachments": attachments}
+    title = f"{document['id']}  {document['subject']}"
+    hidden = {"id", "subject", "status_category", "priority_source", "comments", "description"}
+    pairs = [
+        (name.replace("_", " "), _short(name, value))
+        for name, value in named.items()
+        if name not in hidden and value not in (0, False)
+    ]
+    show_all(facts(pairs, title=title))
+    if document["description"]:
+        click.echo(f"\n{_indented(document['description'])}")
+    for comment in document["comments"]:
+        kind = "" if comment["public"] else ", internal"
+        at = comment["at"][:19].replace("T", " ")
+        click.echo(clean(f"\n{at}  {comment['author']} ({comment['author_kind']}{kind})"))
+        click.echo(_indented(comment["body"]))
+
+
+def _short(name: str, value: Any) -> Any:
+    return value[:19].replace("T", " ") if name in _TIMES and value else value
+
+
+def _indented(text: str) -> str:
+    return clean("\n".join(f"  {line}" for line in text.splitlines()))
+
+
+@click.command(
+    cls=Command,
+    examples=(
+        f"ticketlog ticket history {_T}",
+        f"ticketlog ticket history {_T} --occurred-as-of 2026-01-31T09:00:00Z --json",
+    ),
+    prints=(History,),
+)
+@click.argument("ticket")
+@at_moment
+@as_json
+@pass_app
+def history(
+    app: App, ticket: str, as_of: str | None, occurred_as_of: str | None, as_json: bool
+) -> None:
+    """Show everything that happened to a ticket."""
+    print_history(app, stream_of("ticket", ticket), as_of, occurred_as_of, as_json)
+
+
+@click.command(
+    cls=Command,
+    examples=(
+        f"ticketlog ticket attach {_T} screenshot.png",
+        f"ticketlog ticket attach {_T} core.bin --name core-dump --media-type application/gzip",
+    ),
+    prints=(Outcome,),
+    params=[*SENDING],
+)
+@click.argument("ticket")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--name", help="Its name. Default: the file's.")
+@click.option("--media-type", help="What it is. Default: what its name says.")
+@click.option("--comment", metavar="ID", help="The comment that it came with.")
+@as_json
+@pass_app
+def attach(app: App, /, ticket: str, file: Path, as_json: bool, **values: Any) -> None:
+    """Attach a file."""
+    by = sender(values)
+    outcome = app.desk.attach_file(
+        stream_of("ticket", ticket),
+        file,
+        actor=by.actor,
+        id=by.id,
+        channel=by.channel,
+        source=by.source,
+        reason=by.reason,
+        seen=by.seen,
+        anyway=by.anyway,
+        **values,
+    )
+    print_outcome(outcome, as_json)
+
+
+@click.command(
+    cls=Command,
+    examples=(
+        f"ticketlog ticket fetch {_T} 019a0000-0000-7000-8000-000000000000.0 --to shot.png",
+        f"ticketlog ticket fetch {_T} 019a0000-0000-7000-8000-000000000000.0 > shot.png",
+    ),
+)
+@click.argument("ticket")
+@click.argument("attachment")
+@click.option("--to", "target", type=click.Path(path_type=Path), help="Default: standard output.")
+@pass_app
+def fetch(app: App, ticket: str, attachment: str, target: Path | None) -> None:
+    """Write an attachment's bytes to a file."""
+    _, content = app.desk.attachment(stream_of("ticket", ticket), attachment)
+    with content:
+        if target is None:
+            shutil.copyfileobj(content, sys.stdout.buffer)
+            return
+        try:
+            with open(target, "xb") as out:
+                shutil.copyfileobj(content, out)
+        except FileExistsError:
+            raise Usage(f"{target} exists already; name another file") from None

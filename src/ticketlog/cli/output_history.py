@@ -1,0 +1,62 @@
+"""A stream's history, printed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from heapq import merge
+from typing import TYPE_CHECKING
+
+import click
+
+from ticketlog.application.documents.events import History
+from ticketlog.cli.event_text import phrase, text_of, when, who
+from ticketlog.cli.options import reader
+from ticketlog.cli.output import clean, moment, print_json
+from ticketlog.domain.base import NotFound, Recorded
+
+if TYPE_CHECKING:
+    from ticketlog.cli.framework import App
+
+
+def print_history(
+    app: App,
+    stream: str,
+    as_of: str | None,
+    occurred_as_of: str | None,
+    as_json: bool,
+    others: Sequence[str] = (),
+) -> None:
+    """`others`: further streams, whose events are among those of the first. Raises NotFound for a
+    stream that doesn't exist."""
+    source = reader(app, as_of, occurred_as_of)
+    events = source.history(stream)
+    if not events:
+        raise NotFound(f"{stream} doesn't exist" + (" at that moment" if as_of else ""))
+    if others:
+        histories = [events, *map(source.history, others)]
+        events = list(merge(*histories, key=lambda each: each.meta.recorded_at))
+    if as_json:
+        print_json(History.made(stream, events))
+    else:
+        for each in lines(events, stream):
+            click.echo(each)
+
+
+def lines(events: list[Recorded], stream: str | None = None) -> list[str]:
+    """One line an event: when, who and how where they change, what; texts below, indented.
+    `stream`: whose history it is; events of others say whose they are."""
+    found = []
+    width = max(len(who(each.meta.actor)) for each in events)
+    before = ""
+    for each in events:
+        margin = f"{when(each)}  {who(each.meta.actor):{width}}  "
+        same = each.meta.commit == before
+        before = each.meta.commit
+        claimed = None if same else each.meta.claimed_at
+        said = "" if claimed is None else f"  (its sender says {moment(claimed)})"
+        if stream is not None and each.originator_id != stream:
+            said += f"  (of {each.originator_id.replace('/', ' ')})"
+        found.append(clean((" " * len(margin) if same else margin) + phrase(each.event) + said))
+        indent = " " * len(margin) + "| "
+        found += [clean(indent + line) for line in text_of(each.event).splitlines()]
+    return found

@@ -1,0 +1,103 @@
+"""A simulated help desk into a desk's log: each step of the simulation is one commit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from ticketlog.application.executor import digest_of
+from ticketlog.demo import Step
+from ticketlog.domain.settings.model import Settings
+from ticketlog.domain.ticket.creation import CreateTicket
+from ticketlog.errors import Conflict
+from ticketlog.log.commit import Commit, Verdict
+from ticketlog.log.port import Log
+
+BATCH = 2_000
+
+
+@dataclass
+class Simulated:
+    """What a simulation added; `known` commits were in the log already."""
+
+    tickets: int = 0
+    commits: int = 0
+    events: int = 0
+    known: int = 0
+    seconds: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        """Commits per second."""
+        return self.commits / self.seconds if self.seconds else 0.0
+
+
+def check_room(log: Log, first: Step) -> None:
+    """Raises Conflict, before anything is written, where the log holds something else than the
+    simulation that begins with `first`."""
+    empty = all(end <= 1 for end in log.ends())
+    if not empty and log.find(first.stream, first.id) is None:
+        raise Conflict("this desk has a history of its own: simulate in a new desk")
+
+
+def record(
+    log: Log,
+    settings: Settings,
+    steps: Iterable[Step],
+    writer: str,
+    progress: Callable[[Simulated], None] | None = None,
+) -> Simulated:
+    """Appends the steps, in batches that are each durable. The ids are those of the simulation,
+    so that the same one adds nothing twice and an interrupted one goes on.
+
+    Raises Conflict where somebody else worked on the simulated tickets, Unreachable, Damaged.
+    """
+    done = Simulated()
+    started = time.monotonic()
+    for batch in _batches(steps):
+        outcomes = log.append_all([_commit(step, settings, writer) for step in batch])
+        for step, outcome in zip(batch, outcomes, strict=True):
+            if outcome is Verdict.STALE:
+                raise Conflict(
+                    f"{step.stream} has moved on since it was simulated: simulate in a new desk"
+                )
+            done.tickets += isinstance(step.command, CreateTicket)
+            if isinstance(outcome, Verdict):
+                done.known += 1
+            else:
+                done.commits += 1
+                done.events += outcome.events
+        done.seconds = time.monotonic() - started
+        if progress is not None:
+            progress(done)
+    return done
+
+
+def _batches(steps: Iterable[Step]) -> Iterator[list[Step]]:
+    left = iter(steps)
+    while batch := list(islice(left, BATCH)):
+        yield batch
+
+
+def _commit(step: Step, settings: Settings, writer: str) -> Commit:
+    command = step.command
+    return Commit(
+        id=step.id,
+        command=command.NAME,
+        digest=digest_of(command),
+        stream=step.stream,
+        expects=step.expects,
+        events=step.events,
+        occurred_at=step.at,
+        recorded_at=time.time_ns() // 1000,
+        actor=step.actor,
+        channel=step.channel,
+        source=step.source,
+        reason=step.reason,
+        cause=step.cause,
+        settings=settings.position,
+        reads=step.reads,
+        writer=writer,
+    )

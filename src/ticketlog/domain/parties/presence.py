@@ -1,0 +1,29 @@
+"""Who of the agents is here: in the settings, at work, and in the team that has a ticket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ticketlog.domain.settings.model import Settings
+
+
+def why_gone(agent: str, team: str | None, settings: Settings) -> str | None:
+    """Why somebody doesn't work on a team's tickets any more; None: they do.
+
+    Of who never was in the settings, as those whom imported histories name, they say nothing.
+    `team` None: whatever team.
+    """
+    known = settings.agents.get(agent)
+    if known is None:
+        return "removed from the settings" if agent in settings.left else None
+    if known.retired:
+        return "retired"
+    return None if team is None or team in known.teams else f"not in team {team}"
+
+
+def instead(team: str | None, settings: Settings) -> Iterable[str]:
+    """Who is told in the place of somebody who is gone: the team's supervisors, or else all of the
+    team."""
+    members = [each.id for each in settings.agents.values() if each.active and team in each.teams]
+    lead = [id for id in members if "supervisor" in settings.agents[id].roles]
+    return lead or members

@@ -1,0 +1,154 @@
+"""How far a policy has come, and which events it couldn't take: streams `policy/NAME`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from ticketlog.domain.base import (
+    Command,
+    Context,
+    Event,
+    Instant,
+    Key,
+    Line,
+    Recorded,
+    Unseen,
+    Value,
+)
+from ticketlog.domain.parties.party import Party, after
+
+KIND = "policy"
+_Number = Annotated[int, Field(ge=0)]
+
+
+class Place(Value):
+    """Before which record of a partition it stands. `leaf` is the hash of the record before that,
+    so that nobody goes on in another log."""
+
+    partition: _Number
+    offset: Annotated[int, Field(ge=1)]
+    leaf: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class PolicyAdvanced(Event):
+    """It has sent all commands that come of the events before these places."""
+
+    NAME: ClassVar[str] = "policy.advanced.v1"
+    ASPECT: ClassVar[str] = "progress"
+    places: tuple[Place, ...]
+    tells_since: Instant | None = None
+    """Where it begins: of what happened before this time it tells nobody any more."""
+
+
+class EventParked(Event):
+    """It couldn't take an event, and went on without it."""
+
+    NAME: ClassVar[str] = "policy.event-parked.v1"
+    ASPECT: ClassVar[str] = "parked"
+    event: Key
+    stream: Key
+    partition: _Number
+    offset: _Number
+    error: Line
+
+
+class EventUnparked(Event):
+    """It has taken an event that it had parked."""
+
+    NAME: ClassVar[str] = "policy.event-unparked.v1"
+    ASPECT: ClassVar[str] = "parked"
+    event: Key
+    stream: Key
+
+
+EVENTS: tuple[type[Event], ...] = (PolicyAdvanced, EventParked, EventUnparked)
+
+
+@dataclass(frozen=True)
+class Progress(Party):
+    """A policy after event number `version` of its stream."""
+
+    places: Mapping[int, Place] = field(default_factory=dict)
+    """By partition; none: it hasn't begun."""
+    tells_since: int | None = None
+    """Of what happened before it tells nobody; None: it began where nothing was old."""
+    parked: Mapping[str, EventParked] = field(default_factory=dict)
+    """By the id of the event."""
+
+    CODE: ClassVar[int] = 2
+
+
+def initial(id: str) -> Progress:
+    """A policy that has never run; `id` is the part after 'policy/'."""
+    return Progress(id=id)
+
+
+def evolve(progress: Progress, recorded: Recorded) -> Progress:
+    """The policy after one more event. Never fails; events of other aggregates change nothing."""
+    changes: dict[str, Any] = {}
+    match recorded.event:
+        case PolicyAdvanced(places=places, tells_since=since):
+            changes["places"] = {**progress.places, **{each.partition: each for each in places}}
+            if since is not None:
+                changes["tells_since"] = since
+        case EventParked() as parked:
+            changes["parked"] = {**progress.parked, parked.event: parked}
+        case EventUnparked(event=event):
+            changes["parked"] = {id: each for id, each in progress.parked.items() if id != event}
+    return progress.but(after(progress, recorded, changes))
+
+
+class Advance(Command):
+    """It stands before these places now; one that it has passed already is left out."""
+
+    NAME: ClassVar[str] = "policy.advance"
+    UNSEEN: ClassVar[Unseen] = "kept"
+    places: tuple[Place, ...]
+    tells_since: Instant | None = None
+
+
+class Park(Command):
+    NAME: ClassVar[str] = "policy.park"
+    UNSEEN: ClassVar[Unseen] = "kept"
+    event: Key
+    stream: Key
+    partition: _Number
+    offset: _Number
+    error: Line
+
+
+class Unpark(Command):
+    NAME: ClassVar[str] = "policy.unpark"
+    event: Key
+
+
+COMMANDS: tuple[type[Command], ...] = (Advance, Park, Unpark)
+
+
+def reads(command: Command, progress: Progress, context: Context | None = None) -> tuple[str, ...]:
+    """The streams whose states `decide` wants in `context.others`: none."""
+    return ()
+
+
+def decide(command: Command, progress: Progress, context: Context) -> list[Event]:
+    """What the command changes. Refuses nothing."""
+    match command:
+        case Advance(places=places, tells_since=since):
+            ahead = tuple(each for each in places if _is_ahead(each, progress))
+            return [PolicyAdvanced(places=ahead, tells_since=since)] if ahead else []
+        case Park(event=event):
+            known = event in progress.parked
+            return [] if known else [EventParked(**command.model_dump())]
+        case Unpark(event=event):
+            parked = progress.parked.get(event)
+            return [EventUnparked(event=event, stream=parked.stream)] if parked else []
+    return []
+
+
+def _is_ahead(place: Place, progress: Progress) -> bool:
+    now = progress.places.get(place.partition)
+    return now is None or now.offset < place.offset

@@ -1,0 +1,234 @@
+"""What settings must be to make sense: in themselves, and beside what they were before.
+
+Each rule yields what breaks it, in the words of a settings file.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import TypeVar, get_args
+
+from ticketlog.domain.base import Value
+from ticketlog.domain.rights import RIGHTS
+from ticketlog.domain.settings.model import (
+    REQUIRABLE,
+    ROLES,
+    Agent,
+    CategoryOfStatus,
+    CustomField,
+    Priorities,
+    Service,
+    Settings,
+    TicketType,
+    Transition,
+    Workflow,
+)
+from ticketlog.domain.settings.validate_automation import broken_automation, broken_notifications
+from ticketlog.domain.settings.validate_calendars import broken_calendars
+from ticketlog.domain.settings.validate_sla import broken_sla_policies
+
+_T = TypeVar("_T")
+_NEEDED: tuple[CategoryOfStatus, ...] = ("new", "open", "solved", "closed")
+
+
+def broken(
+    settings: Settings, former: Mapping[str, Value], said: Collection[str] = ()
+) -> tuple[str, ...]:
+    """What is wrong with the settings; `former` holds what ever was in force, by stream, `said` the
+    kinds that the file says."""
+    return (
+        *_workflows(settings),
+        *_priorities(settings.priorities),
+        *(problem for field in settings.fields.values() for problem in _field(field)),
+        *(problem for agent in settings.agents.values() for problem in _agent(agent, settings)),
+        *(problem for each in settings.services.values() for problem in _service(each)),
+        *_categories(settings),
+        *broken_calendars(settings),
+        *broken_sla_policies(settings),
+        *broken_automation(settings),
+        *(broken_notifications(settings) if "notification-rule" in said else ()),
+        *_meanings(settings, former),
+    )
+
+
+def _workflows(settings: Settings) -> Iterator[str]:
+    general = [workflow.id for workflow in settings.workflows.values() if not workflow.types]
+    if len(general) != 1:
+        which = f" (now: {', '.join(general)})" if general else ""
+        yield f"exactly one workflow without `types` is needed, for all other tickets{which}"
+    types = Counter(t for workflow in settings.workflows.values() for t in workflow.types)
+    for type in get_args(TicketType):
+        if types[type] > 1:
+            yield f"tickets of type {type!r} have {types[type]} workflows; leave it in one"
+    roles = {*ROLES, "*", *(role for agent in settings.agents.values() for role in agent.roles)}
+    fields = {*REQUIRABLE, *settings.fields}
+    for workflow in settings.workflows.values():
+        for problem in (*_statuses(workflow), *_arrows(workflow, roles, fields)):
+            yield f"[workflows.{workflow.id}] {problem}"
+
+
+def _statuses(workflow: Workflow) -> Iterator[str]:
+    for id in _repeated(status.id for status in workflow.statuses):
+        yield f"status {id!r} stands there more than once"
+    for category in _NEEDED:
+        if workflow.first_of(category) is None:
+            yield f"a status of category {category!r} that isn't retired is needed"
+    if any(status.id == "*" for status in workflow.statuses):
+        yield "no status can be called '*'"
+
+
+def _arrows(workflow: Workflow, roles: set[str], fields: set[str]) -> Iterator[str]:
+    categories = {status.id: status.category for status in workflow.statuses}
+    retired = {status.id for status in workflow.statuses if status.retired}
+    for ends in _repeated((arrow.source, arrow.target) for arrow in workflow.transitions):
+        yield f"the transition {ends[0]} -> {ends[1]} stands there more than once"
+    for arrow in workflow.transitions:
+        for problem in (
+            *_ends(arrow, categories, retired),
+            *(
+                f"role {role!r} is unknown; known are {_list(roles)}"
+                for role in arrow.roles
+                if role not in roles
+            ),
+            *(
+                f"field {name!r} can't be required; known are {_list(fields)}"
+                for name in arrow.requires
+                if name not in fields
+            ),
+        ):
+            yield f"transition {arrow.source} -> {arrow.target}: {problem}"
+        if not arrow.roles:
+            yield f"transition {arrow.source} -> {arrow.target}: nobody may take it; add roles"
+
+
+def _ends(
+    arrow: Transition, categories: Mapping[str, CategoryOfStatus], retired: set[str]
+) -> Iterator[str]:
+    for end in (arrow.source, arrow.target):
+        if end != "*" and end not in categories:
+            yield f"status {end!r} is unknown; known are {_list(categories)}"
+    if arrow.target in retired:
+        yield f"status {arrow.target!r} is retired; nothing can lead there"
+    if categories.get(arrow.target) == "new" and categories.get(arrow.source) != "new":
+        yield "a ticket that was worked on can't be new again"
+    if categories.get(arrow.source) == "closed":
+        yield f"{arrow.source!r} is of category closed, which is final; nothing can lead away"
+
+
+def _priorities(priorities: Priorities | None) -> Iterator[str]:
+    if priorities is None:
+        yield "[priorities] is missing: every ticket has one"
+        return
+    names = priorities.names
+    for name in _repeated(names):
+        yield f"[priorities] {name!r} stands in `names` more than once"
+    used = {
+        "default": (priorities.default,),
+        "contracts": tuple(priorities.contracts.values()),
+        "matrix": tuple(p for row in priorities.matrix.values() for p in row.values()),
+    }
+    for key, values in used.items():
+        for value in sorted({*values} - {*names}):
+            yield f"[priorities] {key}: {value!r} is no priority; known are {', '.join(names)}"
+    wanted = {(i, u) for i in priorities.impacts for u in priorities.urgencies}
+    given = {(i, u) for i, row in priorities.matrix.items() for u in row}
+    for impact, urgency in sorted(wanted - given):
+        yield f"[priorities.matrix.{impact}] {urgency} is missing"
+    for impact, urgency in sorted(given - wanted):
+        yield f"[priorities.matrix.{impact}] {urgency}: no such impact or urgency"
+
+
+def _field(field: CustomField) -> Iterator[str]:
+    where = f"[fields.{field.id}]"
+    choice = field.kind in ("choice", "choices")
+    if choice and all(option.retired for option in field.options):
+        yield f"{where} a field of kind {field.kind!r} needs options that aren't retired"
+    if field.options and not choice:
+        yield f"{where} options are for fields of kind 'choice' or 'choices'"
+    for id in _repeated(option.id for option in field.options):
+        yield f"{where} option {id!r} stands there more than once"
+    bounds = [bound for bound in (field.minimum, field.maximum) if bound is not None]
+    if bounds and field.kind != "integer":
+        yield f"{where} minimum and maximum are for fields of kind 'integer'"
+    if bounds != sorted(bounds):
+        yield f"{where} minimum is above maximum"
+    if field.id in REQUIRABLE:
+        yield f"{where} every ticket has a {field.id} already; choose another id"
+
+
+def _agent(agent: Agent, settings: Settings) -> Iterator[str]:
+    for team in agent.teams:
+        if team not in settings.teams:
+            known = _list(settings.teams) or "none"
+            yield f"[agents.{agent.id}] team {team!r} is unknown; known are {known}"
+
+
+def _service(service: Service) -> Iterator[str]:
+    kinds = {f"{name.partition('.')[0]}.*" for name in RIGHTS if "." in name}
+    for right in service.rights:
+        if right not in RIGHTS and right not in kinds:
+            yield (
+                f"[services.{service.id}] right {right!r} is no command; write it as "
+                "'ticket.reply', or 'ticket.*' for all of a kind"
+            )
+
+
+def _categories(settings: Settings) -> Iterator[str]:
+    for category in settings.categories.values():
+        if not all(category.id.split("/")):
+            yield f"[categories] {category.id!r} is no path; write it as 'network/vpn'"
+        elif category.parent and category.parent not in settings.categories:
+            yield f"[categories] {category.id!r} has no parent; add {category.parent!r}"
+
+
+def _meanings(settings: Settings, former: Mapping[str, Value]) -> Iterator[str]:
+    """Tickets hold ids for ever, so what an id means can never change (Zammad, Zendesk)."""
+    for field in settings.fields.values():
+        old = former.get(f"field/{field.id}")
+        if isinstance(old, CustomField):
+            yield from _meaning_of_field(field, old)
+    for workflow in settings.workflows.values():
+        before = former.get(f"workflow/{workflow.id}")
+        if isinstance(before, Workflow):
+            yield from _meaning_of_workflow(workflow, before)
+
+
+def _meaning_of_field(new: CustomField, old: CustomField) -> Iterator[str]:
+    where = f"[fields.{new.id}]"
+    if new.kind != old.kind:
+        yield (
+            f"{where} its kind is {old.kind!r} and can't become {new.kind!r}: tickets hold such "
+            "values; add a field with another id"
+        )
+    ids = {option.id for option in new.options}
+    for option in old.options:
+        if option.id not in ids:
+            yield (
+                f"{where} option {option.id!r} can't be removed: tickets may hold it; "
+                "write `retired = true` beside it"
+            )
+
+
+def _meaning_of_workflow(new: Workflow, old: Workflow) -> Iterator[str]:
+    where = f"[workflows.{new.id}]"
+    for status in old.statuses:
+        now = new.status(status.id)
+        if now is None:
+            yield (
+                f"{where} status {status.id!r} can't be removed: tickets may be in it; "
+                "write `retired = true` beside it"
+            )
+        elif now.category != status.category:
+            yield (
+                f"{where} status {status.id!r} is of category {status.category!r} and can't "
+                f"become {now.category!r}; add a status with another id"
+            )
+
+
+def _repeated(values: Iterable[_T]) -> list[_T]:
+    return [value for value, times in Counter(values).items() if times > 1]
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))

@@ -1,0 +1,157 @@
+"""What is decided about the status: the lifecycle's commands."""
+
+from __future__ import annotations
+
+from ticketlog.domain.base import Context, Event, IllegalTransition, Invalid
+from ticketlog.domain.rights import listed
+from ticketlog.domain.settings.model import CategoryOfStatus, Status, Workflow
+from ticketlog.domain.ticket.lifecycle import (
+    Cancel,
+    Close,
+    Hold,
+    MarkedSpam,
+    MarkSpam,
+    PutOnHold,
+    Reopen,
+    Restore,
+    Restored,
+    SetStatus,
+    Solve,
+    Verified,
+    Verify,
+)
+from ticketlog.domain.ticket.lookups import is_requester, roles_of, status_named, workflow_for
+from ticketlog.domain.ticket.state import Decisions, Ticket
+from ticketlog.domain.ticket.workflow import (
+    Say,
+    arrow_to,
+    change_status,
+    ends_unsolved,
+    may_take,
+    moved,
+)
+
+
+def status_in(
+    category: CategoryOfStatus, named: str | None, ticket: Ticket, context: Context
+) -> Status:
+    """The named status of a category. Without a name the one that the ticket has, or else the
+    first one that the actor can move it to. Raises Invalid where there is none."""
+    workflow = workflow_for(ticket.type, context)
+    there = [
+        status
+        for status in workflow.statuses
+        if status.category == category and (not status.retired or status.id == ticket.status)
+    ]
+    wanted = named or (ticket.status if ticket.status_category == category else None)
+    found = [status for status in there if status.id == wanted]
+    if not found and named is None:
+        found = sorted(there, key=lambda status: -_ease(workflow, ticket, status, context))
+    if found:
+        return found[0]
+    raise Invalid(
+        f"workflow {workflow.id} has no {category} status {named or ''}; "
+        f"its {category} statuses are: {listed([status.id for status in there])}",
+        what="status",
+        name=named,
+        known=tuple(status.id for status in there),
+    )
+
+
+def _ease(workflow: Workflow, ticket: Ticket, target: Status, context: Context) -> int:
+    """2: the actor can move it there; 1: somebody else can; 0: nobody."""
+    arrow = arrow_to(workflow, ticket, target)
+    if arrow is None:
+        return 0
+    return 1 + may_take(arrow, ticket, target, roles_of(ticket, context))
+
+
+def _set_status(command: SetStatus, ticket: Ticket, context: Context) -> list[Event]:
+    if command.status == ticket.status:
+        return []
+    target = status_named(command.status, workflow_for(ticket.type, context))
+    return change_status(ticket, target, context, "command")
+
+
+def _hold(command: Hold, ticket: Ticket, context: Context) -> list[Event]:
+    target = status_in("on-hold", command.status, ticket, context)
+    say = Say(reason=command.reason, until=command.until)
+    if target.id == ticket.status:
+        if (command.reason, command.until) == (ticket.hold_reason, ticket.hold_until):
+            return []
+        return moved(ticket, target, "command", say)
+    events = change_status(ticket, target, context, "command", say)
+    if isinstance(events[-1], PutOnHold):
+        return events
+    # It was solved: that it goes on is one fact, what it waits for is another.
+    held = ticket.but({"status": target.id, "status_category": target.category})
+    return [*events, *moved(held, target, "command", say)]
+
+
+def _solve(command: Solve, ticket: Ticket, context: Context) -> list[Event]:
+    if ticket.status_category == "solved":
+        if command.resolution is not None or command.code not in (None, ticket.resolution_code):
+            raise _not_from(ticket, "solved already; to solve it in another way, reopen it first")
+        if command.status is None:
+            return []
+    target = status_in("solved", command.status, ticket, context)
+    say = Say(resolution_code=command.code, resolution=command.resolution)
+    return change_status(ticket, target, context, "command", say)
+
+
+def _verify(command: Verify, ticket: Ticket, context: Context) -> list[Event]:
+    if ticket.status_category != "solved":
+        raise _not_from(ticket, f"{ticket.status}; only a solved ticket can be verified")
+    if ticket.verified_by is not None:
+        return []
+    actor = context.actor
+    if any(is_requester(id, ticket, context) for id in (actor.id, actor.on_behalf_of)):
+        return [Verified(by="requester")]
+    return [Verified(by="agent" if actor.kind == "agent" else "automatic")]
+
+
+def _reopen(command: Reopen, ticket: Ticket, context: Context) -> list[Event]:
+    if ticket.status_category == "open":
+        return []
+    if ticket.status_category != "solved":
+        raise _not_from(ticket, f"{ticket.status}; only a solved ticket can be reopened")
+    target = status_in("open", None, ticket, context)
+    return change_status(ticket, target, context, "command", Say(reason=command.reason))
+
+
+def _close(command: Close, ticket: Ticket, context: Context) -> list[Event]:
+    if ends_unsolved(ticket, workflow_for(ticket.type, context)):
+        raise _not_from(ticket, f"{ticket.status}; only a solved ticket is closed, or cancel it")
+    return change_status(ticket, status_in("closed", None, ticket, context), context, "command")
+
+
+def _cancel(command: Cancel, ticket: Ticket, context: Context) -> list[Event]:
+    if ticket.status_category == "solved":
+        raise _not_from(ticket, "solved; close it, or reopen it first")
+    target = status_in("closed", None, ticket, context)
+    return change_status(ticket, target, context, "command", Say(reason=command.reason))
+
+
+def _mark_spam(command: MarkSpam, ticket: Ticket, context: Context) -> list[Event]:
+    return [] if ticket.spam else [MarkedSpam(reason=command.reason)]
+
+
+def _restore(command: Restore, ticket: Ticket, context: Context) -> list[Event]:
+    return [Restored(reason=command.reason)] if ticket.spam else []
+
+
+def _not_from(ticket: Ticket, why: str) -> IllegalTransition:
+    return IllegalTransition(f"ticket {ticket.id} is {why}", ticket=ticket.id, status=ticket.status)
+
+
+DECIDE: Decisions = {
+    SetStatus: _set_status,
+    Hold: _hold,
+    Solve: _solve,
+    Verify: _verify,
+    Reopen: _reopen,
+    Close: _close,
+    Cancel: _cancel,
+    MarkSpam: _mark_spam,
+    Restore: _restore,
+}

@@ -1,0 +1,124 @@
+"""What holds for every command before its own rules: existence, stale screens, spam, closed."""
+
+from __future__ import annotations
+
+from ticketlog.domain.base import Closed, Command, Context, NotFound, Refused, Stale
+from ticketlog.domain.ticket.automation import Notify, Settle
+from ticketlog.domain.ticket.conversation import Note, Redact, Reply
+from ticketlog.domain.ticket.creation import CreateTicket
+from ticketlog.domain.ticket.feedback import OfferSurvey, Rate, Review
+from ticketlog.domain.ticket.imported import RecordActivity
+from ticketlog.domain.ticket.lifecycle import (
+    Cancel,
+    Close,
+    MarkSpam,
+    Restore,
+    SetStatus,
+)
+from ticketlog.domain.ticket.relations import (
+    LinkTo,
+    PlaceLegalHold,
+    ReleaseLegalHold,
+    Unlink,
+)
+from ticketlog.domain.ticket.sla_events import ReapplySla, RecordDue
+from ticketlog.domain.ticket.state import CommentRef, Ticket
+from ticketlog.domain.ticket.time_correction import CorrectTime
+from ticketlog.domain.ticket.withdrawal import Withdraw, refusal
+
+ON_CLOSED: frozenset[type[Command]] = frozenset(
+    (
+        *(LinkTo, Unlink, Redact, PlaceLegalHold, ReleaseLegalHold, Rate, OfferSurvey, Review),
+        *(Settle, Notify, RecordDue, ReapplySla, CorrectTime, Withdraw),
+    )
+)
+ON_SPAM: frozenset[type[Command]] = frozenset(
+    (
+        *(MarkSpam, Restore, Redact, PlaceLegalHold, ReleaseLegalHold, LinkTo, Unlink, Note),
+        *(Settle, RecordDue, ReapplySla, CorrectTime, Withdraw),
+    )
+)
+
+ON_WITHDRAWN: frozenset[type[Command]] = frozenset((Redact, PlaceLegalHold, ReleaseLegalHold))
+
+
+def admit(command: Command, ticket: Ticket, context: Context) -> bool:
+    """Whether the command's own rules come next; False: it is a repetition and changes nothing.
+
+    Raises NotFound, Stale, Refused (spam), Closed.
+    """
+    if ticket.withdrawn:
+        return _admit_withdrawn(command, ticket)
+    if isinstance(command, CreateTicket | RecordActivity):
+        return True
+    if not ticket.exists:
+        raise NotFound(
+            f"ticket {ticket.id} doesn't exist; check the id, or create a ticket", ticket=ticket.id
+        )
+    _check_seen(command, ticket, context)
+    if ticket.spam and type(command) not in ON_SPAM:
+        raise Refused(f"ticket {ticket.id} is marked as spam; restore it first", ticket=ticket.id)
+    if ticket.status_category != "closed" or type(command) in ON_CLOSED:
+        return True
+    if _repeats(command, ticket):
+        return False
+    raise Closed(
+        f"ticket {ticket.id} is closed and takes no {command.NAME.removeprefix('ticket.')} "
+        "any more; a follow-up ticket takes it",
+        ticket=ticket.id,
+    )
+
+
+def _admit_withdrawn(command: Command, ticket: Ticket) -> bool:
+    """What a ticket that was withdrawn still takes; timers that are late change nothing."""
+    if type(command) in ON_WITHDRAWN:
+        return True
+    if isinstance(command, Withdraw | Settle | RecordDue | ReapplySla):
+        return False
+    raise refusal(ticket)
+
+
+def _check_seen(command: Command, ticket: Ticket, context: Context) -> None:
+    """Raises Stale where something that the sender should know has come after the version that
+    they saw: what others said publicly, for whoever answers or sets the status, and changes of
+    what the command touches."""
+    if context.seen is None or context.anyway:
+        return
+    seen, aspects = context.seen, command.touched()
+    late = sorted(aspect for aspect in aspects if ticket.changed.get(aspect, -1) > seen)
+    said: list[CommentRef] = []
+    if isinstance(command, Reply) or "status" in aspects:
+        own = _senders(command, context)
+        said = [ref for ref in ticket.said_since(seen) if ref.author not in own]
+    if not (late or said):
+        return
+    what = ", ".join([*late, *(["what was said"] if said else [])])
+    raise Stale(
+        f"{what} of ticket {ticket.id} changed after version {seen} that you saw "
+        f"(it is at {ticket.version}); look at it again, then repeat the command",
+        ticket=ticket.id,
+        aspects=tuple(late),
+        comments=tuple(ref.id for ref in said),
+        version=ticket.version,
+    )
+
+
+def _senders(command: Command, context: Context) -> set[str | None]:
+    """Whose words are the sender's own."""
+    author = command.author if isinstance(command, Reply) else None
+    return {context.actor.id, context.actor.on_behalf_of, author}
+
+
+def _repeats(command: Command, ticket: Ticket) -> bool:
+    """Whether a closed ticket is already as the command wants it."""
+    match command:
+        case Close():
+            return True
+        case Cancel():
+            return ticket.cancelled
+        case SetStatus(status=status):
+            return status == ticket.status
+        case Reply(message_id=str(id)):
+            return ticket.has_message(id)
+        case _:
+            return False

@@ -1,0 +1,1 @@
+"""What a commit does to the promises of a ticket."""

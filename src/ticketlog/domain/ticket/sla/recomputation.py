@@ -1,0 +1,108 @@
+"""A ticket's history as it would stand recorded if other settings had been in force all along.
+
+What these settings would have promised, and what would have become of it, takes the place of what
+was recorded of that. It is found by the functions that decide (`promises`), never by others: a
+history recomputed under the settings that it lived under says the same again. Whatever else
+happened stays, also where somebody did it because of a breach that is none under these settings.
+
+Imported rows, which promise nothing when they are recorded, are promised something here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from ticketlog.domain.base import Actor, Context, Event, Meta, Recorded
+from ticketlog.domain.settings.model import Settings
+from ticketlog.domain.ticket.evolution import fold, initial
+from ticketlog.domain.ticket.rectification import rectified_history
+from ticketlog.domain.ticket.sla import recording
+from ticketlog.domain.ticket.sla_events import EVOLVE, SlaApplied
+from ticketlog.domain.ticket.state import Ticket
+
+NOBODY = Actor("ticketlog", "service")
+"""Who records what was due after the last commit."""
+COMMIT = "recomputed"
+
+
+def recomputed(
+    id: str, history: Iterable[Recorded], settings: Settings, until: int | None = None
+) -> list[Recorded]:
+    """A ticket's history under other settings; `until`: with what was due by then, an instant,
+    after the last commit."""
+    ticket = initial(id)
+    found: list[Recorded] = []
+    history = rectified_history(id, history)
+    for _, commit in groupby(history, key=lambda each: each.meta.commit):
+        made = retold(list(commit), ticket, settings)
+        ticket = fold(ticket, made)
+        found += made
+    if until is not None and found:
+        found += outstanding(found[-1], ticket, settings, until)
+    return found
+
+
+def retold(commit: Sequence[Recorded], ticket: Ticket, settings: Settings) -> list[Recorded]:
+    """A ticket's next commit under other settings; `ticket`: as it is before it, under these.
+
+    Events are numbered anew (`originator_version`), since some go and some come. What was recorded
+    keeps its id, which other events name; what is made here has a negative `index`, so that its id
+    is none of the log's. Both keep the envelope of their commit.
+
+    A commit of a timer disappears: what it recorded comes with the next commit, or at the end
+    (`outstanding`). A reapply stays one, under these settings.
+    """
+    own = [each for each in commit if type(each.event) not in EVOLVE]
+    reapply = any(_reapplied(each.event) for each in commit)
+    if not own and not reapply:
+        return []
+    stream, _, _, meta, _ = commit[0]
+    context = Context(
+        settings=settings,
+        now=meta.occurred_at,
+        actor=meta.actor,
+        stream=stream,
+        channel=meta.channel,
+        command_id=meta.commit,
+    )
+    before, effect = recording.around([each.event for each in own], ticket, context, reapply)
+    if not own and not effect:
+        return []
+    due, then = _made(before, stream, meta), _made(effect, stream, meta, len(before))
+    return _numbered(ticket, [*due, *own, *then])
+
+
+def outstanding(last: Recorded, ticket: Ticket, settings: Settings, until: int) -> list[Recorded]:
+    """What was due by an instant, if nothing happened after the `last` event any more."""
+    now = max(ticket.clock, until)
+    meta = Meta(
+        commit=COMMIT,
+        occurred_at=now,
+        recorded_at=now,
+        actor=NOBODY,
+        channel=COMMIT,
+        settings=settings.position,
+        partition=last.meta.partition,
+        offset=last.meta.offset,
+    )
+    found = recording.passed(ticket, now)
+    return _numbered(ticket, _made(found, last.originator_id, meta))
+
+
+def _made(events: Iterable[Event], stream: str, meta: Meta, number: int = 0) -> list[Recorded]:
+    return [
+        Recorded(stream, 0, event, meta, -1 - place) for place, event in enumerate(events, number)
+    ]
+
+
+def _numbered(ticket: Ticket, events: Iterable[Recorded]) -> list[Recorded]:
+    first = ticket.version + 1
+    return [
+        Recorded(stream, first + number, event, meta, index)
+        for number, (stream, _, event, meta, index) in enumerate(events)
+    ]
+
+
+def _reapplied(event: Event) -> bool:
+    return isinstance(event, SlaApplied) and event.because == "reapplied"

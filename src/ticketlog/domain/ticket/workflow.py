@@ -1,0 +1,263 @@
+"""From status to status: the workflow's arrows, and Zendesk's meaning of the six categories."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from ticketlog.domain.base import (
+    Closed,
+    Context,
+    Event,
+    Forbidden,
+    IllegalTransition,
+    MissingFields,
+)
+from ticketlog.domain.rights import listed
+from ticketlog.domain.settings.model import REQUIRABLE, Status, Transition, Workflow
+from ticketlog.domain.ticket.assignment import AssigneeChanged, WorkStopped
+from ticketlog.domain.ticket.evolution import after
+from ticketlog.domain.ticket.lifecycle import (
+    Cancelled,
+    PutOnHold,
+    Reopened,
+    Solved,
+    StatusCause,
+    StatusChanged,
+    TicketClosed,
+)
+from ticketlog.domain.ticket.lookups import (
+    data_subject,
+    roles_of,
+    settings_of,
+    workflow_for,
+)
+from ticketlog.domain.ticket.state import Ticket
+
+CLOSERS = frozenset({"supervisor", "admin", "rule", "service"})
+"""Who takes an arrow from solved to closed that is open to every role (Zendesk: a rule does)."""
+_SECOND = 1_000_000
+
+
+class Say(NamedTuple):
+    """What a command says about the move that it asks for."""
+
+    resolution_code: str | None = None
+    resolution: str | None = None
+    reason: str | None = None
+    until: int | None = None
+
+
+NOTHING = Say()
+
+
+def change_status(
+    ticket: Ticket, target: Status, context: Context, because: StatusCause, say: Say = NOTHING
+) -> list[Event]:
+    """The move to a status, where the workflow lets the actor make it.
+
+    Raises IllegalTransition, Forbidden, MissingFields, and Closed where the time is over in which
+    a solved ticket may be reopened.
+    """
+    if target.id == ticket.status:
+        return []
+    workflow = workflow_for(ticket.type, context)
+    arrow = arrow_to(workflow, ticket, target)
+    if arrow is None:
+        raise _no_arrow(workflow, ticket, target, context)
+    _check_roles(arrow, ticket, target, context)
+    if ticket.status_category == "solved" and target.category not in ("solved", "closed"):
+        check_reopenable(workflow, ticket, context.now)
+    events = _by_solver(ticket, context) if target.category == "solved" else []
+    then = after(ticket, events, context)
+    names = missing(required_for(arrow, target), then, say)
+    if names:
+        raise MissingFields(
+            f"ticket {ticket.id} needs {listed(names)} to become {target.id}; set them first",
+            ticket=ticket.id,
+            fields=names,
+        )
+    if target.category in ("solved", "closed"):
+        events += stopped(then, context.now, then.working)
+    cancelled = ends_unsolved(ticket, workflow)
+    return [*events, *moved(then, target, because, say, cancelled=cancelled)]
+
+
+def ends_unsolved(ticket: Ticket, workflow: Workflow) -> bool:
+    """Whether to close the ticket now is to cancel it. Where a workflow has no solved tickets,
+    to be closed is all there is."""
+    return ticket.status_category != "solved" and workflow.first_of("solved") is not None
+
+
+def moved(
+    ticket: Ticket,
+    target: Status,
+    because: StatusCause,
+    say: Say = NOTHING,
+    *,
+    cancelled: bool = False,
+) -> list[Event]:
+    """The event that the two categories make of a move, without a judgement on it."""
+    was, becomes = ticket.status_category, target.category
+    how: dict[str, Any] = {
+        "old": ticket.status,
+        "new": target.id,
+        "old_category": was,
+        "new_category": becomes,
+        "because": because,
+    }
+    if becomes == "closed" and cancelled:
+        return [Cancelled(**how, reason=say.reason)]
+    if becomes == "closed" and (was != "closed" or ticket.cancelled):
+        return [TicketClosed(**how)]
+    if becomes == "solved" and was != "solved":
+        return [_solved(ticket, how, say)]
+    if was in ("solved", "closed") and becomes not in ("solved", "closed"):
+        return [Reopened(**how, reason=say.reason)]
+    if becomes == "on-hold":
+        return [PutOnHold(**how, reason=say.reason, until=say.until)]
+    return [StatusChanged(**how)]
+
+
+def _solved(ticket: Ticket, how: dict[str, Any], say: Say) -> Solved:
+    return Solved(
+        **how,
+        data_subject=data_subject(ticket),
+        code=say.resolution_code,
+        resolution=say.resolution,
+        team=ticket.team,
+        assignee=ticket.assignee,
+    )
+
+
+def opened(ticket: Ticket, context: Context, because: StatusCause) -> list[Event]:
+    """A new ticket opens when it is first assigned to an agent or answered by one (Zendesk)."""
+    if ticket.status_category != "new":
+        return []
+    target = workflow_for(ticket.type, context).first_of("open")
+    return moved(ticket, target, because) if target else []
+
+
+def awakened(ticket: Ticket, context: Context) -> list[Event]:
+    """An end user's public comment opens what is pending, on hold or solved again (Zendesk).
+
+    It needs no arrow: what somebody has to say can't be refused by a workflow.
+    """
+    if ticket.status_category not in ("pending", "on-hold", "solved"):
+        return []
+    workflow = workflow_for(ticket.type, context)
+    if ticket.status_category == "solved":
+        check_reopenable(workflow, ticket, context.now)
+    target = workflow.first_of("open")
+    return moved(ticket, target, "reply") if target else []
+
+
+def stopped(ticket: Ticket, now: int, agents: Iterable[str]) -> list[Event]:
+    """The end of the agents' work, with the whole seconds since its start."""
+    return [
+        WorkStopped(agent=agent, seconds=max(0, now - ticket.working[agent]) // _SECOND)
+        for agent in agents
+    ]
+
+
+def arrow_to(workflow: Workflow, ticket: Ticket, target: Status) -> Transition | None:
+    """The arrow from the ticket's status; none leads to new (Zendesk) nor out of closed.
+
+    A status that the workflow has lost counts as the first one of its category.
+    """
+    if ticket.status_category == "closed":
+        return None
+    if target.category == "new" and ticket.status_category != "new":
+        return None
+    source = ticket.status
+    if workflow.status(source) is None:
+        stand_in = workflow.first_of(ticket.status_category)
+        source = stand_in.id if stand_in else source
+    return workflow.arrow(source, target.id)
+
+
+def required_for(arrow: Transition, target: Status) -> tuple[str, ...]:
+    """What must be filled in: what the arrow requires, and for solving an assignee (Zendesk)."""
+    return (*arrow.requires, "assignee") if target.category == "solved" else arrow.requires
+
+
+def missing(names: Iterable[str], ticket: Ticket, say: Say = NOTHING) -> tuple[str, ...]:
+    """The names that have no value on the ticket or in the command."""
+    return tuple(
+        dict.fromkeys(name for name in names if _value(name, ticket, say) in (None, "", ()))
+    )
+
+
+def _value(name: str, ticket: Ticket, say: Say) -> object:
+    said: object = getattr(say, name, None) if name in Say._fields else None
+    if said is None and name in REQUIRABLE:
+        said = getattr(ticket, name, None)
+    return ticket.fields.get(name) if said is None else said
+
+
+def check_reopenable(workflow: Workflow, ticket: Ticket, now: int) -> None:
+    """Raises Closed where the workflow's time to reopen a solved ticket is over."""
+    if reopens_too_late(workflow, ticket, now):
+        raise Closed(
+            f"ticket {ticket.id} was solved more than {workflow.reopen_within} seconds ago and "
+            "can't be reopened; a follow-up ticket takes it",
+            ticket=ticket.id,
+        )
+
+
+def reopens_too_late(workflow: Workflow, ticket: Ticket, now: int) -> bool:
+    if workflow.reopen_within is None or ticket.solved_at is None:
+        return False
+    return now > ticket.solved_at + workflow.reopen_within * _SECOND
+
+
+def may_take(arrow: Transition, ticket: Ticket, target: Status, roles: frozenset[str]) -> bool:
+    takers = _takers(arrow, ticket, target)
+    return "*" in takers or not roles.isdisjoint(takers)
+
+
+def _takers(arrow: Transition, ticket: Ticket, target: Status) -> frozenset[str]:
+    closes = ticket.status_category == "solved" and target.category == "closed"
+    return CLOSERS if closes and "*" in arrow.roles else frozenset(arrow.roles)
+
+
+def _check_roles(arrow: Transition, ticket: Ticket, target: Status, context: Context) -> None:
+    if not may_take(arrow, ticket, target, roles_of(ticket, context)):
+        may = _takers(arrow, ticket, target)
+        raise Forbidden(
+            f"{context.actor.id} may not make ticket {ticket.id} {target.id}; "
+            f"these roles may: {listed(may)}",
+            ticket=ticket.id,
+            roles=tuple(sorted(may)),
+        )
+
+
+def _no_arrow(
+    workflow: Workflow, ticket: Ticket, target: Status, context: Context
+) -> IllegalTransition:
+    roles = roles_of(ticket, context)
+    allowed = [
+        status.id
+        for status in workflow.statuses
+        if status.id != ticket.status
+        and (arrow := arrow_to(workflow, ticket, status))
+        and may_take(arrow, ticket, status, roles)
+    ]
+    return IllegalTransition(
+        f"ticket {ticket.id} is {ticket.status} and can't become {target.id}; "
+        f"{context.actor.id} can make it: {listed(allowed)}",
+        ticket=ticket.id,
+        status=ticket.status,
+        allowed=tuple(allowed),
+    )
+
+
+def _by_solver(ticket: Ticket, context: Context) -> list[Event]:
+    """Who solves what is assigned to nobody becomes its assignee, where they may be (Zendesk)."""
+    actor = context.actor
+    agent = settings_of(context).agents.get(actor.id) if actor.kind == "agent" else None
+    if ticket.assignee is not None or agent is None:
+        return []
+    if ticket.team is not None and ticket.team not in agent.teams:
+        return []
+    return [AssigneeChanged(new=actor.id, method="solve")]

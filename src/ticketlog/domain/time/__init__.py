@@ -1,0 +1,1 @@
+"""Calendars, business hours, shifts, and when something happened."""

@@ -1,0 +1,75 @@
+"""Which assignment rules were tried on a ticket, and why each agent of its team may or may not have
+it: what `picking` decides, with its reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from ticketlog.domain.parties.agent import AgentAtWork, on_shift, room
+from ticketlog.domain.settings.automation_rules import AssignmentRule, in_order
+from ticketlog.domain.settings.conditions import Verdict, judge
+from ticketlog.domain.settings.model import Agent, Settings
+from ticketlog.domain.ticket.condition_fields import facts_of
+from ticketlog.domain.ticket.state import Ticket
+from ticketlog.policies.agent_selection import speaks
+
+
+class Tried(NamedTuple):
+    rule: AssignmentRule
+    verdict: Verdict
+
+
+class Weighed(NamedTuple):
+    """An agent, the tickets they have, for how many more they have room (None: any number), and
+    why they may not have this one; nothing: they may."""
+
+    agent: str
+    load: int
+    room: int | None
+    why_not: tuple[str, ...]
+
+
+def tried(ticket: Ticket, settings: Settings) -> Iterator[Tried]:
+    """The rules in order, up to the first that matches."""
+    facts = facts_of(ticket, settings)
+    for rule in in_order(settings.assignment.values()):
+        verdict = judge(rule.when, facts)
+        yield Tried(rule, verdict)
+        if verdict.matches:
+            return
+
+
+def weighed(
+    ticket: Ticket,
+    rule: AssignmentRule,
+    settings: Settings,
+    at_work: Callable[[str], AgentAtWork],
+    now: int,
+) -> list[Weighed]:
+    """The team's active members. `at_work`: an agent by id."""
+    found = []
+    for known in settings.agents.values():
+        if known.active and ticket.team in known.teams:
+            work = at_work(known.id)
+            left = room(work, known, ticket.channel, rule.capacity)
+            reasons = tuple(_reasons(ticket, rule, known, work, now))
+            if left is not None and left <= 0:
+                reasons += (f"no room: they have {len(work.held)}",)
+            found.append(Weighed(known.id, len(work.held), left, reasons))
+    return found
+
+
+def _reasons(
+    ticket: Ticket, rule: AssignmentRule, known: Agent, work: AgentAtWork, now: int
+) -> Iterator[str]:
+    if work.availability != "online":
+        yield work.availability
+    if rule.shifts and not on_shift(work, now):
+        yield "off shift"
+    for skill, level in rule.skills.items():
+        has = known.skills.get(skill, 0)
+        if has < level:
+            yield f"skill {skill}: {has} of {level}"
+    if rule.language and ticket.language is not None and not speaks(known, ticket.language):
+        yield f"doesn't speak {ticket.language}"

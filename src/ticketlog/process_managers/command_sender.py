@@ -1,0 +1,124 @@
+"""Reactions as commands: each under an id that follows from its cause, so that it is sent as often
+as one likes and done once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from ticketlog.application.batch_executor import Done, execute_all
+from ticketlog.application.executor import Executor, Outcome, Request, derived_id, request
+from ticketlog.domain.base import Actor, Command, Refused
+from ticketlog.domain.ticket.automation import NotificationDecided
+from ticketlog.errors import CommandReused, Conflict, Damaged, NewerFormat, Unreachable, Unreadable
+from ticketlog.policies.protocol import Reaction
+
+CHANNEL = "policy"
+
+
+class Cause(NamedTuple):
+    """Why a policy sends something.
+
+    `event`: an event's id, or a text that stands for what fell due; `at`: the time to stamp it
+    with, None: now.
+    """
+
+    policy: str
+    event: str
+    stream: str
+    partition: int
+    offset: int
+    at: int | None = None
+
+
+class Sent(NamedTuple):
+    cause: Cause
+    on: str | None
+    done: Done
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it was done now, and by this runner."""
+        return isinstance(self.done, Outcome) and not self.done.repeated
+
+    @property
+    def failure(self) -> Exception | None:
+        """What failed, if it is neither a rule's no nor an answer of another runner's."""
+        if isinstance(self.done, Outcome | Refused | CommandReused):
+            return None
+        return self.done
+
+
+def is_failure(error: Exception) -> bool:
+    """Whether it is of the log, and not of what was sent or asked."""
+    return isinstance(error, Unreachable | Damaged | NewerFormat | Conflict) and not isinstance(
+        error, Unreadable
+    )
+
+
+class Sender:
+    """Sends commands and counts what became of them."""
+
+    def __init__(self, executor: Executor, clock: Callable[[], int]) -> None:
+        self._executor = executor
+        self.now = clock
+        self.simulated = executor.simulated
+        """Times in this desk say nothing about now."""
+        self.done = 0
+        self.refused = 0
+        self.notified: Counter[str] = Counter()
+        """Notifications that were decided, by outbox."""
+
+    def send(self, reactions: Sequence[tuple[Cause, Reaction]]) -> list[Sent]:
+        """Raises Unreachable, Damaged, Conflict: then they may all be sent again."""
+        found: list[Sent] = []
+        requests: list[Request] = []
+        causes: list[tuple[Cause, str | None]] = []
+        for cause, reaction in reactions:
+            try:
+                requests.append(self._request(cause, reaction))
+                causes.append((cause, reaction.on))
+            except Exception as error:
+                found.append(Sent(cause, reaction.on, error))
+        for (cause, on), done in zip(causes, execute_all(self._executor, requests), strict=True):
+            self._count(done)
+            found.append(Sent(cause, on, done))
+        return found
+
+    def _count(self, done: Done) -> None:
+        self.refused += isinstance(done, Refused)
+        if isinstance(done, Outcome) and not done.repeated:
+            self.done += bool(done.events)
+            for each in done.events:
+                if isinstance(each.event, NotificationDecided):
+                    self.notified[each.event.outbox] += 1
+
+    def ours(self, policy: str, command: Command, *parts: str) -> None:
+        """Records something on a policy's own stream."""
+        made = request(
+            command,
+            f"policy/{policy}",
+            id=derived_id("policy", policy, command.NAME, *parts),
+            received_at=self.now(),
+            occurred_at=None,
+            actor=Actor(policy, "service", "service"),
+            channel=CHANNEL,
+            internal=True,
+        )
+        self._executor.execute(made)
+
+    def _request(self, cause: Cause, reaction: Reaction) -> Request:
+        return request(
+            reaction.command,
+            reaction.on,
+            id=derived_id(cause.event, cause.policy, reaction.slot),
+            received_at=self.now(),
+            occurred_at=cause.at,
+            actor=Actor(reaction.rule, "rule", "rule"),
+            channel=CHANNEL,
+            source=cause.policy,
+            seen=reaction.seen,
+            cause=cause.event,
+            internal=True,
+        )

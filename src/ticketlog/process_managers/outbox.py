@@ -1,0 +1,214 @@
+"""What was decided to be told, handed to an outbox: at least once each, with a key by which the
+receiver knows the second time."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import orjson
+
+from ticketlog.application.executor import Executor
+from ticketlog.domain.base import Event, Recorded, iso
+from ticketlog.domain.policy_checkpoint import Unpark
+from ticketlog.domain.ticket.automation import NotificationDecided
+from ticketlog.errors import Unreachable, Unreadable
+from ticketlog.log.codec import RecordCodec
+from ticketlog.log.commit import Verdict, leaf
+from ticketlog.log.history import events_of
+from ticketlog.log.port import Log, Record
+from ticketlog.policies.protocol import Reaction, Situation
+from ticketlog.process_managers import policy_status
+from ticketlog.process_managers.checkpoints import OUTBOX, Follower, Standing, park
+from ticketlog.process_managers.command_sender import Cause, Sender, is_failure
+
+PAGE = 500
+MANY = 5_000
+"""Records after which it is recorded how far it is, where nothing was to be sent."""
+LOOK = 0.5
+"""Seconds after which it looks whether it should stop."""
+
+
+class Outbox(Protocol):
+    """Where notifications go. `send` returns when they are there for good.
+
+    Where it raises Unreachable, ConnectionError or TimeoutError, nothing can be sent now: all are
+    tried again. Anything else says that one of them can't: they are sent one by one, and what
+    fails is parked.
+    """
+
+    def send(self, messages: Sequence[Mapping[str, Any]]) -> None: ...
+
+
+class LogOutbox:
+    """A line each in the process's log."""
+
+    def send(self, messages: Sequence[Mapping[str, Any]]) -> None:
+        for each in messages:
+            logging.getLogger("ticketlog.outbox").info("%s", orjson.dumps(each).decode())
+
+
+class FileOutbox:
+    """A JSON line each at the end of a file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def send(self, messages: Sequence[Mapping[str, Any]]) -> None:
+        lines = b"".join(orjson.dumps(each, option=orjson.OPT_APPEND_NEWLINE) for each in messages)
+        try:
+            with open(self._path, "ab") as out:
+                out.write(lines)
+                out.flush()
+                os.fsync(out.fileno())
+        except OSError as error:
+            raise Unreachable(f"{self._path} can't be written: {error.strerror}") from error
+
+
+class _Outgoing:
+    """The outboxes' place in the log, kept like a policy's."""
+
+    NAME = OUTBOX
+    ON: frozenset[type[Event]] = frozenset({NotificationDecided})
+
+    def react(self, recorded: Recorded, situation: Situation) -> Iterable[Reaction]:
+        return ()
+
+
+class Postman:
+    """Takes what was decided to its outbox: `log` where no outbox of the name is known."""
+
+    def __init__(
+        self,
+        log: Log,
+        executor: Executor,
+        clock: Callable[[], int],
+        outboxes: Mapping[str, Outbox],
+    ) -> None:
+        self._log = log
+        self._outboxes = {"log": LogOutbox(), **outboxes}
+        self._sender = Sender(executor, clock)
+        self._load = executor.repository.load
+        self._follower = Follower(_Outgoing(), log, self._load)
+        self._passed_by = 0
+        self._passed = 0.0
+
+    def run(self, stop: threading.Event) -> None:
+        """Delivers until it is told to stop. Raises what an outbox raises that can't be reached,
+        and what reading the log does; run again, it goes on where it was."""
+        self._follower.begin(self._sender)
+        while not stop.is_set():
+            ends = self._log.ends()
+            if not self._page(ends):
+                self._passed = time.time()
+                self._log.wait(ends, LOOK)
+
+    def catch_up(self) -> None:
+        """Delivers what is decided by now."""
+        self._follower.begin(self._sender)
+        self._log.sync()
+        while self._page(self._log.ends()):
+            pass
+
+    def retry(self) -> list[dict[str, str]]:
+        """Sends again what an outbox couldn't take; returns what it still can't. Raises what an
+        outbox raises that can't be reached."""
+        for parked in self._follower.state.parked.values():
+            record = self._log.records(parked.partition, parked.offset, 1)[0]
+            decided = [
+                each for each in _decided(record, self._log.codec) if each.id == parked.event
+            ]
+            failed = [
+                why for each in decided for why in self._failed(self._outbox_of(each), [each])
+            ]
+            if decided and not failed:
+                self._sender.ours(OUTBOX, Unpark(event=parked.event), parked.event)
+        return policy_status.parked(self._follower.state)
+
+    def troubles(self) -> list[str]:
+        """What is parked, a line each."""
+        return policy_status.troubles([OUTBOX], self._load)
+
+    def passed(self) -> float:
+        return self._passed
+
+    def positions(self) -> list[int]:
+        return [each.offset for each in self._follower.at] or [0] * self._log.partitions
+
+    def _page(self, ends: Sequence[int]) -> bool:
+        records: list[Record] = []
+        for partition, end in enumerate(ends):
+            at = self._follower.at[partition].offset
+            if end > at:
+                records += self._log.records(partition, at, min(PAGE, end - at))
+        found: dict[str, list[Recorded]] = {}
+        for record in records:
+            for recorded in _decided(record, self._log.codec):
+                if self._follower.is_old(recorded):
+                    continue
+                found.setdefault(self._outbox_of(recorded), []).append(recorded)
+        for name, decided in found.items():
+            for recorded, error in self._failed(name, decided):
+                park(self._sender, OUTBOX, _cause(recorded), error)
+        for record in records:
+            self._follower.at[record.partition] = Standing(record.offset + 1, leaf(record.data))
+        self._passed_by += len(records)
+        if found or self._passed_by >= MANY:
+            self._follower.record(self._sender)
+            self._passed_by = 0
+        return bool(records)
+
+    def _outbox_of(self, recorded: Recorded) -> str:
+        name: str = recorded.event.outbox  # type: ignore[attr-defined]
+        return name if name in self._outboxes else "log"
+
+    def _failed(
+        self, name: str, decided: Sequence[Recorded]
+    ) -> Iterator[tuple[Recorded, Exception]]:
+        """Sends; yields what the outbox can't take."""
+        try:
+            self._outboxes[name].send([_message(each) for each in decided])
+        except Exception as error:
+            if is_failure(error) or isinstance(error, ConnectionError | TimeoutError):
+                raise
+            if len(decided) == 1:
+                yield decided[0], error
+                return
+            for each in decided:
+                yield from self._failed(name, [each])
+
+
+def _cause(recorded: Recorded) -> Cause:
+    meta = recorded.meta
+    return Cause(OUTBOX, recorded.id, recorded.originator_id, meta.partition, meta.offset)
+
+
+def _decided(record: Record, codec: RecordCodec) -> list[Recorded]:
+    """What this release can't read is of no kind that it sends."""
+    if record.verdict is not Verdict.ACCEPTED or NotificationDecided.NAME.encode() not in (
+        record.data
+    ):
+        return []
+    try:
+        return [
+            each
+            for each in events_of((record,), codec)
+            if isinstance(each.event, NotificationDecided)
+        ]
+    except Unreadable:
+        return []
+
+
+def _message(recorded: Recorded) -> dict[str, Any]:
+    event = recorded.event
+    return {
+        "key": recorded.id,
+        "ticket": recorded.originator_id,
+        "decided_at": iso(recorded.meta.occurred_at),
+        **event.model_dump(mode="json"),
+    }

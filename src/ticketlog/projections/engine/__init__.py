@@ -1,0 +1,1 @@
+"""How views are folded, kept, rebuilt, brought forward and verified."""

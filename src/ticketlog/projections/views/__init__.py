@@ -1,0 +1,1 @@
+"""The read models: one a file, or a folder where it is made of several ideas."""

@@ -1,0 +1,1 @@
+"""Acts that look as if they were done for the figures."""

@@ -1,0 +1,235 @@
+"""Persons: by which addresses they are reached, who was found to be one with whom, and what all
+who are one have together.
+
+Tickets, addresses and organisations stay with the person whom they were recorded of, so that a
+merge that is taken back gives each their own again: whoever asks for what one of them has gets
+what all have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, func, or_, select
+
+from ticketlog.domain import rights
+from ticketlog.domain.parties.contact import Address, AddressKind, compared
+from ticketlog.domain.parties.person import Person
+from ticketlog.projections.engine.projection import (
+    BOOL,
+    INT,
+    TEXT,
+    Fold,
+    Projection,
+    Row,
+    Rows,
+    Tables,
+)
+
+NAME = "persons"
+VERSION = 1
+
+MERGES = Rows("merges", key={"person": TEXT}, values={"target": TEXT}, indexes=(("target",),))
+"""Who was merged into whom, as of the log that the view has."""
+TABLES = (
+    Rows(
+        "persons",
+        key={"person": TEXT},
+        values={"name": TEXT, "sought": TEXT, "organisation": TEXT},
+        indexes=(("organisation",),),
+    ),
+    Rows(
+        "addresses",
+        key={"person": TEXT, "kind": TEXT, "value": TEXT},
+        values={"place": INT, "verified": BOOL},
+        indexes=(("value", "kind"),),
+    ),
+    MERGES,
+)
+"""`sought`: the name without case. `value`: the address as addresses are compared."""
+_AT_ONCE = 500
+"""Values that one query asks about."""
+
+
+def merges(state: Person) -> list[Row]:
+    """A person's row of `MERGES`."""
+    return [] if state.merged_into is None else [(state.id, state.merged_into)]
+
+
+class _Fold(Fold):
+    __slots__ = ()
+
+    def rows(self, state: Person) -> tuple[list[Row], ...]:
+        name = state.name
+        places = {(each.kind, compared(each.kind, each.value)): each for each in state.addresses}
+        addresses: list[Row] = [
+            (self.id, kind, value, place, each.verified)
+            for place, ((kind, value), each) in enumerate(places.items())
+        ]
+        person = (self.id, name, name and name.casefold(), state.organisation)
+        return [person], addresses, merges(state)
+
+
+def same(connection: Connection, tables: Tables, person: str) -> list[str]:
+    """The ids of all who are one with a person, theirs first, over merges of merged ones too."""
+    table = tables[MERGES.name]
+    return _reached(
+        connection, table, person, lambda id: (table.c.person == id, table.c.target == id)
+    )
+
+
+def merged(connection: Connection, tables: Tables, *, person: str) -> list[str]:
+    """The ids of all who were merged into a person, over merges of merged ones too; without
+    theirs."""
+    table = tables[MERGES.name]
+    return _reached(connection, table, person, lambda id: (table.c.target == id,))[1:]
+
+
+def _reached(
+    connection: Connection, table: Any, person: str, by: Callable[[str], Sequence[Any]]
+) -> list[str]:
+    found = dict.fromkeys([person])
+    waiting = [person]
+    for id in waiting:
+        query = select(table.c.person, table.c.target).where(or_(*by(id)))
+        for pair in connection.execute(query):
+            for each in sorted(pair):
+                if each not in found:
+                    found[each] = None
+                    waiting.append(each)
+    return list(found)
+
+
+def holders(
+    connection: Connection, tables: Tables, *, addresses: Collection[Address]
+) -> dict[Address, list[str]]:
+    """Who has these addresses (as they are compared), of those that anybody has; in the order of
+    their ids."""
+    table = tables["addresses"]
+    wanted: dict[AddressKind, list[str]] = {}
+    for each in addresses:
+        wanted.setdefault(each.kind, []).append(each.value)
+    found: dict[Address, list[str]] = {}
+    for kind, values in wanted.items():
+        for start in range(0, len(values), _AT_ONCE):
+            query = select(table.c.value, table.c.person).where(
+                table.c.kind == kind, table.c.value.in_(values[start : start + _AT_ONCE])
+            )
+            for value, person in connection.execute(query.order_by(table.c.person)):
+                found.setdefault(Address(kind=kind, value=value), []).append(person)
+    return found
+
+
+def shared(
+    connection: Connection, tables: Tables, *, limit: int = 20
+) -> tuple[int, list[dict[str, Any]]]:
+    """How many addresses several persons have who aren't one (kind, persons), and some of them:
+    from before an address belonged to one person, or from writers who gave it at once."""
+    table = tables["addresses"]
+    several = (
+        select(table.c.kind, table.c.value)
+        .group_by(table.c.value, table.c.kind)
+        .having(func.count() > 1)
+        .subquery()
+    )
+    query = select(table.c.kind, table.c.value, table.c.person).join(
+        several, (several.c.value == table.c.value) & (several.c.kind == table.c.kind)
+    )
+    found: dict[tuple[str, str], set[str]] = {}
+    for kind, value, person in connection.execute(query):
+        found.setdefault((kind, value), set()).add(survivor(connection, tables, person=person))
+    listed = [
+        {"kind": kind, "persons": sorted(persons)}
+        for (kind, _), persons in sorted(found.items())
+        if len(persons) > 1
+    ]
+    return len(listed), listed[:limit]
+
+
+class _Merged(NamedTuple):
+    merged_into: str | None
+
+
+def survivor(connection: Connection, tables: Tables, *, person: str) -> str:
+    """Who stands for a person after merges: themselves where there were none."""
+    table = tables[MERGES.name]
+
+    def load(stream: str) -> _Merged:
+        query = select(table.c.target).where(table.c.person == stream.partition("/")[2])
+        return _Merged(connection.execute(query).scalar())
+
+    return rights.survivor(person, load)
+
+
+def found(
+    connection: Connection, tables: Tables, *, text: str, limit: int = 50
+) -> list[dict[str, Any]]:
+    """The persons who have an address, whose name holds a text, or whose id it is; of merged ones
+    who stands for them. Each as `card` tells of them, those who have the address first."""
+    persons, addresses = tables["persons"], tables["addresses"]
+    kinds: tuple[AddressKind, ...] = ("email", "phone", "handle")
+    ways = [
+        select(addresses.c.person).where(
+            addresses.c.kind == kind, addresses.c.value == compared(kind, text)
+        )
+        for kind in kinds
+    ]
+    ways.append(select(persons.c.person).where(persons.c.person == text))
+    named = persons.c.sought.contains(text.casefold(), autoescape=True)
+    ways.append(
+        select(persons.c.person)
+        .where(named)
+        .order_by(persons.c.sought, persons.c.person)
+        .limit(limit)
+    )
+    ids: dict[str, None] = {}
+    for way in ways:
+        for id in connection.execute(way).scalars():
+            ids[survivor(connection, tables, person=id)] = None
+    return [card(connection, tables, person=id) for id in list(ids)[:limit]]
+
+
+def card(connection: Connection, tables: Tables, *, person: str) -> dict[str, Any]:
+    """What a person has together with those who were merged into them: `addresses` (kind, value,
+    verified, person), `organisations`, `merged` (person, name); and `survivor`: who stands for
+    them."""
+    others = merged(connection, tables, person=person)
+    rows = _by_person(connection, tables["persons"], [person, *others])
+    own = rows.get(person, {"name": None, "organisation": None})
+    table = tables["addresses"]
+    query = select(table).where(table.c.person.in_([person, *others]))
+    places = {id: place for place, id in enumerate([person, *others])}
+    addresses = sorted(
+        connection.execute(query).mappings(), key=lambda row: (places[row["person"]], row["place"])
+    )
+    belongs = (rows[id]["organisation"] for id in places if id in rows)
+    return {
+        "person": person,
+        "name": own["name"],
+        "organisation": own["organisation"],
+        "organisations": list(dict.fromkeys(each for each in belongs if each)),
+        "addresses": [
+            {name: row[name] for name in ("kind", "value", "verified", "person")}
+            for row in addresses
+        ],
+        "merged": [{"person": id, "name": rows[id]["name"]} for id in others if id in rows],
+        "survivor": survivor(connection, tables, person=person),
+    }
+
+
+def _by_person(
+    connection: Connection, table: Any, ids: Iterable[str]
+) -> Mapping[str, Mapping[str, Any]]:
+    query = select(table).where(table.c.person.in_(list(ids)))
+    return {row["person"]: dict(row) for row in connection.execute(query).mappings()}
+
+
+VIEW = Projection(
+    NAME,
+    VERSION,
+    TABLES,
+    {"person": _Fold},
+    (merged, holders, shared, survivor, found, card),
+    track=NAME,
+)

@@ -1,0 +1,1 @@
+"""Promises: what is due, what was kept, what was broken and why."""

@@ -1,0 +1,112 @@
+"""A desk at work: whoever keeps up what follows from its log, and how it is."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, NamedTuple
+
+from ticketlog.application.supervisor import Report, Supervisor, Worker
+from ticketlog.desk import Desk
+from ticketlog.errors import Damaged, NewerFormat, TicketlogError
+
+
+def workers(desk: Desk) -> list[Worker]:
+    """Whoever works for a desk, in the order of their start."""
+    always = (desk.views_worker(), desk.policies_worker(), desk.outbox_worker())
+    found = (*always, desk.publish_worker())
+    return [each for each in found if each is not None]
+
+
+class Condition(NamedTuple):
+    """How a service is at a moment. `status`: the desk's; None where it can't be had.
+
+    `reasons`: why it isn't ready; none: it is. `warnings`: what somebody should see to while the
+    rest goes on.
+    """
+
+    status: dict[str, Any] | None
+    reasons: list[str]
+    warnings: list[str]
+
+
+class Service:
+    """`condition` and `document` may be called from any thread."""
+
+    def __init__(self, desk: Desk, report: Report) -> None:
+        self.desk = desk
+        self.supervisor = Supervisor(workers(desk), report)
+        self._goal: list[int] | None = None
+        self._caught_up = False
+
+    def start(self) -> None:
+        self.supervisor.start()
+
+    def stop(self) -> bool:
+        """Returns once all have stopped: whether nothing is damaged beyond another attempt."""
+        self.supervisor.stop()
+        errors = [each.error for each in self.supervisor.workers]
+        return not any(isinstance(error, Damaged | NewerFormat) for error in errors)
+
+    def condition(self) -> Condition:
+        """Not ready: until the views have caught up once with what the log held, while a worker
+        fails, and while the log or the views can't be used. A stream that a view has parked is
+        a warning, because all others go on."""
+        try:
+            status = self.desk.status()
+        except TicketlogError as error:
+            return Condition(None, [str(error), *self._failing((str(error),))], [])
+        troubles: list[str] = status["troubles"]
+        reasons = [*troubles, *self._failing(troubles), *self._missing(status)]
+        left = [line for each in self.supervisor.workers for line in each.worker.troubles()]
+        return Condition(status, reasons, [*_parked(status), *left])
+
+    def document(self) -> dict[str, Any]:
+        """The same for programs and people; keys are stable."""
+        found = self.condition()
+        return {
+            "ready": not found.reasons,
+            "reasons": found.reasons,
+            "warnings": found.warnings,
+            "workers": [
+                {
+                    "worker": each.worker.name,
+                    "failures": each.failures,
+                    "error": each.trouble,
+                    "seconds_since_pass": _since(each.worker.passed()),
+                }
+                for each in self.supervisor.workers
+            ],
+        }
+
+    def _failing(self, known: list[str] | tuple[str, ...]) -> list[str]:
+        found = [(each.worker.name, each.trouble) for each in self.supervisor.workers]
+        return [f"{name}: {trouble}" for name, trouble in found if trouble and trouble not in known]
+
+    def _missing(self, status: dict[str, Any]) -> list[str]:
+        """What the views lack of the records that the log held when it was first asked."""
+        if self._caught_up:
+            return []
+        if self._goal is None and status["log"]["reachable"]:
+            self._goal = status["log"]["ends"]
+        if self._goal is None:
+            return ["how much the views have to catch up with isn't known"]
+        goal = dict(enumerate(self._goal))
+        left = {view["view"]: 0 for view in status["views"]}
+        for part in status["partitions"]:
+            for name, view in part["views"].items():
+                left[name] += max(goal[part["partition"]] - view["position"], 0)
+        self._caught_up = bool(left) and not any(left.values())
+        return [f"view {name} has {n:,} records to catch up with" for name, n in left.items() if n]
+
+
+def _parked(status: dict[str, Any]) -> list[str]:
+    return [
+        f"view {view['view']} has parked {row['stream']} at {row['position']} ({row['error']}): "
+        f"`ticketlog views retry {view['view']}` tries it again"
+        for view in status["views"]
+        for row in view["parked"]
+    ]
+
+
+def _since(passed: float) -> float | None:
+    return round(time.time() - passed, 3) if passed else None

@@ -1,0 +1,1 @@
+"""Settings as people write them: TOML, and what calendars are made from."""

@@ -1,0 +1,60 @@
+"""What a service says of itself, seen from inside: its workers aren't started here."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.helpdesk import create
+from ticketlog.application.supervisor import Worker
+from ticketlog.desk import Desk
+from ticketlog.service.service import Service
+
+
+@pytest.fixture
+def service(desk: Desk) -> Service:
+    def report(worker: Worker, error: Exception, pause: float) -> None:
+        raise AssertionError(error)
+
+    return Service(desk, report)
+
+
+def test_it_is_ready_once_the_views_have_caught_up_with_what_was_there(
+    desk: Desk, service: Service
+) -> None:
+    create(desk)
+    records = sum(desk.log.ends())
+    said = service.document()
+    assert not said["ready"]
+    assert f"view queue has {records} records to catch up with" in said["reasons"]
+    assert said["workers"] == [
+        {"worker": name, "failures": 0, "error": None, "seconds_since_pass": None}
+        for name in ("views", "policies", "outbox")
+    ]
+    desk.refresh()
+    assert service.document()["reasons"] == []
+    assert service.document()["workers"][0]["seconds_since_pass"] >= 0
+    create(desk)
+    assert service.document()["ready"]
+
+
+def test_a_log_that_does_not_answer(
+    desk: Desk, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No embedded log does that; one in Kafka does."""
+    desk.refresh()
+    monkeypatch.setattr(desk.log, "latest_ends", lambda: None)
+    monkeypatch.setattr(desk.log, "troubles", lambda: ["no broker answers"])
+    assert service.document()["reasons"] == [
+        "no broker answers",
+        "how much the views have to catch up with isn't known",
+    ]
+    monkeypatch.undo()
+    assert service.document()["ready"]
+
+
+def test_a_log_that_was_closed(desk: Desk, service: Service) -> None:
+    desk.refresh()
+    desk.log.close()
+    (reason,) = service.document()["reasons"]
+    assert "log.db was closed" in reason
+    assert not service.supervisor.alive
