@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.measure import ROOT, Bench
 from ticketlog import Desk, init_desk
-from ticketlog.demo import Step
+from ticketlog.demo import DemoStep
 from ticketlog.demo.recorder import record
 from ticketlog.demo.simulation import rules_text, settings_text, simulate
 from ticketlog.demo.world import MINUTE, World
@@ -67,7 +67,7 @@ def crowded(bench: Bench, tickets: int) -> Path:
     return folder
 
 
-def _open_tickets(settings: Settings, tickets: int) -> Iterator[Step]:
+def _open_tickets(settings: Settings, tickets: int) -> Iterator[DemoStep]:
     """Tickets of all priorities: a third with an agent, a third with a team, a third with none."""
     world = World(settings, 1, tickets, START)
     assert settings.priorities is not None

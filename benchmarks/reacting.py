@@ -30,7 +30,7 @@ from ticketlog.domain.ticket.assignment import Assign
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import Solve
 from ticketlog.domain.ticket.sla_events import SlaBreached
-from ticketlog.process_managers.due_index import Timetable
+from ticketlog.process_managers.due_index import DueIndex
 
 DESK = Actor("phone", "service", "service")
 BOSS = Actor("boss", "agent")
@@ -248,7 +248,7 @@ def _remembering(bench: Bench) -> Figure:
 
 def grown(timers: int) -> tuple[float, float]:
     """Megabytes, and milliseconds for a page of what is due."""
-    table, before = Timetable(), _resident()
+    table, before = DueIndex(), _resident()
     for n in range(timers):
         table.put(f"ticket/{n * 7_919 % timers:012}", n * 104_729 % (timers * SECOND))
     after = _resident()

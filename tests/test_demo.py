@@ -11,7 +11,7 @@ from functools import cache
 
 import pytest
 
-from ticketlog.demo import Step, simulate
+from ticketlog.demo import DemoStep, simulate
 from ticketlog.demo.dice import Dice, Weighted
 from ticketlog.demo.files import FILES
 from ticketlog.demo.simulation import END, settings_at, start_of
@@ -51,13 +51,13 @@ TIMERS = ("lifecycle", "sla")
 
 
 @cache
-def steps(seed: int = 1, tickets: int = TICKETS) -> tuple[Step, ...]:
+def steps(seed: int = 1, tickets: int = TICKETS) -> tuple[DemoStep, ...]:
     return tuple(simulate(seed, tickets))
 
 
 @cache
-def histories() -> dict[str, list[Step]]:
-    by_stream: dict[str, list[Step]] = {}
+def histories() -> dict[str, list[DemoStep]]:
+    by_stream: dict[str, list[DemoStep]] = {}
     for step in steps():
         by_stream.setdefault(step.stream, []).append(step)
     return by_stream
@@ -72,7 +72,7 @@ def tickets_with(*kinds: type) -> int:
     )
 
 
-def fingerprint(steps: Iterable[Step]) -> list[object]:
+def fingerprint(steps: Iterable[DemoStep]) -> list[object]:
     """What of a step is recorded, as plain data."""
     return [
         [s.stream, s.id, s.at, s.expects, s.actor, s.channel, s.source, s.reason, s.reads]
@@ -178,7 +178,7 @@ def test_every_event_of_a_ticket_happens(kind: type) -> None:
 
 
 @cache
-def small() -> tuple[Step, ...]:
+def small() -> tuple[DemoStep, ...]:
     """A few hundred tickets: what somebody tries first."""
     return steps(1, 300)
 

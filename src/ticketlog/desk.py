@@ -27,7 +27,7 @@ from ticketlog.application.executor import Executor, Outcome, new_id, request, s
 from ticketlog.application.logs import Logs, make_logs, open_logs
 from ticketlog.application.restore import restore
 from ticketlog.application.secrets import suspicious
-from ticketlog.application.settings_store import Applied, SettingsLog
+from ticketlog.application.settings_store import AppliedSettings, SettingsLog
 from ticketlog.application.supervisor import Supervisor, Worker
 from ticketlog.config import LOG_URL, VIEWS_URL, Config, views_file
 from ticketlog.domain import rights
@@ -62,11 +62,11 @@ if TYPE_CHECKING:
     from ticketlog.application.as_of import Past
     from ticketlog.application.views import Views
     from ticketlog.demo.recorder import Simulated
-    from ticketlog.importing import Holders, ImportReport, Taken
+    from ticketlog.importing import AddressHolders, ImportReport, WithdrawnTickets
     from ticketlog.policies.protocol import Policy
     from ticketlog.process_managers.outbox import Outbox, Postman
-    from ticketlog.process_managers.runner import Runner
-    from ticketlog.projections.engine.fill import Told
+    from ticketlog.process_managers.runner import PolicyRunner
+    from ticketlog.projections.engine.fill import ProgressCallback
     from ticketlog.projections.engine.moment import Cut, Moment
     from ticketlog.publishing import Publisher
 
@@ -135,7 +135,9 @@ def restore_desk(
     return Desk(made, open_logs(made, RecordCodec()))
 
 
-def open_desk(path: str | os.PathLike[str] | None = None, *, told: Told | None = None) -> Desk:
+def open_desk(
+    path: str | os.PathLike[str] | None = None, *, told: ProgressCallback | None = None
+) -> Desk:
     """The desk in a folder; without one, the desk that TICKETLOG_DESK names, or the nearest one
     at or above the working folder. `told`: how far it is where a question has to wait for a view.
 
@@ -153,7 +155,7 @@ class Desk:
         config: Config,
         logs: Logs,
         clock: Callable[[], int] | None = None,
-        told: Told | None = None,
+        told: ProgressCallback | None = None,
     ) -> None:
         self.config = config
         self.folder = config.folder
@@ -310,9 +312,9 @@ class Desk:
         found: dict[Address, list[str]] = self.query(persons.holders, addresses=addresses)
         return found
 
-    def _known_by(self, addresses: Collection[Address]) -> Holders:
+    def _known_by(self, addresses: Collection[Address]) -> AddressHolders:
         """Whom the desk knows by these addresses, as far as its log goes now."""
-        from ticketlog.importing import Holders
+        from ticketlog.importing import AddressHolders
 
         agents: dict[str, str] = {}
         for agent in self.settings.agents:
@@ -320,7 +322,7 @@ class Desk:
                 kind, _, id = name.partition("/")
                 if kind == "person":
                     agents.setdefault(id, agent)
-        return Holders(self._having(addresses), agents)
+        return AddressHolders(self._having(addresses), agents)
 
     def report(self, name: str, *, basis: int | str = "was", **given: Any) -> dict[str, Any]:
         """A report (`reporting.REPORTS`) as a document: rows, what they were made from, and the
@@ -382,17 +384,17 @@ class Desk:
             raise Usage(str(error).replace("[log]", "[publish]", 1)) from None
         return Publisher(self.log, address, shown(self.config.publish_personal))
 
-    def policies(self, policies: Sequence[Policy] | None = None, **others: Any) -> Runner:
+    def policies(self, policies: Sequence[Policy] | None = None, **others: Any) -> PolicyRunner:
         """Who reacts to what is recorded: routes, assigns, reminds, closes (docs/POLICIES.md).
         `policies`, `timers` and `clock`: others than those that every desk has; `start`: before
         which record of each partition those begin that never ran, instead of at the desk's
         beginning."""
-        from ticketlog.process_managers.runner import Runner
+        from ticketlog.process_managers.runner import PolicyRunner
 
         if policies is not None:
             others["policies"] = policies
         given = {"clock": self._clock, **others}
-        return Runner(self.log, self._executor, self._settings.in_force, **given)
+        return PolicyRunner(self.log, self._executor, self._settings.in_force, **given)
 
     def begin(self, start: str) -> tuple[int, ...]:
         """The offsets for `policies(start=...)`: 'now', what was recorded from an ISO time on, or
@@ -591,7 +593,7 @@ class Desk:
         folder: Path | None = None,
         moves: Mapping[tuple[str, str], str] | None = None,
         strand: bool = False,
-    ) -> Applied:
+    ) -> AppliedSettings:
         """Puts the content of a settings file in force; only differences are recorded. `folder` is
         where the file lies, for the iCal files that it names.
 
@@ -633,7 +635,7 @@ class Desk:
         actor: Actor,
         folder: Path | None = None,
         moves: Mapping[tuple[str, str], str] | None = None,
-    ) -> settings_removal.Plan:
+    ) -> settings_removal.SettingsPlan:
         """What `settings_apply` would do. Nothing is recorded. Raises Usage, Invalid, Forbidden,
         Unreachable, Damaged."""
         self.check_right(actor, rights.APPLY)
@@ -645,7 +647,7 @@ class Desk:
         actor: Actor,
         folder: Path | None,
         moves: Mapping[tuple[str, str], str] | None,
-    ) -> settings_removal.Plan:
+    ) -> settings_removal.SettingsPlan:
         desired = parser.parse(file, folder)
         self._check_persons(desired)
         said = parser.moves(file, settings_removal.KINDS)
@@ -752,7 +754,7 @@ class Desk:
         actor: Actor,
         batch: str | None = None,
         progress: Callable[[int], None] | None = None,
-    ) -> Taken:
+    ) -> WithdrawnTickets:
         """Takes the tickets that a source has made, or one batch of it, out of every view and
         report from now on; as of before it they are shown. Interrupted, it goes on where it
         stopped. Raises Refused, Conflict, Unreachable, Damaged."""

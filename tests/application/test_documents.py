@@ -22,7 +22,7 @@ from ticketlog.application.documents import base
 from ticketlog.application.documents import tickets as documents
 from ticketlog.application.documents.base import Document, Kind, parts
 from ticketlog.application.reports import REPORTS
-from ticketlog.cli.framework import Command, Group
+from ticketlog.cli.framework import ShellCommand, ShellGroup
 from ticketlog.cli.manual import commands, printed
 from ticketlog.cli.options import ACTOR_VARIABLE
 from ticketlog.cli.root import root
@@ -268,17 +268,17 @@ def words(lived: Path, ask: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     return Words(tmp_path, ticket, *made, _agent(folder))
 
 
-def command_of(line: str) -> tuple[str, Command]:
+def command_of(line: str) -> tuple[str, ShellCommand]:
     """The whole name of a line's command, and the command."""
     at: click.Command = root
     path, words = "ticketlog", line.split()
-    while isinstance(at, Group):
+    while isinstance(at, ShellGroup):
         found = at.get_command(click.Context(at), words[0]) if words else None
         name = words.pop(0) if found else at.default
         assert name is not None, line
         at = found or at.get_command(click.Context(at), name)  # type: ignore[assignment]
         path += f" {name}"
-    assert isinstance(at, Command)
+    assert isinstance(at, ShellCommand)
     return path, at
 
 

@@ -24,9 +24,9 @@ from ticketlog.domain.ticket.state import Ticket
 from ticketlog.errors import Usage
 from ticketlog.importing import (
     ImportReport,
+    ImportRow,
     Mapping,
     Problem,
-    Row,
     import_file,
     load_mapping,
     read_rows,
@@ -68,8 +68,8 @@ def said(log: EmbeddedLog, case: str, kind: str) -> list[tuple[str, dict[str, An
     ]
 
 
-def rows(path: Path, mapping: Mapping) -> list[Row]:
-    return [row for row in read_rows(path, mapping) if isinstance(row, Row)]
+def rows(path: Path, mapping: Mapping) -> list[ImportRow]:
+    return [row for row in read_rows(path, mapping) if isinstance(row, ImportRow)]
 
 
 def problems(path: Path, mapping: Mapping) -> list[Problem]:
@@ -312,7 +312,7 @@ def test_a_word_for_missing_values_is_that_word_alone(log: EmbeddedLog) -> None:
             time={"column": "updated"},
         )
         read = read_rows(FILES / "question-mark.csv", mapping)
-        found = [row.command.priority for row in read if isinstance(row, Row)]
+        found = [row.command.priority for row in read if isinstance(row, ImportRow)]
         assert found == ["low", None]
         assert dict(read.swallowed) == {("prio", "?"): 1}
 

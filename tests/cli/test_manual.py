@@ -12,7 +12,7 @@ import pytest
 
 from ticketlog.cli.commands.parties import agent, organisation, person
 from ticketlog.cli.commands.ticket import ticket as ticket_group
-from ticketlog.cli.framework import Command, FormGroup, Group
+from ticketlog.cli.framework import FormGroup, ShellCommand, ShellGroup
 from ticketlog.cli.manual import cli_page, commands
 from ticketlog.cli.root import root
 from ticketlog.domain.aggregates import AGGREGATES
@@ -28,11 +28,11 @@ COMMANDS = list(commands(root, CONTEXT))
 each = pytest.mark.parametrize(("path", "command"), COMMANDS, ids=[path for path, _ in COMMANDS])
 
 
-def groups(group: Group = root) -> Iterator[Group]:
+def groups(group: ShellGroup = root) -> Iterator[ShellGroup]:
     yield group
     for name in group.list_commands(CONTEXT):
         found = group.get_command(CONTEXT, name)
-        if isinstance(found, Group):
+        if isinstance(found, ShellGroup):
             yield from groups(found)
 
 
@@ -43,7 +43,7 @@ def parsed(line: str) -> tuple[click.Command, click.Context]:
     assert name == "ticketlog"
     command: click.Command = root
     context = CONTEXT
-    while isinstance(command, Group):
+    while isinstance(command, ShellGroup):
         if command.default and not set(arguments) & set(command.list_commands(context)):
             arguments = [command.default, *arguments]
         found = command.get_command(context, arguments[0])
@@ -53,7 +53,7 @@ def parsed(line: str) -> tuple[click.Command, click.Context]:
 
 
 @each
-def test_every_command_has_help_and_examples_that_parse(path: str, command: Command) -> None:
+def test_every_command_has_help_and_examples_that_parse(path: str, command: ShellCommand) -> None:
     assert command.help
     assert command.examples
     for example in command.examples:
@@ -62,7 +62,7 @@ def test_every_command_has_help_and_examples_that_parse(path: str, command: Comm
 
 
 @each
-def test_every_command_is_in_the_manual(path: str, command: Command) -> None:
+def test_every_command_is_in_the_manual(path: str, command: ShellCommand) -> None:
     page = cli_page()
     assert f"\n### {path}\n" in page
     for example in command.examples:
@@ -70,14 +70,14 @@ def test_every_command_is_in_the_manual(path: str, command: Command) -> None:
 
 
 @each
-def test_every_option_says_what_it_is(path: str, command: Command) -> None:
+def test_every_option_says_what_it_is(path: str, command: ShellCommand) -> None:
     options = [option for option in command.params if isinstance(option, click.Option)]
     assert not [option.name for option in options if not option.help]
     assert {"--desk", "--debug"} <= {name for option in options for name in option.opts}
 
 
 @each
-def test_every_read_takes_json(path: str, command: Command) -> None:
+def test_every_read_takes_json(path: str, command: ShellCommand) -> None:
     names = {parameter.name for parameter in command.params}
     if path.split()[-1] not in {"run", "tour", "fetch", "export"}:
         assert "as_json" in names
@@ -88,7 +88,7 @@ def test_every_read_takes_json(path: str, command: Command) -> None:
 
 
 @pytest.mark.parametrize("group", [*groups()], ids=lambda group: str(group.name))
-def test_a_group_lists_its_commands_with_a_line_of_help_each(group: Group) -> None:
+def test_a_group_lists_its_commands_with_a_line_of_help_each(group: ShellGroup) -> None:
     for section in group.sections.values():
         for name, entry in section.items():
             command = group.get_command(CONTEXT, name)

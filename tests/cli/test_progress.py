@@ -13,9 +13,9 @@ from tests.helpdesk import create
 from ticketlog.cli import progress
 from ticketlog.cli.progress import Waiting
 from ticketlog.desk import open_desk
-from ticketlog.projections.engine.fill import Progress
+from ticketlog.projections.engine.fill import ReplayProgress
 
-HALF = Progress(records=500, events=800, total=1000, seconds=2.0)
+HALF = ReplayProgress(records=500, events=800, total=1000, seconds=2.0)
 
 
 class Terminal(io.StringIO):
@@ -75,7 +75,7 @@ def test_elsewhere_than_on_a_terminal_nothing_is_said(capsys: pytest.CaptureFixt
 
 
 def test_a_desk_tells_what_a_question_waits_for(folder: Path) -> None:
-    told: list[tuple[str, Progress | None]] = []
+    told: list[tuple[str, ReplayProgress | None]] = []
 
     def heard() -> list[tuple[str, bool]]:
         """What was told of, and whether it was the end."""

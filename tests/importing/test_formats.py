@@ -12,7 +12,7 @@ from openpyxl import Workbook
 
 from ticketlog.domain.base import instant
 from ticketlog.errors import Usage
-from ticketlog.importing import Mapping, Problem, Row, load_mapping, read_rows
+from ticketlog.importing import ImportRow, Mapping, Problem, load_mapping, read_rows
 
 
 def a_mapping(**keys: Any) -> Mapping:
@@ -20,10 +20,10 @@ def a_mapping(**keys: Any) -> Mapping:
     return Mapping.model_validate(given)
 
 
-def rows(path: Path, mapping: Mapping) -> list[Row]:
+def rows(path: Path, mapping: Mapping) -> list[ImportRow]:
     found = list(read_rows(path, mapping))
     assert [each for each in found if isinstance(each, Problem)] == []
-    return [each for each in found if isinstance(each, Row)]
+    return [each for each in found if isinstance(each, ImportRow)]
 
 
 def a_workbook(folder: Path, *lines: list[object], sheet: str = "Tickets") -> Path:
@@ -124,7 +124,7 @@ def test_an_xml_list_that_breaks_off_gives_what_comes_before(tmp_path: Path) -> 
     path.write_text(XML[: XML.index('number="8"')])
     found = list(read_rows(path, a_mapping(**OF_XML)))
     assert [each.kind for each in found if isinstance(each, Problem)] == ["damaged"]
-    assert len([each for each in found if isinstance(each, Row)]) == 3
+    assert len([each for each in found if isinstance(each, ImportRow)]) == 3
 
 
 def test_entities_that_are_bombs_are_refused(tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ def test_paths_choose_items_and_a_line_that_is_no_json_is_lost(tmp_path: Path) -
         fields={"dot": "a.b"},
     )
     found = list(read_rows(path, mapping))
-    said = [each.command for each in found if isinstance(each, Row)]
+    said = [each.command for each in found if isinstance(each, ImportRow)]
     assert [(each.category, each.product, each.fields) for each in said] == [
         ("b", "a", {"dot": "dot"}),
         (None, None, {}),

@@ -12,7 +12,7 @@ from openpyxl import Workbook
 
 from tests.importing.histories import csv_bytes
 from ticketlog.errors import Usage
-from ticketlog.importing import Mapping, Problem, Row, load_mapping, read_rows
+from ticketlog.importing import ImportRow, Mapping, Problem, load_mapping, read_rows
 from ticketlog.importing.guess import guess
 
 FILES = Path(__file__).parents[1] / "cases" / "import"
@@ -29,8 +29,8 @@ def guessed(path: Path, folder: Path) -> Mapping:
     return load_mapping(file)
 
 
-def read(path: Path, mapping: Mapping) -> list[Row]:
-    return [found for found in read_rows(path, mapping) if isinstance(found, Row)]
+def read(path: Path, mapping: Mapping) -> list[ImportRow]:
+    return [found for found in read_rows(path, mapping) if isinstance(found, ImportRow)]
 
 
 @pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
@@ -38,7 +38,7 @@ def test_a_guessed_mapping_reads_its_file(path: Path, tmp_path: Path) -> None:
     mapping = guessed(path, tmp_path)
     found = list(read_rows(path, mapping))
     lost = [each for each in found if isinstance(each, Problem) and each.lost]
-    assert [each for each in found if isinstance(each, Row)]
+    assert [each for each in found if isinstance(each, ImportRow)]
     assert [each.kind for each in lost] == (["too-late"] if path.stem == "future-row" else [])
 
 

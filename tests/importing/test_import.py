@@ -33,7 +33,7 @@ from ticketlog.domain.ticket.creation import TicketCreated
 from ticketlog.domain.ticket.imported import ActivityRecorded
 from ticketlog.domain.ticket.lifecycle import Reopened, Solved, TicketClosed
 from ticketlog.errors import Conflict, Unreachable, Usage
-from ticketlog.importing import Progress, check_file
+from ticketlog.importing import ImportProgress, check_file
 from ticketlog.log.commit import Commit, ForeignEvent, Verdict
 from ticketlog.log.embedded import EmbeddedLog
 from ticketlog.log.port import Placed
@@ -453,7 +453,7 @@ def test_a_file_may_be_tried_without_recording(log: EmbeddedLog, tmp_path: Path)
 
 def test_an_import_tells_how_far_it_is(log: EmbeddedLog, tmp_path: Path) -> None:
     path = a_file(tmp_path, LIFE)
-    told: list[Progress] = []
+    told: list[ImportProgress] = []
 
     imported(log, path, batch=3, progress=told.append)
 

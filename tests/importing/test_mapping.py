@@ -9,17 +9,17 @@ from ticketlog.errors import Usage
 from ticketlog.importing import load_mapping
 from ticketlog.importing.mapping import (
     Columns,
-    Comment,
+    CommentColumns,
     FieldColumn,
     FileIs,
     Flag,
     Happening,
-    Link,
+    LinkColumn,
     Mapping,
     PeopleFile,
     PersonColumn,
     RowsAre,
-    Status,
+    StatusColumn,
     StatusWord,
     Time,
     When,
@@ -140,8 +140,18 @@ def test_the_mapping_in_the_documentation_is_one(tmp_path: Path) -> None:
 def test_every_key_is_in_the_documentation() -> None:
     page = (ROOT / "docs" / "IMPORT.md").read_text(encoding="utf-8")
     models = (
-        *(Mapping, RowsAre, FileIs, Columns, PersonColumn, FieldColumn, WorkedColumn, Time, Status),
-        *(StatusWord, Flag, When, Comment, Link, Happening, PeopleFile),
+        *(
+            Mapping,
+            RowsAre,
+            FileIs,
+            Columns,
+            PersonColumn,
+            FieldColumn,
+            WorkedColumn,
+            Time,
+            StatusColumn,
+        ),
+        *(StatusWord, Flag, When, CommentColumns, LinkColumn, Happening, PeopleFile),
     )
     keys = {each.alias or key for model in models for key, each in model.model_fields.items()}
     missing = sorted(key for key in keys if f"`{key}`" not in page)

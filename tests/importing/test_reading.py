@@ -13,17 +13,17 @@ from hypothesis import strategies as st
 from tests.importing.histories import HEADER, MAPPING, Line, a_file, a_mapping, at, csv_bytes
 from ticketlog.domain.base import instant
 from ticketlog.errors import Usage
-from ticketlog.importing import Mapping, Problem, Row, load_mapping, read_rows
+from ticketlog.importing import ImportRow, Mapping, Problem, load_mapping, read_rows
 
 
-def found(path: Path, mapping: Mapping | None = None) -> list[Row | Problem]:
+def found(path: Path, mapping: Mapping | None = None) -> list[ImportRow | Problem]:
     return list(read_rows(path, mapping or a_mapping()))
 
 
-def rows(path: Path, mapping: Mapping | None = None) -> list[Row]:
+def rows(path: Path, mapping: Mapping | None = None) -> list[ImportRow]:
     each = found(path, mapping)
     assert not [problem for problem in each if isinstance(problem, Problem)]
-    return [row for row in each if isinstance(row, Row)]
+    return [row for row in each if isinstance(row, ImportRow)]
 
 
 def said(path: Path) -> list[tuple[int, bytes, Any]]:
@@ -39,7 +39,7 @@ def problems(path: Path, mapping: Mapping | None = None) -> list[tuple[int, str,
 
 
 def lines_read(path: Path, mapping: Mapping | None = None) -> list[int]:
-    return [row.line for row in found(path, mapping) if isinstance(row, Row)]
+    return [row.line for row in found(path, mapping) if isinstance(row, ImportRow)]
 
 
 def columns(**changes: Any) -> dict[str, Any]:
@@ -146,13 +146,13 @@ def test_fields_have_kinds(tmp_path: Path) -> None:
 
     each = found(path, mapping)
 
-    assert isinstance(each[0], Row)
+    assert isinstance(each[0], ImportRow)
     assert each[0].command.fields == {"number": -7, "yes": True}
     assert problems(path, mapping) == [
         (3, "bad-value", "Note", False),
         (3, "bad-value", "Sub", False),
     ]
-    assert isinstance(each[-1], Row)
+    assert isinstance(each[-1], ImportRow)
     assert each[-1].command.fields == {}
 
 
@@ -237,8 +237,8 @@ def test_a_row_without_a_time_is_lost(tmp_path: Path, text: str, why: str) -> No
         True,
     )
     assert why in problem.message
-    assert isinstance(before, Row)
-    assert isinstance(after, Row)
+    assert isinstance(before, ImportRow)
+    assert isinstance(after, ImportRow)
 
 
 # What tells rows apart
@@ -385,7 +385,7 @@ def test_an_unknown_status_is_reported_and_the_row_goes_in(tmp_path: Path) -> No
     assert isinstance(problem, Problem)
     assert problem.message == "'Lost / Found' is not among the mapping's status words"
     assert problems(path) == [(3, "unknown-status", "Status", False)]
-    assert isinstance(row, Row)
+    assert isinstance(row, ImportRow)
     assert (row.command.original_status, row.command.status) == ("Lost", None)
 
 
@@ -423,7 +423,7 @@ def test_values_that_no_ticket_can_hold_are_left_out_or_cut(tmp_path: Path) -> N
         (2, "bad-value", "Sub", False),
     ]
     row = found(path, mapping)[-1]
-    assert isinstance(row, Row)
+    assert isinstance(row, ImportRow)
     said = row.command
     assert (said.assignee, said.type, said.subject) == (None, None, "s" * 500)
     assert said.comment == "n" * 200_000
@@ -434,7 +434,7 @@ def test_a_text_of_a_field_is_cut_and_reported_once(tmp_path: Path) -> None:
     problem, row = found(path)
     assert isinstance(problem, Problem)
     assert (problem.kind, problem.column, problem.lost) == ("bad-value", "Note", False)
-    assert isinstance(row, Row)
+    assert isinstance(row, ImportRow)
     assert row.command.fields == {"note": "n" * 10_000}
 
 
@@ -459,7 +459,7 @@ def test_bytes_in_another_encoding_are_reported_and_replaced(tmp_path: Path) -> 
     assert problems(path) == [(3, "bad-encoding", "Note", False)]
     assert lines_read(path) == [2, 3, 4]
     row = found(path)[2]
-    assert isinstance(row, Row)
+    assert isinstance(row, ImportRow)
     assert row.command.fields == {"note": "\N{REPLACEMENT CHARACTER}se"}
 
 

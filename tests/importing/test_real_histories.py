@@ -22,7 +22,7 @@ from ticketlog.domain.base import Recorded, instant
 from ticketlog.domain.settings.activation import settings_of
 from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.ticket.imported import ActivityRecorded, RecordActivity
-from ticketlog.importing import ImportReport, Row, import_file, load_mapping, read_rows
+from ticketlog.importing import ImportReport, ImportRow, import_file, load_mapping, read_rows
 from ticketlog.log.embedded import EmbeddedLog
 from ticketlog.settings_files import parser
 
@@ -223,7 +223,7 @@ def test_bpi_as_xes_says_the_same_row_by_row(data_folder: Path) -> None:
 def commands(file: Path, mapping: str) -> dict[str, list[tuple[int, RecordActivity]]]:
     cases = defaultdict(list)
     for row in read_rows(file, load_mapping(EXAMPLES / mapping)):
-        assert isinstance(row, Row)
+        assert isinstance(row, ImportRow)
         cases[row.command.case].append((row.at, row.command))
     return dict(cases)
 

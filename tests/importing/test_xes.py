@@ -9,7 +9,7 @@ import pytest
 from tests.importing.histories import MAPPING, Line, a_file, a_mapping
 from ticketlog.domain.base import instant
 from ticketlog.errors import Usage
-from ticketlog.importing import Mapping, Problem, Row, read_rows
+from ticketlog.importing import ImportRow, Mapping, Problem, read_rows
 
 XES: dict[str, Any] = {
     **MAPPING,
@@ -49,7 +49,7 @@ def xes(*lines: Line) -> bytes:
     return (HEAD + "".join(traces) + "</log>\n").encode()
 
 
-def found(path: Path, mapping: Mapping | None = None) -> list[Row | Problem]:
+def found(path: Path, mapping: Mapping | None = None) -> list[ImportRow | Problem]:
     return list(read_rows(path, mapping or a_mapping(**XES)))
 
 
@@ -62,10 +62,10 @@ def test_events_are_rows_with_the_name_of_their_trace(tmp_path: Path) -> None:
     first, second, third = found(path)
 
     for row in (first, second, third):
-        assert isinstance(row, Row)
-    assert isinstance(first, Row)
-    assert isinstance(second, Row)
-    assert isinstance(third, Row)
+        assert isinstance(row, ImportRow)
+    assert isinstance(first, ImportRow)
+    assert isinstance(second, ImportRow)
+    assert isinstance(third, ImportRow)
     assert [row.command.case for row in (first, second, third)] == ["A", "A", "B"]
     assert [row.command.row for row in (first, second, third)] == [1, 2, 3]
     assert first.line == 1 + path.read_text().split("\n").index("    <event>")
@@ -79,7 +79,7 @@ def test_an_attribute_that_is_not_there_is_an_empty_cell(tmp_path: Path) -> None
     text = xes(Line()).replace(b'<string key="note" value=""/>', b"")
     (row, *rest) = found(a_file(tmp_path, text + b" "))
 
-    assert isinstance(row, Row)
+    assert isinstance(row, ImportRow)
     assert row.command.fields == {"note": None}
     assert [problem.kind for problem in rest if isinstance(problem, Problem)] == ["missing-column"]
 
@@ -89,22 +89,22 @@ def test_what_tells_events_apart_are_their_own_attributes(tmp_path: Path) -> Non
     later = text.replace(
         b"<trace>", b'<trace><string key="changed" value="today"/><id key="seen" value="1"/>'
     )
-    keys = [row.key for row in found(a_file(tmp_path, text)) if isinstance(row, Row)]
+    keys = [row.key for row in found(a_file(tmp_path, text)) if isinstance(row, ImportRow)]
 
     assert keys[0] == keys[1] != keys[2]
-    assert [row.key for row in found(a_file(tmp_path, later)) if isinstance(row, Row)] == keys
+    assert [row.key for row in found(a_file(tmp_path, later)) if isinstance(row, ImportRow)] == keys
 
 
 def test_prefixed_names_and_events_outside_of_traces(tmp_path: Path) -> None:
     text = xes(Line()).decode().replace("<", "<x:").replace("<x:/", "</x:").replace("<x:?", "<?")
-    assert isinstance(found(a_file(tmp_path, text.encode()))[0], Row)
+    assert isinstance(found(a_file(tmp_path, text.encode()))[0], ImportRow)
 
     trace = a_trace("A", [Line()])
     event = trace[trace.index("    <event>") : trace.index("  </trace>")]
     (lost, row) = found(a_file(tmp_path, (HEAD + event + trace + "</log>").encode()))
     assert isinstance(lost, Problem)
     assert (lost.kind, lost.lost) == ("missing-case", True)
-    assert isinstance(row, Row)
+    assert isinstance(row, ImportRow)
 
 
 @pytest.mark.parametrize("part", [0.3, 0.5, 0.9, 0.999])
@@ -125,7 +125,7 @@ def test_what_comes_before_a_broken_element_goes_in(tmp_path: Path) -> None:
 
     row, problem = found(a_file(tmp_path, text))
 
-    assert isinstance(row, Row)
+    assert isinstance(row, ImportRow)
     assert isinstance(problem, Problem)
     assert (problem.kind, problem.lost) == ("damaged", True)
     assert problem.line == 1 + text[: text.index(b'value="B"<>')].count(b"\n")
@@ -134,13 +134,13 @@ def test_what_comes_before_a_broken_element_goes_in(tmp_path: Path) -> None:
 def test_bytes_in_another_encoding_end_the_file(tmp_path: Path) -> None:
     text = xes(Line("A"), Line("B", note="Åse")).decode().encode("latin-1")
     row, problem = found(a_file(tmp_path, text))
-    assert isinstance(row, Row)
+    assert isinstance(row, ImportRow)
     assert isinstance(problem, Problem)
     assert problem.kind == "damaged"
 
     named = text.replace(b'encoding="UTF-8"', b'encoding="ISO-8859-1"')
     _, row = found(a_file(tmp_path, named))
-    assert isinstance(row, Row)
+    assert isinstance(row, ImportRow)
     assert row.command.fields == {"note": "Åse"}
 
 

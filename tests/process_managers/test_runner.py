@@ -20,9 +20,9 @@ from ticketlog.domain.ticket.classification import Tag, TagsChanged
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import MarkSpam
 from ticketlog.errors import Damaged, Unreachable, Usage
-from ticketlog.process_managers.checkpoint_book import Following
-from ticketlog.process_managers.live_state import Watch
-from ticketlog.process_managers.runner import Runner
+from ticketlog.process_managers.checkpoint_book import CheckpointBook
+from ticketlog.process_managers.live_state import LiveState
+from ticketlog.process_managers.runner import PolicyRunner
 
 FAR = 2**52
 
@@ -34,11 +34,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "desk"
 
 
-def runner(desk: Desk, *policies: Tagger) -> Runner:
+def runner(desk: Desk, *policies: Tagger) -> PolicyRunner:
     return desk.policies(policies or [Tagger()], timers=())
 
 
-def begun(desk: Desk, *policies: Tagger) -> Runner:
+def begun(desk: Desk, *policies: Tagger) -> PolicyRunner:
     made = runner(desk, *policies)
     made.run_until(FAR)
     return made
@@ -144,7 +144,7 @@ class TestProgress:
         for _ in range(3):
             made = runner(desk)
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(Following, "record", lambda following, every: None)
+                patch.setattr(CheckpointBook, "record", lambda following, every: None)
                 made.run_until(FAR)
         policy = Tagger()
         assert runner(desk, policy).run_until(FAR).done == 0
@@ -158,12 +158,12 @@ class TestProgress:
         begun(desk)
         made, stop, learned = runner(desk), threading.Event(), list[str]()
 
-        def learn(watch: Watch, stream: str, *others: object) -> None:
+        def learn(watch: LiveState, stream: str, *others: object) -> None:
             learned.append(stream)
             stop.set()
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Watch, "_learn", learn)
+            patch.setattr(LiveState, "_learn", learn)
             made.run(stop)
         assert len(learned) == 1
         create(desk)

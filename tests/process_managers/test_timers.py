@@ -18,7 +18,7 @@ from ticketlog.domain.base import Actor
 from ticketlog.domain.ticket.classification import SetDue, Tag, TagsChanged
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.sla_events import SlaBreached
-from ticketlog.process_managers.runner import Runner
+from ticketlog.process_managers.runner import PolicyRunner
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def ticket(desk: Desk, at: int = START, subject: str = "VPN drops") -> str:
     return made.stream.removeprefix("ticket/")
 
 
-def runner(desk: Desk, *timers: Reminder) -> Runner:
+def runner(desk: Desk, *timers: Reminder) -> PolicyRunner:
     return desk.policies([], timers=timers)
 
 

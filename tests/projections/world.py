@@ -20,9 +20,9 @@ from ticketlog.log.port import Record
 from ticketlog.projections import PROJECTIONS, view_of
 from ticketlog.projections.engine import build_store, storage
 from ticketlog.projections.engine.projection import Projection
-from ticketlog.projections.engine.runner import Runner
+from ticketlog.projections.engine.runner import ViewRunner
 from ticketlog.projections.engine.stream_fold import typed
-from ticketlog.projections.engine.verify import Verified, verify
+from ticketlog.projections.engine.verify import VerifiedView, verify
 
 
 class Entry(NamedTuple):
@@ -111,7 +111,7 @@ class World:
         self.log = MemoryLog()
         self.engine = engine or storage.scratch()
         self.projections = projections
-        self.runner = Runner(self.log, self.engine, projections)
+        self.runner = ViewRunner(self.log, self.engine, projections)
         self.states: dict[str, Any] = dict(OTHERS)
         self.now = NOON
         self.commits = 0
@@ -159,7 +159,7 @@ class World:
             assert build is not None
             return function(connection, build.tables, **parameters)
 
-    def verified(self) -> list[Verified]:
+    def verified(self) -> list[VerifiedView]:
         self.runner.catch_up()
         return verify(self.log, self.engine, self.projections)
 

@@ -7,19 +7,19 @@ import pytest
 from tests.helpdesk import create
 from ticketlog.application.supervisor import Worker
 from ticketlog.desk import Desk
-from ticketlog.service.service import Service
+from ticketlog.service.service import DeskService
 
 
 @pytest.fixture
-def service(desk: Desk) -> Service:
+def service(desk: Desk) -> DeskService:
     def report(worker: Worker, error: Exception, pause: float) -> None:
         raise AssertionError(error)
 
-    return Service(desk, report)
+    return DeskService(desk, report)
 
 
 def test_it_is_ready_once_the_views_have_caught_up_with_what_was_there(
-    desk: Desk, service: Service
+    desk: Desk, service: DeskService
 ) -> None:
     create(desk)
     records = sum(desk.log.ends())
@@ -38,7 +38,7 @@ def test_it_is_ready_once_the_views_have_caught_up_with_what_was_there(
 
 
 def test_a_log_that_does_not_answer(
-    desk: Desk, service: Service, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, service: DeskService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No embedded log does that; one in Kafka does."""
     desk.refresh()
@@ -52,7 +52,7 @@ def test_a_log_that_does_not_answer(
     assert service.document()["ready"]
 
 
-def test_a_log_that_was_closed(desk: Desk, service: Service) -> None:
+def test_a_log_that_was_closed(desk: Desk, service: DeskService) -> None:
     desk.refresh()
     desk.log.close()
     (reason,) = service.document()["reasons"]

@@ -17,7 +17,7 @@ from ticketlog.domain.base import iso
 from ticketlog.domain.parties.presence import why_gone
 from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.sla.clock import Edition
-from ticketlog.domain.time.business_hours import Timetable
+from ticketlog.domain.time.business_hours import BusinessHours
 from ticketlog.errors import Usage
 from ticketlog.projections import view_of
 from ticketlog.projections.engine.basis import Basis
@@ -93,7 +93,7 @@ def calendars_of(settings: Settings) -> Calendars:
     """The calendars in all their versions, as views ask for them."""
 
     @cache
-    def timetable(id: str, version: int) -> Timetable | None:
+    def timetable(id: str, version: int) -> BusinessHours | None:
         found = settings.calendar(Edition(id=id, version=version))
         return found.timetable if found else None
 

@@ -28,7 +28,7 @@ _SEVERAL = frozenset({"in", "not-in", "contains", "lacks"})
 _NAMES = ("team", "assignee", "priority", "category", "product")
 
 
-class Change(NamedTuple):
+class Rerouting(NamedTuple):
     """A ticket ('ticket/ID'), and what the rules make of it that it isn't yet."""
 
     ticket: str
@@ -52,11 +52,11 @@ class Change(NamedTuple):
         }
 
 
-class Plan(NamedTuple):
+class ReroutingPlan(NamedTuple):
     """How many tickets match, and those that rules want elsewhere."""
 
     asked: int
-    changes: tuple[Change, ...]
+    changes: tuple[Rerouting, ...]
 
 
 def conditions(texts: Sequence[str], settings: Settings) -> Conditions:
@@ -94,7 +94,7 @@ def _scalar(text: str, field: str, settings: Settings) -> str | int | bool:
     return text
 
 
-def plan(desk: Desk, wanted: Conditions, actor: Actor) -> Plan:
+def plan(desk: Desk, wanted: Conditions, actor: Actor) -> ReroutingPlan:
     """What would go where. Raises Forbidden for who is neither supervisor nor admin."""
     settings = desk.settings
     desk.check_right(actor, "settings.reroute")
@@ -106,12 +106,17 @@ def plan(desk: Desk, wanted: Conditions, actor: Actor) -> Plan:
         asked += 1
         route = reroute(ticket, settings)
         if route is not None and any(_changes(step, ticket) for step in route.steps):
-            changes.append(Change(stream, route.steps, ticket.version))
-    return Plan(asked, tuple(changes))
+            changes.append(Rerouting(stream, route.steps, ticket.version))
+    return ReroutingPlan(asked, tuple(changes))
 
 
 def send(
-    desk: Desk, planned: Plan, actor: Actor, *, id: str | None = None, reason: str | None = None
+    desk: Desk,
+    planned: ReroutingPlan,
+    actor: Actor,
+    *,
+    id: str | None = None,
+    reason: str | None = None,
 ) -> dict[str, str | None]:
     """Routes the tickets, each by a commit of its own under an id that follows from `id`. Returns
     by ticket why it stays as it is, None where it was routed. Who has touched meanwhile what a rule

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol, TypeAlias, get_args
 
 from ticketlog.application.executor import derived_id
-from ticketlog.application.settings_store import Planned
+from ticketlog.application.settings_store import PlannedSettings
 from ticketlog.domain.base import Actor, Command, Invalid, Refused
 from ticketlog.domain.parties.presence import why_gone
 from ticketlog.domain.rights import listed
@@ -37,7 +37,7 @@ Moves: TypeAlias = Mapping[tuple[str, str], str]
 """(kind, old) -> new."""
 
 
-class Desk(Protocol):
+class DeskInUse(Protocol):
     """What is needed of a desk."""
 
     @property
@@ -77,7 +77,7 @@ def counted(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-class Taken(NamedTuple):
+class TakenAway(NamedTuple):
     """What is in force and won't be any more, and how tickets that have it are found: `columns`
     of the view of tickets, then `has` of the ticket as the row or the state says."""
 
@@ -102,7 +102,7 @@ def moves(texts: Iterable[str]) -> dict[tuple[str, str], str]:
     return found
 
 
-def in_use(desk: Desk, desired: Desired) -> list[InUse]:
+def in_use(desk: DeskInUse, desired: Desired) -> list[InUse]:
     """What a file takes away while tickets have it."""
     found = []
     for taken in _taken(desk.settings, desired):
@@ -113,7 +113,7 @@ def in_use(desk: Desk, desired: Desired) -> list[InUse]:
     return found
 
 
-def check(plan: Plan) -> None:
+def check(plan: SettingsPlan) -> None:
     """Raises Invalid where tickets would be stranded, and no move says where they go."""
     left = plan.stranded
     if left:
@@ -171,7 +171,7 @@ def _priorities(settings: Settings, desired: Desired) -> tuple[str, ...]:
     return tuple(name for each in found for name in each.names)
 
 
-def _taken(settings: Settings, desired: Desired) -> Iterator[Taken]:
+def _taken(settings: Settings, desired: Desired) -> Iterator[TakenAway]:
     if "workflow" in desired:
         yield from _of_workflows(settings, desired)
     for kind, known in (
@@ -180,18 +180,18 @@ def _taken(settings: Settings, desired: Desired) -> Iterator[Taken]:
         ("product", settings.products),
     ):
         for id in sorted(known.keys() - _after(kind, known, desired).keys()):
-            yield Taken(kind, id, {kind: id})
+            yield TakenAway(kind, id, {kind: id})
     if settings.priorities is not None:
         after = _priorities(settings, desired)
         for id in settings.priorities.names:
             if id not in after:
-                yield Taken("priority", id, {"priority": id})
+                yield TakenAway("priority", id, {"priority": id})
     yield from _of_agents(settings, desired)
     yield from _of_fields(settings, desired)
     yield from _of_promises(settings, desired)
 
 
-def _of_workflows(settings: Settings, desired: Desired) -> Iterator[Taken]:
+def _of_workflows(settings: Settings, desired: Desired) -> Iterator[TakenAway]:
     """Statuses, by the workflow that counts for a type of ticket then; types whose tickets follow
     another workflow."""
     lost: dict[str, set[str]] = {}
@@ -208,10 +208,12 @@ def _of_workflows(settings: Settings, desired: Desired) -> Iterator[Taken]:
         if before.id != after.id:
             follow.setdefault(before.id, {}).setdefault(after.id, set()).add(type)
     for id, types in sorted(lost.items()):
-        yield Taken("status", id, {"status": id}, _of_types(types))
+        yield TakenAway("status", id, {"status": id}, _of_types(types))
     for id, others in sorted(follow.items()):
         for other, types in sorted(others.items()):
-            yield Taken("workflow", id, {}, _of_types(types), f"they follow workflow {other} then")
+            yield TakenAway(
+                "workflow", id, {}, _of_types(types), f"they follow workflow {other} then"
+            )
 
 
 def _of_types(types: Collection[str]) -> Callable[[Any], bool]:
@@ -230,7 +232,7 @@ def _usable(workflow: Any) -> set[str]:
     return {s.id for s in workflow.statuses if not s.retired and s.category != "closed"}
 
 
-def _of_agents(settings: Settings, desired: Desired) -> Iterator[Taken]:
+def _of_agents(settings: Settings, desired: Desired) -> Iterator[TakenAway]:
     """Agents who leave, or leave a team."""
     after: Any = _after("agent", settings.agents, desired)
     then = Settings(agents=after, left=frozenset(settings.agents.keys() - after.keys()))
@@ -243,22 +245,22 @@ def _of_agents(settings: Settings, desired: Desired) -> Iterator[Taken]:
             before, later = (why_gone(id, row["team"], each) for each in (settings, then))
             return row["status_category"] != _SOLVED and before is None and later is not None
 
-        yield Taken("agent", id, {"assignee": id}, leaves, "they wait for an agent again")
+        yield TakenAway("agent", id, {"assignee": id}, leaves, "they wait for an agent again")
 
 
-def _of_fields(settings: Settings, desired: Desired) -> Iterator[Taken]:
+def _of_fields(settings: Settings, desired: Desired) -> Iterator[TakenAway]:
     after = _after("field", settings.fields, desired)
     for id, field in settings.fields.items():
         now = after.get(id)
         if now is None:
             keeps = "they keep what it says, and it can only be emptied"
-            yield Taken("field", id, {}, _holding(id), keeps, True)
+            yield TakenAway("field", id, {}, _holding(id), keeps, True)
             continue
         retired = {option.id for option in now.options if option.retired}
         for option in field.options:
             if option.id in retired and not option.retired:
                 has = _holding(id, option.id)
-                yield Taken("option", f"{id}/{option.id}", {}, has, "they keep it", True)
+                yield TakenAway("option", f"{id}/{option.id}", {}, has, "they keep it", True)
 
 
 def _holding(field: str, option: str | None = None) -> Callable[[Ticket], bool]:
@@ -271,14 +273,14 @@ def _holding(field: str, option: str | None = None) -> Callable[[Ticket], bool]:
     return holds
 
 
-def _of_promises(settings: Settings, desired: Desired) -> Iterator[Taken]:
+def _of_promises(settings: Settings, desired: Desired) -> Iterator[TakenAway]:
     """SLA policies and calendars, in the versions that clocks run by."""
     for id in sorted(settings.sla_policies.keys() - _after_ids("sla-policy", settings, desired)):
         keeps = "their clocks keep what it promised; `ticketlog settings reapply` applies others"
-        yield Taken("sla-policy", id, {}, _promised(id), keeps, True)
+        yield TakenAway("sla-policy", id, {}, _promised(id), keeps, True)
     for id in sorted(settings.calendars.keys() - _after_ids("calendar", settings, desired)):
         keeps = "their clocks are measured by it as it was"
-        yield Taken("calendar", id, {}, _measured(id), keeps, True)
+        yield TakenAway("calendar", id, {}, _measured(id), keeps, True)
 
 
 def _after_ids(kind: str, settings: Settings, desired: Desired) -> Collection[str]:
@@ -298,14 +300,14 @@ def _measured(id: str) -> Callable[[Ticket], bool]:
     return measured
 
 
-def _having(desk: Desk, taken: Taken) -> Iterator[str]:
+def _having(desk: DeskInUse, taken: TakenAway) -> Iterator[str]:
     """The tickets that are neither closed nor spam and have it."""
     for row in _rows(desk, taken.columns):
         if taken.has(desk.load(f"ticket/{row['ticket']}") if taken.of_state else row):
             yield row["ticket"]
 
 
-def _rows(desk: Desk, columns: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
+def _rows(desk: DeskInUse, columns: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
     from ticketlog.projections.views import tickets
 
     for category in (*_ACTIVE, _SOLVED):
@@ -319,7 +321,7 @@ def _rows(desk: Desk, columns: Mapping[str, str]) -> Iterator[Mapping[str, Any]]
                 break
 
 
-class Plan(NamedTuple):
+class SettingsPlan(NamedTuple):
     """What applying a settings file would do: what would become an event, by stream; what it takes
     away that is in use; the moves that it or its sender states; texts that look like a secret."""
 
@@ -339,11 +341,13 @@ class Plan(NamedTuple):
         return [each for each in self.used if not (each.keeps or self.goes(each))]
 
 
-def plan(desk: Desk, planned: Planned, given: Moves, warnings: tuple[str, ...]) -> Plan:
+def plan(
+    desk: DeskInUse, planned: PlannedSettings, given: Moves, warnings: tuple[str, ...]
+) -> SettingsPlan:
     """Raises Invalid for a move to what won't be there."""
     check_moves(given, desk.settings, planned.wanted)
     used = tuple(in_use(desk, planned.wanted))
-    return Plan(planned.changes, planned.admins, used, given, warnings)
+    return SettingsPlan(planned.changes, planned.admins, used, given, warnings)
 
 
 def in_turn(given: Moves, settings: Settings) -> tuple[Moves, Moves]:
@@ -371,7 +375,7 @@ class Moving(NamedTuple):
     reason: str | None
 
 
-def move(desk: Desk, given: Moves, by: Moving) -> Moved:
+def move(desk: DeskInUse, given: Moves, by: Moving) -> Moved:
     """Moves all tickets that aren't closed, each by a commit of its own. Called again it goes on
     where it stopped."""
     moved, stayed = [], dict[str, str]()
@@ -393,17 +397,19 @@ def move(desk: Desk, given: Moves, by: Moving) -> Moved:
     return Moved(tuple(moved), stayed)
 
 
-def _found_by(kind: str, old: str) -> Taken:
+def _found_by(kind: str, old: str) -> TakenAway:
     """What is moved out of, whatever the settings know of it."""
     match kind:
         case "field":
-            return Taken(kind, old, {}, _holding(old), of_state=True)
+            return TakenAway(kind, old, {}, _holding(old), of_state=True)
         case "option":
             field, _, option = old.rpartition("/")
-            return Taken(kind, old, {}, _holding(field, option), of_state=True)
+            return TakenAway(kind, old, {}, _holding(field, option), of_state=True)
         case "agent":
-            return Taken(kind, old, {"assignee": old}, lambda r: r["status_category"] != _SOLVED)
-    return Taken(kind, old, {kind: old})
+            return TakenAway(
+                kind, old, {"assignee": old}, lambda r: r["status_category"] != _SOLVED
+            )
+    return TakenAway(kind, old, {kind: old})
 
 
 def _command(kind: str, old: str, new: str, ticket: Ticket) -> Command:

@@ -35,7 +35,7 @@ ATTEMPTS = 20
 COMMAND = "settings.apply"
 
 
-class Applied(NamedTuple):
+class AppliedSettings(NamedTuple):
     """What a settings file changed.
 
     `position` is that of the settings in force now. `streams` names what changed, and is empty
@@ -57,9 +57,9 @@ class Applied(NamedTuple):
     """What was taken away and is still in use, where nothing is stranded: what becomes of it."""
 
 
-class Planned(NamedTuple):
+class PlannedSettings(NamedTuple):
     """What a settings file would change: `wanted` is all that would be in force of the kinds that
-    it says, `changes` what would become an event, by stream, `admins` as in `Applied`."""
+    it says, `changes` what would become an event, by stream, `admins` as in `AppliedSettings`."""
 
     wanted: Desired
     changes: tuple[tuple[str, SettingChanged], ...]
@@ -96,14 +96,14 @@ class SettingsLog:
         """Every change and every activation that put changes in force, in order."""
         return list(self._between(0, self.log.ends()[0]))
 
-    def planned(self, desired: Desired, sha256: str, actor: Actor) -> Planned:
+    def planned(self, desired: Desired, sha256: str, actor: Actor) -> PlannedSettings:
         """What a file, of that digest, would change if the actor applied it now, and might. Raises
         Invalid for settings that contradict themselves."""
         compiled = self._current()
         wanted, stayed = with_admin(desired, compiled, actor)
         found = differences(wanted, compiled, sha256)
         changes = tuple((s, event) for s, event in found if isinstance(event, SettingChanged))
-        return Planned(wanted, changes, stayed)
+        return PlannedSettings(wanted, changes, stayed)
 
     def apply(
         self,
@@ -114,7 +114,7 @@ class SettingsLog:
         reason: str | None,
         folder: Path | None = None,
         internal: bool = False,
-    ) -> Applied:
+    ) -> AppliedSettings:
         """Puts a settings file in force: only what differs is recorded, and nothing of it counts
         before all of it does. A batch that was cut off is finished by applying its file again.
         `internal`: the desk itself applies them, and its admins stay admins.
@@ -126,7 +126,7 @@ class SettingsLog:
         about = _Batch(id, digest(COMMAND, {"file": sha256}), actor, reason)
         for _ in range(ATTEMPTS):
             if self._done_before(about):
-                return Applied(self.in_force().position, (), repeated=True)
+                return AppliedSettings(self.in_force().position, (), repeated=True)
             compiled = self._current()
             if not internal:
                 check_applies(actor, compiled.in_force, self._load)
@@ -139,7 +139,7 @@ class SettingsLog:
             except Conflict:
                 continue
             streams = tuple(stream for stream, _ in changes if stream != ACTIVE)
-            return Applied(self.in_force().position, streams, admins=stayed)
+            return AppliedSettings(self.in_force().position, streams, admins=stayed)
         raise Conflict("the settings are being changed by others all the time: apply them again")
 
     def _current(self) -> Compiled:

@@ -19,12 +19,12 @@ from ticketlog.projections.engine import build_store, storage
 from ticketlog.projections.engine.as_of import past
 from ticketlog.projections.engine.basis import Basis
 from ticketlog.projections.engine.comparison import Compared, Side, compare
-from ticketlog.projections.engine.fill import Progress, Told
+from ticketlog.projections.engine.fill import ProgressCallback, ReplayProgress
 from ticketlog.projections.engine.moment import Cut, Moment
 from ticketlog.projections.engine.projection import Projection, Tables
 from ticketlog.projections.engine.rebuild import rebuild
-from ticketlog.projections.engine.runner import Runner
-from ticketlog.projections.engine.verify import Verified, differences, verify
+from ticketlog.projections.engine.runner import ViewRunner
+from ticketlog.projections.engine.verify import VerifiedView, differences, verify
 from ticketlog.projections.views import tickets
 
 _SCHEME = "sqlite:///"
@@ -33,12 +33,12 @@ _SCHEME = "sqlite:///"
 class Views:
     """Thread-safe."""
 
-    def __init__(self, logs: Logs, config: Config, told: Told | None = None) -> None:
+    def __init__(self, logs: Logs, config: Config, told: ProgressCallback | None = None) -> None:
         """`told`: how far it is where a question has to wait for what it is asked of."""
         self._logs = logs
         self._engine = storage.open_views(_url(config))
         self._told = told
-        self._runner = Runner(logs.tickets, self._engine, told=told)
+        self._runner = ViewRunner(logs.tickets, self._engine, told=told)
         self._open = ExitStack()
 
     def close(self) -> None:
@@ -107,15 +107,15 @@ class Views:
         return self._open.enter_context(made)
 
     def rebuild(
-        self, names: Collection[str] = (), progress: Callable[[Progress], None] | None = None
+        self, names: Collection[str] = (), progress: Callable[[ReplayProgress], None] | None = None
     ) -> None:
         """Makes views anew from the log (all, or those named) and takes over; queries read the
         old ones meanwhile. Raises Usage for an unknown view, Poison, Conflict."""
         rebuild(self._logs.tickets, self._engine, _chosen(names), progress=progress)
 
     def verify(
-        self, names: Collection[str] = (), progress: Callable[[Progress], None] | None = None
-    ) -> list[Verified]:
+        self, names: Collection[str] = (), progress: Callable[[ReplayProgress], None] | None = None
+    ) -> list[VerifiedView]:
         """Replays views (all, or those named) beside the live ones and compares every row.
         Raises Usage for a view that is unknown or was never built."""
         views = _chosen(names)

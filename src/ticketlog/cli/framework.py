@@ -54,7 +54,7 @@ def _common() -> list[click.Parameter]:
     ]
 
 
-class Command(click.Command):
+class ShellCommand(click.Command):
     """A command that knows `--desk` and `--debug`, and shows its examples last.
 
     `prints`: the models of the documents that it prints (docs/DOCUMENTS.md).
@@ -88,7 +88,7 @@ class Entry(NamedTuple):
     help: str
 
 
-class Group(click.Group):
+class ShellGroup(click.Group):
     """A group whose commands are imported when they are called, in titled sections.
 
     `default`: the command that is meant where none is named.
@@ -135,7 +135,7 @@ class ReaderGone(Exception):
     """Whoever read the output has gone; click would make a failure of it."""
 
 
-class Root(Group):
+class Root(ShellGroup):
     """The root command."""
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
@@ -171,7 +171,7 @@ class Form(NamedTuple):
     more: str = ""
 
 
-class FormGroup(Group):
+class FormGroup(ShellGroup):
     """The commands of one kind of stream: some written by hand, most made from the domain's."""
 
     def __init__(

@@ -9,7 +9,7 @@ import click
 
 from ticketlog.application.documents.base import Document
 from ticketlog.application.documents.outcomes import Outcome, Refusal
-from ticketlog.cli.framework import Command, Group
+from ticketlog.cli.framework import ShellCommand, ShellGroup
 from ticketlog.cli.options import SENDING
 from ticketlog.cli.root import root
 
@@ -67,15 +67,15 @@ def cli_page() -> str:
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 
-def commands(group: Group, context: click.Context) -> Iterator[tuple[str, Command]]:
+def commands(group: ShellGroup, context: click.Context) -> Iterator[tuple[str, ShellCommand]]:
     """Every command below a group with its whole name, in the order of the help."""
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         path = f"{context.command_path} {name}"
-        if isinstance(command, Group):
+        if isinstance(command, ShellGroup):
             yield from commands(command, click.Context(command, info_name=path))
         else:
-            assert isinstance(command, Command), path
+            assert isinstance(command, ShellCommand), path
             yield path, command
 
 
@@ -99,7 +99,7 @@ def _linked(model: type[Document]) -> str:
     return f"[{name}](DOCUMENTS.md#{name.lower()})"
 
 
-def _section(path: str, command: Command, context: click.Context) -> str:
+def _section(path: str, command: ShellCommand, context: click.Context) -> str:
     usage = " ".join([path, *command.collect_usage_pieces(click.Context(command))])
     parts = [f"### {path}", f"`{usage}`", inspect.cleandoc(command.help or "")]
     names = {parameter.name for parameter in command.params}

@@ -17,21 +17,21 @@ from pydantic import BeforeValidator, ValidationError
 from pydantic.fields import FieldInfo
 
 from ticketlog.application.documents.outcomes import Outcome
-from ticketlog.cli.framework import App, Command, Form, pass_app
+from ticketlog.cli.framework import App, Form, ShellCommand, pass_app
 from ticketlog.cli.options import SENDING, as_json, sender
 from ticketlog.cli.output_outcome import print_outcome
 from ticketlog.domain import base
 from ticketlog.errors import Usage
 
 if TYPE_CHECKING:
-    from ticketlog.cli.options import Sender
+    from ticketlog.cli.options import SenderOptions
     from ticketlog.domain.settings.model import Settings
 
 STDIN = "-"
 _TRUE, _FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
 
 
-def built(kind: str, name: str, form: Form) -> Command:
+def built(kind: str, name: str, form: Form) -> ShellCommand:
     """The shell's command for a command of the domain."""
     model = _model(kind, form.command or f"{kind}.{name}")
     fields = {field: info for field, info in model.model_fields.items() if field not in form.hidden}
@@ -53,7 +53,7 @@ def built(kind: str, name: str, form: Form) -> Command:
         values = {f: _read(form, f, value) for f, value in values.items()}
         send(app, _filled(name, model, values, app), on, by, as_json)
 
-    command = Command(
+    command = ShellCommand(
         name,
         callback=pass_app(callback),
         params=parameters,
@@ -89,7 +89,7 @@ def _read(form: Form, field: str, value: Any) -> Any:
     return tuple(map(reader, value)) if isinstance(value, tuple) else reader(value)
 
 
-def send(app: App, command: base.Command, on: str | None, by: Sender, as_json: bool) -> None:
+def send(app: App, command: base.Command, on: str | None, by: SenderOptions, as_json: bool) -> None:
     """Executes a command and prints what came of it."""
     outcome = app.desk.execute(
         command,

@@ -106,7 +106,7 @@ def asked_at(source: Desk | Past, as_of: str | None, occurred_as_of: str | None)
     return time.time_ns() // 1_000 if text is None else cast("Past", source).now
 
 
-class Sender(NamedTuple):
+class SenderOptions(NamedTuple):
     """Who sends a command, and what goes with it into the record."""
 
     id: str | None
@@ -159,11 +159,11 @@ def acting(function: F) -> F:
     return option(function)
 
 
-def sender(values: dict[str, Any], *, keep_reason: bool = False) -> Sender:
+def sender(values: dict[str, Any], *, keep_reason: bool = False) -> SenderOptions:
     """Takes the options of `SENDING` out of a command's values. Raises click.BadParameter."""
     actor = actor_of(values.pop("actor"))
     reason = values.get("reason") if keep_reason else values.pop("reason")
-    return Sender(
+    return SenderOptions(
         values.pop("command_id"),
         actor,
         None if keep_reason else reason,

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from ticketlog.projections.engine.fill import Progress
+    from ticketlog.projections.engine.fill import ReplayProgress
 
 _EVERY = 0.1
 """Seconds between two looks of the line."""
@@ -53,7 +53,7 @@ class Meter:
         left = f", {duration(seconds * (1 / share - 1))} left" if share > 0 else ""
         self.show(f"{what}: {done:,} {unit}, {rate:,.0f}/s, {share:.0%}{left}")
 
-    def replayed(self, what: str, progress: Progress) -> None:
+    def replayed(self, what: str, progress: ReplayProgress) -> None:
         share = progress.records / max(progress.total, 1)
         self.far(what, progress.events, "events", share, progress.seconds)
 
@@ -68,9 +68,9 @@ class Waiting:
 
     def __init__(self) -> None:
         self._meter = Meter()
-        self._far: dict[str, Progress] = {}
+        self._far: dict[str, ReplayProgress] = {}
 
-    def __call__(self, what: str, progress: Progress | None) -> None:
+    def __call__(self, what: str, progress: ReplayProgress | None) -> None:
         if progress is None:
             self._far.pop(what, None)
             self._meter.clear()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ticketlog.demo.case import Case
+from ticketlog.demo.case import DemoCase
 from ticketlog.demo.requesters import PRIVACY, Requesters
 from ticketlog.demo.staff import Staff
 from ticketlog.demo.world import DAY, MINUTE, World
@@ -21,19 +21,19 @@ class Aftermath:
         self.staff = staff
         self.requesters = requesters
 
-    def solved(self, case: Case) -> None:
+    def solved(self, case: DemoCase) -> None:
         """Somebody, or a rule, has solved it."""
         self.requesters.react(case)
         for then in case.solved:
             then()
         case.solved.clear()
 
-    def asked(self, case: Case) -> None:
+    def asked(self, case: DemoCase) -> None:
         """They were sent a survey; not everybody answers."""
         if self.dice.chance(0.4):
             self.world.after(self.dice.skewed(10 * MINUTE, 3 * DAY), self.requesters.rate, case)
 
-    def closed(self, case: Case) -> None:
+    def closed(self, case: DemoCase) -> None:
         if self.dice.chance(0.03):
             self.world.after(self.dice.whole(DAY, 6 * DAY), self.review, case)
         if self.dice.chance(0.004):
@@ -41,7 +41,7 @@ class Aftermath:
         elif self.dice.chance(0.004):
             self.world.after(self.dice.whole(DAY, 9 * DAY), self.redact, case)
 
-    def review(self, case: Case) -> None:
+    def review(self, case: DemoCase) -> None:
         """A lead looks at how it was handled."""
         lead = self.staff.leads.get(case.state.team or "")
         if lead is None:
@@ -51,17 +51,17 @@ class Aftermath:
         text = None if good else "Asked back late, and the first answer did not hold."
         case.do(Review(verdict=verdict, text=text), lead)
 
-    def hold(self, case: Case) -> None:
+    def hold(self, case: DemoCase) -> None:
         """A matter at law: nothing of it may be erased until it is over."""
         matter = f"matter-{self.dice.whole(100, 999)}"
         case.do(PlaceLegalHold(matter=matter, reason="requested by counsel"), PRIVACY)
         if self.dice.chance(0.5):
             self.world.after(self.dice.whole(5 * DAY, 20 * DAY), self.release, case, matter)
 
-    def release(self, case: Case, matter: str) -> None:
+    def release(self, case: DemoCase, matter: str) -> None:
         case.do(ReleaseLegalHold(matter=matter, reason="matter settled"), PRIVACY)
 
-    def redact(self, case: Case) -> None:
+    def redact(self, case: DemoCase) -> None:
         """Somebody asks that a file be hidden that shows more than it should."""
         for attachment in case.state.attachments:
             if not attachment.redacted:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ticketlog.demo import chores
-from ticketlog.demo.case import Case
+from ticketlog.demo.case import DemoCase
 from ticketlog.demo.files import attach
 from ticketlog.demo.library import topics
 from ticketlog.demo.reception import Reception
 from ticketlog.demo.requesters import Requesters
-from ticketlog.demo.staff import Staff, Worker
+from ticketlog.demo.staff import DemoAgent, Staff
 from ticketlog.demo.world import DAY, HOUR, MINUTE, SECOND, World
 from ticketlog.domain.ticket.assignment import (
     Assign,
@@ -26,7 +26,7 @@ VENDOR = "waiting-for-vendor"
 """The desk's own status for what lies with a supplier."""
 
 
-class Work:
+class Sitting:
     def __init__(
         self,
         world: World,
@@ -40,7 +40,7 @@ class Work:
         self.reception = reception
         self.requesters = requesters
 
-    def sit(self, worker: Worker, case: Case) -> None:
+    def sit(self, worker: DemoAgent, case: DemoCase) -> None:
         """Takes the ticket, and gets up again after some minutes."""
         worker.busy = case.busy = True
         if case.state.assignee != worker.id:
@@ -54,7 +54,7 @@ class Work:
             minutes += minutes // 2
         self.world.after(minutes * MINUTE, self.rise, worker, case)
 
-    def rise(self, worker: Worker, case: Case) -> None:
+    def rise(self, worker: DemoAgent, case: DemoCase) -> None:
         """The end of a sitting: one step on."""
         case.busy = False
         if worker.id in case.state.working:
@@ -64,7 +64,7 @@ class Work:
             self._step(worker, case)
         self.staff.release(worker)
 
-    def _step(self, worker: Worker, case: Case) -> None:
+    def _step(self, worker: DemoAgent, case: DemoCase) -> None:
         dice = self.dice
         if case.fate == "spam":
             self._spam(worker, case)
@@ -82,7 +82,7 @@ class Work:
         else:
             self._advance(worker, case)
 
-    def _advance(self, worker: Worker, case: Case) -> None:
+    def _advance(self, worker: DemoAgent, case: DemoCase) -> None:
         """What the plan of the case says is next."""
         if case.thanked:
             self._solve(worker, case)
@@ -98,7 +98,7 @@ class Work:
         else:
             self._solve(worker, case)
 
-    def _chores(self, worker: Worker, case: Case) -> None:
+    def _chores(self, worker: DemoAgent, case: DemoCase) -> None:
         dice = self.dice
         chores.right_the_caller(worker, case)
         chores.look_again(worker, case)
@@ -109,12 +109,12 @@ class Work:
         if dice.chance(0.06):
             chores.copy(worker, case)
 
-    def _spam(self, worker: Worker, case: Case) -> None:
+    def _spam(self, worker: DemoAgent, case: DemoCase) -> None:
         case.do(MarkSpam(reason="advertising"), worker.actor)
         if self.dice.chance(0.15):
             self.world.after(self.dice.whole(HOUR, 8 * HOUR), self._restore, case)
 
-    def _restore(self, case: Case) -> None:
+    def _restore(self, case: DemoCase) -> None:
         """A lead goes through the spam, and finds one that isn't."""
         lead = self.staff.leads.get(case.state.team or "")
         if lead is not None:
@@ -122,14 +122,14 @@ class Work:
             case.do(Restore(reason="a real question in odd words"), lead)
             self.staff.hand_back(case)
 
-    def _hand_over(self, worker: Worker, case: Case) -> None:
+    def _hand_over(self, worker: DemoAgent, case: DemoCase) -> None:
         """It landed with the wrong team."""
         chores.note(worker, case, self.staff)
         reason = f"belongs to {case.topic.team}"
         case.do(Assign(team=case.topic.team), worker.actor, reason=reason)
         self.staff.hand_back(case)
 
-    def _duplicate(self, worker: Worker, case: Case) -> bool:
+    def _duplicate(self, worker: DemoAgent, case: DemoCase) -> bool:
         twin = case.twin
         case.fate = "solved"
         if twin is None:
@@ -150,7 +150,7 @@ class Work:
         )
         return True
 
-    def _split(self, worker: Worker, case: Case) -> None:
+    def _split(self, worker: DemoAgent, case: DemoCase) -> None:
         """A part of it is another team's: a task that the ticket waits for."""
         case.split = True
         task = self.reception.raised(
@@ -165,7 +165,7 @@ class Work:
         case.do(Hold(reason="waits for the workplace"), worker.actor)
         task.solved.append(lambda: self._resume(case, worker))
 
-    def _ask(self, worker: Worker, case: Case) -> None:
+    def _ask(self, worker: DemoAgent, case: DemoCase) -> None:
         case.questions -= 1
         case.asked += 1
         earlier = case.message
@@ -185,7 +185,7 @@ class Work:
             wait = self.dice.skewed(5 * MINUTE, 3 * DAY)
             self.world.after(wait, self.requesters.answer, case)
 
-    def _escalate(self, worker: Worker, case: Case) -> None:
+    def _escalate(self, worker: DemoAgent, case: DemoCase) -> None:
         """It goes up a tier, to somebody who knows more."""
         case.escalates = False
         tier = case.state.tier_level + 1
@@ -200,7 +200,7 @@ class Work:
             case.do(Assign(assignee=self.dice.pick(able).id), worker.actor)
         self.staff.hand_back(case)
 
-    def _hold(self, worker: Worker, case: Case) -> None:
+    def _hold(self, worker: DemoAgent, case: DemoCase) -> None:
         case.holds -= 1
         if case.requester is not None and self.dice.chance(0.6):
             body = case.said("patience")
@@ -211,13 +211,13 @@ class Work:
         until = self.world.now + seconds * SECOND
         case.do(Hold(reason=reason, until=until, status=status), worker.actor)
 
-    def _resume(self, case: Case, worker: Worker) -> None:
+    def _resume(self, case: DemoCase, worker: DemoAgent) -> None:
         """The task that it waited for is done."""
         if case.state.status_category == "on-hold":
             case.do(SetStatus(status=case.status("open")), worker.actor)
             self.staff.hand_back(case)
 
-    def _solve(self, worker: Worker, case: Case) -> None:
+    def _solve(self, worker: DemoAgent, case: DemoCase) -> None:
         dice, matter = self.dice, case.matter
         fix = case.said("again") if case.state.solves else case.text(matter.fix)
         if case.thanked:

@@ -11,16 +11,16 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from ticketlog.application.executor import derived_id
-from ticketlog.demo.case import Case
+from ticketlog.demo.case import DemoCase
 from ticketlog.demo.world import World
 from ticketlog.domain.base import Actor, Event, Recorded, Refused
 from ticketlog.domain.ticket.automation import Choose
 from ticketlog.policies import POLICIES, TIMERS
 from ticketlog.policies.protocol import Policy, Reaction, Situation, Timer
 from ticketlog.process_managers.command_sender import CHANNEL
-from ticketlog.process_managers.workload_index import Floor
+from ticketlog.process_managers.workload_index import WorkloadIndex
 
-Heard = Callable[[Case, Sequence[Recorded]], None]
+Heard = Callable[[DemoCase, Sequence[Recorded]], None]
 
 
 class _Commit(NamedTuple):
@@ -30,15 +30,15 @@ class _Commit(NamedTuple):
     after: Any
 
 
-class Rules:
+class DemoRules:
     """`heard` is told of everything that happens to a ticket, before the rules answer it."""
 
     def __init__(self, world: World, heard: Heard) -> None:
         self._world = world
         self._heard = heard
-        self._floor = Floor()
+        self._floor = WorkloadIndex()
         self._news: deque[_Commit] = deque()
-        self._cases: dict[str, Case] = {}
+        self._cases: dict[str, DemoCase] = {}
         """Those that aren't over, by stream: the world forgets what nobody else has plans for."""
         self._asked: dict[type[Event], list[Policy]] = {}
         world.told = self._told
@@ -110,19 +110,19 @@ class Rules:
             state = self._world.state_of(reaction.on)
             self._floor.put_ticket(reaction.on, state, self._world.settings)
 
-    def _case(self, stream: str) -> Case:
+    def _case(self, stream: str) -> DemoCase:
         case = self._world.cases[stream]
-        assert isinstance(case, Case)
+        assert isinstance(case, DemoCase)
         return case
 
-    def _plan(self, case: Case) -> None:
+    def _plan(self, case: DemoCase) -> None:
         """Asks when the next thing is due on a ticket."""
         due = self._due(case)
         if due is not None and due[0] != case.rings_at:
             case.rings_at = due[0]
             self._world.at(max(due[0], self._world.now), self._ring, case, due[0])
 
-    def _due(self, case: Case) -> tuple[int, Timer] | None:
+    def _due(self, case: DemoCase) -> tuple[int, Timer] | None:
         settings, ticket = self._world.settings, case.state
         if ticket.status_category == "closed":
             return None
@@ -133,7 +133,7 @@ class Rules:
         ]
         return min(found, key=lambda due: due[0], default=None)
 
-    def _ring(self, case: Case, at: int) -> None:
+    def _ring(self, case: DemoCase, at: int) -> None:
         """What is due is done; where it is refused or changes nothing, the ticket has to change
         before it is tried again."""
         due = self._due(case)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ticketlog.demo.library import Matter, Topic, phrases
+from ticketlog.demo.library import DemoTopic, Matter, phrases
 from ticketlog.demo.world import World
 from ticketlog.domain.base import Actor, Command
 from ticketlog.domain.settings.model import CategoryOfStatus
@@ -15,9 +15,9 @@ from ticketlog.domain.ticket.state import Ticket
 
 
 @dataclass(slots=True, weakref_slot=True, eq=False)
-class Case:
+class DemoCase:
     world: World
-    topic: Topic
+    topic: DemoTopic
     matter: Matter
     channel: str
     slots: dict[str, Any]
@@ -44,7 +44,7 @@ class Case:
     """They only came back to say thanks."""
     busy: bool = False
     """An agent sits on it right now."""
-    twin: Case | None = None
+    twin: DemoCase | None = None
     """The earlier one of which it is a duplicate."""
     rings_at: int | None = None
     """When a timer of the desk's rules is due on it."""

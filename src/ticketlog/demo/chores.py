@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ticketlog.demo.case import Case
-from ticketlog.demo.staff import Staff, Worker
+from ticketlog.demo.case import DemoCase
+from ticketlog.demo.staff import DemoAgent, Staff
 from ticketlog.demo.world import DAY, SECOND
 from ticketlog.domain.base import iso
 from ticketlog.domain.ticket.classification import (
@@ -25,7 +25,7 @@ TAGS = ("remote", "vip", "first-day", "known-error", "training", "on-site")
 CAUSES = ("user", "configuration", "defect", "hardware", "third-party")
 
 
-def sort_out(worker: Worker, case: Case) -> None:
+def sort_out(worker: DemoAgent, case: DemoCase) -> None:
     """The first look at it: what it is about, and how bad it is."""
     dice, topic, state = case.world.dice, case.topic, case.state
     case.sorted_out = True
@@ -48,7 +48,7 @@ def sort_out(worker: Worker, case: Case) -> None:
         case.do(SetDue(due_at=due), worker.actor)
 
 
-def look_again(worker: Worker, case: Case) -> None:
+def look_again(worker: DemoAgent, case: DemoCase) -> None:
     """Later corrections: category, priority by hand and back, requester, organisation, tags."""
     dice, state = case.world.dice, case.state
     if state.category != case.topic.category:
@@ -67,7 +67,7 @@ def look_again(worker: Worker, case: Case) -> None:
         case.do(Classify(asset=f"NB-{dice.whole(1000, 9999)}"), worker.actor)
 
 
-def right_the_caller(worker: Worker, case: Case) -> None:
+def right_the_caller(worker: DemoAgent, case: DemoCase) -> None:
     """The call was written down under the name of another one."""
     if case.requester is not None and case.state.requester != case.requester.id:
         case.do(SetRequester(requester=case.requester.id), worker.actor)
@@ -75,7 +75,7 @@ def right_the_caller(worker: Worker, case: Case) -> None:
             case.do(SetOrganisation(organisation=None), worker.actor)
 
 
-def fill_in(worker: Worker, case: Case) -> None:
+def fill_in(worker: DemoAgent, case: DemoCase) -> None:
     """The fields that the desk wants to know."""
     dice, state = case.world.dice, case.state
     wanted: dict[str, Any] = {}
@@ -91,7 +91,7 @@ def fill_in(worker: Worker, case: Case) -> None:
         case.do(SetFields(fields=missing), worker.actor)
 
 
-def note(worker: Worker, case: Case, staff: Staff) -> None:
+def note(worker: DemoAgent, case: DemoCase, staff: Staff) -> None:
     """A word among colleagues; one who is called follows it for a while."""
     dice = case.world.dice
     others = [w for w in staff.teams[case.topic.team] if w is not worker]
@@ -109,7 +109,7 @@ def note(worker: Worker, case: Case, staff: Staff) -> None:
         case.do(Unfollow(agent=case.state.followers[0]), worker.actor)
 
 
-def copy(worker: Worker, case: Case) -> None:
+def copy(worker: DemoAgent, case: DemoCase) -> None:
     """Somebody joins the conversation, or leaves it."""
     state = case.state
     if case.copied is not None and case.copied.id not in state.ccs:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import NamedTuple
 
-from ticketlog.demo.case import Case
+from ticketlog.demo.case import DemoCase
 from ticketlog.domain.base import Actor
 from ticketlog.domain.ticket.conversation import Attach
 
@@ -36,7 +36,7 @@ FILES = (
 )
 
 
-def attach(case: Case, actor: Actor, channel: str) -> None:
+def attach(case: DemoCase, actor: Actor, channel: str) -> None:
     """One of the files comes with the last comment, or with the ticket."""
     file = case.world.dice.pick(FILES)
     case.do(

@@ -29,7 +29,7 @@ class Matter:
 
 
 @dataclass(frozen=True)
-class Topic:
+class DemoTopic:
     """What comes up again and again: whose it is to solve, how bad it is, and in which forms."""
 
     id: str
@@ -74,7 +74,7 @@ def _read(name: str) -> dict[str, Any]:
 
 
 @cache
-def topics() -> Mapping[str, Topic]:
+def topics() -> Mapping[str, DemoTopic]:
     return {entry["id"]: _topic(entry) for entry in _read("topics.toml")["topic"]}
 
 
@@ -99,10 +99,10 @@ def people() -> People:
     return People(countries, file["tiers"], file["organisations"])
 
 
-def _topic(entry: dict[str, Any]) -> Topic:
+def _topic(entry: dict[str, Any]) -> DemoTopic:
     values = {"holds": [], "language": "en", "channel": None, **entry}
     for name in ("types", "impact", "urgency"):
         values[name] = Weighted(values[name])
     values["matters"] = tuple(Matter(**each) for each in values.pop("matter"))
     values["minutes"] = tuple(values["minutes"])
-    return Topic(**values)
+    return DemoTopic(**values)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ticketlog.demo.case import Case
+from ticketlog.demo.case import DemoCase
 from ticketlog.demo.dice import Dice, Weighted
-from ticketlog.demo.library import Matter, Topic, people
+from ticketlog.demo.library import DemoTopic, Matter, people
 from ticketlog.demo.people import Caller, Cast
 from ticketlog.demo.world import World
 from ticketlog.domain.base import Actor
@@ -21,15 +21,15 @@ SYSTEMS = ("Windows 11", "Windows 10", "macOS 15", "Ubuntu 24.04")
 def case_of(
     world: World,
     cast: Cast,
-    topic: Topic,
+    topic: DemoTopic,
     caller: Caller | None,
     channel: str,
     matter: Matter | None = None,
-) -> Case:
+) -> DemoCase:
     """A case that isn't a ticket yet."""
     colleague = cast.colleague(caller) if caller else None
     slots = _slots(world.dice, topic, caller, colleague)
-    case = Case(world, topic, matter or world.dice.pick(topic.matters), channel, slots)
+    case = DemoCase(world, topic, matter or world.dice.pick(topic.matters), channel, slots)
     if caller is not None:
         case.requester = caller.actor(channel)
         if colleague is not None and world.dice.chance(0.1):
@@ -38,14 +38,14 @@ def case_of(
     return case
 
 
-def straight(case: Case) -> Case:
+def straight(case: DemoCase) -> DemoCase:
     """The same without odd fates: it is classified, in the right place, and will be solved."""
     case.fate, case.sorted_out = "solved", True
     return case
 
 
 def _slots(
-    dice: Dice, topic: Topic, caller: Caller | None, colleague: Caller | None
+    dice: Dice, topic: DemoTopic, caller: Caller | None, colleague: Caller | None
 ) -> dict[str, Any]:
     home = people().countries[topic.language]
     return {
@@ -61,7 +61,7 @@ def _slots(
     }
 
 
-def _plan(case: Case, dice: Dice) -> None:
+def _plan(case: DemoCase, dice: Dice) -> None:
     case.fate = dice.weighted(FATES)
     case.questions = int(dice.weighted(QUESTIONS))
     if case.fate in ("silent", "withdrawn"):
@@ -70,7 +70,7 @@ def _plan(case: Case, dice: Dice) -> None:
     case.escalates = dice.chance(0.04)
 
 
-def open_ticket(case: Case, actor: Actor, **values: Any) -> None:
+def open_ticket(case: DemoCase, actor: Actor, **values: Any) -> None:
     """The case becomes a ticket."""
     world = case.world
     values = {
@@ -85,7 +85,7 @@ def open_ticket(case: Case, actor: Actor, **values: Any) -> None:
     case.begin(CreateTicket(**values), actor)
 
 
-def classified(case: Case) -> dict[str, Any]:
+def classified(case: DemoCase) -> dict[str, Any]:
     """What somebody knows at once who knows the desk."""
     dice, topic = case.world.dice, case.topic
     return {
@@ -97,7 +97,7 @@ def classified(case: Case) -> dict[str, Any]:
     }
 
 
-def form(case: Case) -> dict[str, Any]:
+def form(case: DemoCase) -> dict[str, Any]:
     """What the portal asks for."""
     dice = case.world.dice
     fields: Mapping[str, Any] = {
@@ -109,7 +109,7 @@ def form(case: Case) -> dict[str, Any]:
     return {**classified(case), "asset": asset, "fields": fields, "system": system}
 
 
-def mail(case: Case) -> dict[str, Any]:
+def mail(case: DemoCase) -> dict[str, Any]:
     """What a mail says of itself."""
     assert case.requester is not None
     case.message = f"<{case.world.created}.first@mail.example>"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ticketlog.demo.case import Case
+from ticketlog.demo.case import DemoCase
 from ticketlog.demo.dice import Weighted
 from ticketlog.demo.files import attach
-from ticketlog.demo.library import Matter, Topic, own, topics
+from ticketlog.demo.library import DemoTopic, Matter, own, topics
 from ticketlog.demo.new_case import case_of, classified, form, mail, open_ticket, straight
 from ticketlog.demo.people import Caller, Cast
-from ticketlog.demo.staff import Staff, Worker
+from ticketlog.demo.staff import DemoAgent, Staff
 from ticketlog.demo.world import DAY, HOUR, MONDAY, SECOND, WEEK, World
 from ticketlog.domain.base import Actor
 from ticketlog.domain.settings.model import TicketType
@@ -36,7 +36,7 @@ def weekly(tickets: int) -> float:
 
 class Reception:
     def __init__(
-        self, world: World, cast: Cast, staff: Staff, opened: Callable[[Case], None]
+        self, world: World, cast: Cast, staff: Staff, opened: Callable[[DemoCase], None]
     ) -> None:
         self.world = world
         self.dice = world.dice
@@ -45,7 +45,7 @@ class Reception:
         self.opened = opened
         """Is told of every ticket that a person wrote."""
         self.topics = Weighted({topic.id: topic.weight for topic in topics().values()})
-        self.latest: dict[str, Case] = {}
+        self.latest: dict[str, DemoCase] = {}
         """The last ordinary case of each topic."""
 
     def hour(self) -> None:
@@ -79,8 +79,8 @@ class Reception:
             self.written(topic, caller, "email")
 
     def written(
-        self, topic: Topic, caller: Caller, channel: str, matter: Matter | None = None
-    ) -> Case:
+        self, topic: DemoTopic, caller: Caller, channel: str, matter: Matter | None = None
+    ) -> DemoCase:
         """A mail, a form, a chat or another program's call."""
         case = case_of(self.world, self.cast, topic, caller, channel, matter)
         assert case.requester is not None
@@ -99,7 +99,7 @@ class Reception:
         self._received(case)
         return case
 
-    def _pair(self, case: Case) -> None:
+    def _pair(self, case: DemoCase) -> None:
         """The same person has written about the same thing already."""
         case.twin = self.latest.get(case.topic.id)
         if case.twin is None or case.twin.over:
@@ -109,7 +109,7 @@ class Reception:
             case.matter = case.twin.matter
             case.copied = None
 
-    def _received(self, case: Case) -> None:
+    def _received(self, case: DemoCase) -> None:
         dice = self.dice
         if case.requester is not None and dice.chance(0.12):
             attach(case, case.requester, case.channel)
@@ -119,7 +119,7 @@ class Reception:
             self.latest[case.topic.id] = case
         self.opened(case)
 
-    def like(self, first: Case) -> Case | None:
+    def like(self, first: DemoCase) -> DemoCase | None:
         """Another one has the same trouble; None where no more tickets were asked for."""
         if self.world.full:
             return None
@@ -129,7 +129,7 @@ class Reception:
         case.fate = "solved"
         return case
 
-    def _called(self, topic: Topic, caller: Caller, worker: Worker) -> None:
+    def _called(self, topic: DemoTopic, caller: Caller, worker: DemoAgent) -> None:
         """A phone call: the agent writes the ticket, and keeps it where it is theirs to solve."""
         case = straight(case_of(self.world, self.cast, topic, caller, "phone"))
         mine = topic.team in worker.agent.teams and not worker.busy
@@ -149,7 +149,7 @@ class Reception:
         else:
             self.staff.offer(case)
 
-    def _monitored(self, topic: Topic) -> None:
+    def _monitored(self, topic: DemoTopic) -> None:
         """A program reports what it measured."""
         case = straight(case_of(self.world, self.cast, topic, None, "monitoring"))
         open_ticket(
@@ -164,8 +164,8 @@ class Reception:
         self.staff.offer(case)
 
     def raised(
-        self, topic: Topic, type: TicketType, by: Actor, like: Case, **more: Any
-    ) -> Case | None:
+        self, topic: DemoTopic, type: TicketType, by: Actor, like: DemoCase, **more: Any
+    ) -> DemoCase | None:
         """A ticket that an agent opens for the desk itself: a problem, a change, a task."""
         if self.world.full:
             return None
@@ -176,7 +176,7 @@ class Reception:
         open_ticket(case, by, type=type, **values)
         return case
 
-    def follow_up(self, earlier: Case, text: str) -> None:
+    def follow_up(self, earlier: DemoCase, text: str) -> None:
         """An answer to a closed ticket becomes a new one that names it."""
         if self.world.full or earlier.requester is None:
             return
@@ -197,7 +197,7 @@ class Reception:
         )
         self.staff.offer(case)
 
-    def _greet(self, case: Case) -> None:
+    def _greet(self, case: DemoCase) -> None:
         if case.state.active:
             reply = Reply(body=case.said("received"), automated=True, template="received@2")
             case.do(reply, GREETER, "rule", source="trigger/acknowledge-mail")

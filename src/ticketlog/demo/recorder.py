@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from ticketlog.application.executor import digest_of
-from ticketlog.demo import Step
+from ticketlog.demo import DemoStep
 from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.errors import Conflict
@@ -34,7 +34,7 @@ class Simulated:
         return self.commits / self.seconds if self.seconds else 0.0
 
 
-def check_room(log: Log, first: Step) -> None:
+def check_room(log: Log, first: DemoStep) -> None:
     """Raises Conflict, before anything is written, where the log holds something else than the
     simulation that begins with `first`."""
     empty = all(end <= 1 for end in log.ends())
@@ -45,7 +45,7 @@ def check_room(log: Log, first: Step) -> None:
 def record(
     log: Log,
     settings: Settings,
-    steps: Iterable[Step],
+    steps: Iterable[DemoStep],
     writer: str,
     progress: Callable[[Simulated], None] | None = None,
 ) -> Simulated:
@@ -75,13 +75,13 @@ def record(
     return done
 
 
-def _batches(steps: Iterable[Step]) -> Iterator[list[Step]]:
+def _batches(steps: Iterable[DemoStep]) -> Iterator[list[DemoStep]]:
     left = iter(steps)
     while batch := list(islice(left, BATCH)):
         yield batch
 
 
-def _commit(step: Step, settings: Settings, writer: str) -> Commit:
+def _commit(step: DemoStep, settings: Settings, writer: str) -> Commit:
     command = step.command
     return Commit(
         id=step.id,

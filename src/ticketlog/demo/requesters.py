@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ticketlog.demo.case import Case
+from ticketlog.demo.case import DemoCase
 from ticketlog.demo.files import attach
 from ticketlog.demo.reception import Reception
 from ticketlog.demo.staff import Staff
@@ -22,7 +22,7 @@ class Requesters:
         self.staff = staff
         self.reception = reception
 
-    def wait(self, case: Case) -> None:
+    def wait(self, case: DemoCase) -> None:
         """Somebody has asked, and may lose patience or find the answer themselves."""
         if case.requester is None or case.fate == "spam":
             return
@@ -33,7 +33,7 @@ class Requesters:
         if case.copied is not None and self.dice.chance(0.35):
             self.world.after(self.dice.skewed(20 * MINUTE, 2 * DAY), self.chime_in, case)
 
-    def say(self, case: Case, text: str, by: Actor | None = None) -> bool:
+    def say(self, case: DemoCase, text: str, by: Actor | None = None) -> bool:
         """A public comment by mail or in the portal; False where the ticket takes none any more."""
         who = by or case.requester
         if who is None or case.over:
@@ -43,25 +43,25 @@ class Requesters:
         case.do(Reply(body=text, message_id=case.next_message(), in_reply_to=earlier), who, channel)
         return True
 
-    def withdraw(self, case: Case) -> None:
+    def withdraw(self, case: DemoCase) -> None:
         case.fate = "solved"
         if case.requester is None or case.busy or not case.state.active:
             return
         reason = case.said("withdrawn")
         case.do(Cancel(reason=reason), case.requester, "portal")
 
-    def nudge(self, case: Case) -> None:
+    def nudge(self, case: DemoCase) -> None:
         if case.state.active and case.state.status_category != "pending":
             self.say(case, case.said("nudge"))
             self._wake(case)
 
-    def chime_in(self, case: Case) -> None:
+    def chime_in(self, case: DemoCase) -> None:
         """Somebody in CC adds a word."""
         if case.state.active and case.copied is not None:
             self.say(case, case.said("copied"), case.copied)
             self._wake(case)
 
-    def answer(self, case: Case) -> None:
+    def answer(self, case: DemoCase) -> None:
         """They were asked back."""
         if not case.state.active or case.state.status_category != "pending":
             return
@@ -76,16 +76,16 @@ class Requesters:
                 attach(case, case.requester, case.channel)
             self._wake(case)
 
-    def _hide(self, case: Case, comment: str | None) -> None:
+    def _hide(self, case: DemoCase, comment: str | None) -> None:
         if comment and not case.state.legal_holds:
             case.do(Redact(target=comment, reason="contains a password"), PRIVACY)
 
-    def _wake(self, case: Case) -> None:
+    def _wake(self, case: DemoCase) -> None:
         """Whoever works on it has to look at it again."""
         if case.state.active and not case.busy:
             self.staff.hand_back(case)
 
-    def react(self, case: Case) -> None:
+    def react(self, case: DemoCase) -> None:
         """They were told that it is solved."""
         if case.requester is None:
             return
@@ -100,17 +100,17 @@ class Requesters:
         elif luck < 0.315:
             self.world.after(self.dice.whole(5 * DAY, 15 * DAY), self.come_back, case)
 
-    def _still_solved(self, case: Case, times: int) -> bool:
+    def _still_solved(self, case: DemoCase, times: int) -> bool:
         return case.state.status_category == "solved" and case.state.solves == times
 
-    def thank(self, case: Case, times: int) -> None:
+    def thank(self, case: DemoCase, times: int) -> None:
         """A word of thanks opens it again, in every help desk of the world."""
         if self._still_solved(case, times):
             case.thanked = True
             self.say(case, case.said("thanks"))
             self._wake(case)
 
-    def complain(self, case: Case, times: int) -> None:
+    def complain(self, case: DemoCase, times: int) -> None:
         if not self._still_solved(case, times) or case.requester is None:
             return
         text = case.said("reopen")
@@ -120,17 +120,17 @@ class Requesters:
             self.say(case, text)
         self._wake(case)
 
-    def confirm(self, case: Case, times: int) -> None:
+    def confirm(self, case: DemoCase, times: int) -> None:
         if self._still_solved(case, times) and case.requester is not None:
             case.do(Verify(), case.requester, "portal")
 
-    def come_back(self, case: Case) -> None:
+    def come_back(self, case: DemoCase) -> None:
         """Days later: on a closed ticket that makes a new one."""
         text = case.said("reopen")
         if case.state.status_category == "closed" and not case.state.spam:
             self.reception.follow_up(case, text)
 
-    def rate(self, case: Case) -> None:
+    def rate(self, case: DemoCase) -> None:
         """The longer it took and the oftener it came back, the worse."""
         state = case.state
         if case.requester is None or state.solved_at is None or state.spam or state.cancelled:

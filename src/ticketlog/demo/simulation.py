@@ -6,15 +6,15 @@ from collections.abc import Iterator, Sequence
 from importlib.resources import files
 
 from ticketlog.demo.aftermath import Aftermath
-from ticketlog.demo.agent_sitting import Work
-from ticketlog.demo.automation import Rules
-from ticketlog.demo.case import Case
+from ticketlog.demo.agent_sitting import Sitting
+from ticketlog.demo.automation import DemoRules
+from ticketlog.demo.case import DemoCase
 from ticketlog.demo.people import Cast
 from ticketlog.demo.reception import Reception, weekly
 from ticketlog.demo.requesters import Requesters
-from ticketlog.demo.staff import Staff, Worker
+from ticketlog.demo.staff import DemoAgent, Staff
 from ticketlog.demo.trouble import Trouble
-from ticketlog.demo.world import HOUR, SECOND, WEEK, Step, World
+from ticketlog.demo.world import HOUR, SECOND, WEEK, DemoStep, World
 from ticketlog.domain.base import Recorded, instant
 from ticketlog.domain.settings.activation import settings_of
 from ticketlog.domain.settings.model import Settings
@@ -54,7 +54,7 @@ def start_of(tickets: int) -> int:
 
 def simulate(
     seed: int, tickets: int, start: int | None = None, settings: Settings | None = None
-) -> Iterator[Step]:
+) -> Iterator[DemoStep]:
     """What a help desk does with so many tickets, as commands with the events they decided.
 
     The same seed, number and start give the same steps, on every machine. `start` is an instant
@@ -77,20 +77,20 @@ class _Play:
 
     def __init__(self, settings: Settings, seed: int, tickets: int, start: int) -> None:
         self.world = World(settings, seed, tickets, start)
-        self.rules = Rules(self.world, self._heard)
+        self.rules = DemoRules(self.world, self._heard)
         self.staff = Staff(self.world, self._sit)
         cast = Cast(self.world)
         self.reception = Reception(self.world, cast, self.staff, self._opened)
         self.requesters = Requesters(self.world, self.staff, self.reception)
         self.aftermath = Aftermath(self.world, self.staff, self.requesters)
-        self.work = Work(self.world, self.staff, self.reception, self.requesters)
+        self.work = Sitting(self.world, self.staff, self.reception, self.requesters)
         self.trouble = Trouble(self.world, self.staff, self.reception)
         self.world.after(HOUR, self.reception.hour)
 
-    def _sit(self, worker: Worker, case: Case) -> None:
+    def _sit(self, worker: DemoAgent, case: DemoCase) -> None:
         self.work.sit(worker, case)
 
-    def _heard(self, case: Case, events: Sequence[Recorded]) -> None:
+    def _heard(self, case: DemoCase, events: Sequence[Recorded]) -> None:
         by_rule = events[0].meta.actor.kind == "rule"
         for recorded in events:
             match recorded.event:
@@ -105,6 +105,6 @@ class _Play:
                 case TeamChanged() if by_rule:
                     self.staff.offer(case)
 
-    def _opened(self, case: Case) -> None:
+    def _opened(self, case: DemoCase) -> None:
         self.requesters.wait(case)
         self.trouble.perhaps(case)

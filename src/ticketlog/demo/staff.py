@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
 
-from ticketlog.demo.case import Case
+from ticketlog.demo.case import DemoCase
 from ticketlog.demo.world import DAY, HOUR, MINUTE, MONDAY, SECOND, World
 from ticketlog.domain.base import Actor
 from ticketlog.domain.parties.agent import SetAvailability, SetShifts
@@ -23,7 +23,7 @@ DAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri")
 
 
 @dataclass(slots=True)
-class Worker:
+class DemoAgent:
     """An agent on the job."""
 
     agent: Agent
@@ -31,7 +31,7 @@ class Worker:
     shift: tuple[int, int]
     on: bool = False
     busy: bool = False
-    todo: deque[Case] = field(default_factory=deque)
+    todo: deque[DemoCase] = field(default_factory=deque)
     """Tickets of theirs that want them again."""
 
     @property
@@ -43,7 +43,7 @@ class Worker:
         return (self.agent.name or self.agent.id).partition(" ")[0]
 
 
-Sit = Callable[[Worker, Case], None]
+Sit = Callable[[DemoAgent, DemoCase], None]
 """A worker sits down to a ticket; whoever is passed it calls `Staff.release` at the end."""
 
 
@@ -51,11 +51,11 @@ class Staff:
     def __init__(self, world: World, sit: Sit) -> None:
         self.world = world
         self.sit = sit
-        self.workers: dict[str, Worker] = {}
+        self.workers: dict[str, DemoAgent] = {}
         self.leads: dict[str, Actor] = {}
         """Team -> its supervisor."""
-        self.teams: dict[str, list[Worker]] = {team: [] for team in world.settings.teams}
-        self.queues: dict[str, list[tuple[int, int, Case]]] = {team: [] for team in self.teams}
+        self.teams: dict[str, list[DemoAgent]] = {team: [] for team in world.settings.teams}
+        self.queues: dict[str, list[tuple[int, int, DemoCase]]] = {team: [] for team in self.teams}
         self._arrivals = count()
         for agent in world.settings.agents.values():
             self._employ(agent)
@@ -70,7 +70,7 @@ class Staff:
             return
         team = self.teams[agent.teams[0]]
         shift = SHIFTS[len(team) % len(SHIFTS)]
-        worker = Worker(agent, Actor(agent.id, "agent", "agent"), shift)
+        worker = DemoAgent(agent, Actor(agent.id, "agent", "agent"), shift)
         self.workers[agent.id] = worker
         for each in agent.teams:
             self.teams[each].append(worker)
@@ -82,7 +82,7 @@ class Staff:
         midnight = self.world.now - self.world.now % (DAY * SECOND)
         self.world.at(midnight + shift[0] * HOUR * SECOND, self._arrive, worker)
 
-    def _arrive(self, worker: Worker) -> None:
+    def _arrive(self, worker: DemoAgent) -> None:
         """Comes to work, except at weekends and when ill or away, and plans for tomorrow."""
         self.world.after(DAY, self._arrive, worker)
         weekday = (self.world.now // SECOND - MONDAY) // DAY % 7
@@ -96,22 +96,22 @@ class Staff:
             self.world.after(self.world.dice.whole(2, 5) * HOUR, self._step_out, worker)
         self.next(worker)
 
-    def _leave(self, worker: Worker) -> None:
+    def _leave(self, worker: DemoAgent) -> None:
         worker.on = False
         self._appear(worker, SetAvailability(availability="offline"))
 
-    def _step_out(self, worker: Worker) -> None:
+    def _step_out(self, worker: DemoAgent) -> None:
         """Away for training or at the doctor's; the rest of the day's work waits."""
         if worker.on:
             worker.on = False
             why = self.world.dice.pick(("training", "at the dentist", "meeting of all"))
             self._appear(worker, SetAvailability(availability="away", reason=why))
 
-    def _appear(self, worker: Worker, command: SetAvailability) -> None:
+    def _appear(self, worker: DemoAgent, command: SetAvailability) -> None:
         state = self.world.state_of(f"agent/{worker.id}")
         self.world.act(state, command, worker.actor, "web")
 
-    def offer(self, case: Case) -> None:
+    def offer(self, case: DemoCase) -> None:
         """The ticket waits in its team's queue, most urgent first, then oldest, unless a rule
         assigns it."""
         team = case.state.team
@@ -125,7 +125,7 @@ class Staff:
                 self.next(worker)
                 return
 
-    def hand_back(self, case: Case) -> None:
+    def hand_back(self, case: DemoCase) -> None:
         """The ticket wants its assignee again; without one it goes to the team's queue."""
         worker = self.workers.get(case.state.assignee or "")
         if worker is None:
@@ -135,7 +135,7 @@ class Staff:
         if worker.on and not worker.busy:
             self.next(worker)
 
-    def next(self, worker: Worker) -> None:
+    def next(self, worker: DemoAgent) -> None:
         """Sits down to what waits longest among their own, else to the first of a team's queue."""
         if worker.busy or not worker.on:
             return
@@ -152,15 +152,15 @@ class Staff:
                     self.sit(worker, case)
                     return
 
-    def _is_free(self, case: Case, team: str) -> bool:
+    def _is_free(self, case: DemoCase, team: str) -> bool:
         state = case.state
         return state.active and not case.busy and state.team == team and state.assignee is None
 
-    def release(self, worker: Worker) -> None:
+    def release(self, worker: DemoAgent) -> None:
         """The sitting is over; a short breath, then the next."""
         worker.busy = False
         if worker.on:
             self.world.after(self.world.dice.whole(1, 4) * MINUTE, self.next, worker)
 
-    def at_work(self, team: str) -> list[Worker]:
+    def at_work(self, team: str) -> list[DemoAgent]:
         return [worker for worker in self.teams[team] if worker.on]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ticketlog.demo.case import Case
+from ticketlog.demo.case import DemoCase
 from ticketlog.demo.reception import Reception
 from ticketlog.demo.staff import Staff
 from ticketlog.demo.world import DAY, HOUR, MINUTE, SECOND, World
@@ -27,26 +27,26 @@ class Trouble:
         self.quiet_until = world.now
         """When the next storm may begin."""
 
-    def perhaps(self, case: Case) -> None:
+    def perhaps(self, case: DemoCase) -> None:
         """Now and then a ticket is the first of many."""
         may = case.topic.id in STORMS and case.fate == "solved"
         if may and self.world.now >= self.quiet_until and self.dice.chance(ODDS):
             self.quiet_until = self.world.now + DAY * SECOND
             self._storm(case)
 
-    def _storm(self, first: Case) -> None:
+    def _storm(self, first: DemoCase) -> None:
         """Others meet the same within the hour; at some point a lead sees it."""
         cases = [first]
         for _ in range(self.dice.whole(3, 11)):
             self.world.after(self.dice.skewed(2 * MINUTE, 90 * MINUTE), self._another, cases)
         self.world.after(self.dice.whole(40, 120) * MINUTE, self._see, cases)
 
-    def _another(self, cases: list[Case]) -> None:
+    def _another(self, cases: list[DemoCase]) -> None:
         case = self.reception.like(cases[0])
         if case is not None:
             cases.append(case)
 
-    def _see(self, cases: list[Case]) -> None:
+    def _see(self, cases: list[DemoCase]) -> None:
         topic = cases[0].topic
         lead = self.staff.leads[topic.team]
         problem = self.reception.raised(
@@ -67,7 +67,7 @@ class Trouble:
         self.world.after(hours * HOUR // 2, self._investigate, problem, lead)
         self.world.after(hours * HOUR, self._remove, problem, cases, lead)
 
-    def _gather(self, problem: Case, case: Case, lead: Actor) -> None:
+    def _gather(self, problem: DemoCase, case: DemoCase, lead: Actor) -> None:
         """An incident waits for its problem."""
         if case.state.status_category == "closed":
             return
@@ -85,11 +85,11 @@ class Trouble:
         )
         case.do(Hold(reason=f"waits for problem {problem.state.id}"), lead)
 
-    def _investigate(self, problem: Case, lead: Actor) -> None:
+    def _investigate(self, problem: DemoCase, lead: Actor) -> None:
         problem.do(Note(body=problem.text(problem.matter.note)), lead)
         problem.do(SetFields(fields={"root-cause": "defect"}), lead)
 
-    def _remove(self, problem: Case, cases: list[Case], lead: Actor) -> None:
+    def _remove(self, problem: DemoCase, cases: list[DemoCase], lead: Actor) -> None:
         """The cause is found: the incidents are answered, the problem is solved, a change asked."""
         matter = problem.matter
         self._ask_for_change(problem, lead)
@@ -107,7 +107,7 @@ class Trouble:
                     lead,
                 )
 
-    def _ask_for_change(self, problem: Case, lead: Actor) -> None:
+    def _ask_for_change(self, problem: DemoCase, lead: Actor) -> None:
         change = self.reception.raised(
             problem.topic,
             "change",
@@ -127,5 +127,5 @@ class Trouble:
             change.do(Assign(team=problem.topic.team), lead)
             self.staff.offer(change)
 
-    def _reject(self, change: Case, lead: Actor) -> None:
+    def _reject(self, change: DemoCase, lead: Actor) -> None:
         change.do(Cancel(reason="too risky before the end of the quarter"), lead)

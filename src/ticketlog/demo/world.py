@@ -40,7 +40,7 @@ class HasState(Protocol):
     state: Any
 
 
-class Step(NamedTuple):
+class DemoStep(NamedTuple):
     """A command that was carried out, with what it decided. `at` in microseconds since 1970."""
 
     stream: str
@@ -68,7 +68,7 @@ class World:
         self.now = start
         self.tickets = tickets
         self.created = 0
-        self._steps: list[Step] = []
+        self._steps: list[DemoStep] = []
         self.states: dict[str, Any] = {}
         """Persons, organisations and agents by stream; a ticket's state is in its case."""
         self.cases: WeakValueDictionary[str, HasState] = WeakValueDictionary()
@@ -101,7 +101,7 @@ class World:
             self.settle()
         return True
 
-    def taken(self) -> list[Step]:
+    def taken(self) -> list[DemoStep]:
         """The steps since the last call."""
         steps, self._steps = self._steps, []
         return steps
@@ -180,7 +180,9 @@ class World:
         expects = state.version + 1
         reads = {other: party.version for other, party in context.others.items()} or None
         self._steps.append(
-            Step(stream, command, actor, channel, self.now, id, expects, events, reads=reads, **how)
+            DemoStep(
+                stream, command, actor, channel, self.now, id, expects, events, reads=reads, **how
+            )
         )
         meta = Meta(id, self.now, self.now, actor, channel, settings=self.settings.position)
         recorded = recorded_events(stream, expects, events, meta)

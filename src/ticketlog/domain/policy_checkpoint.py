@@ -69,7 +69,7 @@ EVENTS: tuple[type[Event], ...] = (PolicyAdvanced, EventParked, EventUnparked)
 
 
 @dataclass(frozen=True)
-class Progress(Party):
+class PolicyCheckpoint(Party):
     """A policy after event number `version` of its stream."""
 
     places: Mapping[int, Place] = field(default_factory=dict)
@@ -82,12 +82,12 @@ class Progress(Party):
     CODE: ClassVar[int] = 2
 
 
-def initial(id: str) -> Progress:
+def initial(id: str) -> PolicyCheckpoint:
     """A policy that has never run; `id` is the part after 'policy/'."""
-    return Progress(id=id)
+    return PolicyCheckpoint(id=id)
 
 
-def evolve(progress: Progress, recorded: Recorded) -> Progress:
+def evolve(progress: PolicyCheckpoint, recorded: Recorded) -> PolicyCheckpoint:
     """The policy after one more event. Never fails; events of other aggregates change nothing."""
     changes: dict[str, Any] = {}
     match recorded.event:
@@ -129,12 +129,14 @@ class Unpark(Command):
 COMMANDS: tuple[type[Command], ...] = (Advance, Park, Unpark)
 
 
-def reads(command: Command, progress: Progress, context: Context | None = None) -> tuple[str, ...]:
+def reads(
+    command: Command, progress: PolicyCheckpoint, context: Context | None = None
+) -> tuple[str, ...]:
     """The streams whose states `decide` wants in `context.others`: none."""
     return ()
 
 
-def decide(command: Command, progress: Progress, context: Context) -> list[Event]:
+def decide(command: Command, progress: PolicyCheckpoint, context: Context) -> list[Event]:
     """What the command changes. Refuses nothing."""
     match command:
         case Advance(places=places, tells_since=since):
@@ -149,6 +151,6 @@ def decide(command: Command, progress: Progress, context: Context) -> list[Event
     return []
 
 
-def _is_ahead(place: Place, progress: Progress) -> bool:
+def _is_ahead(place: Place, progress: PolicyCheckpoint) -> bool:
     now = progress.places.get(place.partition)
     return now is None or now.offset < place.offset

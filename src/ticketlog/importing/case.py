@@ -14,7 +14,7 @@ from ticketlog.domain.ticket.imported import stream_of
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.domain.ticket.withdrawal import Withdrawn
 from ticketlog.errors import Damaged
-from ticketlog.importing.row import Row
+from ticketlog.importing.row import ImportRow
 from ticketlog.log.codec import RecordCodec
 from ticketlog.log.commit import parse
 from ticketlog.log.port import Log, Record
@@ -22,7 +22,7 @@ from ticketlog.log.port import Log, Record
 _WITHDRAWN = Withdrawn.NAME.encode()
 
 
-class Found(NamedTuple):
+class CaseTicket(NamedTuple):
     """The ticket that a case is now: its stream, how often one was withdrawn before it, and what
     the log has of it."""
 
@@ -31,13 +31,13 @@ class Found(NamedTuple):
     records: list[Record]
 
 
-def find(log: Log, source: str, case: str) -> Found:
+def find(log: Log, source: str, case: str) -> CaseTicket:
     """The ticket that a case of a source is, or the one that it will be."""
     for generation in count():
         stream = stream_of(source, case, generation)
         records = log.stream(stream)
         if not is_withdrawn(records):
-            return Found(stream, generation, records)
+            return CaseTicket(stream, generation, records)
     raise AssertionError("there is always a next generation")
 
 
@@ -61,7 +61,7 @@ def is_withdrawn(records: list[Record]) -> bool:
     )
 
 
-class Case:
+class ImportedCase:
     """`known`: of the commits that its stream has, the command's digest by id. `clock`: the time of
     the latest thing that the log had of it when it was met, None for nothing."""
 
@@ -70,7 +70,9 @@ class Case:
         *("latest", "stream"),
     )
 
-    def __init__(self, found: Found, codec: RecordCodec, seen: array[int] | None = None) -> None:
+    def __init__(
+        self, found: CaseTicket, codec: RecordCodec, seen: array[int] | None = None
+    ) -> None:
         self._codec = codec
         self.stream, self.generation, records = found
         self.key = self.stream.partition("/")[2]
@@ -115,7 +117,7 @@ class Case:
         )
         return ticket.fold(ticket.initial(self.key), history)
 
-    def identified(self, row: Row, secret: bytes = b"") -> tuple[str, int]:
+    def identified(self, row: ImportRow, secret: bytes = b"") -> tuple[str, int]:
         """The id of the commit that records a row, and how many equal rows the file had before it.
 
         Where a row names persons it is made with the secret, so that their names can't be guessed

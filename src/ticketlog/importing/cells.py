@@ -14,7 +14,7 @@ from ticketlog.importing.mapping import (
     FieldColumn,
     FileIs,
     Flag,
-    Status,
+    StatusColumn,
     StatusWord,
     When,
     WorkedColumn,
@@ -250,7 +250,7 @@ class Words:
     """What status words mean; what is not in the mapping is reported each time it comes."""
 
     def __init__(
-        self, status: Status, words: Sequence[StatusWord], names: Sequence[str], file: FileIs
+        self, status: StatusColumn, words: Sequence[StatusWord], names: Sequence[str], file: FileIs
     ) -> None:
         self._status = names.index(status.column) if status.column else None
         self._substatus = names.index(status.substatus) if status.substatus else None

@@ -7,7 +7,7 @@ from email.utils import parseaddr
 from typing import Any
 
 from ticketlog.importing.mapping import Mapping, PersonColumn
-from ticketlog.importing.people import Person, person_id
+from ticketlog.importing.people import NamedPerson, person_id
 from ticketlog.importing.row import Problem
 
 
@@ -70,7 +70,9 @@ class Directory:
             id = person_id(self._source, "id", text, self._secret)
         else:
             id = person_id(self._source, "name", text, self._secret)
-        return Person(id, name or None, address or None, "agent" if kind == "agent" else "person")
+        return NamedPerson(
+            id, name or None, address or None, "agent" if kind == "agent" else "person"
+        )
 
 
 def _read(mapping: Mapping) -> dict[str, tuple[str, str]]:

@@ -29,14 +29,14 @@ from ticketlog.domain.ticket.imported import ActivityRecorded, RecordActivity
 from ticketlog.domain.ticket.lifecycle import StatusEvent
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.errors import Conflict, Unreadable, Usage
-from ticketlog.importing.case import Case, Found, find
+from ticketlog.importing.case import CaseTicket, ImportedCase, find
 from ticketlog.importing.files import Files
 from ticketlog.importing.journal import Journal
 from ticketlog.importing.mapping import Mapping
-from ticketlog.importing.persons import Holders, Persons, emailed
-from ticketlog.importing.reader import Rows, read_rows
+from ticketlog.importing.persons import AddressHolders, ImportedPersons, emailed
+from ticketlog.importing.reader import FileRows, read_rows
 from ticketlog.importing.report import ImportReport
-from ticketlog.importing.row import Problem, Row
+from ticketlog.importing.row import ImportRow, Problem
 from ticketlog.importing.survey import Survey
 from ticketlog.importing.trial import Trial
 from ticketlog.log.attachments import Attachments
@@ -56,7 +56,7 @@ _NEVER = 1_000_000
 """Such collections after which old objects would be looked through."""
 
 
-class Progress(NamedTuple):
+class ImportProgress(NamedTuple):
     """How far an import is; bytes are those of the file as it lies on the disk."""
 
     rows: int
@@ -67,7 +67,7 @@ class Progress(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Desk:
+class ImportTarget:
     """What an import needs of the desk that it is for.
 
     `journal` None: no batch is kept of it. `attachments` None: files are read and not kept.
@@ -82,14 +82,14 @@ class Desk:
     secret: bytes = b""
     keep_secret: Callable[[bytes], bytes] | None = None
     """Keeps the secret where none is kept; gives the one that is."""
-    holders: Callable[[Collection[Address]], Holders] = lambda _: Holders()
+    holders: Callable[[Collection[Address]], AddressHolders] = lambda _: AddressHolders()
     """Whom the desk knows by these addresses; asked once for each import."""
 
 
 class _Known(NamedTuple):
     """A row with the id of its commit and how many equal rows the file had before it."""
 
-    row: Row
+    row: ImportRow
     id: str
     ordinal: int
 
@@ -97,8 +97,8 @@ class _Known(NamedTuple):
 class _Item(NamedTuple):
     """A row on its way into the log."""
 
-    case: Case
-    row: Row
+    case: ImportedCase
+    row: ImportRow
     commit: Commit
 
 
@@ -108,17 +108,17 @@ def import_file(
     path: Path,
     mapping: Mapping,
     *,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[ImportProgress], None] | None = None,
     batch: int = BATCH,
     **desk: Any,
 ) -> ImportReport:
-    """Records a file's rows under the given settings, and says what it found. `desk`: see `Desk`.
+    """Records a file's rows under the given settings, and says what it found. `desk`: see `ImportTarget`.
 
     Raises Usage for a file or a mapping that can't be used, Refused for a file that looks wrong
     beside the desk, Conflict where the settings change meanwhile, Unreachable and Damaged;
     whatever is in the log by then stays, and the same import goes on from there.
     """
-    into = Desk(log, settings, **desk)
+    into = ImportTarget(log, settings, **desk)
     return _Import(into, path, mapping, batch, progress).run()
 
 
@@ -128,12 +128,12 @@ def check_file(
     path: Path,
     mapping: Mapping,
     *,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[ImportProgress], None] | None = None,
     **desk: Any,
 ) -> ImportReport:
     """What importing the file would report, with why it would be refused (`refusals`); nothing is
-    recorded. `desk`: see `Desk`. Raises Usage."""
-    into = Desk(Trial(log), settings, **desk)
+    recorded. `desk`: see `ImportTarget`. Raises Usage."""
+    into = ImportTarget(Trial(log), settings, **desk)
     return _Import(into, path, mapping, BATCH, progress, trial=True).run()
 
 
@@ -154,11 +154,11 @@ class _Import:
 
     def __init__(
         self,
-        desk: Desk,
+        desk: ImportTarget,
         path: Path,
         mapping: Mapping,
         batch: int,
-        progress: Callable[[Progress], None] | None,
+        progress: Callable[[ImportProgress], None] | None,
         *,
         trial: bool = False,
     ) -> None:
@@ -171,7 +171,7 @@ class _Import:
         self._trial = trial
         self._report = ImportReport(file=str(path), source=mapping.source)
         self._started = time.monotonic()
-        self._holders = Holders()
+        self._holders = AddressHolders()
 
     def run(self) -> ImportReport:
         report, run = self._report, self._begun()
@@ -205,7 +205,7 @@ class _Import:
         self._report.tickets = 0
         return _Run(self._desk, self._mapping, self._report, self._path.parent, self._trial)
 
-    def _look(self, rows: Rows, run: _Run) -> list[Problem | _Known] | None:
+    def _look(self, rows: FileRows, run: _Run) -> list[Problem | _Known] | None:
         """Looks the file through; gives what it holds, or None where that is too much to keep.
         Raises Refused."""
         survey = Survey(self._mapping)
@@ -239,13 +239,13 @@ class _Import:
                 "one again; nothing of it is recorded"
             )
 
-    def _tell(self, rows: Rows, share: float | None) -> None:
+    def _tell(self, rows: FileRows, share: float | None) -> None:
         """`share`: of a file that is read already, how much of it is recorded."""
         report = self._report
         report.seconds = time.monotonic() - self._started
         if self._progress is not None:
             done = rows.done if share is None else int(rows.size * share)
-            far = Progress(report.rows, report.commits, done, rows.size, report.seconds)
+            far = ImportProgress(report.rows, report.commits, done, rows.size, report.seconds)
             self._progress(far)
 
 
@@ -253,7 +253,7 @@ class _Run:
     """The cases that an import holds, and the batch that is not written yet."""
 
     def __init__(
-        self, desk: Desk, mapping: Mapping, report: ImportReport, folder: Path, trial: bool
+        self, desk: ImportTarget, mapping: Mapping, report: ImportReport, folder: Path, trial: bool
     ) -> None:
         self._desk = desk
         self._log = desk.log
@@ -261,9 +261,9 @@ class _Run:
         self._source = mapping.source
         self._report = report
         self._trial = trial
-        self.know(Holders())
+        self.know(AddressHolders())
         self._files = Files(folder, desk.attachments)
-        self._held: dict[str, Case] = {}
+        self._held: dict[str, ImportedCase] = {}
         self._packed: dict[str, array[int]] = {}
         self._names: dict[str, str] = {}
         """Stream -> case, of those that others are linked to."""
@@ -271,12 +271,12 @@ class _Run:
         """Stream of a ticket that another is linked to -> the first line, and the case."""
         self._batch: list[_Item] = []
 
-    def know(self, holders: Holders) -> None:
+    def know(self, holders: AddressHolders) -> None:
         """Takes note of whom the desk knows, before the first row is taken."""
         given = (self._settings, self._source, self._desk.writer, self._desk.secret)
-        self._persons = Persons(self._log, *given, holders)
+        self._persons = ImportedPersons(self._log, *given, holders)
 
-    def known(self, rows: Rows, survey: Survey | None = None) -> Iterator[Problem | _Known]:
+    def known(self, rows: FileRows, survey: Survey | None = None) -> Iterator[Problem | _Known]:
         """The rows of a file with their ids, after what is wrong with them."""
         for found in rows:
             if isinstance(found, Problem):
@@ -289,7 +289,7 @@ class _Run:
             if survey is not None:
                 survey.row(found, case.clock, new=id not in case.known)
             # What it was known by before isn't needed any more, and holds all its cells.
-            yield bare(_Known, (bare(Row, (*found[:-1], None)), id, ordinal))
+            yield bare(_Known, (bare(ImportRow, (*found[:-1], None)), id, ordinal))
             if len(self._held) > 2 * HELD and not self._batch:
                 self._pack()
 
@@ -364,11 +364,11 @@ class _Run:
                 self._report.problem(Problem(item.row.line, "too-large", str(error), lost=True))
         return fitting
 
-    def _case(self, name: str) -> Case:
+    def _case(self, name: str) -> ImportedCase:
         case = self._held.pop(name, None)
         if case is None:
             packed = self._packed.pop(name, None)
-            case = Case(find(self._log, self._source, name), self._log.codec, packed)
+            case = ImportedCase(find(self._log, self._source, name), self._log.codec, packed)
             if packed is None:
                 self._report.tickets += 1
         self._held[name] = case
@@ -382,7 +382,7 @@ class _Run:
         for name in list(self._held)[: len(self._held) - HELD // 2]:
             self._packed[name] = self._held.pop(name).packed()
 
-    def _decide(self, case: Case, row: Row, id: str) -> None:
+    def _decide(self, case: ImportedCase, row: ImportRow, id: str) -> None:
         command = self._persons.named(row) if row.people else row.command
         if command.links or command.attachments:
             command = self._completed(command, row.line)
@@ -453,7 +453,7 @@ class _Run:
         case = self._held.get(self._names.get(stream, ""))
         if case is not None:
             return case.ticket
-        return Case(Found(stream, 0, self._log.stream(stream)), self._log.codec).ticket
+        return ImportedCase(CaseTicket(stream, 0, self._log.stream(stream)), self._log.codec).ticket
 
     def _placed(self, item: _Item, placed: Placed) -> None:
         report, row, events = self._report, item.row, item.commit.events

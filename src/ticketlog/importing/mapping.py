@@ -238,7 +238,7 @@ class StatusWord(_Part):
         return self
 
 
-class Status(_Part):
+class StatusColumn(_Part):
     """Where the status comes from: a column whose words are translated, or the one status `to`
     that every such row means (a bare text). Under [[events]], without words, those of [status]."""
 
@@ -319,7 +319,7 @@ class When(_Part):
         return self
 
 
-class Comment(Column):
+class CommentColumns(Column):
     """What was said in a row: publicly or internally, by the requester or by the actor."""
 
     public: bool | Flag
@@ -333,7 +333,7 @@ class Comment(Column):
         return (*(name for flag in flags for name in flag.names), *author)
 
 
-class Link(_Part):
+class LinkColumn(_Part):
     """What ticket this one is linked to: `kind` says as what, the column which case."""
 
     kind: LinkKind
@@ -399,10 +399,10 @@ class Happening(Targets):
 
     time: TimeColumn | None = None
     when: tuple[When, ...] = ()
-    status: Status | None = None
+    status: StatusColumn | None = None
     fields: dict[Key, FieldColumn] = Field(default_factory=dict)
-    comment: Comment | None = None
-    links: tuple[Link, ...] = ()
+    comment: CommentColumns | None = None
+    links: tuple[LinkColumn, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -498,10 +498,10 @@ class Mapping(_Part):
     file: FileIs = FileIs()
     columns: Columns
     time: Time = Time()
-    status: Status | None = None
+    status: StatusColumn | None = None
     fields: dict[Key, FieldColumn] = Field(default_factory=dict)
-    comment: Comment | None = None
-    links: tuple[Link, ...] = ()
+    comment: CommentColumns | None = None
+    links: tuple[LinkColumn, ...] = ()
     events: tuple[Happening, ...] = ()
     parts: dict[Name, Name] = Field(default_factory=dict)
     """Patterns with named groups: of the column NAME, a group is the column NAME.GROUP."""
@@ -586,13 +586,15 @@ class Mapping(_Part):
                 if _PATTERN.search(word):
                     yield " + ".join(column.names) or None, word
 
-    def words_of(self, status: Status) -> tuple[StatusWord, ...]:
+    def words_of(self, status: StatusColumn) -> tuple[StatusWord, ...]:
         """The words of a status under [[events]], or else those of [status]."""
         return status.words or (self.status.words if self.status else ())
 
     def statuses(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
         """Each status of ours that the mapping leads to, with its place."""
-        places: list[tuple[tuple[str | int, ...], Status | None]] = [(("status",), self.status)]
+        places: list[tuple[tuple[str | int, ...], StatusColumn | None]] = [
+            (("status",), self.status)
+        ]
         places += [(("events", at, "status"), each.status) for at, each in enumerate(self.events)]
         for place, status in places:
             if status and status.to:

@@ -12,7 +12,7 @@ How = Literal["address", "name", "id"]
 """By what a file tells persons apart."""
 
 
-class Person(NamedTuple):
+class NamedPerson(NamedTuple):
     """Whom an id stands for; what the file doesn't say is None."""
 
     id: str

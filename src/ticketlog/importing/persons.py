@@ -24,8 +24,8 @@ from ticketlog.domain.recording import recorded_events
 from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.ticket.imported import RecordActivity
 from ticketlog.errors import Conflict
-from ticketlog.importing.people import Person
-from ticketlog.importing.row import Problem, Row
+from ticketlog.importing.people import NamedPerson
+from ticketlog.importing.row import ImportRow, Problem
 from ticketlog.log.commit import Commit, Verdict, meta_of
 from ticketlog.log.port import Log
 
@@ -43,12 +43,12 @@ def emailed(address: str) -> Address | None:
 class _Said(NamedTuple):
     """What a row says of a person."""
 
-    row: Row
-    person: Person
+    row: ImportRow
+    person: NamedPerson
     commit: Commit
 
 
-class Holders(NamedTuple):
+class AddressHolders(NamedTuple):
     """Whom a desk knows already. `persons`: who has an address. `agents`: the agents whom its
     settings say to be a person, by all ids of that person."""
 
@@ -56,7 +56,7 @@ class Holders(NamedTuple):
     agents: Mapping[str, str] = MappingProxyType({})
 
 
-class Persons:
+class ImportedPersons:
     """The persons of one import."""
 
     def __init__(
@@ -66,7 +66,7 @@ class Persons:
         source: str,
         writer: str | None,
         secret: bytes,
-        holders: Holders,
+        holders: AddressHolders,
     ) -> None:
         self._log = log
         self._settings = settings
@@ -74,14 +74,14 @@ class Persons:
         self._writer = writer
         self._secret = secret
         self._holders = holders
-        self._meant: dict[Person, str] = {}
+        self._meant: dict[NamedPerson, str] = {}
         """The id of whom the desk knows by the address; else the derived one."""
-        self._met: set[Person] = set()
+        self._met: set[NamedPerson] = set()
         self._states: dict[str, person.Person] = {}
         self._said: list[_Said] = []
         self.registered = 0
 
-    def meet(self, row: Row, problem: Callable[[Problem], None]) -> None:
+    def meet(self, row: ImportRow, problem: Callable[[Problem], None]) -> None:
         """Takes note of whom a row names; what can't be recorded of them is a problem."""
         for each in row.people:
             if each not in self._met:
@@ -89,7 +89,7 @@ class Persons:
                 for why in self._note(row, each) if self._of(each) == each.id else ():
                     problem(Problem(row.line, "bad-person", why))
 
-    def named(self, row: Row) -> RecordActivity:
+    def named(self, row: ImportRow) -> RecordActivity:
         """The row's command with the ids of those whom the desk knows by their addresses."""
         command, holders = row.command, self._holders
         if not holders.persons and not holders.agents:
@@ -104,7 +104,7 @@ class Persons:
                 changed[field] = id
         return command.model_copy(update=changed) if changed else command
 
-    def _of(self, each: Person) -> str:
+    def _of(self, each: NamedPerson) -> str:
         """The id of a person: of several who have the address the derived one, if it is there."""
         id = self._meant.get(each)
         if id is None:
@@ -115,7 +115,7 @@ class Persons:
             self._meant[each] = id
         return id
 
-    def _agent(self, each: Person) -> str:
+    def _agent(self, each: NamedPerson) -> str:
         """The id of somebody who works: the agent whom the settings say to be that person."""
         id = self._of(each)
         return self._holders.agents.get(id, id)
@@ -143,7 +143,7 @@ class Persons:
             "it again when they rest; what is in the log stays"
         )
 
-    def _note(self, row: Row, each: Person) -> Iterator[str]:
+    def _note(self, row: ImportRow, each: NamedPerson) -> Iterator[str]:
         """Prepares the commits; gives what can't be recorded."""
         stream = f"person/{each.id}"
         try:
@@ -204,7 +204,7 @@ class Persons:
         return state
 
 
-def _commands(row: Row, each: Person, known: person.Person) -> Iterator[Command]:
+def _commands(row: ImportRow, each: NamedPerson, known: person.Person) -> Iterator[Command]:
     """What makes the desk know what the row says. A name counts where the row isn't older than what
     is known. Raises ValidationError."""
     address = Address(kind="email", value=each.address) if each.address else None

@@ -12,7 +12,7 @@ from ticketlog.importing.csv_reader import CsvRows
 from ticketlog.importing.document_reader import JsonLines, JsonRows, XmlRows
 from ticketlog.importing.file_source import Source
 from ticketlog.importing.mapping import Mapping
-from ticketlog.importing.row import Found, Problem, Raw, Row
+from ticketlog.importing.row import Found, ImportRow, Problem, Raw
 from ticketlog.importing.row_translator import Translator
 from ticketlog.importing.xes_reader import XesRows
 from ticketlog.importing.xlsx_reader import XlsxRows
@@ -36,7 +36,7 @@ _READERS: dict[str, Callable[[Source, Mapping], _Reader]] = {
 }
 
 
-class Rows:
+class FileRows:
     """The rows of a file in the mapping's order, each after the problems that it has. To be read
     once. An order other than the file's keeps all rows in memory."""
 
@@ -66,7 +66,7 @@ class Rows:
         """How many rows don't meet [rows] when."""
         return self._translator.left_out
 
-    def __iter__(self) -> Iterator[Row | Problem]:
+    def __iter__(self) -> Iterator[ImportRow | Problem]:
         try:
             yield from mapping_problems(self._mapping)
             if self._mapping.order == "file":
@@ -76,17 +76,17 @@ class Rows:
         finally:
             self._source.close()
 
-    def _in_file_order(self) -> Iterator[Row | Problem]:
+    def _in_file_order(self) -> Iterator[ImportRow | Problem]:
         for found in self._found:
             if isinstance(found, Problem):
                 yield found
             else:
                 yield from self._translator(found)
 
-    def _in_other_order(self) -> Iterator[Row | Problem]:
-        groups: list[list[Row]] = []
+    def _in_other_order(self) -> Iterator[ImportRow | Problem]:
+        groups: list[list[ImportRow]] = []
         for raw in self._found:
-            rows: list[Row] = []
+            rows: list[ImportRow] = []
             for found in (raw,) if isinstance(raw, Problem) else self._translator(raw):
                 if isinstance(found, Problem):
                     yield found
@@ -115,14 +115,14 @@ def mapping_problems(mapping: Mapping) -> Iterable[Problem]:
         )
 
 
-def read_rows(path: Path, mapping: Mapping, secret: bytes = b"") -> Rows:
+def read_rows(path: Path, mapping: Mapping, secret: bytes = b"") -> FileRows:
     """`secret`: what the ids of persons are made with (`people.person_id`).
 
     Raises Usage where the file can't be read at all, or lacks a column of the mapping.
     """
     source = Source(path)
     try:
-        return Rows(source, mapping, secret)
+        return FileRows(source, mapping, secret)
     except BaseException:
         source.close()
         raise

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from ticketlog.domain.ticket.imported import RecordActivity
-from ticketlog.importing.people import Person
+from ticketlog.importing.people import NamedPerson
 
 Content = Callable[[], str]
 
@@ -35,7 +35,7 @@ class Raw(NamedTuple):
     content: Content | None = None
 
 
-class Row(NamedTuple):
+class ImportRow(NamedTuple):
     """A row to record. `key` is the same for rows of a case whose mapped cells, or those of
     [rows] key, are equal; `said` is what its command says, checked; `digest` is that of the
     command, which follows from the mapping, but for the row's number."""
@@ -45,7 +45,7 @@ class Row(NamedTuple):
     key: bytes
     said: dict[str, Any]
     digest: str
-    people: tuple[Person, ...] = ()
+    people: tuple[NamedPerson, ...] = ()
     """Whom its persons' ids stand for, as far as the file names or addresses them."""
     legacy: Callable[[], bytes] | None = None
     """Makes the key that release 0.1.0 gave it, under which it may be known."""

@@ -34,7 +34,7 @@ from ticketlog.importing.cells import (
 from ticketlog.importing.directory import Directory
 from ticketlog.importing.mapping import (
     Column,
-    Comment,
+    CommentColumns,
     FieldColumn,
     Happening,
     Mapping,
@@ -43,8 +43,8 @@ from ticketlog.importing.mapping import (
     Time,
     TimeColumn,
 )
-from ticketlog.importing.people import Person
-from ticketlog.importing.row import Content, Problem, Raw, Row
+from ticketlog.importing.people import NamedPerson
+from ticketlog.importing.row import Content, ImportRow, Problem, Raw
 from ticketlog.importing.times import bounds, instants
 from ticketlog.log.commit import digest
 
@@ -77,7 +77,7 @@ class _Reading:
         self.cells = cells
         self.said = said
         self.cleared: dict[str, None] = {}
-        self.people: list[Person] = []
+        self.people: list[NamedPerson] = []
         self.wrong: list[Problem] = []
 
 
@@ -194,7 +194,7 @@ class _What:
             elif isinstance(value, Says):
                 if self._no_value(reading, value, cell, "unknown-word") and self._state:
                     self._clear(reading, target)
-            elif value.__class__ is Person:
+            elif value.__class__ is NamedPerson:
                 said[target] = value.id
                 reading.people.append(value)
             else:
@@ -299,7 +299,7 @@ def _person(column: PersonColumn, shared: _Shared, kind: str) -> Cell:
     return Cell(column, shared.names, shared.mapping.file, besides=column.besides, typed=typed)
 
 
-def _comment(comment: Comment, shared: _Shared) -> Callable[[_Reading], None]:
+def _comment(comment: CommentColumns, shared: _Shared) -> Callable[[_Reading], None]:
     file, names = shared.mapping.file, shared.names
     text = Cell(comment, names, file, lines=True)
     public = flag(comment.public, names)
@@ -318,7 +318,7 @@ def _comment(comment: Comment, shared: _Shared) -> Callable[[_Reading], None]:
         reading.said["comment_by_requester"] = asks
         author = person if asks else agent
         found = author.read(cells) if author else None
-        if found.__class__ is Person:
+        if found.__class__ is NamedPerson:
             reading.people.append(found)
             found = found.id
         if found.__class__ is str:
@@ -472,7 +472,7 @@ class Translator:
         self._tags = _tags(self._events)
         self._told: set[bytes] = set()
 
-    def __call__(self, raw: Raw) -> Iterator[Row | Problem]:
+    def __call__(self, raw: Raw) -> Iterator[ImportRow | Problem]:
         """The rows, and before them what is wrong; a row without case or time is lost."""
         wrong: list[Problem] = []
         cells = self._parts(raw.cells, raw.line, wrong)
@@ -484,7 +484,7 @@ class Translator:
             why = case.problem or "the row names no case"
             yield Problem(raw.line, "missing-case", why, self._case.label, lost=True)
             return
-        rows: list[Row] = []
+        rows: list[ImportRow] = []
         if self._main is not None:
             row = self._happened(raw, cells, case, self._main, wrong)
             if row is not None:
@@ -502,7 +502,7 @@ class Translator:
 
     def _happened(
         self, raw: Raw, cells: Sequence[Any], case: str, main: _What, wrong: list[Problem]
-    ) -> Row | None:
+    ) -> ImportRow | None:
         at = self._clock.read(self._clock.text(cells), raw.line)
         if isinstance(at, Problem):
             wrong.append(at)
@@ -529,7 +529,7 @@ class Translator:
         event: _Event,
         tag: bytes,
         wrong: list[Problem],
-    ) -> Iterator[Row]:
+    ) -> Iterator[ImportRow]:
         for item in event.items(cells):
             text = event.clock.text(item)
             if not text or not event.when(item):
@@ -564,7 +564,7 @@ class Translator:
         legacy: Callable[[], bytes] | None,
         what: _What,
         wrong: list[Problem],
-    ) -> Row | None:
+    ) -> ImportRow | None:
         said = reading.said
         if reading.cleared:
             said["cleared"] = tuple(reading.cleared)
@@ -578,7 +578,7 @@ class Translator:
         said["row"] = raw.number
         for name in command.refitted:
             said[name] = getattr(command, name)
-        return Row(raw.line, at, key, said, mark, tuple(reading.people), legacy)
+        return ImportRow(raw.line, at, key, said, mark, tuple(reading.people), legacy)
 
     def _command(
         self, raw: Raw, said: Arguments, what: _What, wrong: list[Problem]
@@ -604,7 +604,7 @@ class Translator:
 _validate: Callable[[Arguments], RecordActivity] = (
     RecordActivity.__pydantic_validator__.validate_python
 )
-_when: Callable[[Row], int] = itemgetter(Row._fields.index("at"))
+_when: Callable[[ImportRow], int] = itemgetter(ImportRow._fields.index("at"))
 _TEXTS = {
     *("activity", "subject", "comment", "original_status", "original_substatus", "fields"),
     *("description", "rating_comment"),

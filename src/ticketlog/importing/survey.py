@@ -8,7 +8,7 @@ from math import ceil
 
 from ticketlog.importing.mapping import Mapping
 from ticketlog.importing.report import Findings
-from ticketlog.importing.row import Problem, Row
+from ticketlog.importing.row import ImportRow, Problem
 
 
 class Survey:
@@ -35,7 +35,7 @@ class Survey:
         if problem.kind == "unknown-status":
             self._unknown[problem.line] = problem
 
-    def row(self, row: Row, clock: int | None, *, new: bool) -> None:
+    def row(self, row: ImportRow, clock: int | None, *, new: bool) -> None:
         """`clock`: how far the log's history of the case goes; None where it has none."""
         unknown = self._unknown.pop(row.line, None) if self._unknown else None
         self.persons = self.persons or bool(row.people)

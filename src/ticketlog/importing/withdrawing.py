@@ -26,7 +26,7 @@ PAGE = 1_000
 ATTEMPTS = 50
 
 
-class Taken(NamedTuple):
+class WithdrawnTickets(NamedTuple):
     """What was withdrawn. `kept`: tickets that another batch began and this one only added to;
     withdraw the whole source to be rid of what it added."""
 
@@ -55,7 +55,7 @@ def withdraw(
     reason: str,
     actor: Actor,
     progress: Callable[[int], None] | None = None,
-) -> Taken:
+) -> WithdrawnTickets:
     """Withdraws the tickets that a source, or one batch of it, has made.
 
     Raises NotFound where there is nothing to withdraw, Forbidden, Refused, Conflict, Unreachable,
@@ -92,7 +92,7 @@ def withdraw(
     _write(desk, source, open, actor, page)
     end = EndWithdrawal(withdrawal=open.id, tickets=tickets, kept=kept)
     desk.execute(end, on=stream, actor=actor)
-    return Taken(source, batch, open.id, tickets, kept)
+    return WithdrawnTickets(source, batch, open.id, tickets, kept)
 
 
 class _Ticket(NamedTuple):

@@ -8,16 +8,16 @@ from typing import NamedTuple
 
 from ticketlog.domain.parties.agent import AgentAtWork, on_shift, room
 from ticketlog.domain.settings.automation_rules import AssignmentRule, in_order
-from ticketlog.domain.settings.conditions import Verdict, judge
+from ticketlog.domain.settings.conditions import ConditionVerdict, judge
 from ticketlog.domain.settings.model import Agent, Settings
 from ticketlog.domain.ticket.condition_fields import facts_of
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.policies.agent_selection import speaks
 
 
-class Tried(NamedTuple):
+class TriedAssignment(NamedTuple):
     rule: AssignmentRule
-    verdict: Verdict
+    verdict: ConditionVerdict
 
 
 class Weighed(NamedTuple):
@@ -30,12 +30,12 @@ class Weighed(NamedTuple):
     why_not: tuple[str, ...]
 
 
-def tried(ticket: Ticket, settings: Settings) -> Iterator[Tried]:
+def tried(ticket: Ticket, settings: Settings) -> Iterator[TriedAssignment]:
     """The rules in order, up to the first that matches."""
     facts = facts_of(ticket, settings)
     for rule in in_order(settings.assignment.values()):
         verdict = judge(rule.when, facts)
-        yield Tried(rule, verdict)
+        yield TriedAssignment(rule, verdict)
         if verdict.matches:
             return
 

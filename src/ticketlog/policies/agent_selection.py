@@ -12,7 +12,7 @@ from ticketlog.domain.settings.model import Agent, Settings
 from ticketlog.domain.ticket.automation import WhyChosen
 from ticketlog.domain.ticket.condition_fields import facts_of
 from ticketlog.domain.ticket.state import Ticket
-from ticketlog.policies.workload import Floor
+from ticketlog.policies.workload import Workload
 
 
 class Able(NamedTuple):
@@ -46,7 +46,7 @@ def pick(
     ticket: Ticket,
     rule: AssignmentRule,
     settings: Settings,
-    floor: Floor,
+    floor: Workload,
     now: int,
     without: Collection[str] = (),
 ) -> Picked | None:
@@ -63,7 +63,7 @@ def _able(
     ticket: Ticket,
     rule: AssignmentRule,
     settings: Settings,
-    floor: Floor,
+    floor: Workload,
     now: int,
     without: Collection[str],
 ) -> list[Able]:
@@ -94,7 +94,7 @@ def speaks(known: Agent, language: str) -> bool:
 
 
 def _before(
-    ticket: Ticket, rule: AssignmentRule, floor: Floor, able: Sequence[Able]
+    ticket: Ticket, rule: AssignmentRule, floor: Workload, able: Sequence[Able]
 ) -> tuple[WhyChosen, Sequence[Able]]:
     """Those who go before the others. Affinity never makes anybody able (ServiceNow)."""
     for affinity in rule.affinity:

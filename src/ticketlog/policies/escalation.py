@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ticketlog.domain.base import Event, Recorded
 from ticketlog.domain.settings.automation_rules import EscalationRule, in_order
-from ticketlog.domain.settings.conditions import Verdict, judge, matches
+from ticketlog.domain.settings.conditions import ConditionVerdict, judge, matches
 from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.ticket.assignment import Escalate
 from ticketlog.domain.ticket.condition_fields import facts_of
@@ -27,12 +27,12 @@ ON: frozenset[type[Event]] = frozenset({TicketCreated, Replied, SlaWarned, SlaBr
 _SECOND = 1_000_000
 
 
-class Planned(NamedTuple):
+class PlannedEscalation(NamedTuple):
     """A rule, what its conditions say of a ticket, why it can't act besides, and when it will if
     nothing changes; None: not by time."""
 
     rule: EscalationRule
-    verdict: Verdict
+    verdict: ConditionVerdict
     why_not: str | None
     at: int | None
 
@@ -85,7 +85,7 @@ def act(ticket: Ticket, settings: Settings, at_work: AtWork) -> Iterable[Reactio
         yield _escalated(rule, ticket, settings, why)._replace(seen=ticket.version)
 
 
-def planned(ticket: Ticket, settings: Settings) -> list[Planned]:
+def planned(ticket: Ticket, settings: Settings) -> list[PlannedEscalation]:
     """All rules in order, as they stand to the ticket."""
     facts = facts_of(ticket, settings)
     found = []
@@ -93,7 +93,7 @@ def planned(ticket: Ticket, settings: Settings) -> list[Planned]:
         verdict, why_not = judge(rule.when, facts), _held_back(rule, ticket)
         at = _missing(rule, ticket) if rule.on else _at(rule, ticket)
         acts = verdict.matches and why_not is None
-        found.append(Planned(rule, verdict, why_not, at if acts else None))
+        found.append(PlannedEscalation(rule, verdict, why_not, at if acts else None))
     return found
 
 

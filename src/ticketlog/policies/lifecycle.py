@@ -20,7 +20,7 @@ NAME = "lifecycle"
 _SECOND = 1_000_000
 
 
-class Planned(NamedTuple):
+class PlannedTransition(NamedTuple):
     """A rule and when it will act on a ticket, if nothing changes; None: not as it is."""
 
     rule: LifecycleRule
@@ -44,22 +44,22 @@ def act(ticket: Ticket, settings: Settings, at_work: AtWork) -> Iterable[Reactio
         yield Reaction(command, f"ticket/{ticket.id}", rule, seen=ticket.version)
 
 
-def planned(ticket: Ticket, settings: Settings) -> list[Planned]:
+def planned(ticket: Ticket, settings: Settings) -> list[PlannedTransition]:
     """The rules whose conditions match the ticket, in order, and when each of them acts."""
     facts = facts_of(ticket, settings)
     return [
-        Planned(rule, None if ticket.spam else _at(rule, ticket, settings))
+        PlannedTransition(rule, None if ticket.spam else _at(rule, ticket, settings))
         for rule in in_order(settings.lifecycle.values())
         if matches(rule.when, facts)
     ]
 
 
-def _first(ticket: Ticket, settings: Settings) -> Planned | None:
+def _first(ticket: Ticket, settings: Settings) -> PlannedTransition | None:
     if not settings.lifecycle or ticket.spam:
         return None
     facts = facts_of(ticket, settings)
     found = [
-        Planned(rule, at)
+        PlannedTransition(rule, at)
         for rule in in_order(settings.lifecycle.values())
         if (at := _at(rule, ticket, settings)) is not None and matches(rule.when, facts)
     ]

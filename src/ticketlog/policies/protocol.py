@@ -11,7 +11,7 @@ from ticketlog.domain.parties.agent import AgentAtWork
 from ticketlog.domain.rights import survivor
 from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.ticket.state import Ticket
-from ticketlog.policies.workload import Floor
+from ticketlog.policies.workload import Workload
 
 
 class Reaction(NamedTuple):
@@ -45,7 +45,7 @@ class Situation:
     after: Callable[[], Any]
     """The state right after it."""
     load: Callable[[str], Any]
-    floor: Floor
+    floor: Workload
     """Who is there and who waits."""
     commit: Sequence[Recorded] = ()
     """All events of the event's commit."""
@@ -78,7 +78,7 @@ class Policy(Protocol):
 
 
 @runtime_checkable
-class Looking(Policy, Protocol):
+class ReevaluatingPolicy(Policy, Protocol):
     """A policy that also looks at tickets that wait, when something is new that is no event of a
     ticket or an agent: a shift begins, rules were applied."""
 

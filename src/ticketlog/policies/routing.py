@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ticketlog.domain.base import Event, Recorded
 from ticketlog.domain.settings.automation_rules import RoutingRule, in_order
-from ticketlog.domain.settings.conditions import Verdict, judge
+from ticketlog.domain.settings.conditions import ConditionVerdict, judge
 from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.ticket.automation import Route, Step
 from ticketlog.domain.ticket.condition_fields import facts_of
@@ -25,11 +25,11 @@ NAME = "routing"
 ON: frozenset[type[Event]] = frozenset(EVENTS)
 
 
-class Tried(NamedTuple):
+class TriedRoute(NamedTuple):
     """A rule that was asked, and what its conditions said of the ticket at its turn."""
 
     rule: RoutingRule
-    verdict: Verdict
+    verdict: ConditionVerdict
 
 
 def react(recorded: Recorded, situation: Situation) -> Iterable[Reaction]:
@@ -65,7 +65,7 @@ def reroute(ticket: Ticket, settings: Settings) -> Route | None:
 
 def tried(
     ticket: Ticket, settings: Settings, *, created: bool, under: int | None = None
-) -> Iterator[Tried]:
+) -> Iterator[TriedRoute]:
     """The rules in the order in which they are tried, each on what the ones before it made of the
     ticket, up to one that matches and is the last. `under`: those alone that were there at that
     position of the settings."""
@@ -75,7 +75,7 @@ def tried(
         if under is not None and not settings.held("routing-rule", rule.id, under):
             continue
         verdict = judge(rule.when, facts_of(ticket, settings))
-        yield Tried(rule, verdict)
+        yield TriedRoute(rule, verdict)
         if verdict.matches:
             ticket = ticket.but(_made(rule, ticket))
             if rule.last:

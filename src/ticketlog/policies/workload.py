@@ -8,7 +8,7 @@ from typing import Protocol
 from ticketlog.domain.parties.agent import AgentAtWork
 
 
-class Floor(Protocol):
+class Workload(Protocol):
     """It may lag behind the log by what is on its way: what is chosen by it is reserved on the
     agent's own stream before it is made."""
 

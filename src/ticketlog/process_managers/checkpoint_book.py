@@ -10,8 +10,8 @@ from ticketlog.domain.policy_checkpoint import KIND
 from ticketlog.log.commit import leaf
 from ticketlog.log.port import Log, Record
 from ticketlog.policies.protocol import Policy
-from ticketlog.process_managers.checkpoints import Follower, Standing, stream_in
-from ticketlog.process_managers.command_sender import Sender
+from ticketlog.process_managers.checkpoints import Checkpoint, Follower, stream_in
+from ticketlog.process_managers.command_sender import CommandSender
 
 PAGE = 200
 """Records of a partition that are read at once."""
@@ -20,7 +20,7 @@ MANY = 5_000
 OURS = f"{KIND}/"
 
 
-class Following:
+class CheckpointBook:
     """Used by one thread at a time; `positions` by any."""
 
     def __init__(
@@ -28,7 +28,7 @@ class Following:
         policies: Sequence[Policy],
         log: Log,
         load: Callable[[str], Any],
-        sender: Sender,
+        sender: CommandSender,
         start: Sequence[int] | None = None,
     ) -> None:
         """`start`: where those begin that haven't yet; None: where the desk began."""
@@ -79,7 +79,7 @@ class Following:
     def move(self, records: Sequence[Record]) -> None:
         """They stand behind these records now."""
         for record in {each.partition: each for each in records}.values():
-            now = Standing(record.offset + 1, leaf(record.data))
+            now = Checkpoint(record.offset + 1, leaf(record.data))
             self._told[record.partition] = max(self._told[record.partition], now.offset)
             for each in self.at_or_before(record.partition, record.offset):
                 each.at[record.partition] = now

@@ -12,7 +12,7 @@ from ticketlog.errors import CommandReused, Damaged, TicketlogError
 from ticketlog.log.commit import leaf, parse
 from ticketlog.log.port import Log, Record
 from ticketlog.policies.protocol import Policy
-from ticketlog.process_managers.command_sender import Cause, Sender
+from ticketlog.process_managers.command_sender import Cause, CommandSender
 
 OLD = 86_400_000_000
 """Microseconds before a policy begins after which what happened is old: nobody is told of it any
@@ -21,7 +21,7 @@ OUTBOX = "outbox"
 """Not a policy: who delivers what one has decided stands in the log like one."""
 
 
-class Standing(NamedTuple):
+class Checkpoint(NamedTuple):
     """Before which record of a partition; `leaf` is the hash of the record before that one."""
 
     offset: int
@@ -41,24 +41,24 @@ class Follower:
         """`start`: before which record of each partition it begins, where it hasn't yet; None:
         where the desk began."""
         self.policy = policy
-        self.at: list[Standing] = []
+        self.at: list[Checkpoint] = []
         self.tells_since: int | None = None
         self._start = start
         self._log = log
         self._load = load
-        self._recorded: list[Standing] = []
+        self._recorded: list[Checkpoint] = []
 
     @property
     def name(self) -> str:
         return self.policy.NAME
 
     @property
-    def state(self) -> records.Progress:
+    def state(self) -> records.PolicyCheckpoint:
         """What its stream says."""
-        found: records.Progress = self._load(f"policy/{self.name}")
+        found: records.PolicyCheckpoint = self._load(f"policy/{self.name}")
         return found
 
-    def begin(self, sender: Sender) -> None:
+    def begin(self, sender: CommandSender) -> None:
         """Goes where its stream says, or else where it shall begin, and records that, so that all
         who run it begin alike.
 
@@ -90,7 +90,7 @@ class Follower:
         at = min(recorded.meta.occurred_at, recorded.meta.recorded_at)
         return self.tells_since is not None and at < self.tells_since
 
-    def record(self, sender: Sender) -> None:
+    def record(self, sender: CommandSender) -> None:
         """Makes it known how far it is."""
         changed = [
             (p, now)
@@ -104,7 +104,7 @@ class Follower:
             self._recorded = list(self.at)
 
 
-def park(sender: Sender, policy: str, cause: Cause, error: Exception) -> None:
+def park(sender: CommandSender, policy: str, cause: Cause, error: Exception) -> None:
     """Leaves an event for later, visibly."""
     known = isinstance(error, TicketlogError)
     text = f"{error}" if known else f"{type(error).__name__}: {error}"
@@ -125,17 +125,17 @@ def stream_in(record: Record) -> str:
     return str(envelope.get("stream", "")) if envelope else ""
 
 
-def standing_at(log: Log, partition: int, offset: int) -> Standing:
+def standing_at(log: Log, partition: int, offset: int) -> Checkpoint:
     """Raises Damaged where the log doesn't reach so far."""
     before = log.records(partition, offset - 1, 1)
     if not before or before[0].offset != offset - 1:
         raise Damaged(f"the {log.name} log at {partition}:{offset - 1} is missing: restore it")
-    return Standing(offset, leaf(before[0].data))
+    return Checkpoint(offset, leaf(before[0].data))
 
 
-def _places(standing: Sequence[Standing]) -> tuple[records.Place, ...]:
+def _places(standing: Sequence[Checkpoint]) -> tuple[records.Place, ...]:
     return tuple(_place(partition, each) for partition, each in enumerate(standing))
 
 
-def _place(partition: int, standing: Standing) -> records.Place:
+def _place(partition: int, standing: Checkpoint) -> records.Place:
     return records.Place(partition=partition, offset=standing.offset, leaf=standing.leaf.hex())

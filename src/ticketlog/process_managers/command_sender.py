@@ -32,7 +32,7 @@ class Cause(NamedTuple):
     at: int | None = None
 
 
-class Sent(NamedTuple):
+class SentCommand(NamedTuple):
     cause: Cause
     on: str | None
     done: Done
@@ -57,7 +57,7 @@ def is_failure(error: Exception) -> bool:
     )
 
 
-class Sender:
+class CommandSender:
     """Sends commands and counts what became of them."""
 
     def __init__(self, executor: Executor, clock: Callable[[], int]) -> None:
@@ -70,9 +70,9 @@ class Sender:
         self.notified: Counter[str] = Counter()
         """Notifications that were decided, by outbox."""
 
-    def send(self, reactions: Sequence[tuple[Cause, Reaction]]) -> list[Sent]:
+    def send(self, reactions: Sequence[tuple[Cause, Reaction]]) -> list[SentCommand]:
         """Raises Unreachable, Damaged, Conflict: then they may all be sent again."""
-        found: list[Sent] = []
+        found: list[SentCommand] = []
         requests: list[Request] = []
         causes: list[tuple[Cause, str | None]] = []
         for cause, reaction in reactions:
@@ -80,10 +80,10 @@ class Sender:
                 requests.append(self._request(cause, reaction))
                 causes.append((cause, reaction.on))
             except Exception as error:
-                found.append(Sent(cause, reaction.on, error))
+                found.append(SentCommand(cause, reaction.on, error))
         for (cause, on), done in zip(causes, execute_all(self._executor, requests), strict=True):
             self._count(done)
-            found.append(Sent(cause, on, done))
+            found.append(SentCommand(cause, on, done))
         return found
 
     def _count(self, done: Done) -> None:

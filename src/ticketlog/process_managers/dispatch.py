@@ -12,22 +12,22 @@ from ticketlog.log.eventsourcing.repository import Repository
 from ticketlog.log.history import events_of
 from ticketlog.log.port import Record
 from ticketlog.policies import TELLING
-from ticketlog.policies.protocol import Looking, Reaction, Situation
-from ticketlog.process_managers.checkpoint_book import Following
+from ticketlog.policies.protocol import Reaction, ReevaluatingPolicy, Situation
+from ticketlog.process_managers.checkpoint_book import CheckpointBook
 from ticketlog.process_managers.checkpoints import Follower, park, stream_in
-from ticketlog.process_managers.command_sender import Cause, Sender, is_failure
-from ticketlog.process_managers.live_state import Watch
-from ticketlog.process_managers.reevaluation import Look
-from ticketlog.process_managers.state_cache import States
+from ticketlog.process_managers.command_sender import Cause, CommandSender, is_failure
+from ticketlog.process_managers.live_state import LiveState
+from ticketlog.process_managers.reevaluation import Reevaluation
+from ticketlog.process_managers.state_cache import StateCache
 
 
-class Asking:
+class Dispatcher:
     """Used by one thread at a time."""
 
     def __init__(
         self,
-        following: Following,
-        sender: Sender,
+        following: CheckpointBook,
+        sender: CommandSender,
         repository: Repository,
         clock: Callable[[], int],
     ) -> None:
@@ -35,7 +35,7 @@ class Asking:
         self._sender = sender
         self._load = repository.load
         self._codec = repository.codec
-        self._states = States(repository)
+        self._states = StateCache(repository)
         self._clock = clock
         self.moved = False
         """The clock is moved: everything happens at the time of its cause."""
@@ -54,7 +54,7 @@ class Asking:
                     park(self._sender, each.name, cause, error)
 
     def answers(
-        self, commit: list[Recorded], settings: Settings, watch: Watch
+        self, commit: list[Recorded], settings: Settings, watch: LiveState
     ) -> Iterator[tuple[Cause, Reaction]]:
         """What the policies that haven't passed it say to a commit. From here on the watch knows
         of it, too."""
@@ -76,7 +76,7 @@ class Asking:
                     yield from self._asked(each, recorded, situation, watch)
 
     def _asked(
-        self, follower: Follower, recorded: Recorded, situation: Situation, watch: Watch
+        self, follower: Follower, recorded: Recorded, situation: Situation, watch: LiveState
     ) -> Iterator[tuple[Cause, Reaction]]:
         if follower.policy.NAME in TELLING and follower.is_old(recorded):
             return
@@ -96,20 +96,22 @@ class Asking:
         else:
             yield from answers
 
-    def look(self, look: Look, settings: Settings, watch: Watch) -> list[tuple[Cause, Reaction]]:
+    def look(
+        self, look: Reevaluation, settings: Settings, watch: LiveState
+    ) -> list[tuple[Cause, Reaction]]:
         """What the policies send to tickets that wait. The id of each command follows from the
         ticket's last commit and the reason."""
         now = look.at if self.moved else self._clock()
         situation = Situation(settings, now, _nothing, _nothing, self._load, watch.floor)
         found = []
         for each in self._following.followers:
-            if isinstance(each.policy, Looking):
+            if isinstance(each.policy, ReevaluatingPolicy):
                 for reaction in each.policy.look(look.teams, situation):
                     watch.sends(reaction)
                     found.append((self._looked_at(each.name, reaction, look), reaction))
         return found
 
-    def _looked_at(self, policy: str, reaction: Reaction, look: Look) -> Cause:
+    def _looked_at(self, policy: str, reaction: Reaction, look: Reevaluation) -> Cause:
         assert reaction.on is not None
         event = f"{self._load(reaction.on).last_commit}@{look.why}"
         last = self._following.last(reaction.on)
@@ -117,7 +119,7 @@ class Asking:
         return Cause(policy, event, reaction.on, last.partition, last.offset, at)
 
     def again(
-        self, follower: Follower, cause: Cause, record: Record, settings: Settings, watch: Watch
+        self, follower: Follower, cause: Cause, record: Record, settings: Settings, watch: LiveState
     ) -> list[tuple[Cause, Reaction]] | None:
         """What a policy says to what it couldn't take before; None: it still can't."""
         try:
@@ -135,7 +137,7 @@ class Asking:
                 raise
             return None
 
-    def _situation(self, commit: list[Recorded], settings: Settings, watch: Watch) -> Situation:
+    def _situation(self, commit: list[Recorded], settings: Settings, watch: LiveState) -> Situation:
         before, after = self._states.around(commit)
         return Situation(
             settings=settings,

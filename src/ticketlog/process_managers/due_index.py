@@ -17,7 +17,7 @@ _MADE = (
 )
 
 
-class Timetable:
+class DueIndex:
     """Used by one thread at a time."""
 
     def __init__(self) -> None:

@@ -15,16 +15,16 @@ from ticketlog.errors import Unreadable
 from ticketlog.log.history import events_of
 from ticketlog.log.port import Log, Record
 from ticketlog.policies.protocol import Reaction, Timer
-from ticketlog.process_managers.reevaluation import Looks
-from ticketlog.process_managers.timers import Alarms
-from ticketlog.process_managers.workload_index import Floor
+from ticketlog.process_managers.reevaluation import ReevaluationSchedule
+from ticketlog.process_managers.timers import TimerQueue
+from ticketlog.process_managers.workload_index import WorkloadIndex
 from ticketlog.support.gc_paused import gc_paused
 
 _TICKET, _AGENT, _PERSON = "ticket", "agent", "person"
 _MERGED = PersonMerged.NAME.encode()
 
 
-class Watch:
+class LiveState:
     """Used by one thread at a time."""
 
     def __init__(
@@ -38,9 +38,9 @@ class Watch:
         self._load = load
         self._settings = settings
         self._under = -1
-        self.floor = Floor()
-        self.alarms = Alarms(log, timers, load, settings, self.floor.agent)
-        self.looks = Looks(self.floor)
+        self.floor = WorkloadIndex()
+        self.alarms = TimerQueue(log, timers, load, settings, self.floor.agent)
+        self.looks = ReevaluationSchedule(self.floor)
 
     def begin(self, ends: Sequence[int], goes_on: Callable[[int], None]) -> None:
         """Learns what the log says up to the ends. `goes_on` is told after each stream how many

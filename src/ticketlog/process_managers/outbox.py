@@ -24,8 +24,8 @@ from ticketlog.log.history import events_of
 from ticketlog.log.port import Log, Record
 from ticketlog.policies.protocol import Reaction, Situation
 from ticketlog.process_managers import policy_status
-from ticketlog.process_managers.checkpoints import OUTBOX, Follower, Standing, park
-from ticketlog.process_managers.command_sender import Cause, Sender, is_failure
+from ticketlog.process_managers.checkpoints import OUTBOX, Checkpoint, Follower, park
+from ticketlog.process_managers.command_sender import Cause, CommandSender, is_failure
 
 PAGE = 500
 MANY = 5_000
@@ -92,7 +92,7 @@ class Postman:
     ) -> None:
         self._log = log
         self._outboxes = {"log": LogOutbox(), **outboxes}
-        self._sender = Sender(executor, clock)
+        self._sender = CommandSender(executor, clock)
         self._load = executor.repository.load
         self._follower = Follower(_Outgoing(), log, self._load)
         self._passed_by = 0
@@ -156,7 +156,7 @@ class Postman:
             for recorded, error in self._failed(name, decided):
                 park(self._sender, OUTBOX, _cause(recorded), error)
         for record in records:
-            self._follower.at[record.partition] = Standing(record.offset + 1, leaf(record.data))
+            self._follower.at[record.partition] = Checkpoint(record.offset + 1, leaf(record.data))
         self._passed_by += len(records)
         if found or self._passed_by >= MANY:
             self._follower.record(self._sender)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ticketlog.domain.policy_checkpoint import KIND, Progress
+from ticketlog.domain.policy_checkpoint import KIND, PolicyCheckpoint
 from ticketlog.log.port import Log
 from ticketlog.process_managers.checkpoints import stream_in
 
@@ -19,7 +19,7 @@ def status(names: Sequence[str], log: Log, load: Callable[[str], Any]) -> list[d
     ends = log.ends()
     found = []
     for name in names:
-        progress: Progress = load(f"{KIND}/{name}")
+        progress: PolicyCheckpoint = load(f"{KIND}/{name}")
         places = [progress.places.get(p) for p in range(log.partitions)]
         at = [place.offset if place else None for place in places]
         behind = [_behind(log, p, start, ends[p]) for p, start in enumerate(at) if start]
@@ -29,7 +29,7 @@ def status(names: Sequence[str], log: Log, load: Callable[[str], Any]) -> list[d
     return found
 
 
-def parked(progress: Progress) -> list[dict[str, str]]:
+def parked(progress: PolicyCheckpoint) -> list[dict[str, str]]:
     return [
         {
             "event": each.event,

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.time.shifts import next_start
-from ticketlog.process_managers.workload_index import Floor
+from ticketlog.process_managers.workload_index import WorkloadIndex
 
 
-class Look(NamedTuple):
+class Reevaluation(NamedTuple):
     """Which teams' tickets are looked at, why, and at what time."""
 
     teams: tuple[str, ...]
@@ -19,17 +19,17 @@ class Look(NamedTuple):
     at: int
 
 
-class Looks:
+class ReevaluationSchedule:
     """Used by one thread at a time."""
 
-    def __init__(self, floor: Floor) -> None:
+    def __init__(self, floor: WorkloadIndex) -> None:
         self._floor = floor
         self._applied = True
         self._latest = 0
         """The latest time of what is recorded."""
         self._looked = 0
         """Shifts that began by then are done with."""
-        self._repeated: Look | None = None
+        self._repeated: Reevaluation | None = None
         self._first: int | None = None
         self._known = False
 
@@ -37,7 +37,7 @@ class Looks:
         """Other rules are in force."""
         self._applied, self._known = True, False
 
-    def repeat(self, look: Look) -> None:
+    def repeat(self, look: Reevaluation) -> None:
         """It has done something: it is due once more."""
         self._repeated = look
 
@@ -46,7 +46,9 @@ class Looks:
         self._latest = max(self._latest, at)
         self._known = self._known and not agent
 
-    def next(self, settings: Settings, by: int, alarm: int | None, *, moved: bool) -> Look | None:
+    def next(
+        self, settings: Settings, by: int, alarm: int | None, *, moved: bool
+    ) -> Reevaluation | None:
         """What comes next by then and before an alarm. On a clock that isn't moved all shifts that
         have begun are one."""
         repeated, self._repeated = self._repeated, None
@@ -57,7 +59,7 @@ class Looks:
             self._applied = False
             at = self._latest if moved else by
             self._go(at)
-            return Look(tuple(settings.teams), f"settings-{settings.position}", at)
+            return Reevaluation(tuple(settings.teams), f"settings-{settings.position}", at)
         if not settings.assignment:
             return None
         first = self.first(settings)
@@ -70,7 +72,7 @@ class Looks:
         starts = list(self._starts(settings))
         self._go(first if moved else by)
         teams = {t for id, at in starts if at <= self._looked for t in settings.agents[id].teams}
-        return Look(tuple(sorted(teams)), f"shift-{first}", first)
+        return Reevaluation(tuple(sorted(teams)), f"shift-{first}", first)
 
     def first(self, settings: Settings) -> int | None:
         """When the next shift begins of somebody who is there, where rules ask for shifts."""

@@ -23,11 +23,11 @@ from ticketlog.log.port import Log
 from ticketlog.policies import POLICIES, TIMERS
 from ticketlog.policies.protocol import Policy, Reaction, Timer
 from ticketlog.process_managers import policy_status
-from ticketlog.process_managers.checkpoint_book import OURS, Following
+from ticketlog.process_managers.checkpoint_book import OURS, CheckpointBook
 from ticketlog.process_managers.checkpoints import OUTBOX, park
-from ticketlog.process_managers.command_sender import Cause, Sender
-from ticketlog.process_managers.dispatch import Asking
-from ticketlog.process_managers.live_state import Watch
+from ticketlog.process_managers.command_sender import Cause, CommandSender
+from ticketlog.process_managers.dispatch import Dispatcher
+from ticketlog.process_managers.live_state import LiveState
 from ticketlog.support.gc_paused import gc_paused
 
 RINGS = 500
@@ -53,7 +53,7 @@ class Ran(NamedTuple):
     notifications: Mapping[str, int]
 
 
-class Runner:
+class PolicyRunner:
     """`run`, `run_until` or `retry` in one thread at a time; everything else from any."""
 
     def __init__(
@@ -73,11 +73,11 @@ class Runner:
         self._settings = settings
         self._clock = clock
         self._simulated = executor.simulated
-        self._sender = Sender(executor, clock)
-        self._following = Following(policies, log, self._load, self._sender, start)
-        self._asking = Asking(self._following, self._sender, executor.repository, clock)
+        self._sender = CommandSender(executor, clock)
+        self._following = CheckpointBook(policies, log, self._load, self._sender, start)
+        self._asking = Dispatcher(self._following, self._sender, executor.repository, clock)
         self._timers = tuple(timers)
-        self._watch: Watch | None = None
+        self._watch: LiveState | None = None
         self._passed = 0.0
 
     def run(self, stop: threading.Event) -> None:
@@ -168,7 +168,7 @@ class Runner:
                     self._sender.ours(name, Unpark(event=parked.event), parked.event)
         return policy_status.parked(self._load(f"{KIND}/{name}"))
 
-    def _again(self, cause: Cause, watch: Watch) -> bool:
+    def _again(self, cause: Cause, watch: LiveState) -> bool:
         """Whether what was parked is done now. A timer's rings again when it is taken up."""
         follower = self._following.named(cause.policy)
         if follower is None:
@@ -184,7 +184,7 @@ class Runner:
         return sorted({*followers, *(each.NAME for each in self._timers)})
 
     @contextmanager
-    def _at_work(self, goes_on: Callable[[int], None] = lambda _: None) -> Iterator[Watch]:
+    def _at_work(self, goes_on: Callable[[int], None] = lambda _: None) -> Iterator[LiveState]:
         """What it knows is forgotten where it fails: it may have sent less than that says."""
         try:
             yield self._begun(goes_on)
@@ -194,20 +194,20 @@ class Runner:
             self._watch = None
             raise
 
-    def _begun(self, goes_on: Callable[[int], None]) -> Watch:
+    def _begun(self, goes_on: Callable[[int], None]) -> LiveState:
         if self._watch is None:
             # What is known ends where the policies are: they shall see things come one by one.
             ends = self._following.begin()
-            self._watch = Watch(self._log, self._timers, self._load, self._settings)
+            self._watch = LiveState(self._log, self._timers, self._load, self._settings)
             self._watch.begin(ends, goes_on)
         return self._watch
 
-    def _patience(self, watch: Watch) -> float:
+    def _patience(self, watch: LiveState) -> float:
         dues = (watch.alarms.next(), watch.looks.first(self._settings()))
         due = min((each for each in dues if each is not None), default=None)
         return LOOK if due is None else min(max((due - self._clock()) / 1e6, 0.0), LOOK)
 
-    def _page(self, ends: Sequence[int], watch: Watch) -> bool:
+    def _page(self, ends: Sequence[int], watch: LiveState) -> bool:
         """Reacts to the next records of each partition. False where there were none."""
         settings = self._settings()
         records = self._following.next(ends)
@@ -226,7 +226,7 @@ class Runner:
         watch.again(again, settings)
         return bool(records)
 
-    def _send(self, reactions: Sequence[tuple[Cause, Reaction]], watch: Watch) -> int:
+    def _send(self, reactions: Sequence[tuple[Cause, Reaction]], watch: LiveState) -> int:
         """How many of them did something now."""
         new = 0
         for each in self._sender.send(reactions):
@@ -237,7 +237,7 @@ class Runner:
                 watch.failed(each.on)
         return new
 
-    def _ring(self, now: int, watch: Watch) -> bool:
+    def _ring(self, now: int, watch: LiveState) -> bool:
         """Sends what is due, and looks at what waits. False where there is nothing."""
         settings, moved = self._settings(), self._asking.moved
         look = watch.looks.next(settings, now, watch.alarms.next(), moved=moved)

@@ -15,7 +15,7 @@ KEPT = 10_000
 """States that are carried along."""
 
 
-class States:
+class StateCache:
     """Used by one thread at a time."""
 
     def __init__(self, repository: Repository) -> None:

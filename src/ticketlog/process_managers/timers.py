@@ -16,7 +16,7 @@ from ticketlog.log.partitioner import partition_of
 from ticketlog.log.port import Log
 from ticketlog.policies.protocol import AtWork, Reaction, Timer
 from ticketlog.process_managers.command_sender import Cause
-from ticketlog.process_managers.due_index import Timetable
+from ticketlog.process_managers.due_index import DueIndex
 
 
 class _Due(NamedTuple):
@@ -31,7 +31,7 @@ class Rung(NamedTuple):
     failures: list[tuple[Cause, Exception]]
 
 
-class Alarms:
+class TimerQueue:
     """Used by one thread at a time."""
 
     def __init__(
@@ -47,7 +47,7 @@ class Alarms:
         self._load = load
         self._settings = settings
         self._at_work = at_work
-        self._timetable = Timetable()
+        self._timetable = DueIndex()
 
     def streams(self) -> Iterator[str]:
         """The tickets on which something is due or may become so."""

@@ -50,7 +50,7 @@ class _Chosen(NamedTuple):
     turn: int
 
 
-class Floor:
+class WorkloadIndex:
     """Used by one thread at a time."""
 
     def __init__(self) -> None:

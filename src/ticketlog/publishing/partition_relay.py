@@ -17,24 +17,24 @@ PAGE_BYTES = 500_000
 """A page ends before the event that would take it beyond either; a larger event goes alone."""
 
 
-class Place(NamedTuple):
+class EventPlace(NamedTuple):
     """An event in the log: of the record at which offset, and which one of it."""
 
     offset: int
     number: int
 
 
-class Page(NamedTuple):
+class RelayPage(NamedTuple):
     """Events to send together, the place behind them, and what stops the partition there."""
 
     messages: list[Message]
-    behind: Place
+    behind: EventPlace
     unreadable: Unreadable | None
 
 
 class Part:
     def __init__(self, log: Log, topic: str, number: int, shown: Shown) -> None:
-        self.next = Place(0, 0)
+        self.next = EventPlace(0, 0)
         """The first event that isn't in the topic, as far as is known."""
         self.end = 0
         """How far the topic is known."""
@@ -62,7 +62,7 @@ class Part:
         elif found:
             last = max((seen.told for seen in found), key=lambda told: (told.offset, told.number))
             if self.next <= (last.offset, last.number):
-                self.next = Place(last.offset, last.number + 1)
+                self.next = EventPlace(last.offset, last.number + 1)
                 self._unchecked = last
 
     def compare(self) -> None:
@@ -86,9 +86,9 @@ class Part:
                 "and the log doesn't hold that there: the log was truncated, or is another one"
             )
         elif told.number + 1 == len(envelope["events"]):
-            self.next = max(self.next, Place(told.offset + 1, 0))
+            self.next = max(self.next, EventPlace(told.offset + 1, 0))
 
-    def page(self, end: int) -> Page:
+    def page(self, end: int) -> RelayPage:
         """What is published next, of the records before `end`."""
         messages: list[Message] = []
         size = 0
@@ -99,15 +99,15 @@ class Part:
                 made = message(each, self._source, self._shown)
                 size += len(made.value)
                 if messages and (size > PAGE_BYTES or len(messages) == PAGE_EVENTS):
-                    return Page(messages, Place(made.offset, made.number), None)
+                    return RelayPage(messages, EventPlace(made.offset, made.number), None)
                 messages.append(made)
         except Unreadable as error:
             last = messages[-1] if messages else None
-            behind = Place(last.offset, last.number + 1) if last else self.next
-            return Page(messages, behind, error)
-        return Page(messages, Place(end, 0), None)
+            behind = EventPlace(last.offset, last.number + 1) if last else self.next
+            return RelayPage(messages, behind, error)
+        return RelayPage(messages, EventPlace(end, 0), None)
 
-    def passed(self, page: Page) -> None:
+    def passed(self, page: RelayPage) -> None:
         """All of the page is in the topic."""
         self.next = page.behind
         if page.unreadable is not None:

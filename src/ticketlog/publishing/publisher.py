@@ -25,7 +25,7 @@ from ticketlog.log.kafka.topics import Topic
 from ticketlog.log.kafka.url import KafkaAddress
 from ticketlog.log.port import Log
 from ticketlog.publishing.cloudevent import CONTENT_TYPE, Shown
-from ticketlog.publishing.partition_relay import PAGE_EVENTS, Page, Part
+from ticketlog.publishing.partition_relay import PAGE_EVENTS, Part, RelayPage
 from ticketlog.publishing.topic import PUBLISHER, Published, prepared
 
 TAIL = 2 * PAGE_EVENTS
@@ -190,7 +190,7 @@ class Publisher:
                 senders[partition] = {seen.publisher for seen in found}
         return senders
 
-    def _publish(self, published: Published, pages: Mapping[int, Page]) -> None:
+    def _publish(self, published: Published, pages: Mapping[int, RelayPage]) -> None:
         sending = {p: page.messages for p, page in pages.items() if page.messages}
         acked = self._sender.send(sending) if sending else {}
         between = {}

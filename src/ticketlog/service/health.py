@@ -20,7 +20,7 @@ from prometheus_client.exposition import choose_encoder
 
 from ticketlog.errors import Usage
 from ticketlog.service.metrics import registry
-from ticketlog.service.service import Service
+from ticketlog.service.service import DeskService
 
 DEFAULT_HOST = "127.0.0.1"
 _JSON = "application/json"
@@ -28,14 +28,14 @@ _SLOWEST = 10.0
 """Seconds that a client may take to say what it wants."""
 
 
-class Place(NamedTuple):
+class ListenAddress(NamedTuple):
     """Where it listens. Port 0: the system chooses one."""
 
     host: str
     port: int
 
     @classmethod
-    def parse(cls, text: str) -> Place:
+    def parse(cls, text: str) -> ListenAddress:
         """PORT, HOST:PORT or [ADDRESS]:PORT. Raises ValueError."""
         host, colon, port = text.rpartition(":")
         host = host.removeprefix("[").removesuffix("]") if colon else DEFAULT_HOST
@@ -50,14 +50,14 @@ class Place(NamedTuple):
 class Health:
     """Answers from when it is made until it is closed. Raises Usage where it can't listen."""
 
-    def __init__(self, service: Service, place: Place) -> None:
+    def __init__(self, service: DeskService, place: ListenAddress) -> None:
         try:
             self._server = _Server(service, place)
         except OSError as error:
             raise Usage(
                 f"--health {place}: can't listen there ({error.strerror}): choose another port"
             ) from error
-        self.place = Place(*self._server.socket.getsockname()[:2])
+        self.place = ListenAddress(*self._server.socket.getsockname()[:2])
         self._thread = Thread(target=self._server.serve_forever, name="ticketlog-health")
         self._thread.start()
 
@@ -71,7 +71,7 @@ class _Server(ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
 
-    def __init__(self, service: Service, place: Place) -> None:
+    def __init__(self, service: DeskService, place: ListenAddress) -> None:
         self.service = service
         self.registry = registry(service)
         self.address_family = socket.getaddrinfo(*place, type=socket.SOCK_STREAM)[0][0]

@@ -13,12 +13,12 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from ticketlog.log.commit import Verdict
-from ticketlog.service.service import Service
+from ticketlog.service.service import DeskService
 
 _REASONS = (Verdict.STALE, Verdict.DUPLICATE, Verdict.MALFORMED)
 
 
-def registry(service: Service) -> CollectorRegistry:
+def registry(service: DeskService) -> CollectorRegistry:
     """The metrics of a service and of its process."""
     made = CollectorRegistry()
     made.register(_Collector(service))
@@ -27,7 +27,7 @@ def registry(service: Service) -> CollectorRegistry:
 
 
 class _Collector(Collector):
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: DeskService) -> None:
         self._service = service
 
     def collect(self) -> Iterator[Metric]:
@@ -41,7 +41,7 @@ class _Collector(Collector):
             yield from _of_views(found.status)
 
 
-def _of_workers(service: Service, status: dict[str, Any] | None) -> Iterator[Metric]:
+def _of_workers(service: DeskService, status: dict[str, Any] | None) -> Iterator[Metric]:
     up = _gauge("worker_up", "Whether a worker is not failing.", labels=["worker"])
     failures = _counter("worker_failures", "Attempts that failed.", ["worker"])
     passed = _gauge(

@@ -17,7 +17,7 @@ def workers(desk: Desk) -> list[Worker]:
     return [each for each in found if each is not None]
 
 
-class Condition(NamedTuple):
+class ServiceCondition(NamedTuple):
     """How a service is at a moment. `status`: the desk's; None where it can't be had.
 
     `reasons`: why it isn't ready; none: it is. `warnings`: what somebody should see to while the
@@ -29,7 +29,7 @@ class Condition(NamedTuple):
     warnings: list[str]
 
 
-class Service:
+class DeskService:
     """`condition` and `document` may be called from any thread."""
 
     def __init__(self, desk: Desk, report: Report) -> None:
@@ -47,18 +47,18 @@ class Service:
         errors = [each.error for each in self.supervisor.workers]
         return not any(isinstance(error, Damaged | NewerFormat) for error in errors)
 
-    def condition(self) -> Condition:
+    def condition(self) -> ServiceCondition:
         """Not ready: until the views have caught up once with what the log held, while a worker
         fails, and while the log or the views can't be used. A stream that a view has parked is
         a warning, because all others go on."""
         try:
             status = self.desk.status()
         except TicketlogError as error:
-            return Condition(None, [str(error), *self._failing((str(error),))], [])
+            return ServiceCondition(None, [str(error), *self._failing((str(error),))], [])
         troubles: list[str] = status["troubles"]
         reasons = [*troubles, *self._failing(troubles), *self._missing(status)]
         left = [line for each in self.supervisor.workers for line in each.worker.troubles()]
-        return Condition(status, reasons, [*_parked(status), *left])
+        return ServiceCondition(status, reasons, [*_parked(status), *left])
 
     def document(self) -> dict[str, Any]:
         """The same for programs and people; keys are stable."""

@@ -37,7 +37,7 @@ from ticketlog.domain.settings.model import (
     Workflow,
 )
 from ticketlog.domain.ticket.state import Ticket
-from ticketlog.domain.ticket.workflow import Say
+from ticketlog.domain.ticket.workflow import TransitionDetails
 from ticketlog.settings_files import parser
 
 DEFAULTS = parser.parse(parser.defaults())
@@ -335,8 +335,8 @@ def test_a_role_of_an_agent_may_take_arrows() -> None:
 
 
 def test_what_may_be_required_is_what_tickets_and_commands_know() -> None:
-    known = {field.name for field in fields(Ticket)} | {*Say._fields}
-    assert {*Say._fields} <= {*REQUIRABLE} <= known
+    known = {field.name for field in fields(Ticket)} | {*TransitionDetails._fields}
+    assert {*TransitionDetails._fields} <= {*REQUIRABLE} <= known
 
 
 def test_a_field_may_be_required_by_the_workflow_of_the_same_file() -> None:

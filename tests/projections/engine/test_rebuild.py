@@ -23,9 +23,9 @@ from ticketlog.log.commit import Commit, ForeignEvent
 from ticketlog.log.embedded import EmbeddedLog
 from ticketlog.projections import PROJECTIONS
 from ticketlog.projections.engine import build_store, bulk_fold, runner, storage
-from ticketlog.projections.engine.fill import Progress
+from ticketlog.projections.engine.fill import ReplayProgress
 from ticketlog.projections.engine.rebuild import rebuild
-from ticketlog.projections.engine.runner import Runner
+from ticketlog.projections.engine.runner import ViewRunner
 from ticketlog.projections.engine.stream_fold import typed
 from ticketlog.projections.engine.verify import verify
 from ticketlog.projections.views import queue, tickets
@@ -96,7 +96,7 @@ def test_what_comes_meanwhile_is_in_it(
 ) -> None:
     monkeypatch.setattr(bulk_fold, "CHUNK", 10)
 
-    def more(progress: Progress) -> None:
+    def more(progress: ReplayProgress) -> None:
         world.do("ticket/5", Note(body="meanwhile"))
         world.do(f"ticket/new-{world.commits}", HELP, KIM)
         world.runner.catch_up()
@@ -134,7 +134,7 @@ def test_an_interrupted_one_leaves_the_live_views_and_is_cleaned_up(
 ) -> None:
     before = tables(engine)
 
-    def interrupt(progress: Progress) -> None:
+    def interrupt(progress: ReplayProgress) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -148,7 +148,7 @@ def test_an_interrupted_one_leaves_the_live_views_and_is_cleaned_up(
 def test_a_newer_one_replaces_one_that_runs(world: World, engine: Engine) -> None:
     started = []
 
-    def again(progress: Progress) -> None:
+    def again(progress: ReplayProgress) -> None:
         if not started:
             started.append(True)
             rebuild(world.log, engine, (queue.VIEW,))
@@ -162,15 +162,15 @@ def test_it_says_how_far_it_is(
     world: World, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bulk_fold, "CHUNK", 10)
-    said: list[Progress] = []
+    said: list[ReplayProgress] = []
     rebuild(world.log, engine, (tickets.VIEW,), progress=said.append)
     assert [each.records for each in said] == sorted(each.records for each in said)
     assert said[-1].total == sum(world.log.ends())
     assert said[-1].records == said[-1].total - world.log.partitions
     assert said[-1].events == sum(known[-1].stop for known in world.log.entries.values())
-    assert Progress(50, 100, 200, 2.0).rate == 50
-    assert Progress(50, 100, 200, 2.0).left == 6
-    assert Progress(0, 0, 200, 0.0).left is None
+    assert ReplayProgress(50, 100, 200, 2.0).rate == 50
+    assert ReplayProgress(50, 100, 200, 2.0).left == 6
+    assert ReplayProgress(0, 0, 200, 0.0).left is None
 
 
 def test_poison_stops_it_and_leaves_the_live_view(
@@ -194,7 +194,7 @@ def test_a_view_that_is_far_behind_is_built_anew(
     world: World, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runner, "LARGE", 10)
-    follower = Runner(world.log, engine)
+    follower = ViewRunner(world.log, engine)
     follower.catch_up()
     before = {status.build for status in follower.status()}
     for n in range(30):
@@ -212,7 +212,7 @@ def test_several_processes_make_the_same_as_one(
     log.append_all(commits_of(world))
     rebuild(log, engine)
     alone = digests(log, engine)
-    said: list[Progress] = []
+    said: list[ReplayProgress] = []
     rebuild(log, engine, workers=3, progress=said.append)
     assert digests(log, engine) == alone
     assert said[-1].events == sum(known[-1].stop for known in world.log.entries.values())

@@ -25,7 +25,7 @@ from ticketlog.projections import PROJECTIONS
 from ticketlog.projections.engine import build_store, bulk_fold, storage
 from ticketlog.projections.engine.projection import TEXT, Fold, Projection, Row, Rows
 from ticketlog.projections.engine.rebuild import rebuild
-from ticketlog.projections.engine.runner import Runner
+from ticketlog.projections.engine.runner import ViewRunner
 from ticketlog.projections.engine.verify import verify
 from ticketlog.projections.views import agents, queue, tickets
 
@@ -101,7 +101,7 @@ def counted(world: World) -> dict[str, str]:
 
 
 def test_two_runners_at_once_count_each_event_once(world: World, engine: Engine) -> None:
-    runners = [Runner(world.log, engine) for _ in range(3)]
+    runners = [ViewRunner(world.log, engine) for _ in range(3)]
     for round in range(8):
         for id in "ABCD":
             if round == 0:
@@ -163,7 +163,7 @@ def test_a_build_that_is_stopped_keeps_nobody_waiting(
 
 
 def test_a_runner_that_lags_loses_and_goes_on(world: World, engine: Engine) -> None:
-    slow, quick = Runner(world.log, engine), Runner(world.log, engine)
+    slow, quick = ViewRunner(world.log, engine), ViewRunner(world.log, engine)
     world.do("ticket/A", HELP, KIM)
     slow.catch_up()
     world.do("ticket/A", Assign(assignee="ann"))
@@ -217,7 +217,7 @@ def test_running_follows_the_log_until_it_is_told_to_stop(world: World, engine: 
     thread = threading.Thread(target=world.runner.run, args=(stop,), daemon=True)
     thread.start()
     world.do("ticket/A", HELP, KIM)
-    other = Runner(world.log, engine)
+    other = ViewRunner(world.log, engine)
     while thread.is_alive() and sum(status.behind for status in other.status()):
         pass
     assert thread.is_alive()
@@ -264,7 +264,7 @@ def test_where_a_stream_is_parked_does_not_depend_on_the_batches(
     touchy: World, tmp_path: Path
 ) -> None:
     other = World((TOUCHY, queue.VIEW), storage.open_views(f"sqlite:///{tmp_path}/other.db"))
-    Runner(other.log, other.engine, other.projections).catch_up()
+    ViewRunner(other.log, other.engine, other.projections).catch_up()
     other.log.stored = [list(records[:1]) for records in touchy.log.stored]
     stored = sorted(
         (record.offset, p) for p, records in enumerate(touchy.log.stored) for record in records
@@ -283,7 +283,7 @@ def test_where_a_stream_is_parked_does_not_depend_on_the_batches(
 def test_a_parked_stream_is_tried_again_when_asked(
     touchy: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = Runner(touchy.log, touchy.engine, touchy.projections)
+    other = ViewRunner(touchy.log, touchy.engine, touchy.projections)
     other.catch_up()
     assert [row.stream for row in touchy.runner.retry("touchy")] == ["ticket/A"]
     monkeypatch.setattr(Touchy, "poison", False)
@@ -297,7 +297,7 @@ def test_a_parked_stream_is_tried_again_when_asked(
 
 def test_a_view_that_is_built_when_it_is_first_asked_parks_too(touchy: World) -> None:
     fresh = storage.scratch()
-    Runner(touchy.log, fresh, touchy.projections).catch_up()
+    ViewRunner(touchy.log, fresh, touchy.projections).catch_up()
     with storage.reading(fresh) as connection:
         build = build_store.live(connection, TOUCHY)
         assert build is not None
@@ -351,7 +351,7 @@ def test_a_log_that_lost_records_is_refused(world: World) -> None:
     world.runner.catch_up()
     partition = world.log.stream("ticket/A")[0].partition
     del world.log.stored[partition][-1]
-    for runner in (world.runner, Runner(world.log, world.engine)):
+    for runner in (world.runner, ViewRunner(world.log, world.engine)):
         with pytest.raises(Damaged, match="is missing"):
             runner.catch_up()
 
@@ -359,7 +359,7 @@ def test_a_log_that_lost_records_is_refused(world: World) -> None:
 def test_a_log_of_other_partitions_is_refused(world: World) -> None:
     world.runner.catch_up()
     with pytest.raises(Damaged, match="a log of 3 partitions, the tickets log has 5"):
-        Runner(MemoryLog(5), world.engine).catch_up()
+        ViewRunner(MemoryLog(5), world.engine).catch_up()
 
 
 def test_a_new_version_is_built_beside_and_takes_over(world: World, engine: Engine) -> None:
@@ -367,7 +367,7 @@ def test_a_new_version_is_built_beside_and_takes_over(world: World, engine: Engi
     world.runner.catch_up()
     newer = replace(queue.VIEW, version=queue.VERSION + 1)
     projections = (tickets.VIEW, newer, agents.VIEW)
-    Runner(world.log, engine, projections).catch_up()
+    ViewRunner(world.log, engine, projections).catch_up()
     with storage.reading(engine) as connection:
         assert build_store.live(connection, newer) is not None
         with pytest.raises(NewerFormat, match="upgrade"):
@@ -375,7 +375,7 @@ def test_a_new_version_is_built_beside_and_takes_over(world: World, engine: Engi
     world.do("ticket/A", Note(body="more"))
     with pytest.raises(NewerFormat):
         world.runner.catch_up()
-    Runner(world.log, engine, projections).catch_up()
+    ViewRunner(world.log, engine, projections).catch_up()
     assert all(view.same for view in verify(world.log, engine, projections))
 
 

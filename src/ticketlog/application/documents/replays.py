@@ -19,7 +19,7 @@ from ticketlog.application.documents.base import (
 
 if TYPE_CHECKING:
     from ticketlog.projections.engine.comparison import Compared
-    from ticketlog.projections.engine.verify import Verified as Found
+    from ticketlog.projections.engine.verify import VerifiedView as Found
 
 
 class Differing(Document):

@@ -8,14 +8,14 @@ from typing import Any
 import click
 
 from ticketlog.application.documents import desks as documents
-from ticketlog.cli.framework import App, Command, pass_app
+from ticketlog.cli.framework import App, ShellCommand, pass_app
 from ticketlog.cli.options import SENDING, as_json, first_admin, log_option, views_option
 from ticketlog.cli.output import clean, facts, print_json, show_all, table
 from ticketlog.cli.progress import Meter
 
 
 @click.command(
-    cls=Command,
+    cls=ShellCommand,
     prints=(documents.Made,),
     examples=(
         "ticketlog init my-desk",
@@ -70,7 +70,7 @@ def init(
 
 
 @click.command(
-    cls=Command,
+    cls=ShellCommand,
     prints=(documents.Status,),
     examples=("ticketlog status", "ticketlog status --partitions", "ticketlog status --json"),
 )
@@ -195,7 +195,7 @@ def views_table(views: list[dict[str, Any]]) -> Any:
 
 
 @click.command(
-    cls=Command,
+    cls=ShellCommand,
     prints=(documents.Simulated,),
     examples=("ticketlog demo", "ticketlog demo --tickets 5000 --seed 7"),
 )

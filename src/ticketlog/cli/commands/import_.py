@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ticketlog.application.documents import imports as documents
-from ticketlog.cli.framework import App, Command, Entry, Group, pass_app
+from ticketlog.cli.framework import App, Entry, ShellCommand, ShellGroup, pass_app
 from ticketlog.cli.options import acting, actor_of, as_json
 from ticketlog.cli.output import cell, clean, facts, print_json, show_all, table
 from ticketlog.cli.progress import Meter
@@ -26,7 +26,7 @@ _WORDS = 20
 
 @click.command(
     "file",
-    cls=Command,
+    cls=ShellCommand,
     prints=(documents.Imported,),
     examples=(
         "ticketlog import tickets.csv --guess > mapping.toml",
@@ -210,7 +210,7 @@ def _quoted(text: str) -> str:
 
 @click.command(
     "list",
-    cls=Command,
+    cls=ShellCommand,
     prints=(documents.Imports,),
     examples=("ticketlog import list", "ticketlog import list --json"),
 )
@@ -252,7 +252,7 @@ def _number(value: int | None) -> str:
 
 
 @click.command(
-    cls=Command,
+    cls=ShellCommand,
     prints=(documents.Taken,),
     examples=(
         'ticketlog import withdraw snow --reason "the wrong time zone"',
@@ -293,7 +293,7 @@ def withdraw(
         )
 
 
-import_ = Group(
+import_ = ShellGroup(
     "import",
     sections={
         "Commands": {

@@ -10,7 +10,7 @@ import click
 
 from ticketlog.application.documents import outcomes
 from ticketlog.application.executor import Outcome, derived_id, new_id
-from ticketlog.cli.framework import App, Command, Entry, Group, pass_app
+from ticketlog.cli.framework import App, Entry, ShellCommand, ShellGroup, pass_app
 from ticketlog.cli.model_commands import stream_of
 from ticketlog.cli.options import SENDING, F, as_json, sender
 from ticketlog.cli.output import note, print_json
@@ -21,7 +21,7 @@ from ticketlog.domain.ticket.relations import Unfollow
 from ticketlog.errors import Usage
 
 if TYPE_CHECKING:
-    from ticketlog.cli.options import Sender
+    from ticketlog.cli.options import SenderOptions
     from ticketlog.domain import base
 
 _HERE = "ticketlog.cli.commands.inbox"
@@ -36,7 +36,7 @@ def _everything(text: str) -> Callable[[F], F]:
 
 
 @click.command(
-    cls=Command,
+    cls=ShellCommand,
     prints=(outcomes.Done,),
     params=list(_SENT),
     examples=(
@@ -84,7 +84,7 @@ def seen(
 
 
 @click.command(
-    cls=Command,
+    cls=ShellCommand,
     prints=(outcomes.Done,),
     params=list(_SENT),
     examples=(
@@ -113,7 +113,7 @@ def snooze(app: App, /, tickets: tuple[str, ...], until: str, as_json: bool, **v
 
 
 @click.command(
-    cls=Command,
+    cls=ShellCommand,
     prints=(outcomes.Done,),
     params=list(_SENT),
     examples=("ticketlog inbox wake 4F7K2M9QABCD",),
@@ -129,7 +129,7 @@ def wake(app: App, /, tickets: tuple[str, ...], as_json: bool, **values: Any) ->
 
 
 @click.command(
-    cls=Command,
+    cls=ShellCommand,
     prints=(outcomes.Done,),
     params=list(_SENT),
     examples=(
@@ -196,7 +196,7 @@ Sent = tuple["base.Command", str, str]
 """A command, its stream and its id."""
 
 
-def _numbered(commands: Sequence[base.Command], by: Sender) -> list[Sent]:
+def _numbered(commands: Sequence[base.Command], by: SenderOptions) -> list[Sent]:
     """For the agent's own stream; the first has the id that was given."""
     run = by.id or new_id()
     return [
@@ -205,7 +205,7 @@ def _numbered(commands: Sequence[base.Command], by: Sender) -> list[Sent]:
     ]
 
 
-def _send(app: App, commands: Sequence[Sent], by: Sender, as_json: bool) -> None:
+def _send(app: App, commands: Sequence[Sent], by: SenderOptions, as_json: bool) -> None:
     """Sends them all, and prints what came of each. Raises the refusal of a single one."""
     done: list[Outcome] = []
     refused: dict[str, str] = {}
@@ -233,7 +233,7 @@ def _send(app: App, commands: Sequence[Sent], by: Sender, as_json: bool) -> None
         click.get_current_context().exit(1)
 
 
-inbox = Group(
+inbox = ShellGroup(
     "inbox",
     help="What waits for one agent, and what they have seen. Alone, or with an agent: `inbox "
     "show`.",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ticketlog.application.documents import tickets as documents
-from ticketlog.cli.framework import App, Command, pass_app
+from ticketlog.cli.framework import App, ShellCommand, pass_app
 from ticketlog.cli.options import (
     actor_of,
     after,
@@ -63,7 +63,7 @@ def _priorities(source: Desk | Past) -> Sequence[str]:
 
 
 @click.command(
-    cls=Command,
+    cls=ShellCommand,
     examples=(
         "ticketlog queue --team network",
         "ticketlog queue --unassigned --limit 10 --json",
@@ -151,7 +151,7 @@ def _print_counts(rows: Sequence[dict[str, Any]], as_json: bool) -> None:
 
 @click.command(
     "show",
-    cls=Command,
+    cls=ShellCommand,
     examples=("ticketlog inbox", "ticketlog inbox bob --json"),
     prints=(documents.Inbox,),
 )
@@ -201,7 +201,7 @@ def inbox(
 
 
 @click.command(
-    cls=Command,
+    cls=ShellCommand,
     examples=(
         "ticketlog search vpn drops",
         "ticketlog search '\"blue screen\"' 'print*' --public --json",
@@ -246,7 +246,7 @@ def search(
 
 @click.command(
     "list",
-    cls=Command,
+    cls=ShellCommand,
     examples=(
         "ticketlog ticket list --status open --team network",
         "ticketlog ticket list --tag vpn --limit 10 --json",
@@ -301,7 +301,7 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
 
 
 @click.command(
-    cls=Command,
+    cls=ShellCommand,
     examples=(
         "ticketlog export > tickets.csv",
         "ticketlog export --format jsonl --as-of 2026-01-31T09:00:00Z > tickets.jsonl",

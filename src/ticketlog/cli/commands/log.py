@@ -11,7 +11,7 @@ import click
 from ticketlog.application.documents import desks as documents
 from ticketlog.application.documents.events import Event
 from ticketlog.cli.event_text import phrase, when, who
-from ticketlog.cli.framework import App, Command, Entry, Group, pass_app
+from ticketlog.cli.framework import App, Entry, ShellCommand, ShellGroup, pass_app
 from ticketlog.cli.options import as_json, log_option, views_option
 from ticketlog.cli.output import clean, print_json, print_json_line, show_all, table
 from ticketlog.cli.progress import Meter
@@ -21,7 +21,7 @@ _HERE = "ticketlog.cli.commands.log"
 
 
 @click.command(
-    cls=Command,
+    cls=ShellCommand,
     prints=(documents.LogStat,),
     examples=("ticketlog log stat", "ticketlog log stat --json"),
 )
@@ -44,7 +44,7 @@ def stat(app: App, as_json: bool) -> None:
 
 
 @click.command(
-    cls=Command,
+    cls=ShellCommand,
     examples=(
         "ticketlog log tail",
         "ticketlog log tail --json --from 3:120 --follow",
@@ -79,7 +79,7 @@ def tail(app: App, start: str | None, follow: bool, as_json: bool) -> None:
 
 
 @click.command(
-    cls=Command,
+    cls=ShellCommand,
     prints=(documents.LogVerified,),
     examples=("ticketlog log verify", "ticketlog log verify --json"),
 )
@@ -106,7 +106,7 @@ def verify(context: click.Context, app: App, as_json: bool) -> None:
 
 
 @click.command(
-    cls=Command,
+    cls=ShellCommand,
     examples=("ticketlog log export desk.jsonl.zst", "ticketlog log export - | sha256sum"),
 )
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
@@ -138,7 +138,7 @@ def export(app: App, file: Path) -> None:
 
 @click.command(
     "import",
-    cls=Command,
+    cls=ShellCommand,
     prints=(documents.Restored,),
     examples=(
         "ticketlog log import desk.jsonl.zst my-desk",
@@ -180,7 +180,7 @@ def import_(
         click.echo(f"{folder} is desk {made['desk']} now, up to {made['cut']}")
 
 
-log = Group(
+log = ShellGroup(
     "log",
     help="Follow and check the log.",
     sections={

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from ticketlog.application.documents import parties, tickets
 from ticketlog.application.documents.base import Document
 from ticketlog.application.documents.events import History
-from ticketlog.cli.framework import App, Command, pass_app
+from ticketlog.cli.framework import App, ShellCommand, pass_app
 from ticketlog.cli.options import as_json, at_moment, limit, reader
 from ticketlog.cli.output import facts, moment, print_json, show_all, table
 from ticketlog.cli.output_history import print_history
@@ -34,10 +34,10 @@ _TIMES = ("since", "absent_since", "reserved_at", "released_at")
 _HIDDEN = frozenset({"changed", "version", "clock"})
 
 
-def _show(kind: str) -> Command:
+def _show(kind: str) -> ShellCommand:
     @click.command(
         "show",
-        cls=Command,
+        cls=ShellCommand,
         help=f"Show {_a(kind)}, now or then.",
         examples=(f"ticketlog {kind} show {_ID[kind]} --json",),
         prints=(_MODELS[kind],),
@@ -122,10 +122,10 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _history(kind: str) -> Command:
+def _history(kind: str) -> ShellCommand:
     @click.command(
         "history",
-        cls=Command,
+        cls=ShellCommand,
         help=f"Show what happened to {_a(kind)}"
         + (", and to all who were merged into them." if kind == "person" else "."),
         examples=(f"ticketlog {kind} history {_ID[kind]}",),
@@ -167,7 +167,7 @@ history_person, history_organisation, history_agent = map(
 
 @click.command(
     "list",
-    cls=Command,
+    cls=ShellCommand,
     examples=("ticketlog agent list", "ticketlog agent list --as-of 2026-01-31T09:00:00Z"),
     prints=(tickets.Agents,),
 )
@@ -194,7 +194,7 @@ def list_agents(app: App, as_of: str | None, occurred_as_of: str | None, as_json
 
 @click.command(
     "find",
-    cls=Command,
+    cls=ShellCommand,
     examples=(
         "ticketlog person find anna@example.com",
         "ticketlog person find '+49 30 123456'",

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ticketlog.application.documents import policies as documents
-from ticketlog.cli.framework import App, Command, Entry, Group, pass_app
+from ticketlog.cli.framework import App, Entry, ShellCommand, ShellGroup, pass_app
 from ticketlog.cli.options import as_json
 from ticketlog.cli.output import clean, print_json, retried, show_all, table
 from ticketlog.cli.progress import Meter
@@ -19,7 +19,7 @@ _HERE = "ticketlog.cli.commands.policies"
 
 @click.command(
     "list",
-    cls=Command,
+    cls=ShellCommand,
     prints=(documents.Policies,),
     examples=("ticketlog policies", "ticketlog policies --json"),
 )
@@ -48,7 +48,7 @@ def list_(app: App, as_json: bool) -> None:
 
 
 @click.command(
-    cls=Command,
+    cls=ShellCommand,
     prints=(documents.PoliciesRan,),
     examples=("ticketlog policies run", "ticketlog policies run --until 2026-02-01T00:00:00Z"),
 )
@@ -95,7 +95,7 @@ def run(app: App, until: str | None, start: str | None, as_json: bool) -> None:
 
 
 @click.command(
-    cls=Command,
+    cls=ShellCommand,
     prints=(documents.PolicyRetried,),
     examples=("ticketlog policies retry routing",),
 )
@@ -156,7 +156,7 @@ def _positions(at: list[int | None]) -> str:
     return " ".join("-" if each is None else str(each) for each in at) if any(at) else "-"
 
 
-policies = Group(
+policies = ShellGroup(
     "policies",
     help="Who reacts to what is recorded, and how far each is. Alone: `policies list`.",
     default="list",

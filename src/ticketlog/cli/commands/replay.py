@@ -9,7 +9,7 @@ import click
 
 from ticketlog.application.documents import desks
 from ticketlog.application.documents import replays as documents
-from ticketlog.cli.framework import App, Command, Entry, Group, pass_app
+from ticketlog.cli.framework import App, Entry, ShellCommand, ShellGroup, pass_app
 from ticketlog.cli.options import as_json, at_moment, past, reader
 from ticketlog.cli.output import cell, print_json, print_line, show_all, table
 from ticketlog.cli.progress import Meter
@@ -17,14 +17,14 @@ from ticketlog.errors import Usage
 
 if TYPE_CHECKING:
     from ticketlog.application.as_of import Past
-    from ticketlog.projections.engine.verify import Verified
+    from ticketlog.projections.engine.verify import VerifiedView
 
 _HERE = "ticketlog.cli.commands.replay"
 views = click.argument("views", nargs=-1, metavar="[VIEW]...")
 
 
 @click.command(
-    cls=Command,
+    cls=ShellCommand,
     prints=(desks.Views,),
     examples=("ticketlog replay rebuild", "ticketlog replay rebuild queue reports"),
 )
@@ -48,7 +48,7 @@ def rebuild(app: App, views: tuple[str, ...], as_json: bool) -> None:
 
 
 @click.command(
-    cls=Command,
+    cls=ShellCommand,
     prints=(documents.Verified,),
     examples=("ticketlog replay verify", "ticketlog replay verify tickets --json"),
 )
@@ -72,7 +72,7 @@ def verify(context: click.Context, app: App, views: tuple[str, ...], as_json: bo
     context.exit(0 if all(each.same for each in found) else 1)
 
 
-def verified_table(found: list[Verified]) -> Any:
+def verified_table(found: list[VerifiedView]) -> Any:
     rows = [
         [each.view, one.table, f"{one.rows:,}", one.digest[:16], "same" if one.same else "DIFFERS"]
         for each in found
@@ -93,7 +93,7 @@ def _print_differing(view: str, tables: Any) -> None:
 
 
 @click.command(
-    cls=Command,
+    cls=ShellCommand,
     prints=(documents.Differences,),
     examples=(
         "ticketlog replay diff queue 2026-01-31T09:00:00Z",
@@ -133,7 +133,7 @@ def _at(app: App, text: str, occurred: bool) -> Past:
 
 @click.command(
     "as-of",
-    cls=Command,
+    cls=ShellCommand,
     prints=(documents.AsOf,),
     examples=(
         "ticketlog replay as-of queue --as-of 2026-01-31T09:00:00Z",
@@ -170,7 +170,7 @@ def as_of(
     show_all(table(("table", "rows", "sha256"), shown, right=("rows",)))
 
 
-replay = Group(
+replay = ShellGroup(
     "replay",
     help="Views made again from the log: rebuilt, verified, compared, as of a moment.",
     sections={

@@ -9,7 +9,7 @@ import click
 from ticketlog.application.documents import base
 from ticketlog.application.reports import DIMENSIONS, REPORTS, Report, has_basis
 from ticketlog.cli.commands.lists import rows_table
-from ticketlog.cli.framework import App, Command, pass_app
+from ticketlog.cli.framework import App, ShellCommand, pass_app
 from ticketlog.cli.options import as_json, at_moment, note_imported, on_basis, reader
 from ticketlog.cli.output import csv_lines, length, note, print_json, show_all
 from ticketlog.domain.base import instant
@@ -17,7 +17,7 @@ from ticketlog.errors import Usage
 
 
 @click.command(
-    cls=Command,
+    cls=ShellCommand,
     examples=(
         "ticketlog report flow",
         "ticketlog report times --by team --period week --zone Europe/Berlin",

@@ -11,29 +11,31 @@ from typing import TYPE_CHECKING
 import click
 
 from ticketlog.cli.errors import FAILED, described, say
-from ticketlog.cli.framework import App, Command, pass_app
+from ticketlog.cli.framework import App, ShellCommand, pass_app
 from ticketlog.cli.progress import duration
 
 if TYPE_CHECKING:
     from ticketlog.application.supervisor import Worker
-    from ticketlog.service.health import Place
+    from ticketlog.service.health import ListenAddress
 
 
 _LOOK = 1.0
 """Seconds after which a signal is looked for."""
 
 
-def _place(context: click.Context, parameter: click.Parameter, value: str | None) -> Place | None:
-    from ticketlog.service.health import Place
+def _place(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> ListenAddress | None:
+    from ticketlog.service.health import ListenAddress
 
     try:
-        return None if value is None else Place.parse(value)
+        return None if value is None else ListenAddress.parse(value)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
 
 
 @click.command(
-    cls=Command,
+    cls=ShellCommand,
     examples=(
         "ticketlog run",
         "ticketlog run --health 9100",
@@ -48,7 +50,7 @@ def _place(context: click.Context, parameter: click.Parameter, value: str | None
 )
 @pass_app
 @click.pass_context
-def run(context: click.Context, app: App, health: Place | None) -> None:
+def run(context: click.Context, app: App, health: ListenAddress | None) -> None:
     """Keep up what follows from the log, until SIGTERM or Ctrl-C: the views, the policies, and the
     public topic where the desk publishes.
 
@@ -62,11 +64,11 @@ def run(context: click.Context, app: App, health: Place | None) -> None:
     a policy has, is a warning there: all others go on.
     """
     from ticketlog.service.health import Health
-    from ticketlog.service.service import Service
+    from ticketlog.service.service import DeskService
 
     heard = _signals()
     began = monotonic()
-    service = Service(app.desk, _report)
+    service = DeskService(app.desk, _report)
     with ExitStack() as stack:
         said = ""
         if health is not None:

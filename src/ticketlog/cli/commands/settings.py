@@ -10,9 +10,9 @@ import click
 
 from ticketlog.application.documents import settings as documents
 from ticketlog.application.documents.events import Event as Told
-from ticketlog.application.settings_store import Applied
+from ticketlog.application.settings_store import AppliedSettings
 from ticketlog.cli.event_text import when, who
-from ticketlog.cli.framework import App, Command, Entry, Group, pass_app
+from ticketlog.cli.framework import App, Entry, ShellCommand, ShellGroup, pass_app
 from ticketlog.cli.options import SENDING, as_json, at_moment, reader, sender
 from ticketlog.cli.output import cell, clean, note, print_json, show_all, table
 from ticketlog.domain.base import Event, Value
@@ -23,7 +23,7 @@ from ticketlog.domain.settings.sla_policy import in_order
 from ticketlog.errors import Usage
 
 if TYPE_CHECKING:
-    from ticketlog.application.settings_removal import Plan
+    from ticketlog.application.settings_removal import SettingsPlan
 
 _HERE = "ticketlog.cli.commands.settings"
 _MANY = 8
@@ -31,7 +31,7 @@ _MANY = 8
 
 
 @click.command(
-    cls=Command,
+    cls=ShellCommand,
     prints=(documents.Applied, documents.Checked),
     params=[each for each in SENDING if each.name in ("command_id", "actor", "reason")],
     examples=(
@@ -101,7 +101,7 @@ def _for_good(secret: str) -> str:
     return f"{secret}; the log keeps it for good"
 
 
-def _check(plan: Plan, strand: bool, as_json: bool) -> None:
+def _check(plan: SettingsPlan, strand: bool, as_json: bool) -> None:
     """What applying would do; exit code 1 where it would be refused."""
     _warn(map(_for_good, plan.warnings))
     refused = bool(plan.stranded) and not strand
@@ -119,7 +119,7 @@ def _check(plan: Plan, strand: bool, as_json: bool) -> None:
         click.get_current_context().exit(1)
 
 
-def _print_plan(plan: Plan, strand: bool) -> None:
+def _print_plan(plan: SettingsPlan, strand: bool) -> None:
     from ticketlog.application.settings_removal import counted
 
     _print_admins(plan.admins)
@@ -147,7 +147,7 @@ def _print_admins(admins: Iterable[str]) -> None:
         )
 
 
-def _print_applied(done: Applied) -> None:
+def _print_applied(done: AppliedSettings) -> None:
     from ticketlog.application.settings_removal import counted
 
     _print_admins(done.admins)
@@ -166,7 +166,7 @@ def _print_applied(done: Applied) -> None:
 
 
 @click.command(
-    cls=Command,
+    cls=ShellCommand,
     prints=(documents.IN_FORCE,),
     examples=("ticketlog settings show", "ticketlog settings show --as-of 2026-01-31T09:00:00Z"),
 )
@@ -215,7 +215,7 @@ def _value(name: str, thing: Value) -> Any:
 
 
 @click.command(
-    cls=Command,
+    cls=ShellCommand,
     prints=(documents.SettingsHistory,),
     examples=("ticketlog settings history", "ticketlog settings history --json"),
 )
@@ -254,7 +254,7 @@ def _difference(before: Value, after: Value) -> str:
     return "changed: " + ", ".join(_said(name, after) for name in changed)
 
 
-settings = Group(
+settings = ShellGroup(
     "settings",
     help="Workflows, priorities, fields, teams, agents, calendars, SLA policies and so on.",
     sections={

@@ -10,20 +10,20 @@ import click
 from ticketlog.application.documents.explained import Explained
 from ticketlog.cli.commands import settings_explain_work
 from ticketlog.cli.commands.settings_explain_work import judged
-from ticketlog.cli.framework import App, Command, pass_app
+from ticketlog.cli.framework import App, ShellCommand, pass_app
 from ticketlog.cli.model_commands import stream_of
 from ticketlog.cli.options import as_json, asked_at, at_moment, reader
 from ticketlog.cli.output import facts, print_json, show_all, table
 from ticketlog.domain.base import NotFound, iso
 from ticketlog.domain.settings.model import Settings
-from ticketlog.domain.settings.sla_policy import SlaPolicy, Tried, tried
+from ticketlog.domain.settings.sla_policy import SlaPolicy, TriedPolicy, tried
 from ticketlog.domain.ticket.condition_fields import facts_of
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.policies import lifecycle, routing
 
 
 @click.command(
-    cls=Command,
+    cls=ShellCommand,
     prints=(Explained,),
     examples=(
         "ticketlog settings explain 4F7K2M9QABCD",
@@ -45,7 +45,7 @@ def explain(
         raise NotFound(f"{stream} doesn't exist; `ticketlog ticket list` shows those that do")
     asked = tried(settings.sla_policies.values(), facts_of(state, settings))
     now = max(state.clock, asked_at(source, as_of, occurred_as_of))
-    work = settings_explain_work.Work(source, stream, state, settings, now)
+    work = settings_explain_work.WorkExplanation(source, stream, state, settings, now)
     told = Explained.filled(_document(state, settings, asked) | work.document())
     document = told.plain()
     if as_json:
@@ -56,7 +56,7 @@ def explain(
         work.show()
 
 
-def _document(ticket: Ticket, settings: Settings, asked: tuple[Tried, ...]) -> dict[str, Any]:
+def _document(ticket: Ticket, settings: Settings, asked: tuple[TriedPolicy, ...]) -> dict[str, Any]:
     found = asked[-1].policy if asked and asked[-1].verdict.matches else None
     return {
         "ticket": ticket.id,
@@ -100,7 +100,7 @@ def _targets(ticket: Ticket, policy: SlaPolicy) -> list[dict[str, Any]]:
     ]
 
 
-def _show(document: dict[str, Any], asked: tuple[Tried, ...]) -> None:
+def _show(document: dict[str, Any], asked: tuple[TriedPolicy, ...]) -> None:
     said = [("policy", _cited(document["policy"], document["version"]))]
     if calendar := document["calendar"]:
         said.append(("calendar", _cited(calendar["id"], calendar["version"])))
@@ -115,7 +115,7 @@ def _show(document: dict[str, Any], asked: tuple[Tried, ...]) -> None:
     show_all(facts(said), table(columns, rows, right=("position",), flexible=("why not",)))
 
 
-def _show_rules(document: dict[str, Any], tried: Iterable[routing.Tried]) -> None:
+def _show_rules(document: dict[str, Any], tried: Iterable[routing.TriedRoute]) -> None:
     rows = [
         [rule.position, rule.id, verdict.matches, "; ".join(map(str, verdict.failed))]
         for rule, verdict in tried

@@ -11,7 +11,7 @@ from ticketlog.cli.output import show_all, table
 from ticketlog.desk import Desk
 from ticketlog.domain.base import Recorded, iso
 from ticketlog.domain.settings.automation_rules import EscalationRule, Rule
-from ticketlog.domain.settings.conditions import Verdict
+from ticketlog.domain.settings.conditions import ConditionVerdict
 from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.settings.sla_policy import SlaPolicy
 from ticketlog.domain.ticket.absence import leaving, rule_for
@@ -22,7 +22,7 @@ from ticketlog.policies import escalation
 from ticketlog.policies.agent_ranking import Weighed, tried, weighed
 
 
-class Work:
+class WorkExplanation:
     """`now`: the time that is asked about."""
 
     def __init__(
@@ -93,7 +93,7 @@ class Work:
             return changed.old if changed.new is None else None
         return None
 
-    def _rule(self, planned: escalation.Planned) -> dict[str, Any]:
+    def _rule(self, planned: escalation.PlannedEscalation) -> dict[str, Any]:
         rule = planned.rule
         return {
             "rule": rule.id,
@@ -165,7 +165,7 @@ class Work:
 
 
 def judged(
-    kind: str, rule: SlaPolicy | Rule, verdict: Verdict, settings: Settings
+    kind: str, rule: SlaPolicy | Rule, verdict: ConditionVerdict, settings: Settings
 ) -> dict[str, Any]:
     """What a rule's conditions say, for a document."""
     failed = [
@@ -233,6 +233,6 @@ def _at(at: int | None) -> str:
     return "" if at is None else iso(at)
 
 
-def _why_not(planned: escalation.Planned) -> str:
+def _why_not(planned: escalation.PlannedEscalation) -> str:
     reasons = [planned.why_not] if planned.why_not else []
     return "; ".join([*reasons, *map(str, planned.verdict.failed)])

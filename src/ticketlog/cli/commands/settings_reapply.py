@@ -9,7 +9,7 @@ import click
 
 from ticketlog.application.documents.outcomes import Reapplied
 from ticketlog.application.executor import derived_id, new_id
-from ticketlog.cli.framework import App, Command, pass_app
+from ticketlog.cli.framework import App, ShellCommand, pass_app
 from ticketlog.cli.options import SENDING, as_json, sender
 from ticketlog.cli.output import print_json
 from ticketlog.domain.ticket.sla_events import ReapplySla
@@ -22,7 +22,7 @@ _PAGE = 1_000
 
 
 @click.command(
-    cls=Command,
+    cls=ShellCommand,
     prints=(Reapplied,),
     params=[each for each in SENDING if each.name in ("command_id", "actor", "reason")],
     examples=(

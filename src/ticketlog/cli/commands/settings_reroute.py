@@ -7,13 +7,13 @@ from typing import Any
 import click
 
 from ticketlog.application.documents.outcomes import Rerouting
-from ticketlog.cli.framework import App, Command, pass_app
+from ticketlog.cli.framework import App, ShellCommand, pass_app
 from ticketlog.cli.options import SENDING, as_json, sender
 from ticketlog.cli.output import clean, print_json, show_all, table
 
 
 @click.command(
-    cls=Command,
+    cls=ShellCommand,
     prints=(Rerouting,),
     params=[each for each in SENDING if each.name in ("command_id", "actor", "reason")],
     examples=(

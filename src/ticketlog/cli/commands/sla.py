@@ -10,7 +10,7 @@ import click
 from ticketlog.application.documents import sla as documents
 from ticketlog.application.documents.base import in_seconds
 from ticketlog.cli.event_text import phrase, who
-from ticketlog.cli.framework import App, Command, pass_app
+from ticketlog.cli.framework import App, ShellCommand, pass_app
 from ticketlog.cli.model_commands import stream_of
 from ticketlog.cli.options import (
     after,
@@ -27,7 +27,7 @@ from ticketlog.domain.base import NotFound, instant
 from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.sla.clock import Applied, Clock, Promise, measured, opened, spent
 from ticketlog.domain.ticket.sla.clock_changes import METRICS
-from ticketlog.domain.ticket.sla.timeline import Line, timeline
+from ticketlog.domain.ticket.sla.timeline import TimelineEntry, timeline
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.errors import Usage
 
@@ -39,7 +39,7 @@ _SECOND = 1_000_000
 
 
 @click.command(
-    cls=Command,
+    cls=ShellCommand,
     prints=(documents.AtRisk, documents.TicketSla),
     examples=(
         "ticketlog sla --team network --within 4h",
@@ -157,7 +157,7 @@ def _causes(source: Desk | Past, ticket: str) -> list[dict[str, Any]]:
 
 
 def _document(
-    ticket: Ticket, lines: list[Line], settings: Settings, now: int, recomputed: int | None
+    ticket: Ticket, lines: list[TimelineEntry], settings: Settings, now: int, recomputed: int | None
 ) -> dict[str, Any]:
     return {
         "ticket": ticket.id,
@@ -201,7 +201,7 @@ def _clock(clock: Clock, applied: Applied | None, settings: Settings, now: int) 
     }
 
 
-def _line(line: Line) -> dict[str, Any]:
+def _line(line: TimelineEntry) -> dict[str, Any]:
     said: dict[str, Any] = {"at": line.at, "change": line.change, "because": line.because}
     if line.metric is None:
         said |= _applied(line.applied)

@@ -12,7 +12,7 @@ import click
 from ticketlog.application.documents import tickets as documents
 from ticketlog.application.documents.events import History
 from ticketlog.application.documents.outcomes import Outcome
-from ticketlog.cli.framework import App, Command, pass_app
+from ticketlog.cli.framework import App, ShellCommand, pass_app
 from ticketlog.cli.model_commands import stream_of
 from ticketlog.cli.options import SENDING, as_json, at_moment, reader, sender
 from ticketlog.cli.output import clean, facts, print_json, show_all
@@ -44,7 +44,7 @@ _TIMES = (
 
 
 @click.command(
-    cls=Command,
+    cls=ShellCommand,
     examples=(
         f"ticketlog ticket show {_T}",
         f"ticketlog ticket show {_T} --as-of 2026-01-31T09:00:00Z --json",
@@ -169,7 +169,7 @@ def _indented(text: str) -> str:
 
 
 @click.command(
-    cls=Command,
+    cls=ShellCommand,
     examples=(
         f"ticketlog ticket history {_T}",
         f"ticketlog ticket history {_T} --occurred-as-of 2026-01-31T09:00:00Z --json",
@@ -188,7 +188,7 @@ def history(
 
 
 @click.command(
-    cls=Command,
+    cls=ShellCommand,
     examples=(
         f"ticketlog ticket attach {_T} screenshot.png",
         f"ticketlog ticket attach {_T} core.bin --name core-dump --media-type application/gzip",
@@ -222,7 +222,7 @@ def attach(app: App, /, ticket: str, file: Path, as_json: bool, **values: Any) -
 
 
 @click.command(
-    cls=Command,
+    cls=ShellCommand,
     examples=(
         f"ticketlog ticket fetch {_T} 019a0000-0000-7000-8000-000000000000.0 --to shot.png",
         f"ticketlog ticket fetch {_T} 019a0000-0000-7000-8000-000000000000.0 > shot.png",

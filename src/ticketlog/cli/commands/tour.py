@@ -15,7 +15,7 @@ from ticketlog.application.reports import REPORTS
 from ticketlog.cli.commands.import_ import lost
 from ticketlog.cli.commands.lists import rows_table
 from ticketlog.cli.commands.report import show_rows
-from ticketlog.cli.framework import Command
+from ticketlog.cli.framework import ShellCommand
 from ticketlog.cli.options import log_option
 from ticketlog.cli.output import cut_lines, show_all, table
 from ticketlog.cli.output_history import lines
@@ -24,14 +24,14 @@ from ticketlog.errors import Usage
 
 if TYPE_CHECKING:
     from ticketlog.desk import Desk
-    from ticketlog.projections.engine.verify import Verified
+    from ticketlog.projections.engine.verify import VerifiedView
 
 T = TypeVar("T")
 _WAITING, _PERIODS, _EVENTS, _LINES, _WIDTH = 6, 6, 12, 16, 110
 
 
 @click.command(
-    cls=Command,
+    cls=ShellCommand,
     examples=(
         "ticketlog tour",
         "ticketlog tour incidents.csv.gz --mapping examples/bpi2013-csv.toml --into my-desk",
@@ -195,11 +195,11 @@ def _proof(desk: Desk) -> bool:
     return same
 
 
-def _rows(found: Verified) -> int:
+def _rows(found: VerifiedView) -> int:
     return sum(one.rows for one in found.tables)
 
 
-def _proven(found: Verified) -> list[Any]:
+def _proven(found: VerifiedView) -> list[Any]:
     import hashlib
 
     digest, expected = (

@@ -6,7 +6,7 @@ import click
 
 from ticketlog.application.documents import desks
 from ticketlog.cli.commands.desk import views_table
-from ticketlog.cli.framework import App, Command, Entry, Group, pass_app
+from ticketlog.cli.framework import App, Entry, ShellCommand, ShellGroup, pass_app
 from ticketlog.cli.options import as_json
 from ticketlog.cli.output import print_json, retried, show_all, table
 
@@ -15,7 +15,7 @@ _HERE = "ticketlog.cli.commands.views"
 
 @click.command(
     "list",
-    cls=Command,
+    cls=ShellCommand,
     prints=(desks.Views,),
     examples=("ticketlog views", "ticketlog views --json"),
 )
@@ -38,7 +38,7 @@ def list_(app: App, as_json: bool) -> None:
 
 
 @click.command(
-    cls=Command,
+    cls=ShellCommand,
     prints=(desks.ViewRetried,),
     examples=("ticketlog views retry search",),
 )
@@ -54,7 +54,7 @@ def retry(context: click.Context, app: App, view: str, as_json: bool) -> None:
     context.exit(1 if still else 0)
 
 
-views = Group(
+views = ShellGroup(
     "views",
     help="How far each view is, and what it couldn't take. Alone: `views list`.",
     default="list",

@@ -71,7 +71,7 @@ class Facts:
     """Field -> its values from the least to the greatest; others compare as numbers or times."""
 
 
-class Failure(NamedTuple):
+class FailedCondition(NamedTuple):
     """A condition that didn't hold, and what the ticket had instead."""
 
     group: Literal["all", "any"]
@@ -82,10 +82,10 @@ class Failure(NamedTuple):
         return f"{self.condition}: it is {_shown(self.found)}"
 
 
-class Verdict(NamedTuple):
+class ConditionVerdict(NamedTuple):
     """What conditions say of a ticket. Of `any`, either none or all have failed."""
 
-    failed: tuple[Failure, ...]
+    failed: tuple[FailedCondition, ...]
 
     @property
     def matches(self) -> bool:
@@ -100,16 +100,18 @@ def matches(conditions: Conditions, facts: Facts) -> bool:
     return not conditions.any or any(holds(each, facts) for each in conditions.any)
 
 
-def judge(conditions: Conditions, facts: Facts) -> Verdict:
+def judge(conditions: Conditions, facts: Facts) -> ConditionVerdict:
     """Whether the conditions hold, and which of them don't."""
     failed = [
-        Failure("all", each, facts.values.get(each.field))
+        FailedCondition("all", each, facts.values.get(each.field))
         for each in conditions.all
         if not holds(each, facts)
     ]
     if not any(holds(each, facts) for each in conditions.any):
-        failed += [Failure("any", each, facts.values.get(each.field)) for each in conditions.any]
-    return Verdict(tuple(failed))
+        failed += [
+            FailedCondition("any", each, facts.values.get(each.field)) for each in conditions.any
+        ]
+    return ConditionVerdict(tuple(failed))
 
 
 def holds(condition: Condition, facts: Facts) -> bool:

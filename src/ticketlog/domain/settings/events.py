@@ -216,7 +216,7 @@ class SettingsActivated(Event):
     file_sha256: Sha256
 
 
-class Kind(NamedTuple):
+class SettingKind(NamedTuple):
     """A kind of settings: its streams' kind, its table in files and in `Settings`, its event."""
 
     name: str
@@ -225,22 +225,22 @@ class Kind(NamedTuple):
     event: type[SettingChanged]
 
 
-KINDS: tuple[Kind, ...] = (
-    Kind("workflow", "workflows", Workflow, WorkflowSet),
-    Kind("priorities", "priorities", Priorities, PrioritiesSet),
-    Kind("field", "fields", CustomField, FieldSet),
-    Kind("team", "teams", Team, TeamSet),
-    Kind("agent", "agents", Agent, AgentSet),
-    Kind("category", "categories", Category, CategorySet),
-    Kind("product", "products", Product, ProductSet),
-    Kind("calendar", "calendars", Calendar, CalendarSet),
-    Kind("sla-policy", "sla_policies", SlaPolicy, SlaPolicySet),
-    Kind("lifecycle-rule", "lifecycle", LifecycleRule, LifecycleRuleSet),
-    Kind("routing-rule", "routing", RoutingRule, RoutingRuleSet),
-    Kind("assignment-rule", "assignment", AssignmentRule, AssignmentRuleSet),
-    Kind("escalation-rule", "escalation", EscalationRule, EscalationRuleSet),
-    Kind("notification-rule", "notifications", NotificationRule, NotificationRuleSet),
-    Kind("absence-rule", "absence", AbsenceRule, AbsenceRuleSet),
-    Kind("service", "services", Service, ServiceSet),
+KINDS: tuple[SettingKind, ...] = (
+    SettingKind("workflow", "workflows", Workflow, WorkflowSet),
+    SettingKind("priorities", "priorities", Priorities, PrioritiesSet),
+    SettingKind("field", "fields", CustomField, FieldSet),
+    SettingKind("team", "teams", Team, TeamSet),
+    SettingKind("agent", "agents", Agent, AgentSet),
+    SettingKind("category", "categories", Category, CategorySet),
+    SettingKind("product", "products", Product, ProductSet),
+    SettingKind("calendar", "calendars", Calendar, CalendarSet),
+    SettingKind("sla-policy", "sla_policies", SlaPolicy, SlaPolicySet),
+    SettingKind("lifecycle-rule", "lifecycle", LifecycleRule, LifecycleRuleSet),
+    SettingKind("routing-rule", "routing", RoutingRule, RoutingRuleSet),
+    SettingKind("assignment-rule", "assignment", AssignmentRule, AssignmentRuleSet),
+    SettingKind("escalation-rule", "escalation", EscalationRule, EscalationRuleSet),
+    SettingKind("notification-rule", "notifications", NotificationRule, NotificationRuleSet),
+    SettingKind("absence-rule", "absence", AbsenceRule, AbsenceRuleSet),
+    SettingKind("service", "services", Service, ServiceSet),
 )
 EVENTS: tuple[type[Event], ...] = (*(kind.event for kind in KINDS), SettingsActivated)

@@ -13,7 +13,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import Field
 
 from ticketlog.domain.base import Key, Line, Seconds, Value
-from ticketlog.domain.settings.conditions import Conditions, Facts, Verdict, judge, matches
+from ticketlog.domain.settings.conditions import Conditions, ConditionVerdict, Facts, judge, matches
 
 Metric = Literal[
     "first_reply_time",
@@ -95,18 +95,18 @@ class SlaPolicy(Value):
         return {(each.metric, each.priority): each for each in reversed(self.targets)}
 
 
-class Tried(NamedTuple):
+class TriedPolicy(NamedTuple):
     """A policy that was asked, and what its conditions said."""
 
     policy: SlaPolicy
-    verdict: Verdict
+    verdict: ConditionVerdict
 
 
-def tried(policies: Iterable[SlaPolicy], facts: Facts) -> tuple[Tried, ...]:
+def tried(policies: Iterable[SlaPolicy], facts: Facts) -> tuple[TriedPolicy, ...]:
     """The policies by position, each with its verdict, up to the first that matches."""
-    asked: list[Tried] = []
+    asked: list[TriedPolicy] = []
     for policy in in_order(policies):
-        asked.append(Tried(policy, judge(policy.when, facts)))
+        asked.append(TriedPolicy(policy, judge(policy.when, facts)))
         if asked[-1].verdict.matches:
             break
     return tuple(asked)

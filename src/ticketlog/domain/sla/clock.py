@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from ticketlog.domain.base import LAST, Key, Seconds, Value, bare
 from ticketlog.domain.settings.sla_policy import Metric, Switch
-from ticketlog.domain.time.business_hours import SECOND, Timetable
+from ticketlog.domain.time.business_hours import SECOND, BusinessHours
 
 Phase = Literal["running", "paused", "fulfilled", "withdrawn"]
 LIVE: tuple[Phase, ...] = ("running", "paused")
@@ -61,7 +61,7 @@ class Promise(NamedTuple):
     business: bool = False
 
 
-class Coming(NamedTuple):
+class UpcomingWarning(NamedTuple):
     """A warning to come: when, and how much of the target's time is used by then."""
 
     at: int
@@ -85,7 +85,7 @@ class Clock(NamedTuple):
     target: Promise | None = None
     due: int | None = None
     """When the target is used up if nothing happens; None: not running, breached, or never."""
-    warnings: tuple[Coming, ...] = ()
+    warnings: tuple[UpcomingWarning, ...] = ()
     warned: int = 0
     """How much of the target was used at the last warning."""
     breached_at: int | None = None
@@ -104,13 +104,13 @@ class Clock(NamedTuple):
 Clocks: TypeAlias = Mapping[Metric, Clock]
 
 
-class Late(NamedTuple):
+class DueItem(NamedTuple):
     """What had become due: a breach, or a warning."""
 
     at: int
     metric: Metric
     clock: Clock
-    warning: Coming | None = None
+    warning: UpcomingWarning | None = None
 
 
 def settled(clock: Clock, at: int) -> Clock:
@@ -144,7 +144,7 @@ def started(instance: int, phase: Phase, because: Because, at: int) -> Clock:
     return bare(Clock, (*head, None, (), 0, None))
 
 
-def measured(clock: Clock, at: int, calendar: Timetable | None) -> Clock:
+def measured(clock: Clock, at: int, calendar: BusinessHours | None) -> Clock:
     """The clock settled, with its open time told where there is a calendar."""
     clock = settled(clock, at)
     if calendar is None or (not clock.unmeasured and clock.business is not None):
@@ -153,7 +153,7 @@ def measured(clock: Clock, at: int, calendar: Timetable | None) -> Clock:
     return clock._replace(business=(clock.business or 0) + business, unmeasured=())
 
 
-def opened(clock: Clock, at: int, calendar: Timetable | None) -> int | None:
+def opened(clock: Clock, at: int, calendar: BusinessHours | None) -> int | None:
     """The open time that a clock has used up to an instant; None where part of the time ran without
     a calendar."""
     clock = measured(clock, at, calendar)
@@ -166,7 +166,7 @@ def spent(clock: Clock, target: Promise) -> int:
 
 
 def reaches(
-    clock: Clock, target: Promise, used: int, at: int, calendar: Timetable | None
+    clock: Clock, target: Promise, used: int, at: int, calendar: BusinessHours | None
 ) -> int | None:
     """When a clock that runs from an instant on will have used so much of the target's time; the
     instant itself where it has already. None: never, or not before the year 10000."""
@@ -176,7 +176,7 @@ def reaches(
     return at + left if at + left <= LAST else None
 
 
-def late(clocks: Clocks, now: int) -> list[Late]:
+def late(clocks: Clocks, now: int) -> list[DueItem]:
     """The breaches and warnings that were due before an instant, in the order of time. What ends
     at the very instant at which it is due was in time."""
     found = [each for each in _to_come(clocks) if each.at < now]
@@ -188,12 +188,12 @@ def next_due(clocks: Clocks) -> int | None:
     return min((each.at for each in _to_come(clocks)), default=None)
 
 
-def _to_come(clocks: Clocks) -> Iterator[Late]:
+def _to_come(clocks: Clocks) -> Iterator[DueItem]:
     for metric, clock in clocks.items():
         for warning in clock.warnings:
-            yield Late(warning.at, metric, clock, warning)
+            yield DueItem(warning.at, metric, clock, warning)
         if clock.due is not None:
-            yield Late(clock.due, metric, clock)
+            yield DueItem(clock.due, metric, clock)
 
 
 def exceeded(clock: Clock) -> bool:

@@ -27,7 +27,7 @@ REPLIES: tuple[Metric, ...] = ("first_reply_time", "next_reply_time")
 UPDATES: tuple[Metric, ...] = ("periodic_update_time", "pausable_update_time")
 
 
-class Fact(NamedTuple):
+class ClockTrigger(NamedTuple):
     """Something that happened to a ticket, with what the ticket was after it."""
 
     kind: Kind
@@ -43,20 +43,20 @@ class Fact(NamedTuple):
     """The switches one of which has to be on, where it counts by a switch only."""
 
 
-def run(clocks: Clocks, facts: Iterable[Fact], switches: tuple[Switch, ...] = ()) -> Clocks:
+def run(clocks: Clocks, facts: Iterable[ClockTrigger], switches: tuple[Switch, ...] = ()) -> Clocks:
     """The clocks after more facts, under a policy's switches."""
-    hands = Hands(clocks, switches)
+    hands = ClockSet(clocks, switches)
     for fact in facts:
         hands.fact = fact
         _RULES[fact.kind](hands)
     return hands.clocks
 
 
-class Hands:
+class ClockSet:
     """Turns clocks by one fact after the other."""
 
     __slots__ = ("clocks", "fact", "switches")
-    fact: Fact
+    fact: ClockTrigger
 
     def __init__(self, clocks: Clocks, switches: tuple[Switch, ...]) -> None:
         self.clocks: dict[Metric, Clock] = dict(clocks)
@@ -104,7 +104,7 @@ class Hands:
             self.clocks[metric] = clock._replace(because=fact.because)
 
 
-def _created(hands: Hands) -> None:
+def _created(hands: ClockSet) -> None:
     needed = hands.fact.switches
     if not needed or hands.switched(*needed):
         hands.start("first_reply_time")
@@ -114,7 +114,7 @@ def _created(hands: Hands) -> None:
         hands.start("group_ownership_time")
 
 
-def _asked(hands: Hands) -> None:
+def _asked(hands: ClockSet) -> None:
     """Somebody waits for an answer, since the first thing that they said (Zendesk: the oldest
     unanswered comment). It is the first reply that they wait for where an agent created the ticket
     and nobody had said anything yet."""
@@ -127,7 +127,7 @@ def _asked(hands: Hands) -> None:
     hands.start("next_reply_time" if begun else "first_reply_time")
 
 
-def _answered(hands: Hands) -> None:
+def _answered(hands: ClockSet) -> None:
     for metric in REPLIES:
         hands.end(metric, "fulfilled")
     for metric in UPDATES:
@@ -137,7 +137,7 @@ def _answered(hands: Hands) -> None:
             hands.start(metric)
 
 
-def _noted(hands: Hands) -> None:
+def _noted(hands: ClockSet) -> None:
     if hands.switched("first_reply_time.fulfill_on_agent_internal_note"):
         hands.end("first_reply_time", "fulfilled")
     if hands.switched(
@@ -151,7 +151,7 @@ def _noted(hands: Hands) -> None:
         _asked(hands)
 
 
-def _moved(hands: Hands) -> None:
+def _moved(hands: ClockSet) -> None:
     fact = hands.fact
     if not hands.ended:
         for metric in _PAUSES:
@@ -169,19 +169,19 @@ def _moved(hands: Hands) -> None:
         hands.end(metric, "withdrawn")
 
 
-def _handed_over(hands: Hands) -> None:
+def _handed_over(hands: ClockSet) -> None:
     hands.end("group_ownership_time", "fulfilled")
     if hands.fact.team and not hands.ended:
         hands.start("group_ownership_time")
 
 
-def _put_out(hands: Hands) -> None:
+def _put_out(hands: ClockSet) -> None:
     for metric in tuple(hands.clocks):
         if hands.is_live(metric):
             hands.turn(metric, "withdrawn")
 
 
-def _taken_back(hands: Hands) -> None:
+def _taken_back(hands: ClockSet) -> None:
     """What was taken out goes on where it stopped."""
     if hands.ended:
         return
@@ -192,7 +192,7 @@ def _taken_back(hands: Hands) -> None:
         hands.start("group_ownership_time")
 
 
-Rule: TypeAlias = Callable[[Hands], None]
+Rule: TypeAlias = Callable[[ClockSet], None]
 _RULES: Mapping[Kind, Rule] = {
     "created": _created,
     "asked": _asked,

@@ -31,7 +31,7 @@ from ticketlog.domain.ticket.lookups import (
 )
 from ticketlog.domain.ticket.mentions import called
 from ticketlog.domain.ticket.state import AttachmentRef, CommentRef, Decisions, Ticket
-from ticketlog.domain.ticket.workflow import Say, awakened, change_status, opened
+from ticketlog.domain.ticket.workflow import TransitionDetails, awakened, change_status, opened
 
 
 def _reply(command: Reply, ticket: Ticket, context: Context) -> list[Event]:
@@ -82,7 +82,7 @@ def _moves(
     An automated comment neither answers nor reopens.
     """
     if command.status is not None and command.status != ticket.status:
-        say = Say(resolution_code=command.resolution_code)
+        say = TransitionDetails(resolution_code=command.resolution_code)
         target = status_named(command.status, workflow_for(ticket.type, context))
         if moves := change_status(ticket, target, context, "reply", say):
             return moves
@@ -120,7 +120,7 @@ def _note(command: Note, ticket: Ticket, context: Context) -> list[Event]:
     if ticket.spam:
         raise Refused(f"ticket {ticket.id} is marked as spam; restore it first", ticket=ticket.id)
     target = status_named(command.status, workflow_for(ticket.type, context))
-    say = Say(resolution_code=command.resolution_code)
+    say = TransitionDetails(resolution_code=command.resolution_code)
     then = after(ticket, events, context)
     return [*events, *change_status(then, target, context, "command", say)]
 

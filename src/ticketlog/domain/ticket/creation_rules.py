@@ -13,7 +13,7 @@ from ticketlog.domain.ticket.creation import CreateTicket, TicketCreated
 from ticketlog.domain.ticket.field_rules import checked, sorted_out
 from ticketlog.domain.ticket.lookups import (
     Known,
-    Place,
+    Whereabouts,
     organisation,
     person,
     place_of,
@@ -46,7 +46,7 @@ class Home(NamedTuple):
     id: str | None = None
     tier: str | None = None
     contract: str | None = None
-    place: Place = Place()
+    place: Whereabouts = Whereabouts()
 
 
 def first_status(workflow: Workflow, assignee: str | None) -> Status:

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from ticketlog.domain.base import Context, Event, Meta, Recorded
-from ticketlog.domain.sla.clock_rules import Fact, run
+from ticketlog.domain.sla.clock_rules import ClockTrigger, run
 from ticketlog.domain.ticket import (
     assignment,
     automation,
@@ -87,7 +87,7 @@ def fold(ticket: Ticket, history: Iterable[Recorded]) -> Ticket:
     ticket = ticket.but({})
     values = ticket.__dict__
     changed: dict[str, int] | None = None
-    facts: list[Fact] = []
+    facts: list[ClockTrigger] = []
     last_meta: Meta | None = None
     left = iter(history)
     for recorded in left:
@@ -150,7 +150,7 @@ def _commit_begun(values: dict[str, Any], meta: Meta) -> None:
             values["touches"] += 1
 
 
-def _remember(ticket: Ticket, facts: list[Fact]) -> None:
+def _remember(ticket: Ticket, facts: list[ClockTrigger]) -> None:
     if not facts:
         return
     values = ticket.__dict__

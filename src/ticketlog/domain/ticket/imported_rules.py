@@ -46,7 +46,7 @@ from ticketlog.domain.ticket.priority_rules import (
 from ticketlog.domain.ticket.relations import Linked, LinkTo, cycle
 from ticketlog.domain.ticket.state import AuthorKind, Decisions, Link, Ticket
 from ticketlog.domain.ticket.workflow import (
-    Say,
+    TransitionDetails,
     arrow_to,
     missing,
     moved,
@@ -90,7 +90,7 @@ def _record(command: RecordActivity, ticket: Ticket, context: Context) -> list[E
     if target is not None and _moves(command, then, target):
         broke += _broken(workflow, then, target, context)
         code = command.resolution_code or then.resolution_code
-        say = Say(resolution_code=code)
+        say = TransitionDetails(resolution_code=code)
         facts += moved(then, target, "import", say, cancelled=command.cancelled)
     elif ticket.status_category == "closed" and _changed_late(facts):
         broke += ("changed after it was closed",)

@@ -23,7 +23,7 @@ from ticketlog.domain.ticket.lifecycle import (
 from ticketlog.domain.ticket.lookups import is_requester, roles_of, status_named, workflow_for
 from ticketlog.domain.ticket.state import Decisions, Ticket
 from ticketlog.domain.ticket.workflow import (
-    Say,
+    TransitionDetails,
     arrow_to,
     change_status,
     ends_unsolved,
@@ -75,7 +75,7 @@ def _set_status(command: SetStatus, ticket: Ticket, context: Context) -> list[Ev
 
 def _hold(command: Hold, ticket: Ticket, context: Context) -> list[Event]:
     target = status_in("on-hold", command.status, ticket, context)
-    say = Say(reason=command.reason, until=command.until)
+    say = TransitionDetails(reason=command.reason, until=command.until)
     if target.id == ticket.status:
         if (command.reason, command.until) == (ticket.hold_reason, ticket.hold_until):
             return []
@@ -95,7 +95,7 @@ def _solve(command: Solve, ticket: Ticket, context: Context) -> list[Event]:
         if command.status is None:
             return []
     target = status_in("solved", command.status, ticket, context)
-    say = Say(resolution_code=command.code, resolution=command.resolution)
+    say = TransitionDetails(resolution_code=command.code, resolution=command.resolution)
     return change_status(ticket, target, context, "command", say)
 
 
@@ -116,7 +116,9 @@ def _reopen(command: Reopen, ticket: Ticket, context: Context) -> list[Event]:
     if ticket.status_category != "solved":
         raise _not_from(ticket, f"{ticket.status}; only a solved ticket can be reopened")
     target = status_in("open", None, ticket, context)
-    return change_status(ticket, target, context, "command", Say(reason=command.reason))
+    return change_status(
+        ticket, target, context, "command", TransitionDetails(reason=command.reason)
+    )
 
 
 def _close(command: Close, ticket: Ticket, context: Context) -> list[Event]:
@@ -129,7 +131,9 @@ def _cancel(command: Cancel, ticket: Ticket, context: Context) -> list[Event]:
     if ticket.status_category == "solved":
         raise _not_from(ticket, "solved; close it, or reopen it first")
     target = status_in("closed", None, ticket, context)
-    return change_status(ticket, target, context, "command", Say(reason=command.reason))
+    return change_status(
+        ticket, target, context, "command", TransitionDetails(reason=command.reason)
+    )
 
 
 def _mark_spam(command: MarkSpam, ticket: Ticket, context: Context) -> list[Event]:

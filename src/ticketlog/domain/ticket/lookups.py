@@ -88,19 +88,19 @@ def data_subject(ticket: Ticket) -> str:
     return ticket.requester or f"ticket/{ticket.id}"
 
 
-class Place(NamedTuple):
+class Whereabouts(NamedTuple):
     """A country and a time zone, as far as they are known."""
 
     country: str | None = None
     zone: str | None = None
 
-    def or_else(self, other: Place) -> Place:
-        return Place(self.country or other.country, self.zone or other.zone)
+    def or_else(self, other: Whereabouts) -> Whereabouts:
+        return Whereabouts(self.country or other.country, self.zone or other.zone)
 
 
-def place_of(party: Person | Organisation | None) -> Place:
+def place_of(party: Person | Organisation | None) -> Whereabouts:
     """Where somebody is at this instant."""
-    return Place(party.country, party.zone) if party else Place()
+    return Whereabouts(party.country, party.zone) if party else Whereabouts()
 
 
 class Known(NamedTuple):

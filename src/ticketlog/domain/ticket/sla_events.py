@@ -18,10 +18,10 @@ from ticketlog.domain.sla.clock import (
     Because,
     Clock,
     Clocks,
-    Coming,
     Edition,
     Phase,
     Promise,
+    UpcomingWarning,
     settled,
 )
 from ticketlog.domain.ticket.state import Ticket
@@ -163,7 +163,7 @@ def clock_after(before: Clock | None, change: ClockChange, at: int) -> Clock:
         unmeasured=() if measured else clock.unmeasured,
         target=target,
         due=change.due,
-        warnings=tuple(Coming(each.at, each.used) for each in change.warnings),
+        warnings=tuple(UpcomingWarning(each.at, each.used) for each in change.warnings),
         warned=clock.warned if target == clock.target else 0,
         breached_at=clock.breached_at if change.breached else None,
     )

@@ -14,7 +14,7 @@ from ticketlog.domain.base import Command, Context, Event, Key, Long, State, Val
 from ticketlog.domain.settings.model import CategoryOfStatus, TicketType
 from ticketlog.domain.settings.sla_policy import Metric, Switch
 from ticketlog.domain.sla.clock import Applied, Clock, Clocks
-from ticketlog.domain.sla.clock_rules import Fact, run
+from ticketlog.domain.sla.clock_rules import ClockTrigger, run
 
 AuthorKind = Literal["requester", "end-user", "agent", "rule", "service", "import"]
 LinkKind = Literal["duplicate-of", "problem", "parent", "blocks", "follow-up-of", "change"]
@@ -187,7 +187,7 @@ class Ticket(State):
     """What was promised; None: nothing, and its clocks run without a target."""
     told_clocks: Mapping[Metric, Clock] = field(default_factory=dict)
     """Its clocks as the last event about them left them."""
-    facts: tuple[Fact, ...] = ()
+    facts: tuple[ClockTrigger, ...] = ()
     """What has concerned its clocks since then."""
     sound: Ticket | None = None
     """What it would be if each commit had happened when it was received; None: no time lies ahead

@@ -39,7 +39,7 @@ CLOSERS = frozenset({"supervisor", "admin", "rule", "service"})
 _SECOND = 1_000_000
 
 
-class Say(NamedTuple):
+class TransitionDetails(NamedTuple):
     """What a command says about the move that it asks for."""
 
     resolution_code: str | None = None
@@ -48,11 +48,15 @@ class Say(NamedTuple):
     until: int | None = None
 
 
-NOTHING = Say()
+NOTHING = TransitionDetails()
 
 
 def change_status(
-    ticket: Ticket, target: Status, context: Context, because: StatusCause, say: Say = NOTHING
+    ticket: Ticket,
+    target: Status,
+    context: Context,
+    because: StatusCause,
+    say: TransitionDetails = NOTHING,
 ) -> list[Event]:
     """The move to a status, where the workflow lets the actor make it.
 
@@ -93,7 +97,7 @@ def moved(
     ticket: Ticket,
     target: Status,
     because: StatusCause,
-    say: Say = NOTHING,
+    say: TransitionDetails = NOTHING,
     *,
     cancelled: bool = False,
 ) -> list[Event]:
@@ -119,7 +123,7 @@ def moved(
     return [StatusChanged(**how)]
 
 
-def _solved(ticket: Ticket, how: dict[str, Any], say: Say) -> Solved:
+def _solved(ticket: Ticket, how: dict[str, Any], say: TransitionDetails) -> Solved:
     return Solved(
         **how,
         data_subject=data_subject(ticket),
@@ -181,15 +185,17 @@ def required_for(arrow: Transition, target: Status) -> tuple[str, ...]:
     return (*arrow.requires, "assignee") if target.category == "solved" else arrow.requires
 
 
-def missing(names: Iterable[str], ticket: Ticket, say: Say = NOTHING) -> tuple[str, ...]:
+def missing(
+    names: Iterable[str], ticket: Ticket, say: TransitionDetails = NOTHING
+) -> tuple[str, ...]:
     """The names that have no value on the ticket or in the command."""
     return tuple(
         dict.fromkeys(name for name in names if _value(name, ticket, say) in (None, "", ()))
     )
 
 
-def _value(name: str, ticket: Ticket, say: Say) -> object:
-    said: object = getattr(say, name, None) if name in Say._fields else None
+def _value(name: str, ticket: Ticket, say: TransitionDetails) -> object:
+    said: object = getattr(say, name, None) if name in TransitionDetails._fields else None
     if said is None and name in REQUIRABLE:
         said = getattr(ticket, name, None)
     return ticket.fields.get(name) if said is None else said

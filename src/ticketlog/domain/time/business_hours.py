@@ -30,7 +30,7 @@ class Segment(NamedTuple):
     offset: int
 
 
-class Timetable:
+class BusinessHours:
     """The open spans of a calendar, each from its start to before its end.
 
     They are listed from `first` to `last`, with a week more on either side; before and after
@@ -125,7 +125,7 @@ class Timetable:
         return self._sums[span] + (at if at < end else end) - self._opens[span]
 
 
-def timetable(segments: Sequence[Segment], hours: Callable[[int], Hours]) -> Timetable:
+def timetable(segments: Sequence[Segment], hours: Callable[[int], Hours]) -> BusinessHours:
     """The timetable of clocks on the wall: it is open whenever they show, on day `d` since 1970, a
     time of `hours(d)`.
 
@@ -140,7 +140,7 @@ def timetable(segments: Sequence[Segment], hours: Callable[[int], Hours]) -> Tim
         Segment(last, last + week, segments[-1].offset),
     ]
     spans = (span for segment in wider for span in _spans(segment, hours))
-    return Timetable(spans, first * SECOND, last * SECOND)
+    return BusinessHours(spans, first * SECOND, last * SECOND)
 
 
 def _spans(segment: Segment, hours: Callable[[int], Hours]) -> Iterator[tuple[int, int]]:

@@ -16,7 +16,14 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, StringConstraints
 
 from ticketlog.domain.base import Instant, Key, Line, Seconds, Value
-from ticketlog.domain.time.business_hours import DAY, SECOND, Hours, Segment, Timetable, timetable
+from ticketlog.domain.time.business_hours import (
+    DAY,
+    SECOND,
+    BusinessHours,
+    Hours,
+    Segment,
+    timetable,
+)
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -69,7 +76,7 @@ class Calendar(Value):
     teams: tuple[Key, ...] = ()
 
     @cached_property
-    def timetable(self) -> Timetable:
+    def timetable(self) -> BusinessHours:
         """When it is open, ready to be asked; made once."""
         week: list[Hours] = [_hours(self.week.get(day, ())) for day in WEEKDAYS]
         special: dict[int, Hours] = {days_since_1970(day): () for day in self.holidays}

@@ -8,7 +8,14 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from ticketlog.domain.time.business_hours import DAY, SECOND, Hours, Segment, Timetable, timetable
+from ticketlog.domain.time.business_hours import (
+    DAY,
+    SECOND,
+    BusinessHours,
+    Hours,
+    Segment,
+    timetable,
+)
 from ticketlog.domain.time.calendar import WEEKDAYS
 from ticketlog.domain.time.shifts import Shift
 
@@ -17,7 +24,7 @@ _THURSDAY = 3
 """The weekday of day 0, 1 January 1970."""
 
 
-def rota(shifts: Iterable[Shift], zone: str, start: int, end: int) -> Timetable:
+def rota(shifts: Iterable[Shift], zone: str, start: int, end: int) -> BusinessHours:
     """When shifts are on, for the instants from `start` to `end`, in the zone's clocks.
 
     Raises zoneinfo.ZoneInfoNotFoundError.

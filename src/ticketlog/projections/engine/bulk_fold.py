@@ -18,7 +18,7 @@ from ticketlog.projections.engine.projection import Projection, Row, Sum
 from ticketlog.projections.engine.row_changes import add
 from ticketlog.projections.engine.stream_fold import (
     Commit,
-    Stream,
+    StreamFold,
     ViewRows,
     carefully,
     is_correction,
@@ -166,7 +166,7 @@ class _Sink:
             return
         places, views = followers
         try:
-            stream = Stream(name, views, self._task.basis)
+            stream = StreamFold(name, views, self._task.basis)
             stream.apply(self._known(name, records, later))
             stream.end()
             if later:

@@ -27,7 +27,7 @@ HUGE = 30_000
 """Records from which processes of their own are worth their start."""
 
 
-class Progress(NamedTuple):
+class ReplayProgress(NamedTuple):
     """How far it is: records and events taken in, records there are, seconds passed."""
 
     records: int
@@ -46,13 +46,13 @@ class Progress(NamedTuple):
         return self.seconds * (self.total / self.records - 1) if self.records else None
 
 
-Report = Callable[[Progress], None]
-Told = Callable[[str, Progress | None], None]
+Report = Callable[[ReplayProgress], None]
+ProgressCallback = Callable[[str, ReplayProgress | None], None]
 """Told what is being made and how far it is; None: it is made, or given up."""
 
 
 @contextmanager
-def telling(told: Told | None, what: str) -> Iterator[Report]:
+def telling(told: ProgressCallback | None, what: str) -> Iterator[Report]:
     """How far one thing is, for somebody who is told of many."""
     if told is None:
         yield lambda progress: None
@@ -145,7 +145,7 @@ class _Filling:
         self._events += chunk.events
         if self._progress is not None:
             passed = time.monotonic() - self._started
-            self._progress(Progress(self._records, self._events, self._total, passed))
+            self._progress(ReplayProgress(self._records, self._events, self._total, passed))
 
     def finish(self, at: Sequence[Position]) -> None:
         """Writes the sums, and how far the builds have come."""

@@ -16,7 +16,7 @@ from ticketlog.projections.engine.build_store import Overtaken
 from ticketlog.projections.engine.fill import Report, fill
 from ticketlog.projections.engine.moment import Cut
 from ticketlog.projections.engine.projection import Projection, tracks
-from ticketlog.projections.engine.view_group import Lane
+from ticketlog.projections.engine.view_group import ViewGroup
 
 BEAT = 60
 """Seconds without a sign of life after which a build counts as given up."""
@@ -64,7 +64,7 @@ def _rebuild(
         for build in builds:
             with storage.writing(engine) as connection:
                 build_store.finish(connection, build)
-        lane = Lane(log, engine, builds, "building")
+        lane = ViewGroup(log, engine, builds, "building")
         while not _taken_over(log, engine, lane):
             pass
     except BaseException:
@@ -77,7 +77,7 @@ def _rebuild(
                 build_store.drop(connection, view, number)
 
 
-def _taken_over(log: Log, engine: Engine, lane: Lane) -> bool:
+def _taken_over(log: Log, engine: Engine, lane: ViewGroup) -> bool:
     """Catches up, then moves the pointers; False where the live views have gone on by then."""
     ends = log.ends()
     while lane.advance(ends):

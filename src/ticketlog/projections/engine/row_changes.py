@@ -47,7 +47,7 @@ def statements_of(spec: Rows, table: Table, dialect: SqlDialect) -> Statements:
     )
 
 
-class Changes:
+class RowChanges:
     """The rows of one build that a batch changes; written in one transaction."""
 
     def __init__(self, build: Build) -> None:

@@ -18,12 +18,12 @@ from ticketlog.log.port import Log
 from ticketlog.projections import PROJECTIONS
 from ticketlog.projections.engine import build_store, storage
 from ticketlog.projections.engine.build_store import Build, Overtaken, Parked, Position
-from ticketlog.projections.engine.fill import Progress, Told, helpers, telling
+from ticketlog.projections.engine.fill import ProgressCallback, ReplayProgress, helpers, telling
 from ticketlog.projections.engine.projection import Projection, tracks
 from ticketlog.projections.engine.rebuild import rebuild
-from ticketlog.projections.engine.row_changes import Changes
+from ticketlog.projections.engine.row_changes import RowChanges
 from ticketlog.projections.engine.stream_fold import carefully
-from ticketlog.projections.engine.view_group import Lane
+from ticketlog.projections.engine.view_group import ViewGroup
 
 LARGE = 5_000
 """Records behind from which building anew, stream by stream, can be quicker than following."""
@@ -37,7 +37,7 @@ class Stopped(Exception):
     """It was asked to stop; what it has done is kept."""
 
 
-class Status(NamedTuple):
+class ViewStatus(NamedTuple):
     """Where a view stands. `behind`: records of the log that it hasn't applied."""
 
     view: str
@@ -48,7 +48,7 @@ class Status(NamedTuple):
     parked: tuple[Parked, ...]
 
 
-class Runner:
+class ViewRunner:
     """Follows the log for views. May be used from several threads, and by several processes."""
 
     def __init__(
@@ -56,7 +56,7 @@ class Runner:
         log: Log,
         engine: Engine,
         projections: Sequence[Projection] = PROJECTIONS,
-        told: Told | None = None,
+        told: ProgressCallback | None = None,
     ) -> None:
         """`told`: how far it is where it builds views."""
         self._log = log
@@ -118,7 +118,7 @@ class Runner:
         haven't yet since this was made."""
         return min(track.passed for track in self._tracks)
 
-    def status(self, ends: Sequence[int] | None = None) -> list[Status]:
+    def status(self, ends: Sequence[int] | None = None) -> list[ViewStatus]:
         """Where each view stands, in a log that reaches to `ends`, or as far as it can be read."""
         ends = self._log.ends() if ends is None else ends
         with storage.reading(self._engine) as connection:
@@ -130,7 +130,9 @@ class Runner:
                 next = tuple(position.next for position in at)
                 number = build.number if build else None
                 behind = sum(max(end - at, 0) for end, at in zip_longest(ends, next, fillvalue=0))
-                found.append(Status(view.name, view.version, number, next, behind, tuple(parked)))
+                found.append(
+                    ViewStatus(view.name, view.version, number, next, behind, tuple(parked))
+                )
         return found
 
     def retry(self, view: str) -> list[Parked]:
@@ -145,7 +147,7 @@ class _Track:
     """Views that are followed by one thread."""
 
     def __init__(
-        self, log: Log, engine: Engine, views: Sequence[Projection], told: Told | None
+        self, log: Log, engine: Engine, views: Sequence[Projection], told: ProgressCallback | None
     ) -> None:
         self.names = frozenset(view.name for view in views)
         self.passed = 0.0
@@ -156,7 +158,7 @@ class _Track:
         self._lock = threading.Lock()
         self._ended: Callable[[], bool] = lambda: False
         self._alone = False
-        self._lanes: list[Lane] = []
+        self._lanes: list[ViewGroup] = []
 
     @property
     def stands(self) -> bool:
@@ -227,11 +229,11 @@ class _Track:
                 self._goes_on()
         elif not self._lanes:
             self._lanes = [
-                Lane(self._log, self._engine, builds, "live") for builds in standing.values()
+                ViewGroup(self._log, self._engine, builds, "live") for builds in standing.values()
             ]
 
     def _build(self, views: Sequence[Projection], workers: int) -> None:
-        def goes_on(progress: Progress) -> None:
+        def goes_on(progress: ReplayProgress) -> None:
             self._goes_on()
             report(progress)
 
@@ -268,7 +270,7 @@ class _Track:
     def _retried(
         self, build: Build, at: tuple[Position, ...], rows: Sequence[Parked]
     ) -> list[Parked]:
-        changes = Changes(build)
+        changes = RowChanges(build)
         still: list[Parked] = []
         for row in rows:
             history = [

@@ -78,7 +78,7 @@ class SetBack(Exception):
     """The stream's clock was set back after what is folded of it: it is to be folded anew."""
 
 
-class Stream:
+class StreamFold:
     """The state of a stream and what the views keep of it; on a basis, a ticket's as if its
     settings had been in force."""
 
@@ -156,7 +156,7 @@ class Stream:
         return [fold.rows(state) for fold in self.folds]
 
 
-class Failure(NamedTuple):
+class FoldFailure(NamedTuple):
     """The record that a view couldn't take, and why."""
 
     record: Record
@@ -175,25 +175,25 @@ def carefully(
     records: Iterable[Record],
     hidden: Sequence[str] = (),
     basis: Basis | None = None,
-) -> tuple[ViewRows, Failure | None]:
+) -> tuple[ViewRows, FoldFailure | None]:
     """A stream's rows in one view up to the first commit that can't be read or folded.
 
-    Slower than `Stream`, because it looks at the rows after each commit: for the streams that
+    Slower than `StreamFold`, because it looks at the rows after each commit: for the streams that
     have failed.
     """
     good: ViewRows = [[] for _ in view.tables]
-    one = Stream(stream, [view], basis)
+    one = StreamFold(stream, [view], basis)
     taken: list[Commit] = []
     for record in records:
         try:
             taken.append(typed(record, codec))
             if corrects(taken[-1]):
-                one = Stream(stream, [view], basis)
+                one = StreamFold(stream, [view], basis)
                 one.apply(taken)
             else:
                 one.apply(taken[-1:])
             one.hide(hidden)
             (good,) = one.rows()
         except Exception as error:
-            return good, Failure(record, error)
+            return good, FoldFailure(record, error)
     return good, None

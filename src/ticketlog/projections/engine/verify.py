@@ -14,12 +14,12 @@ from ticketlog.projections.engine import build_store, storage
 from ticketlog.projections.engine.as_of import past
 from ticketlog.projections.engine.build_store import Build, Parked
 from ticketlog.projections.engine.comparison import Compared, Side, compare
-from ticketlog.projections.engine.fill import Report, Told, fill
+from ticketlog.projections.engine.fill import ProgressCallback, Report, fill
 from ticketlog.projections.engine.moment import Cut, Moment
 from ticketlog.projections.engine.projection import Projection
 
 
-class Verified(NamedTuple):
+class VerifiedView(NamedTuple):
     """A live view against a replay up to the same position."""
 
     view: str
@@ -41,7 +41,7 @@ def verify(
     projections: Sequence[Projection] = PROJECTIONS,
     *,
     progress: Report | None = None,
-) -> list[Verified]:
+) -> list[VerifiedView]:
     """Replays views into a scratch database and compares them with the live ones.
 
     What is live is read in one transaction, so it may move on meanwhile. Streams that are parked
@@ -71,7 +71,7 @@ def _verify(
     builds: Sequence[Build],
     ends: tuple[int, ...],
     progress: Report | None,
-) -> list[Verified]:
+) -> list[VerifiedView]:
     scratch = storage.scratch()
     try:
         with storage.writing(scratch) as connection:
@@ -79,7 +79,7 @@ def _verify(
         fill(log, scratch, fresh, Cut(ends), progress=progress, park=True)
         with storage.reading(scratch) as connection:
             return [
-                Verified(
+                VerifiedView(
                     build.view.name,
                     build.view.version,
                     ends,
@@ -106,7 +106,7 @@ def _damage(engine: Engine, view: Projection) -> str | None:
 
 
 def differences(
-    log: Log, view: Projection, first: Moment, second: Moment, told: Told | None = None
+    log: Log, view: Projection, first: Moment, second: Moment, told: ProgressCallback | None = None
 ) -> list[Compared]:
     """What of a view is different at the second moment from what it was at the first: per table
     the rows that went (missing), came (extra) and changed."""

@@ -16,10 +16,10 @@ from ticketlog.log.commit import Verdict, leaf
 from ticketlog.log.port import Log, Record
 from ticketlog.projections.engine import build_store, storage
 from ticketlog.projections.engine.build_store import Build, Overtaken, Parked, Position
-from ticketlog.projections.engine.row_changes import Changes
+from ticketlog.projections.engine.row_changes import RowChanges
 from ticketlog.projections.engine.stream_fold import (
     Commit,
-    Stream,
+    StreamFold,
     ViewRows,
     carefully,
     kind_of,
@@ -38,7 +38,7 @@ class _Known(NamedTuple):
     """A stream as it was left: which builds follow it, its fold, and its rows in each of them."""
 
     builds: tuple[Build, ...]
-    stream: Stream
+    stream: StreamFold
     rows: Sequence[ViewRows]
 
 
@@ -52,7 +52,7 @@ class _New:
         self.readable = True
 
 
-class Lane:
+class ViewGroup:
     """Follows the log for builds that have the same positions."""
 
     def __init__(self, log: Log, engine: Engine, builds: Sequence[Build], state: str) -> None:
@@ -91,7 +91,7 @@ class Lane:
         if not records:
             return False
         now = self._after(records)
-        changes = {build.number: Changes(build) for build in self.builds}
+        changes = {build.number: RowChanges(build) for build in self.builds}
         parked: list[Parked] = []
         with gc_paused():
             for name, new in _by_stream(records, self._marks, self._log.codec).items():
@@ -155,7 +155,7 @@ class Lane:
         name: str,
         new: _New,
         now: Sequence[Position],
-        changes: dict[int, Changes],
+        changes: dict[int, RowChanges],
         parked: list[Parked],
     ) -> None:
         """Folds what is new of one stream; a stream that some view can't take is parked there."""
@@ -181,7 +181,7 @@ class Lane:
 
     def _remembered(self, name: str, builds: tuple[Build, ...], new: _New) -> _Known:
         """The stream before the batch, read again."""
-        stream = Stream(name, [build.view for build in builds])
+        stream = StreamFold(name, [build.view for build in builds])
         start = new.commits[0][0].originator_version
         stream.apply(
             [typed(record, self._log.codec) for record in self._log.stream(name, 0, start)]
@@ -196,7 +196,7 @@ class Lane:
         name: str,
         builds: Iterable[Build],
         now: Sequence[Position],
-        changes: dict[int, Changes],
+        changes: dict[int, RowChanges],
         parked: list[Parked],
     ) -> None:
         history = self._log.stream(name)
@@ -234,7 +234,7 @@ def _by_stream(
     return found
 
 
-def _continues(stream: Stream, new: _New) -> bool:
+def _continues(stream: StreamFold, new: _New) -> bool:
     return stream.version + 1 == new.commits[0][0].originator_version
 
 

@@ -125,7 +125,7 @@ def _pairs(match: re.Match[str]) -> str:
     return f" {' '.join(run[at : at + 2] for at in range(len(run)))} "
 
 
-class Term(NamedTuple):
+class SearchTerm(NamedTuple):
     """One word or phrase of a query, folded. `prefix`: it may go on."""
 
     text: str
@@ -135,11 +135,11 @@ class Term(NamedTuple):
     """The emoji in it."""
 
 
-class Group(NamedTuple):
+class WordGroup(NamedTuple):
     """What one text must hold, and what it mustn't."""
 
-    wanted: tuple[Term, ...]
-    unwanted: tuple[Term, ...]
+    wanted: tuple[SearchTerm, ...]
+    unwanted: tuple[SearchTerm, ...]
 
 
 _TERM = re.compile(rf'(-?)(?:({"|".join(FIELDS)}):)?(?:"([^"]*)"(\*?)|([^\s"]+))')
@@ -147,13 +147,13 @@ _MOST = 100
 """Terms of a query that count: more are a text that was pasted."""
 
 
-def asked(query: str) -> list[Group]:
+def asked(query: str) -> list[WordGroup]:
     """What a person typed, whatever they typed: one of the groups must fit a text.
 
     Every word is wanted; "two words" stand side by side; wor* begins so; -word and NOT word are
     unwanted; OR stands between groups; subject:word is wanted there.
     """
-    groups: list[tuple[list[Term], list[Term]]] = [([], [])]
+    groups: list[tuple[list[SearchTerm], list[SearchTerm]]] = [([], [])]
     negative = False
     for minus, field, phrase, star, word in _TERM.findall(query)[:_MOST]:
         if word in ("OR", "AND", "NOT") and not minus and not field:
@@ -165,23 +165,23 @@ def asked(query: str) -> list[Group]:
         if term is not None:
             groups[-1][1 if negative or minus else 0].append(term)
         negative = False
-    return [Group(tuple(wanted), tuple(unwanted)) for wanted, unwanted in groups if wanted]
+    return [WordGroup(tuple(wanted), tuple(unwanted)) for wanted, unwanted in groups if wanted]
 
 
-def _term(text: str, prefix: bool, field: str | None) -> Term | None:
+def _term(text: str, prefix: bool, field: str | None) -> SearchTerm | None:
     text = text.rstrip("*")
     signs = tuple(_EMOJI.findall(text))
     folded = " ".join(_folded(text).split())
     if not any(map(_is_letter, folded)):
-        return Term("", False, field, signs) if signs else None
-    return Term(folded, prefix, field, signs)
+        return SearchTerm("", False, field, signs) if signs else None
+    return SearchTerm(folded, prefix, field, signs)
 
 
 def _is_letter(char: str) -> bool:
     return char.isalnum() or bool(_RUN.match(char))
 
 
-def phrases(term: Term) -> Iterator[tuple[str, bool]]:
+def phrases(term: SearchTerm) -> Iterator[tuple[str, bool]]:
     """What an index is asked for by a term: words that stand side by side, and whether the last of
     them may go on. A number is asked for with its letters apart, too: INC0012345 is INC-0012345."""
     spaced, prefix = _spaced(term.text).strip(), term.prefix
@@ -207,7 +207,7 @@ _CUT = 400
 """Characters after which a snippet ends in any case."""
 
 
-def snippet(text: str, groups: Iterable[Group]) -> str:
+def snippet(text: str, groups: Iterable[WordGroup]) -> str:
     """The part of a text around what was looked for, as it was written, with that in [brackets]."""
     found = _found(text, [term for group in groups for term in group.wanted])
     start, stop = _window(text, found)
@@ -245,7 +245,7 @@ def _back(sizes: Sequence[int], at: int, room: int) -> int:
     return at
 
 
-def _found(text: str, terms: Iterable[Term]) -> list[tuple[int, int]]:
+def _found(text: str, terms: Iterable[SearchTerm]) -> list[tuple[int, int]]:
     """Where the terms stand in a text: spans that don't overlap, in order."""
     folded, at = _mapped(text)
     spans: list[tuple[int, int]] = []
@@ -283,7 +283,7 @@ def _plain(text: str) -> str:
     return normalize("NFC", bare)
 
 
-def _pattern(term: Term) -> re.Pattern[str]:
+def _pattern(term: SearchTerm) -> re.Pattern[str]:
     """The term in a mapped text."""
     pieces = [_plain(word[0]) for word in _PIECE.finditer(term.text)]
     last = len(pieces) - 1

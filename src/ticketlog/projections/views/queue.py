@@ -89,7 +89,7 @@ class _PersonFold(Fold):
         return [], [], [], merges(state)
 
 
-class Page(NamedTuple):
+class QueuePage(NamedTuple):
     """A page of the queue; `next` is the `after` that gives the one behind it."""
 
     rows: list[dict[str, Any]]
@@ -110,7 +110,7 @@ def page(
     priorities: Sequence[str] = PRIORITIES,
     after: str | None = None,
     limit: int = 50,
-) -> Page:
+) -> QueuePage:
     """Active tickets in the order in which they should be worked on.
 
     `gone`: what they have there is unassigned. `requester`: with all who are one with them.
@@ -142,9 +142,11 @@ def page(
         rows += [_without(row, gone) for row in found]
         if len(rows) > limit:
             last = rows[limit - 1]
-            return Page(rows[:limit], f"{last['created_at']}:{last['ticket']}:{last['priority']}")
+            return QueuePage(
+                rows[:limit], f"{last['created_at']}:{last['ticket']}:{last['priority']}"
+            )
         place = None
-    return Page(rows, None)
+    return QueuePage(rows, None)
 
 
 def _without(row: dict[str, Any], gone: Gone) -> dict[str, Any]:

@@ -162,7 +162,7 @@ def _shown_of(texts: Table) -> list[ColumnElement[Any]]:
     return [at.ticket, at.version, at.kind, at.public, at.author_kind, at.at, at.body]
 
 
-def _shown(row: RowMapping, groups: Sequence[folding.Group]) -> dict[str, Any]:
+def _shown(row: RowMapping, groups: Sequence[folding.WordGroup]) -> dict[str, Any]:
     shown = {name: value for name, value in row.items() if name not in ("place", "score", "body")}
     return shown | {
         "snippet": folding.snippet(row["body"], groups),

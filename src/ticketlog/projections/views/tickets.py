@@ -261,7 +261,7 @@ def _id(stream: str) -> str:
     return stream.removeprefix("ticket/")
 
 
-class Page(NamedTuple):
+class TicketPage(NamedTuple):
     """A page of a list; `next` is the `after` that gives the one behind it."""
 
     rows: list[dict[str, Any]]
@@ -282,7 +282,7 @@ def page(
     after: str | None = None,
     limit: int = 50,
     **filters: str,
-) -> Page:
+) -> TicketPage:
     """Tickets, the newest first, that have all the given values (names: see FILTERS); of a
     requester those of all who are one with them by merges.
 
@@ -304,9 +304,9 @@ def page(
         query = query.where(place < tuple_(int(created_at), ticket))
     rows = [_shown(row) for row in connection.execute(query.limit(limit + 1)).mappings()]
     if len(rows) <= limit:
-        return Page(rows, None)
+        return TicketPage(rows, None)
     last = rows[limit - 1]
-    return Page(rows[:limit], f"{last['created_at']}:{last['ticket']}")
+    return TicketPage(rows[:limit], f"{last['created_at']}:{last['ticket']}")
 
 
 def ticket(connection: Connection, tables: Tables, *, ticket: str) -> dict[str, Any] | None:

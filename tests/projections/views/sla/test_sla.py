@@ -20,7 +20,7 @@ from ticketlog.domain.ticket.conversation import Reply
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import MarkSpam, Reopen, Restore, SetStatus, Solve
 from ticketlog.domain.ticket.sla_events import ReapplySla, RecordDue
-from ticketlog.domain.time.business_hours import Timetable
+from ticketlog.domain.time.business_hours import BusinessHours
 from ticketlog.projections.engine.moment import Cut, Occurred
 from ticketlog.projections.views.sla.attainment import attainment, share
 from ticketlog.projections.views.sla.breaches import breaches, causes
@@ -86,7 +86,7 @@ def looked(at: str) -> Step:
 
 
 def calendars(of: Settings) -> Any:
-    def timetable(id: str, version: int) -> Timetable | None:
+    def timetable(id: str, version: int) -> BusinessHours | None:
         found: Any = of.editions.get(f"calendar/{id}@{version}")
         return found.timetable if found else None
 

@@ -14,10 +14,10 @@ from tests.given import Story
 from ticketlog.domain import ticket
 from ticketlog.domain.base import Recorded
 from ticketlog.domain.sla.clock import LIVE
-from ticketlog.domain.ticket.sla.timeline import Line, timeline
+from ticketlog.domain.ticket.sla.timeline import TimelineEntry, timeline
 from ticketlog.domain.ticket.sla_events import SlaBreached
 from ticketlog.domain.ticket.state import Ticket
-from ticketlog.domain.time.business_hours import SECOND, Timetable
+from ticketlog.domain.time.business_hours import SECOND, BusinessHours
 from ticketlog.projections.views.sla.sla import TABLES, VIEW
 
 Key = tuple[str, int]
@@ -39,9 +39,9 @@ def rows_of(story: Story) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def told(story: Story) -> dict[Key, list[Line]]:
+def told(story: Story) -> dict[Key, list[TimelineEntry]]:
     """What is told of each clock that has or had a target, in order."""
-    lines: dict[Key, list[Line]] = {}
+    lines: dict[Key, list[TimelineEntry]] = {}
     for line in timeline("THIS", story.history, story.settings.calendar)[1]:
         if line.metric is not None:
             lines.setdefault((line.metric, line.instance), []).append(line)
@@ -161,7 +161,7 @@ def measured(story: Story, span: dict[str, Any], event: SlaBreached) -> int:
     return calendar.between(span["started"], span["ended"]) if calendar else 0
 
 
-def timetable(story: Story, id: str | None, version: int | None) -> Timetable | None:
+def timetable(story: Story, id: str | None, version: int | None) -> BusinessHours | None:
     found = story.settings.editions.get(f"calendar/{id}@{version}") if id else None
     return found.timetable if found else None  # type: ignore[union-attr]
 

@@ -30,7 +30,7 @@ from ticketlog.domain.ticket.sla_events import (
     SlaBreached,
 )
 from ticketlog.domain.ticket.state import Ticket
-from ticketlog.domain.time.business_hours import SECOND, Timetable
+from ticketlog.domain.time.business_hours import SECOND, BusinessHours
 from ticketlog.domain.time.calendar import Calendar
 
 METRICS: tuple[Metric, ...] = get_args(Metric)
@@ -63,13 +63,13 @@ class Terms:
         return "calendar" if old and new and old.policy == new.policy else "policy"
 
     @cached_property
-    def measure(self) -> Timetable | None:
+    def measure(self) -> BusinessHours | None:
         """What measures the time until now: time without a calendar, by the first there is."""
         found = self.before or self.calendar
         return found.timetable if found else None
 
     @property
-    def timetable(self) -> Timetable | None:
+    def timetable(self) -> BusinessHours | None:
         return self.calendar.timetable if self.calendar else None
 
     @cached_property

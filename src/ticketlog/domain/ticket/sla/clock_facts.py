@@ -9,7 +9,7 @@ from typing import TypeAlias
 from ticketlog.domain.base import Event, Recorded, bare
 from ticketlog.domain.settings.sla_policy import Switch
 from ticketlog.domain.sla.clock import Because
-from ticketlog.domain.sla.clock_rules import Fact, Kind
+from ticketlog.domain.sla.clock_rules import ClockTrigger, Kind
 from ticketlog.domain.ticket.assignment import TeamChanged
 from ticketlog.domain.ticket.conversation import CommentEvent, Noted, Replied
 from ticketlog.domain.ticket.creation import TicketCreated
@@ -39,16 +39,16 @@ def _fact(
     recorded: Recorded,
     because: Because,
     switches: tuple[Switch, ...] = (),
-) -> Fact:
+) -> ClockTrigger:
     """The fact, from the ticket after the event; its `clock` is still that before."""
     at, clock = recorded.meta.occurred_at, ticket.clock
     out = ticket.spam or ticket.is_duplicate
     team = ticket.team is not None
     at = at if at > clock else clock
-    return bare(Fact, (kind, at, because, ticket.status_category, team, out, switches))
+    return bare(ClockTrigger, (kind, at, because, ticket.status_category, team, out, switches))
 
 
-def _created(ticket: Ticket, recorded: Recorded) -> Fact:
+def _created(ticket: Ticket, recorded: Recorded) -> ClockTrigger:
     return _fact("created", ticket, recorded, "created", _needed_to_await_a_reply(recorded))
 
 
@@ -73,7 +73,7 @@ def _needed_to_await_a_reply(recorded: Recorded) -> tuple[Switch, ...]:
     return tuple(needed)
 
 
-def _moved(ticket: Ticket, recorded: Recorded) -> Fact:
+def _moved(ticket: Ticket, recorded: Recorded) -> ClockTrigger:
     because: Because = "status"
     if ticket.status_category == "closed":
         because = "cancelled" if ticket.cancelled else "closed"
@@ -84,7 +84,7 @@ def _moved(ticket: Ticket, recorded: Recorded) -> Fact:
     return _fact("moved", ticket, recorded, because)
 
 
-def _replied(ticket: Ticket, recorded: Recorded) -> Fact | None:
+def _replied(ticket: Ticket, recorded: Recorded) -> ClockTrigger | None:
     event = recorded.event
     assert isinstance(event, CommentEvent)
     if event.automated:
@@ -103,7 +103,7 @@ def _own(event: CommentEvent, recorded: Recorded) -> bool:
     return (actor.kind, actor.id, event.author_kind) == ("agent", event.author, "requester")
 
 
-def _noted(ticket: Ticket, recorded: Recorded) -> Fact | None:
+def _noted(ticket: Ticket, recorded: Recorded) -> ClockTrigger | None:
     """A note counts by switches alone."""
     event = recorded.event
     if ticket.sla is None or not ticket.sla.switches:
@@ -122,31 +122,31 @@ def _noted(ticket: Ticket, recorded: Recorded) -> Fact | None:
     return None
 
 
-def _team(ticket: Ticket, recorded: Recorded) -> Fact:
+def _team(ticket: Ticket, recorded: Recorded) -> ClockTrigger:
     return _fact("team", ticket, recorded, "team")
 
 
-def _spam(ticket: Ticket, recorded: Recorded) -> Fact:
+def _spam(ticket: Ticket, recorded: Recorded) -> ClockTrigger:
     return _fact("out", ticket, recorded, "spam")
 
 
-def _linked(ticket: Ticket, recorded: Recorded) -> Fact | None:
+def _linked(ticket: Ticket, recorded: Recorded) -> ClockTrigger | None:
     assert isinstance(recorded.event, Linked)
     duplicate = recorded.event.kind == "duplicate-of"
     return _fact("out", ticket, recorded, "duplicate") if duplicate else None
 
 
-def _unlinked(ticket: Ticket, recorded: Recorded) -> Fact | None:
+def _unlinked(ticket: Ticket, recorded: Recorded) -> ClockTrigger | None:
     assert isinstance(recorded.event, Unlinked)
     duplicate = recorded.event.kind == "duplicate-of"
     return _restored(ticket, recorded) if duplicate else None
 
 
-def _restored(ticket: Ticket, recorded: Recorded) -> Fact:
+def _restored(ticket: Ticket, recorded: Recorded) -> ClockTrigger:
     return _fact("back", ticket, recorded, "restored")
 
 
-FactOf: TypeAlias = Callable[[Ticket, Recorded], Fact | None]
+FactOf: TypeAlias = Callable[[Ticket, Recorded], ClockTrigger | None]
 FACTS: Mapping[type[Event], FactOf] = {
     TicketCreated: _created,
     **dict.fromkeys((StatusChanged, PutOnHold, Solved, Reopened, TicketClosed, Cancelled), _moved),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from ticketlog.domain.base import Command, Context, Event, Refused, iso
 from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.settings.sla_policy import SlaPolicy, first_match
-from ticketlog.domain.sla.clock import Applied, Late, late
+from ticketlog.domain.sla.clock import Applied, DueItem, late
 from ticketlog.domain.ticket.condition_fields import facts_of
 from ticketlog.domain.ticket.evolution import after, afters
 from ticketlog.domain.ticket.imported import RecordActivity
@@ -64,7 +64,7 @@ def passed(ticket: Ticket, now: int) -> list[Event]:
     return [_due_event(each, ticket) for each in late(ticket.clocks, now)]
 
 
-def _due_event(each: Late, ticket: Ticket) -> Event:
+def _due_event(each: DueItem, ticket: Ticket) -> Event:
     metric, clock, warning = each.metric, each.clock, each.warning
     target = clock.target
     assert target is not None

@@ -31,7 +31,7 @@ Calendars: TypeAlias = Callable[[Edition | None], Calendar | None]
 """A calendar in one of its versions; None: there is none."""
 
 
-class Line(NamedTuple):
+class TimelineEntry(NamedTuple):
     """A change of a clock, or of what is promised (`metric` None)."""
 
     at: int
@@ -52,14 +52,14 @@ class Line(NamedTuple):
 
 def timeline(
     id: str, history: Iterable[Recorded], calendars: Calendars
-) -> tuple[Ticket, list[Line]]:
+) -> tuple[Ticket, list[TimelineEntry]]:
     """The ticket, and every change of its clocks in the order of the log. `calendars` measure the
     open time of clocks without a target, which stands in no event."""
     ticket = initial(id)
-    lines: list[Line] = []
+    lines: list[TimelineEntry] = []
     history = rectified_history(id, history)
     for _, commit in groupby(history, key=lambda each: each.meta.commit):
-        found: list[Line] = []
+        found: list[TimelineEntry] = []
         for recorded in commit:
             before, ticket = ticket, evolve(ticket, recorded)
             found = _with(found, before, ticket, recorded, calendars)
@@ -68,13 +68,17 @@ def timeline(
 
 
 def _with(
-    found: list[Line], before: Ticket, ticket: Ticket, recorded: Recorded, calendars: Calendars
-) -> list[Line]:
+    found: list[TimelineEntry],
+    before: Ticket,
+    ticket: Ticket,
+    recorded: Recorded,
+    calendars: Calendars,
+) -> list[TimelineEntry]:
     match recorded.event:
         case ClocksChanged(changes=changes):
             return _with_changes(found, changes, ticket.clock, recorded)
         case SlaApplied(new=new, because=because):
-            promised = Line(ticket.clock, "promised", recorded, because, applied=new)
+            promised = TimelineEntry(ticket.clock, "promised", recorded, because, applied=new)
             return [promised, *found]
         case DueEvent() as event:
             return [*found, _due(event, before, recorded)]
@@ -83,12 +87,12 @@ def _with(
 
 def _turned(
     before: Ticket, ticket: Ticket, recorded: Recorded, calendars: Calendars
-) -> Iterator[Line]:
+) -> Iterator[TimelineEntry]:
     calendar = calendars(before.sla.calendar) if before.sla else None
     timetable = calendar.timetable if calendar else None
     for metric in METRICS:
         for clock, change in turns_of(metric, (before, ticket), ticket.clock):
-            yield Line(
+            yield TimelineEntry(
                 ticket.clock,
                 change,
                 recorded,
@@ -102,14 +106,14 @@ def _turned(
 
 
 def _with_changes(
-    found: list[Line], changes: tuple[ClockChange, ...], at: int, recorded: Recorded
-) -> list[Line]:
+    found: list[TimelineEntry], changes: tuple[ClockChange, ...], at: int, recorded: Recorded
+) -> list[TimelineEntry]:
     """What is recorded takes the place of what the events before it let one expect."""
     lines = {(line.metric, line.instance, line.change): line for line in found}
     for change in changes:
         key = (change.metric, change.instance, change.change)
         target = None if change.target is None else Promise(change.target, change.business)
-        lines[key] = Line(
+        lines[key] = TimelineEntry(
             at,
             change.change,
             lines[key].cause if key in lines else recorded,
@@ -124,7 +128,7 @@ def _with_changes(
     return list(lines.values())
 
 
-def _due(event: DueEvent, before: Ticket, recorded: Recorded) -> Line:
+def _due(event: DueEvent, before: Ticket, recorded: Recorded) -> TimelineEntry:
     breached = isinstance(event, SlaBreached)
     business = event.used if event.business else None
     clock = before.clocks.get(event.metric)
@@ -132,7 +136,7 @@ def _due(event: DueEvent, before: Ticket, recorded: Recorded) -> Line:
     if event.business and clock is not None:
         running = max(event.at - clock.since, 0) if clock.phase == "running" else 0
         used = clock.used + running
-    return Line(
+    return TimelineEntry(
         event.at,
         "breached" if breached else "warned",
         recorded,

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, FromClause, Table
 
 from ticketlog.errors import TicketlogError
 from ticketlog.projections.engine.projection import Row
-from ticketlog.projections.engine.words import Group
+from ticketlog.projections.engine.words import WordGroup
 
 
 class FullText(Protocol):
@@ -25,7 +25,7 @@ class FullText(Protocol):
     def check(self, connection: Connection, texts: Table) -> None:
         """Raises a database error where the index doesn't fit the rows."""
 
-    def hits(self, texts: Table, groups: Sequence[Group]) -> FromClause:
+    def hits(self, texts: Table, groups: Sequence[WordGroup]) -> FromClause:
         """The rows that one of the groups fits, at least one: `row`, and `score`, of which the
         least is the best."""
 

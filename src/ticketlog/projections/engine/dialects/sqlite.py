@@ -16,7 +16,7 @@ from sqlalchemy.pool import QueuePool
 from ticketlog.errors import Damaged, TicketlogError, Unreachable
 from ticketlog.projections.engine.dialects.base import FullText
 from ticketlog.projections.engine.projection import INT, Row
-from ticketlog.projections.engine.words import KIND, Group, Term, phrases, signs
+from ticketlog.projections.engine.words import KIND, SearchTerm, WordGroup, phrases, signs
 from ticketlog.support.scratch_sqlite import scratch_database
 
 _BUSY_SECONDS = 60
@@ -71,7 +71,7 @@ END;
         statement = "INSERT INTO {fts} ({fts}, rank) VALUES ('integrity-check', 1)"
         connection.exec_driver_sql(statement.format(**self._names(texts)))
 
-    def hits(self, texts: Table, groups: Sequence[Group]) -> FromClause:
+    def hits(self, texts: Table, groups: Sequence[WordGroup]) -> FromClause:
         statement = "SELECT rowid AS row, rank AS score FROM {fts} WHERE {fts} MATCH :wanted"
         found = text(statement.format(**self._names(texts))).bindparams(wanted=expression(groups))
         return found.columns(row=INT, score=Float()).subquery("hits")
@@ -81,7 +81,7 @@ END;
         return {"texts": name, "fts": f"{name}_words", "indexed": f"{name}_indexed"}
 
 
-def expression(groups: Iterable[Group]) -> str:
+def expression(groups: Iterable[WordGroup]) -> str:
     """FTS5's expression for a query, over the columns `body` and `parts`; '' finds nothing."""
     return " OR ".join(
         f"(({' AND '.join(map(_expressed, wanted))})"
@@ -91,7 +91,7 @@ def expression(groups: Iterable[Group]) -> str:
     )
 
 
-def _expressed(term: Term) -> str:
+def _expressed(term: SearchTerm) -> str:
     every = [f'"{sign}"' for sign in signs("".join(term.signs))]
     if term.text:
         every.append(f"({' OR '.join(_quoted(term))})")
@@ -100,7 +100,7 @@ def _expressed(term: Term) -> str:
     return f"({' AND '.join(every)})"
 
 
-def _quoted(term: Term) -> Iterator[str]:
+def _quoted(term: SearchTerm) -> Iterator[str]:
     for phrase, prefix in phrases(term):
         plain = phrase.replace('"', " ").replace("\0", " ")
         yield f'"{plain}"{"*" * prefix}'

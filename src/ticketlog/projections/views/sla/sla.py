@@ -119,7 +119,7 @@ and in whose hands.
 """
 
 
-class Page(NamedTuple):
+class ClockPage(NamedTuple):
     """A page of a list; `next` is the `after` that gives the one behind it."""
 
     rows: list[dict[str, Any]]
@@ -138,7 +138,7 @@ def at_risk(
     after: str | None = None,
     limit: int = 50,
     **filters: str,
-) -> Page:
+) -> ClockPage:
     """The running clocks that aren't breached, the next due first; or those that are `breached`
     and haven't ended, the longest breached first.
 
@@ -162,10 +162,10 @@ def at_risk(
     found = _with_clocks(query.order_by(*order).limit(limit + 1), tables)
     rows = [_shown(row, now, calendars) for row in connection.execute(found).mappings()]
     if len(rows) <= limit:
-        return Page(rows, None)
+        return ClockPage(rows, None)
     last = rows[limit - 1]
     at = last["breached_at"] if breached else last["due"]
-    return Page(rows[:limit], f"{at}:{last['metric']}:{last['ticket']}")
+    return ClockPage(rows[:limit], f"{at}:{last['metric']}:{last['ticket']}")
 
 
 def _behind(after: str) -> tuple[int, str, str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from ticketlog.domain.time.business_hours import SECOND, Timetable
+from ticketlog.domain.time.business_hours import SECOND, BusinessHours
 
-Calendars: TypeAlias = Callable[[str, int], Timetable | None]
+Calendars: TypeAlias = Callable[[str, int], BusinessHours | None]
 """A calendar in one of its versions; None: it isn't known."""
 
 
