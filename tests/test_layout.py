@@ -25,24 +25,61 @@ EVERYWHERE = sorted(
 )
 
 DIRECTIONS: dict[str, set[str]] = {
-    "errors": set(),
     "domain": set(),
-    "config": {"errors"},
-    "attachments": {"errors"},
-    "support": set(),
-    "log": {"domain", "errors", "support"},
-    "calendars": {"domain", "errors"},
+    "domain/parties": set(),
+    "domain/settings": set(),
+    "domain/sla": set(),
+    "domain/ticket": set(),
+    "domain/ticket/sla": set(),
+    "domain/time": set(),
     "policies": {"domain"},
-    "projections": {"domain"},
-    "documents": {"domain", "execution", "projections"},
-    "importing": {"domain", "log", "errors", "attachments"},
-    "publishing": {"domain", "log", "errors"},
+    "support": set(),
+    "log": {"domain", "errors"},
+    "log/index": {"domain", "errors"},
+    "log/kafka": {"domain", "errors", "support"},
+    "log/eventsourcing": {"domain", "errors", "support"},
+    "projections": set(),
+    "projections/views": {"domain"},
+    "projections/views/gaming": {"domain"},
+    "projections/views/reports": {"domain"},
+    "projections/views/shared": {"domain"},
+    "projections/views/sla": {"domain"},
+    "projections/views/utilisation": {"domain"},
+    "projections/engine": {"domain", "errors", "log", "support"},
+    "projections/engine/dialects": {"errors", "support"},
+    "application": {
+        "config",
+        "domain",
+        "errors",
+        "log",
+        "policies",
+        "projections",
+        "settings_files",
+    },
+    "application/documents": {"domain", "projections"},
+    "process_managers": {"application", "domain", "errors", "log", "policies", "support"},
+    "importing": {"domain", "errors", "log"},
+    "publishing": {"domain", "errors", "log"},
+    "settings_files": {"domain", "errors"},
+    "settings_files/calendars": {"domain", "errors"},
+    "demo": {
+        "application",
+        "domain",
+        "errors",
+        "log",
+        "policies",
+        "process_managers",
+        "settings_files",
+    },
+    "service": {"application", "desk", "errors", "log"},
 }
-"""What each part may import of ours. Parts that are not named, `desk` and its neighbours, may
-import everything but `cli`; `cli` may import everything; nothing imports `cli`."""
-
-RUNNING_VIEWS = {"log", "errors", "support"}
-"""What the files of `projections` that are no views, but run them, may import besides."""
+"""Room -> what of ours its files may import, besides the rooms of their own part (what stands
+before the first slash)."""
+TOP: dict[str, set[str]] = {"errors": set(), "config": {"errors"}}
+"""The same for files at the top. Those that are not named may import everything but `cli`."""
+FACE = ("commands", "events", "queries")
+SCREENS = {"cli", "cli/commands"}
+"""Rooms that may import everything, and that nothing else imports."""
 
 PURE_LIBRARIES = {
     *("__future__", "abc", "bisect", "calendar", "collections", "dataclasses", "datetime"),
@@ -103,18 +140,13 @@ def own_imports(file: Path) -> set[str]:
     return {part_of(module) for module in ours - {"ticketlog"}} - {part_of(module_of(file))}
 
 
-def is_view(file: Path) -> bool:
-    """A file of `projections` that names a view."""
-    return file.parent.name == "projections" and any(
-        isinstance(target, ast.Name) and target.id == "NAME"
-        for node in tree(file).body
-        if isinstance(node, ast.Assign | ast.AnnAssign)
-        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
-    )
+def room_of(file: Path) -> str:
+    """The folder that a file is in, below the package; empty at the top."""
+    return file.parent.relative_to(PACKAGE).as_posix().removeprefix(".")
 
 
 def is_pure(file: Path) -> bool:
-    return part_of(module_of(file)) in {"domain", "policies"} or is_view(file)
+    return room_of(file).startswith(("domain", "policies", "projections/views"))
 
 
 def name(file: Path) -> str:
@@ -127,12 +159,51 @@ def each(files: list[Path]) -> pytest.MarkDecorator:
 
 @each(FILES)
 def test_imports_go_one_way(file: Path) -> None:
-    part = part_of(module_of(file))
-    found = own_imports(file)
+    room, found = room_of(file), own_imports(file)
+    if room in SCREENS:
+        return
     assert "cli" not in found
-    if part == "projections" and not is_view(file):
-        found -= RUNNING_VIEWS
-    assert found <= DIRECTIONS.get(part, found)
+    allowed = DIRECTIONS[room] if room else TOP.get(file.stem, found)
+    assert found <= allowed
+
+
+def test_views_see_of_the_engine_what_they_are_made_of() -> None:
+    """Neither a log nor a runner."""
+    engine = f"{PACKAGE.name}.projections.engine"
+    seen = {
+        module
+        for file in FILES
+        if room_of(file).startswith("projections/views")
+        for module in imports(file)
+        if module in MODULES and module.startswith(engine)
+    }
+    parts = ("projection", "moment", "dialects", "words")
+    assert seen <= {engine, *(f"{engine}.{part}" for part in parts)}
+
+
+def test_every_room_stands_in_the_table_of_the_architecture() -> None:
+    page = (ROOT / "docs" / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| `([\w/]+)/` \| .* \| ([^|]*) \|$", page, re.MULTILINE))
+    rooms = {room for file in FILES if (room := room_of(file))}
+    assert set(told) == rooms == {*DIRECTIONS, *SCREENS}
+    for room, allowed in DIRECTIONS.items():
+        assert set(re.findall(r"`(\w+)`", told[room])) == allowed, room
+
+
+def test_at_the_top_stands_the_face_and_what_holds_all_together() -> None:
+    top = {file.stem for file in FILES if not room_of(file)}
+    assert top == {"__init__", *FACE} | {"config", "desk", "docs", "errors"}
+
+
+def test_no_two_public_classes_share_a_name() -> None:
+    """But documents, which are named after what they show."""
+    homes: dict[str, set[str]] = {}
+    for file in FILES:
+        for node in tree(file).body:
+            public = isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+            if public and room_of(file) != "application/documents":
+                homes.setdefault(node.name, set()).add(name(file))
+    assert {each: files for each, files in homes.items() if len(files) > 1} == {}
 
 
 def test_parts_do_not_import_each_other_in_circles() -> None:
@@ -215,7 +286,7 @@ def test_nothing_is_left_for_later(file: Path) -> None:
 
 def test_every_module_is_used() -> None:
     used = {"ticketlog", "ticketlog.policies"}
-    used |= {"ticketlog.cli", "ticketlog.__main__", "ticketlog.docs"}
+    used |= {"ticketlog.cli", "ticketlog.docs", *(f"ticketlog.{each}" for each in FACE)}
     for file in FILES:
         used |= {found for found in imports(file) | strings(file) if found != module_of(file)}
     for module in list(used):

@@ -225,7 +225,7 @@ class Desk:
         the version that the sender saw: it is refused where what it touches has changed since, or
         where it answers and somebody else has spoken since (`facts["said"]`); `anyway` sends it.
         `occurred_at`: when it happened, where a channel knows; a time that can't be true
-        (`domain.receipt`) counts as that of receipt, and stays recorded as claimed. A reply to a
+        (`time.receipt`) counts as that of receipt, and stays recorded as claimed. A reply to a
         closed ticket, or its reopening, opens a follow-up ticket instead.
 
         Raises Refused (and its kinds) where a rule says no, CommandReused where the id stands for
@@ -325,9 +325,9 @@ class Desk:
         return AddressHolders(self._having(addresses), agents)
 
     def report(self, name: str, *, basis: int | str = "was", **given: Any) -> dict[str, Any]:
-        """A report (`reporting.REPORTS`) as a document: rows, what they were made from, and the
+        """A report (`reports.REPORTS`) as a document: rows, what they were made from, and the
         SHA-256 of all that. `given`: period, zone, by, start, end, where (docs of
-        `projections.reports.report`). The same report `at` its cut is the same document.
+        `views.reports`). The same report `at` its cut is the same document.
 
         `basis`: under which settings promises count; see `at`.
         """

@@ -42,7 +42,7 @@ class Report(NamedTuple):
     """What a report asks.
 
     The query takes `period`, `zone`, `by`, `start`, `end`, and a value per dimension that only
-    some rows have (docs of `projections.reports.report`).
+    some rows have (docs of `views.reports`).
     """
 
     document: type[documents.Report]

@@ -4,8 +4,8 @@ did leaves alone."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, get_args
 
 from ticketlog.application.executor import Outcome, derived_id, new_id
 from ticketlog.domain.base import Actor, Refused
@@ -17,15 +17,28 @@ from ticketlog.domain.ticket.condition_fields import facts_of
 from ticketlog.errors import Usage
 from ticketlog.policies.routing import reroute
 
-if TYPE_CHECKING:
-    from ticketlog.desk import Desk
-
 _PAGE = 1_000
 _OPERATORS = {name.replace("-", " "): name for name in get_args(Operator)} | {
     name: name for name in get_args(Operator)
 }
 _SEVERAL = frozenset({"in", "not-in", "contains", "lacks"})
 _NAMES = ("team", "assignee", "priority", "category", "product")
+
+
+class RoutedDesk(Protocol):
+    """What is needed of a desk."""
+
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def execute(self) -> Callable[..., Outcome]: ...
+
+    def check_right(self, actor: Actor, right: str) -> None: ...
+
+    def load(self, stream: str) -> Any: ...
+
+    def query(self, function: Callable[..., Any], **parameters: Any) -> Any: ...
 
 
 class Rerouting(NamedTuple):
@@ -94,7 +107,7 @@ def _scalar(text: str, field: str, settings: Settings) -> str | int | bool:
     return text
 
 
-def plan(desk: Desk, wanted: Conditions, actor: Actor) -> ReroutingPlan:
+def plan(desk: RoutedDesk, wanted: Conditions, actor: Actor) -> ReroutingPlan:
     """What would go where. Raises Forbidden for who is neither supervisor nor admin."""
     settings = desk.settings
     desk.check_right(actor, "settings.reroute")
@@ -111,7 +124,7 @@ def plan(desk: Desk, wanted: Conditions, actor: Actor) -> ReroutingPlan:
 
 
 def send(
-    desk: Desk,
+    desk: RoutedDesk,
     planned: ReroutingPlan,
     actor: Actor,
     *,
@@ -155,7 +168,7 @@ def _changes(step: Step, ticket: Any) -> bool:
     return not set(step.add_tags) <= tags or bool(tags & set(step.remove_tags))
 
 
-def _active(desk: Desk) -> Iterator[str]:
+def _active(desk: RoutedDesk) -> Iterator[str]:
     from ticketlog.projections.views import tickets
 
     after: str | None = None

@@ -112,7 +112,9 @@ def import_file(
     batch: int = BATCH,
     **desk: Any,
 ) -> ImportReport:
-    """Records a file's rows under the given settings, and says what it found. `desk`: see `ImportTarget`.
+    """Records a file's rows under the given settings, and says what it found.
+
+    `desk`: see `ImportTarget`.
 
     Raises Usage for a file or a mapping that can't be used, Refused for a file that looks wrong
     beside the desk, Conflict where the settings change meanwhile, Unreachable and Damaged;

@@ -1,7 +1,7 @@
 """Rules that react to events by sending commands: one reaction is one file, listed here.
 
 A policy is a module with NAME, the events that it is asked about (ON), and `react`, a pure
-function (base.py). It only asks for commands; the desk sends them, each under an id that is a hash
+function (protocol). It only asks for commands; the desk sends them, each under an id that is a hash
 of the causing event, the policy and the slot, so a policy may see an event twice and nothing
 happens twice. A policy never reacts to imported commits, and a replay never runs one.
 

@@ -1,4 +1,4 @@
-"""docs/ARCHITECTURE.md says what every command does in every status; this is what happens."""
+"""docs/LIFECYCLE.md says what every command does in every status; this is what happens."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ from ticketlog.domain.ticket.sla_events import ReapplySla, RecordDue
 from ticketlog.domain.ticket.time_correction import CorrectTime
 from ticketlog.domain.ticket.withdrawal import Withdraw
 
-PAGE = Path(__file__).parents[3] / "docs" / "ARCHITECTURE.md"
-HEADING = "## Status x command"
+PAGE = Path(__file__).parents[3] / "docs" / "LIFECYCLE.md"
+HEADING = "# Status x command"
 
 
 class Case(NamedTuple):

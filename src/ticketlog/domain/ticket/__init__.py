@@ -3,15 +3,14 @@
 A facet's events, commands and their `evolve` stand in one file. What is decided stands in the same
 file where it needs no other facet, and otherwise in a file of its own:
 
-    creation        -> opening      lifecycle      -> moves, transitions
-    conversation    -> replies      assignment     -> handover
-    classification  -> triage, priorities, fieldvalues
-    relations, feedback             activity       -> rows
-    automation      -> acts
-    service, clocks -> promises, changes
+    creation        -> creation_rules      lifecycle   -> workflow, lifecycle_rules
+    conversation    -> conversation_rules  assignment  -> assignment_rules, absence
+    classification  -> classification_rules, priority_rules, field_rules
+    relations, feedback                    imported    -> imported_rules
+    automation      -> automation_rules    sla_events  -> sla/
 
-`clocks` runs the ticket's clocks inside `evolve`; `promises` adds to every commit what it did to
-those that have a target.
+`sla.clock_facts` says inside `evolve` what the ticket's clocks are told; `sla.recording` adds to
+every commit what it did to those that have a target.
 """
 
 from __future__ import annotations

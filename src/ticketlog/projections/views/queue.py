@@ -142,9 +142,8 @@ def page(
         rows += [_without(row, gone) for row in found]
         if len(rows) > limit:
             last = rows[limit - 1]
-            return QueuePage(
-                rows[:limit], f"{last['created_at']}:{last['ticket']}:{last['priority']}"
-            )
+            next = f"{last['created_at']}:{last['ticket']}:{last['priority']}"
+            return QueuePage(rows[:limit], next)
         place = None
     return QueuePage(rows, None)
 

@@ -1,4 +1,4 @@
-"""Which events of a ticket concern its clocks, and how. What follows from them is `sla.running`'s;
+"""Which events of a ticket concern its clocks, and how. What follows from them is `clock_rules`'s;
 what depends on settings stands in events of its own (`service`)."""
 
 from __future__ import annotations

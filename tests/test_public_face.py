@@ -1,0 +1,67 @@
+"""What other programs import: the documented programs run, the lists are whole, and who imports
+what has moved is told where it is."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import ticketlog
+from ticketlog import commands, events, queries
+from ticketlog.domain import catalogue
+from ticketlog.domain.aggregates import AGGREGATES
+from ticketlog.projections import PROJECTIONS
+from ticketlog.support.moved import MOVED
+
+PAGE = Path(__file__).parent.parent / "docs" / "PYTHON.md"
+PROGRAMS = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def test_the_ten_programs_run_as_they_stand(tmp_path: Path) -> None:
+    assert len(PROGRAMS) == 10
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(PROGRAMS)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Printer" in done.stdout
+    assert "illegal-transition" in done.stdout
+
+
+def test_every_name_of_the_face_is_there() -> None:
+    assert {name for name in ticketlog.__all__ if getattr(ticketlog, name) is None} == set()
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        ticketlog.nothing  # noqa: B018 (to ask for it is the test)
+
+
+def test_every_command_can_be_imported_from_the_face() -> None:
+    wanted = {
+        each
+        for kind, aggregate in AGGREGATES.items()
+        if kind != "policy"
+        for each in aggregate.commands
+    }
+    assert {getattr(commands, name) for name in commands.__all__} == wanted
+
+
+def test_every_event_can_be_imported_from_the_face() -> None:
+    assert {getattr(events, name) for name in events.__all__} == set(catalogue.EVENTS.values())
+
+
+def test_every_query_of_the_face_is_a_view_s() -> None:
+    known = {query for view in PROJECTIONS for query in view.queries}
+    assert {getattr(queries, name) for name in queries.__all__} <= known
+
+
+@pytest.mark.parametrize("module", MOVED)
+def test_who_imports_what_has_moved_is_told_where_it_is(module: str) -> None:
+    with pytest.raises(ImportError, match=f"{module} has moved: import from ticketlog"):
+        import_module(module)
