@@ -274,15 +274,15 @@ class TestProcesses:
         code = """
 import os, signal, sys, time
 from ticketlog.cli import run
-from ticketlog.projections import filling, workers
-filling.helpers = lambda ends, views: 2
-began = workers._started
+from ticketlog.projections.engine import fill, fill_workers
+fill.helpers = lambda ends, views: 2
+began = fill_workers._started
 def interrupted(*arguments):
     process = began(*arguments)
     time.sleep(0.3)
     os.killpg(0, signal.SIGINT)  # as a terminal does
     return process
-workers._started = interrupted
+fill_workers._started = interrupted
 sys.exit(run(["replay", "rebuild", "queue"]))
 """
         process = started("-c", code, program=[sys.executable], start_new_session=True)

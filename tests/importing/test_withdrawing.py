@@ -80,6 +80,7 @@ def test_what_is_withdrawn_is_in_no_view_any_more(desk: Desk, bring: Any, tmp_pa
     assert shown(desk) == set()
     assert desk.query(queue.page).rows == []
     assert desk.query(search.search, words="printer") == []
+    desk.refresh()
     assert [f for f in desk.views.verify() if not f.same] == []
     then = contents(desk)
     then["tickets"] = [row for row in then["tickets"] if row[0] != "corrections"]

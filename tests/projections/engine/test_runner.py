@@ -13,6 +13,7 @@ from sqlalchemy import Engine, event, select
 
 from tests.given import ANN, KIM
 from tests.projections.world import MemoryLog, World
+from ticketlog import projections
 from ticketlog.domain.base import Recorded
 from ticketlog.domain.ticket.assignment import Assign, Unassign
 from ticketlog.domain.ticket.conversation import Note, Noted
@@ -390,5 +391,5 @@ def test_a_file_that_is_no_database_is_reported(tmp_path: Path) -> None:
 def test_every_view_is_in_the_list_once() -> None:
     names = [view.name for view in PROJECTIONS]
     assert len(names) == len(set(names))
-    files = Path(build_store.__file__).parent.glob("*.py")
+    files = Path(projections.__file__).parent.rglob("*.py")
     assert set(names) == {f.stem for f in files if "\nVIEW = " in f.read_text(encoding="utf-8")}
