@@ -79,11 +79,12 @@ class Release:
         return names
 
     def parked(self) -> dict[str, list[str]]:
-        """Per view the streams that it has parked, once it holds everything else."""
+        """Per view that has parked any the streams, once it holds everything else."""
         self.desk.refresh()
         return {
             view["view"]: [row["stream"] for row in view["parked"]]
             for view in self.desk.status()["views"]
+            if view["parked"]
         }
 
     def retry(self) -> int:
