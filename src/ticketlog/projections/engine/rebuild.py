@@ -64,8 +64,8 @@ def _rebuild(
         for build in builds:
             with storage.writing(engine) as connection:
                 build_store.finish(connection, build)
-        lane = ViewGroup(log, engine, builds, "building")
-        while not _taken_over(log, engine, lane):
+        group = ViewGroup(log, engine, builds, "building")
+        while not _taken_over(log, engine, group):
             pass
     except BaseException:
         with suppress(TicketlogError), storage.writing(engine) as connection:
@@ -77,15 +77,15 @@ def _rebuild(
                 build_store.drop(connection, view, number)
 
 
-def _taken_over(log: Log, engine: Engine, lane: ViewGroup) -> bool:
+def _taken_over(log: Log, engine: Engine, group: ViewGroup) -> bool:
     """Catches up, then moves the pointers; False where the live views have gone on by then."""
     ends = log.ends()
-    while lane.advance(ends):
+    while group.advance(ends):
         pass
     try:
         with storage.writing(engine) as connection:
-            for build in lane.builds:
-                if not build_store.take_over(connection, build, lane.at, log.ends()):
+            for build in group.builds:
+                if not build_store.take_over(connection, build, group.at, log.ends()):
                     raise Overtaken
     except Overtaken:
         return False

@@ -158,12 +158,12 @@ class _Track:
         self._lock = threading.Lock()
         self._ended: Callable[[], bool] = lambda: False
         self._alone = False
-        self._lanes: list[ViewGroup] = []
+        self._groups: list[ViewGroup] = []
 
     @property
     def stands(self) -> bool:
         """Whether it follows already; before that, there may be much to build."""
-        return bool(self._lanes)
+        return bool(self._groups)
 
     def catch_up(
         self, ended: Callable[[], bool] = lambda: False, *, alone: bool = False
@@ -181,7 +181,7 @@ class _Track:
                 while not self._caught_up(ends):
                     pass
             except BaseException:
-                self._lanes = []
+                self._groups = []
                 raise
             finally:
                 self._ended = lambda: False
@@ -194,20 +194,20 @@ class _Track:
 
     def _caught_up(self, ends: Sequence[int]) -> bool:
         self._ready(ends)
-        for lane in self._lanes:
-            while lane.advance(ends):
+        for group in self._groups:
+            while group.advance(ends):
                 self._goes_on()
-        if any(lane.overtaken for lane in self._lanes):
-            self._lanes = []
+        if any(group.overtaken for group in self._groups):
+            self._groups = []
             self._goes_on()
         stands = self.stands
-        if len({lane.at for lane in self._lanes}) < len(self._lanes):
-            self._lanes = []
+        if len({group.at for group in self._groups}) < len(self._groups):
+            self._groups = []
         return stands
 
     def _ready(self, ends: Sequence[int]) -> None:
-        """Makes lanes where there are none; builds what is missing or far behind."""
-        if self._lanes and self._behind(self._lanes[0].at, ends) <= LARGE:
+        """Makes groups where there are none; builds what is missing or far behind."""
+        if self._groups and self._behind(self._groups[0].at, ends) <= LARGE:
             return
         standing: dict[tuple[Position, ...], list[Build]] = {}
         missing: list[Projection] = []
@@ -221,14 +221,14 @@ class _Track:
                 else:
                     standing.setdefault(at, []).append(build)
         if missing:
-            self._lanes = []
+            self._groups = []
             try:
                 self._build(missing, self._workers(ends))
             except (Overtaken, Conflict):
                 time.sleep(_POLL)
                 self._goes_on()
-        elif not self._lanes:
-            self._lanes = [
+        elif not self._groups:
+            self._groups = [
                 ViewGroup(self._log, self._engine, builds, "live") for builds in standing.values()
             ]
 
@@ -255,7 +255,7 @@ class _Track:
 
     def retry(self, name: str) -> list[Parked]:
         with self._lock:
-            self._lanes = []
+            self._groups = []
             while True:
                 with storage.reading(self._engine) as connection:
                     view = next(view for view in self._views if view.name == name)

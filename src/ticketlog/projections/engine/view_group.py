@@ -111,7 +111,7 @@ class ViewGroup:
         return True
 
     def _check(self, connection: Connection) -> None:
-        """Raises Overtaken where builds or parked streams are no longer what this lane knows."""
+        """Raises Overtaken where builds or parked streams are no longer what this group knows."""
         if build_store.states(connection, self.builds) != {self._state} or self._parked != {
             (row.build, row.stream)
             for build in self.builds
