@@ -1,6 +1,6 @@
 """Pages that are made from the code: docs/EVENTS.md of the events, docs/CLI.md of the commands,
 docs/RIGHTS.md of who may do what, docs/DOCUMENTS.md of what commands say in JSON, docs/contract/ of
-what is published.
+what is published; and the lists of the public face, ticketlog/commands.py and events.py.
 
 python -m ticketlog.docs            writes them
 python -m ticketlog.docs --check    says which are stale, and what the contract breaks of those in
@@ -23,6 +23,7 @@ from pydantic import BaseModel
 
 from ticketlog.application.documents.page import page
 from ticketlog.domain import catalogue, imports, policy_checkpoint, recorded_refusal, rights, ticket
+from ticketlog.domain.aggregates import AGGREGATES
 from ticketlog.domain.base import Event, Instant, Key, Line, Personal, Text, Value
 from ticketlog.domain.parties import agent, organisation, person
 from ticketlog.domain.settings import events as settings_events
@@ -230,7 +231,49 @@ def _roles(granted: Iterable[str]) -> str:
     return ", ".join(sorted(rights.in_words(granted)))
 
 
+def commands_module() -> str:
+    """The list of commands of the public face."""
+    about = (
+        "What a desk can be asked to do: every command that `Desk.execute` takes, by its class.\n\n"
+        "What each says is in its docstring and in docs/CLI.md; who may send it, in docs/RIGHTS.md."
+    )
+    kinds = (each for kind, each in AGGREGATES.items() if kind != policy_checkpoint.KIND)
+    return _module(about, (command for each in kinds for command in each.commands))
+
+
+def events_module() -> str:
+    """The list of events of the public face."""
+    about = (
+        "What can have happened: every event of a desk's two logs, by its class (docs/EVENTS.md)."
+    )
+    return _module(about, catalogue.EVENTS.values())
+
+
+def _module(about: str, classes: Iterable[type]) -> str:
+    """A module that does nothing but offer classes; as the formatter leaves it."""
+    homes: dict[str, set[str]] = {}
+    for each in classes:
+        homes.setdefault(each.__module__, set()).add(each.__name__)
+    names = sorted(name for home in homes.values() for name in home)
+    imports = "".join(_import(module, sorted(homes[module])) for module in sorted(homes))
+    listed = "".join(f'    "{name}",\n' for name in names)
+    end = "\n" if "\n" in about else ""
+    head = f'"""{about}{end}"""\n\nfrom __future__ import annotations\n'
+    return f"{head}\n{imports}\n__all__ = [\n{listed}]\n"
+
+
+def _import(module: str, names: list[str]) -> str:
+    line = f"from {module} import {', '.join(names)}\n"
+    if len(line) <= _LINE + 1:
+        return line
+    return f"from {module} import (\n" + "".join(f"    {name},\n" for name in names) + ")\n"
+
+
+_LINE = 100
+"""Characters of a line of source at most."""
 PAGES: Mapping[Path, Callable[[], str]] = {
+    Path("src/ticketlog/commands.py"): commands_module,
+    Path("src/ticketlog/events.py"): events_module,
     Path("docs/EVENTS.md"): events_page,
     Path("docs/CLI.md"): cli_page,
     Path("docs/RIGHTS.md"): rights_page,
