@@ -51,7 +51,7 @@ class Guarded:
     def refusal(self, security: str, mechanism: str = "", **environment: str) -> str:
         """What somebody with this environment is told after a while of trying."""
         with pytest.raises(Unreachable) as refused:
-            self.reach(security, mechanism, seconds=2, **environment)
+            self.connect_client(security, mechanism, seconds=2, **environment)
         return str(refused.value)
 
     def file(self, name: str) -> str:
@@ -95,7 +95,7 @@ def write_identity(certificate: trustme.LeafCert, file: Path) -> None:
 
 def test_tls_with_a_certificate_of_ones_own(guarded: Guarded) -> None:
     ann = {"CERT_FILE": guarded.file("ann.pem"), "KEY_FILE": guarded.file("ann.pem")}
-    assert guarded.reach("SSL", CA_FILE=guarded.file("ca.pem"), **ann)
+    assert guarded.connect_client("SSL", CA_FILE=guarded.file("ca.pem"), **ann)
     assert UNTRUSTED in guarded.refusal("SSL", CA_FILE=guarded.file("other-ca.pem"), **ann)
 
 
@@ -112,7 +112,7 @@ def test_tls_without_a_certificate_that_the_broker_trusts(
 @pytest.mark.parametrize("security", ["SASL_SSL", "SASL_PLAINTEXT"])
 def test_a_user_and_a_password(guarded: Guarded, security: str, mechanism: str) -> None:
     known = {"CA_FILE": guarded.file("ca.pem"), "USERNAME": "ann"}
-    assert guarded.reach(security, mechanism, PASSWORD="right word", **known)
+    assert guarded.connect_client(security, mechanism, PASSWORD="right word", **known)
     said = guarded.refusal(security, mechanism, PASSWORD="wrong word", **known)
     assert said.endswith(f"doesn't let us in; {VARIABLE}USERNAME and _PASSWORD say who we are")
 
@@ -121,7 +121,7 @@ def test_a_user_and_a_password(guarded: Guarded, security: str, mechanism: str) 
 def test_a_token(guarded: Guarded, security: str) -> None:
     known = {"CA_FILE": guarded.file("ca.pem")}
     token, expired = guarded.token(3600), guarded.token(-3600)
-    assert guarded.reach(security, "OAUTHBEARER", TOKEN_FILE=token, **known)
+    assert guarded.connect_client(security, "OAUTHBEARER", TOKEN_FILE=token, **known)
     said = guarded.refusal(security, "OAUTHBEARER", TOKEN_FILE=expired, **known)
     assert said.endswith(f"doesn't let us in; {VARIABLE}TOKEN_FILE says who we are")
 

@@ -27,9 +27,13 @@ def url(request: pytest.FixtureRequest) -> str | None:
 
 @contextmanager
 def tail(folder: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
-    command = [TICKETLOG, "--desk", str(folder), "log", "tail", "--follow", *options]
+    """It hears Ctrl-C also where the tests run in the background, and don't."""
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [TICKETLOG, "--desk", str(folder), "log", "tail", "--follow", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as process:
         try:
             yield process
