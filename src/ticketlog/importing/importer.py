@@ -299,9 +299,10 @@ class _Run:
         report = self._report
         row, id, ordinal = known
         report.rows += 1
-        case = self._case(row.case)
+        name = row.case
+        case = self._held.get(name) or self._case(name)
         if ordinal:
-            report.equal.add(row.line, case=row.case)
+            report.equal.add(row.line, case=name)
         if id in case.known:
             report.known += 1
             report.remapped += case.known[id] != row.digest

@@ -49,6 +49,7 @@ class Journal:
         self._path = path
         self._mapping = mapping
         self.batch: str | None = None
+        self._correlation = ""
 
     @property
     def stream(self) -> str:
@@ -58,7 +59,8 @@ class Journal:
         """What the batch's commits name; begins the batch. Raises Refused."""
         if self.batch is None:
             self.batch = self._begun()
-        return f"{self.stream}/{self.batch}"
+            self._correlation = f"{self.stream}/{self.batch}"
+        return self._correlation
 
     def _begun(self) -> str:
         size, sha256 = _digested(self._path)

@@ -59,7 +59,13 @@ class ImportRow(NamedTuple):
     def command(self) -> RecordActivity:
         """Made anew each time: a command takes many times the memory of what it says, and a file
         is looked through before any is needed."""
-        return _SILENT.model_copy(update=self.said)
+        # As `model_copy` does, which takes three times as long.
+        made = object.__new__(RecordActivity)
+        object.__setattr__(made, "__dict__", {**_SILENT.__dict__, **self.said})
+        object.__setattr__(made, "__pydantic_fields_set__", set(self.said))
+        object.__setattr__(made, "__pydantic_extra__", None)
+        object.__setattr__(made, "__pydantic_private__", None)
+        return made
 
 
 _SILENT = RecordActivity(source="-", case="-", row=1)
