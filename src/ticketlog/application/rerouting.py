@@ -4,10 +4,11 @@ did leaves alone."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, get_args
 
 from ticketlog.application.executor import Outcome, derived_id, new_id
+from ticketlog.application.settings_removal import DeskInUse
 from ticketlog.domain.base import Actor, Refused
 from ticketlog.domain.settings.conditions import Condition, Conditions, Operator, matches
 from ticketlog.domain.settings.model import Settings
@@ -25,20 +26,10 @@ _SEVERAL = frozenset({"in", "not-in", "contains", "lacks"})
 _NAMES = ("team", "assignee", "priority", "category", "product")
 
 
-class RoutedDesk(Protocol):
+class RoutedDesk(DeskInUse, Protocol):
     """What is needed of a desk."""
 
-    @property
-    def settings(self) -> Settings: ...
-
-    @property
-    def execute(self) -> Callable[..., Outcome]: ...
-
     def check_right(self, actor: Actor, right: str) -> None: ...
-
-    def load(self, stream: str) -> Any: ...
-
-    def query(self, function: Callable[..., Any], **parameters: Any) -> Any: ...
 
 
 class Rerouting(NamedTuple):
