@@ -23,6 +23,7 @@ from ticketlog.domain.parties.agent import (
     TicketReleased,
     TicketReserved,
 )
+from ticketlog.domain.settings.model import cited
 from ticketlog.domain.ticket.assignment import AssigneeChanged, TeamChanged
 from ticketlog.domain.ticket.automation import AgentChosen, ChoiceDropped, Choose, Settle
 from ticketlog.domain.ticket.creation import TicketCreated
@@ -38,7 +39,7 @@ from ticketlog.domain.ticket.lifecycle import (
 from ticketlog.domain.ticket.state import Candidate, Ticket
 from ticketlog.domain.ticket.withdrawal import Withdrawn
 from ticketlog.policies.agent_selection import pick, rule_for
-from ticketlog.policies.protocol import Reaction, Situation, cited
+from ticketlog.policies.protocol import Reaction, Situation
 
 NAME = "assignment"
 _ENDS = (Solved, TicketClosed, Cancelled, MarkedSpam, Withdrawn)

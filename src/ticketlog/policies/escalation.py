@@ -13,14 +13,14 @@ from typing import NamedTuple
 from ticketlog.domain.base import Event, Recorded
 from ticketlog.domain.settings.automation_rules import EscalationRule, in_order
 from ticketlog.domain.settings.conditions import ConditionVerdict, judge, matches
-from ticketlog.domain.settings.model import Settings
+from ticketlog.domain.settings.model import Settings, cited
 from ticketlog.domain.ticket.assignment import Escalate
 from ticketlog.domain.ticket.condition_fields import facts_of
 from ticketlog.domain.ticket.conversation import Replied
 from ticketlog.domain.ticket.creation import TicketCreated
 from ticketlog.domain.ticket.sla_events import DueEvent, SlaBreached, SlaWarned
 from ticketlog.domain.ticket.state import Ticket
-from ticketlog.policies.protocol import AtWork, Reaction, Situation, cited
+from ticketlog.policies.protocol import AtWork, Reaction, Situation
 
 NAME = "escalation"
 ON: frozenset[type[Event]] = frozenset({TicketCreated, Replied, SlaWarned, SlaBreached})

@@ -8,13 +8,13 @@ from typing import NamedTuple
 from ticketlog.domain.base import Command
 from ticketlog.domain.settings.automation_rules import LifecycleRule, in_order
 from ticketlog.domain.settings.conditions import matches
-from ticketlog.domain.settings.model import Settings
+from ticketlog.domain.settings.model import Settings, cited
 from ticketlog.domain.ticket.automation import Remind
 from ticketlog.domain.ticket.condition_fields import facts_of
 from ticketlog.domain.ticket.feedback import OfferSurvey
 from ticketlog.domain.ticket.lifecycle import Close, SetStatus, Solve
 from ticketlog.domain.ticket.state import Ticket
-from ticketlog.policies.protocol import AtWork, Reaction, cited
+from ticketlog.policies.protocol import AtWork, Reaction
 
 NAME = "lifecycle"
 _SECOND = 1_000_000

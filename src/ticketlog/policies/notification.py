@@ -21,7 +21,7 @@ from ticketlog.domain.settings.automation_rules import (
     in_order,
 )
 from ticketlog.domain.settings.conditions import matches
-from ticketlog.domain.settings.model import Settings
+from ticketlog.domain.settings.model import Settings, cited
 from ticketlog.domain.ticket.assignment import AssigneeChanged, Escalated
 from ticketlog.domain.ticket.automation import Notify, RequesterReminded
 from ticketlog.domain.ticket.condition_fields import facts_of
@@ -31,7 +31,7 @@ from ticketlog.domain.ticket.feedback import SurveyOffered
 from ticketlog.domain.ticket.lifecycle import Reopened, Solved, TicketClosed
 from ticketlog.domain.ticket.sla_events import DueEvent, SlaBreached, SlaWarned
 from ticketlog.domain.ticket.state import Ticket
-from ticketlog.policies.protocol import Reaction, Situation, cited
+from ticketlog.policies.protocol import Reaction, Situation
 
 NAME = "notification"
 _OCCASIONS: dict[type[Event], Occasion] = {

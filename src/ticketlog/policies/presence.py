@@ -13,8 +13,8 @@ from collections.abc import Iterable
 
 from ticketlog.domain.base import Event, Recorded
 from ticketlog.domain.parties.presence import why_gone
-from ticketlog.domain.settings.model import Settings
-from ticketlog.domain.ticket.absence import Leaving, cited, leaving
+from ticketlog.domain.settings.model import Settings, cited
+from ticketlog.domain.ticket.absence import Leaving, leaving
 from ticketlog.domain.ticket.assignment import Unassign
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.policies.protocol import AtWork, Reaction, Situation
@@ -49,7 +49,7 @@ def act(ticket: Ticket, settings: Settings, at_work: AtWork) -> Iterable[Reactio
     """Takes it from them, by the rule that says so."""
     found = _leaving(ticket, settings, at_work)
     if found is not None:
-        rule = cited(found.rule, settings)
+        rule = cited("absence-rule", found.rule.id, settings)
         yield Reaction(Unassign(gone=True), f"ticket/{ticket.id}", rule, seen=ticket.version)
 
 

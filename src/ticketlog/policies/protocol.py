@@ -110,8 +110,3 @@ class Timer(Protocol):
     def act(self, ticket: Ticket, settings: Settings, at_work: AtWork) -> Iterable[Reaction]:
         """What to send when that is due. It is stamped with the time at which it was due."""
         ...
-
-
-def cited(kind: str, id: str, settings: Settings) -> str:
-    """A rule with its version in force, as events name it."""
-    return f"{id}@{settings.versions.get(f'{kind}/{id}', 0)}"

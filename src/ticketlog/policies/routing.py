@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 from ticketlog.domain.base import Event, Recorded
 from ticketlog.domain.settings.automation_rules import RoutingRule, in_order
 from ticketlog.domain.settings.conditions import ConditionVerdict, judge
-from ticketlog.domain.settings.model import Settings
+from ticketlog.domain.settings.model import Settings, cited
 from ticketlog.domain.ticket.automation import Route, Step
 from ticketlog.domain.ticket.condition_fields import facts_of
 from ticketlog.domain.ticket.creation import TicketCreated
 from ticketlog.domain.ticket.evolution import EVENTS
 from ticketlog.domain.ticket.state import Ticket
-from ticketlog.policies.protocol import Reaction, Situation, cited
+from ticketlog.policies.protocol import Reaction, Situation
 
 NAME = "routing"
 ON: frozenset[type[Event]] = frozenset(EVENTS)

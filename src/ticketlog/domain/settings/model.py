@@ -339,3 +339,8 @@ class Settings:
                 if whose[source] in owners:
                     return calendar
         return self.calendars.get(policy.calendar or "")
+
+
+def cited(kind: str, id: str, settings: Settings) -> str:
+    """A rule with its version in force, as events name it."""
+    return f"{id}@{settings.versions.get(f'{kind}/{id}', 0)}"

@@ -56,8 +56,3 @@ def _times(ticket: Ticket, since: int, rule: AbsenceRule) -> Iterator[int]:
         return
     if asked >= since and got < asked:
         yield max(asked, max(ticket.waiting_since, since) + rule.replied * _SECOND)
-
-
-def cited(rule: AbsenceRule, settings: Settings) -> str:
-    """The rule with its version in force, as events name it."""
-    return f"{rule.id}@{settings.versions.get(f'absence-rule/{rule.id}', 0)}"

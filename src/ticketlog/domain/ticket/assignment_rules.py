@@ -5,7 +5,8 @@ from __future__ import annotations
 from ticketlog.domain.base import Context, Event, Invalid, Refused
 from ticketlog.domain.parties.presence import why_gone
 from ticketlog.domain.rights import listed
-from ticketlog.domain.ticket.absence import cited, leaving
+from ticketlog.domain.settings.model import cited
+from ticketlog.domain.ticket.absence import leaving
 from ticketlog.domain.ticket.assignment import (
     Assign,
     AssigneeChanged,
@@ -151,7 +152,11 @@ def left_by_gone(ticket: Ticket, context: Context) -> list[Event]:
     found = leaving(ticket, known.absent_since if known else None, settings)
     if found is None or found.at > context.now:
         return []
-    return [AssigneeChanged(old=agent, method="rule", rule=cited(found.rule, settings))]
+    return [
+        AssigneeChanged(
+            old=agent, method="rule", rule=cited("absence-rule", found.rule.id, settings)
+        )
+    ]
 
 
 def _escalate(command: Escalate, ticket: Ticket, context: Context) -> list[Event]:
