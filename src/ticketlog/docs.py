@@ -21,7 +21,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 import orjson
 from pydantic import BaseModel
 
-from ticketlog.application.documents.page import page
+from ticketlog.documents.page import page
 from ticketlog.domain import catalogue, imports, policy_checkpoint, recorded_refusal, rights, ticket
 from ticketlog.domain.aggregates import AGGREGATES
 from ticketlog.domain.base import Event, Instant, Key, Line, Personal, Text, Value

@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import orjson
 
-from ticketlog.application.documents import base as kinds
-from ticketlog.application.documents import reports as documents
-from ticketlog.application.documents.base import Kind
+from ticketlog.documents import base as kinds
+from ticketlog.documents import reports as documents
+from ticketlog.documents.base import Kind
 from ticketlog.domain.base import iso
 from ticketlog.domain.parties.presence import why_gone
 from ticketlog.domain.settings.model import Settings

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 
 from ticketlog.application.logs import Logs
 from ticketlog.config import Config, views_file
+from ticketlog.documents import replays
 from ticketlog.errors import TicketlogError, Usage
 from ticketlog.log.commit import leaf
 from ticketlog.projections import PROJECTIONS, named, view_of
@@ -238,6 +239,37 @@ class PastViews:
         specs = {spec.name: spec for spec in _named(name).tables}
         for table, row in self.rows(name):
             yield table, specs[table].told(row)
+
+
+def verified_document(found: Sequence[VerifiedView]) -> replays.Verified:
+    """The document of what `Views.verify` found."""
+    return replays.Verified.filled(
+        same=all(each.same for each in found),
+        views=[
+            {
+                "view": each.view,
+                "version": each.version,
+                "ends": list(each.ends),
+                "same": each.same,
+                "damage": each.damage,
+                "parked": [row.stream for row in each.parked],
+                "tables": list(map(compared_values, each.tables)),
+            }
+            for each in found
+        ],
+    )
+
+
+def compared_values(one: Compared) -> dict[str, Any]:
+    """A table's comparison as `ComparedTable` has it."""
+    return {
+        "table": one.table,
+        "rows": one.rows,
+        "sha256": one.digest,
+        "expected_sha256": one.expected_digest,
+        **{name: getattr(one, name) for name in ("missing", "extra", "changed")},
+        "differing": [each._asdict() for each in one.differing],
+    }
 
 
 def _chosen(names: Collection[str]) -> tuple[Projection, ...]:

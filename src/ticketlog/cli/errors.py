@@ -79,7 +79,7 @@ def _print_refusal(refusal: Refused) -> None:
     """{"error": {code, message, and the facts of the refusal}}."""
     import orjson
 
-    from ticketlog.application.documents.outcomes import Refusal
+    from ticketlog.documents.outcomes import Refusal
 
     known = {"code": refusal.code, "message": str(refusal)}
     document = Refusal.filled(error={**refusal.facts, **known}).plain()

@@ -12,8 +12,8 @@ import click
 from ticketlog.cli.progress import Waiting
 
 if TYPE_CHECKING:
-    from ticketlog.application.documents.base import Document
     from ticketlog.desk import Desk
+    from ticketlog.documents.base import Document
 
 
 class App:

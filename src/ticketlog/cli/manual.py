@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import click
 
-from ticketlog.application.documents.base import Document
-from ticketlog.application.documents.outcomes import Outcome, Refusal
 from ticketlog.cli.framework import ShellCommand, ShellGroup
 from ticketlog.cli.options import SENDING
 from ticketlog.cli.root import root
+from ticketlog.documents.base import Document
+from ticketlog.documents.outcomes import Outcome, Refusal
 
 _HEAD = """\
 # The command line

@@ -16,10 +16,10 @@ import click
 from pydantic import BeforeValidator, ValidationError
 from pydantic.fields import FieldInfo
 
-from ticketlog.application.documents.outcomes import Outcome
 from ticketlog.cli.framework import App, Form, ShellCommand, pass_app
 from ticketlog.cli.options import SENDING, as_json, sender
 from ticketlog.cli.output_outcome import print_outcome
+from ticketlog.documents.outcomes import Outcome
 from ticketlog.domain import base
 from ticketlog.errors import Usage
 

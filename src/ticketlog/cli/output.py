@@ -16,7 +16,7 @@ from ticketlog.domain.base import iso
 from ticketlog.domain.text import shown
 
 if TYPE_CHECKING:
-    from ticketlog.application.documents.base import Document
+    from ticketlog.documents.base import Document
 
 _WIDE = 10_000
 _GAP = 3

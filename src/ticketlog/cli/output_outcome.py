@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ticketlog.application.documents.outcomes import Outcome as Document
 from ticketlog.cli.event_text import phrase
 from ticketlog.cli.output import clean, note, print_json
+from ticketlog.documents.outcomes import Outcome as Document
 
 if TYPE_CHECKING:
     from ticketlog.desk import Outcome

@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from ticketlog.application.documents import desks as documents
 from ticketlog.cli.framework import App, ShellCommand, pass_app
 from ticketlog.cli.options import SENDING, as_json, first_admin, log_option, views_option
 from ticketlog.cli.output import clean, facts, print_json, show_all, table
 from ticketlog.cli.progress import Meter
+from ticketlog.documents import desks as documents
 
 
 @click.command(

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ticketlog.application.documents import imports as documents
 from ticketlog.cli.framework import App, Entry, ShellCommand, ShellGroup, pass_app
 from ticketlog.cli.options import acting, actor_of, as_json
 from ticketlog.cli.output import cell, clean, facts, print_json, show_all, table
 from ticketlog.cli.progress import Meter
+from ticketlog.documents import imports as documents
 
 if TYPE_CHECKING:
     from ticketlog.importing import ImportReport

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ticketlog.application.documents import outcomes
 from ticketlog.application.executor import Outcome, derived_id, new_id
 from ticketlog.cli.framework import App, Entry, ShellCommand, ShellGroup, pass_app
 from ticketlog.cli.model_commands import stream_of
 from ticketlog.cli.options import SENDING, F, as_json, sender
 from ticketlog.cli.output import note, print_json
 from ticketlog.cli.output_outcome import outcome_text
+from ticketlog.documents import outcomes
 from ticketlog.domain.base import Refused, instant
 from ticketlog.domain.parties.attention import MarkSeen, Snooze
 from ticketlog.domain.ticket.relations import Unfollow

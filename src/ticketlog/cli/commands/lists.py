@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ticketlog.application.documents import tickets as documents
 from ticketlog.cli.framework import App, ShellCommand, pass_app
 from ticketlog.cli.options import (
     actor_of,
@@ -27,6 +26,7 @@ from ticketlog.cli.output import (
     show_all,
     table,
 )
+from ticketlog.documents import tickets as documents
 from ticketlog.domain.base import instant
 from ticketlog.domain.parties.presence import why_gone
 from ticketlog.projections.views import inbox as inbox_view

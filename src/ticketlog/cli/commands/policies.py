@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from ticketlog.application.documents import policies as documents
 from ticketlog.cli.framework import App, Entry, ShellCommand, ShellGroup, pass_app
 from ticketlog.cli.options import as_json
 from ticketlog.cli.output import clean, print_json, retried, show_all, table
 from ticketlog.cli.progress import Meter
+from ticketlog.documents import policies as documents
 from ticketlog.policies import POLICIES
 
 _HERE = "ticketlog.cli.commands.policies"

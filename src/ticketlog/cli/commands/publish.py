@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from ticketlog.application.documents.desks import Publishing
 from ticketlog.cli.framework import App, ShellCommand, pass_app
 from ticketlog.cli.options import as_json
 from ticketlog.cli.output import print_json
 from ticketlog.cli.progress import Meter
+from ticketlog.documents.desks import Publishing
 
 
 @click.command(

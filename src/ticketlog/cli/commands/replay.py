@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ticketlog.application.documents import desks
-from ticketlog.application.documents import replays as documents
 from ticketlog.cli.framework import App, Entry, ShellCommand, ShellGroup, pass_app
 from ticketlog.cli.options import as_json, at_moment, past, reader
 from ticketlog.cli.output import cell, print_json, print_line, show_all, table
 from ticketlog.cli.progress import Meter
+from ticketlog.documents import desks
+from ticketlog.documents import replays as documents
 from ticketlog.errors import Usage
 
 if TYPE_CHECKING:
@@ -62,7 +62,9 @@ def verify(context: click.Context, app: App, views: tuple[str, ...], as_json: bo
     with Meter() as meter:
         found = app.desk.views.verify(views, partial(meter.replayed, "replaying"))
     if as_json:
-        print_json(documents.Verified.made(found))
+        from ticketlog.application.views import verified_document
+
+        print_json(verified_document(found))
     else:
         show_all(verified_table(found))
         for each in found:
@@ -118,7 +120,9 @@ def diff(
     after = _at(app, second, occurred) if second else app.desk.at(position=app.desk.cut())
     tables = app.desk.views.differences(view, before.moment, after.moment)
     if as_json:
-        told = list(map(documents.compared, tables))
+        from ticketlog.application.views import compared_values
+
+        told = list(map(compared_values, tables))
         print_json(documents.Differences.filled(view=view, tables=told))
         return
     columns = ("table", "missing", "extra", "changed")

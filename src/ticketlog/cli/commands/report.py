@@ -6,12 +6,12 @@ from typing import Any
 
 import click
 
-from ticketlog.application.documents import base
 from ticketlog.application.reports import DIMENSIONS, REPORTS, Report, has_basis
 from ticketlog.cli.commands.lists import rows_table
 from ticketlog.cli.framework import App, ShellCommand, pass_app
 from ticketlog.cli.options import as_json, at_moment, note_imported, on_basis, reader
 from ticketlog.cli.output import csv_lines, length, note, print_json, show_all
+from ticketlog.documents import base
 from ticketlog.domain.base import instant
 from ticketlog.errors import Usage
 

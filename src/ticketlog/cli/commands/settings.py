@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ticketlog.application.documents import settings as documents
-from ticketlog.application.documents.events import Event as Told
 from ticketlog.application.settings_store import AppliedSettings
 from ticketlog.cli.event_text import when, who
 from ticketlog.cli.framework import App, Entry, ShellCommand, ShellGroup, pass_app
 from ticketlog.cli.options import SENDING, as_json, at_moment, reader, sender
 from ticketlog.cli.output import cell, clean, note, print_json, show_all, table
+from ticketlog.documents import settings as documents
+from ticketlog.documents.events import Event as Told
 from ticketlog.domain.base import Event, Value
 from ticketlog.domain.settings.conditions import Conditions
 from ticketlog.domain.settings.events import KINDS, SettingChanged

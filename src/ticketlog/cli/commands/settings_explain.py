@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from ticketlog.application.documents.explained import Explained
 from ticketlog.cli.commands import settings_explain_work
 from ticketlog.cli.commands.settings_explain_work import judged
 from ticketlog.cli.framework import App, ShellCommand, pass_app
 from ticketlog.cli.model_commands import stream_of
 from ticketlog.cli.options import as_json, asked_at, at_moment, reader
 from ticketlog.cli.output import facts, print_json, show_all, table
+from ticketlog.documents.explained import Explained
 from ticketlog.domain.base import NotFound, iso
 from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.settings.sla_policy import SlaPolicy, TriedPolicy, tried

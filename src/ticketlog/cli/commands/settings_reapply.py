@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ticketlog.application.documents.outcomes import Reapplied
 from ticketlog.application.executor import derived_id, new_id
 from ticketlog.cli.framework import App, ShellCommand, pass_app
 from ticketlog.cli.options import SENDING, as_json, sender
 from ticketlog.cli.output import print_json
+from ticketlog.documents.outcomes import Reapplied
 from ticketlog.domain.ticket.sla_events import ReapplySla
 from ticketlog.errors import Usage
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from ticketlog.application.documents.outcomes import Rerouting
 from ticketlog.cli.framework import App, ShellCommand, pass_app
 from ticketlog.cli.options import SENDING, as_json, sender
 from ticketlog.cli.output import clean, print_json, show_all, table
+from ticketlog.documents.outcomes import Rerouting
 
 
 @click.command(

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ticketlog.application.documents import sla as documents
-from ticketlog.application.documents.base import in_seconds
 from ticketlog.cli.event_text import phrase, who
 from ticketlog.cli.framework import App, ShellCommand, pass_app
 from ticketlog.cli.model_commands import stream_of
@@ -23,6 +21,8 @@ from ticketlog.cli.options import (
     reader,
 )
 from ticketlog.cli.output import length, moment, note, print_json, show_all, table
+from ticketlog.documents import sla as documents
+from ticketlog.documents.base import in_seconds
 from ticketlog.domain.base import NotFound, instant
 from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.sla.clock import Applied, Clock, Promise, measured, opened, spent

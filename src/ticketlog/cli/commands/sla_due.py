@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ticketlog.application.documents.base import in_seconds
 from ticketlog.application.reports import calendars_of
 from ticketlog.cli.output import length, moment, show_all, table
+from ticketlog.documents.base import in_seconds
 from ticketlog.domain.base import instant
 from ticketlog.projections.views.sla import sla
 from ticketlog.projections.views.sla.breaches import breaches

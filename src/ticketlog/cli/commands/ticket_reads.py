@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ticketlog.application.documents import tickets as documents
-from ticketlog.application.documents.events import History
-from ticketlog.application.documents.outcomes import Outcome
 from ticketlog.cli.framework import App, ShellCommand, pass_app
 from ticketlog.cli.model_commands import stream_of
 from ticketlog.cli.options import SENDING, as_json, at_moment, reader, sender
 from ticketlog.cli.output import clean, facts, print_json, show_all
 from ticketlog.cli.output_history import print_history
 from ticketlog.cli.output_outcome import print_outcome
+from ticketlog.documents import tickets as documents
+from ticketlog.documents.events import History
+from ticketlog.documents.outcomes import Outcome
 from ticketlog.domain.base import NotFound, Recorded
 from ticketlog.domain.ticket.conversation import AttachmentAdded, CommentEvent, Described
 from ticketlog.domain.ticket.creation import TicketCreated

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from ticketlog.application.documents import desks
 from ticketlog.cli.commands.desk import views_table
 from ticketlog.cli.framework import App, Entry, ShellCommand, ShellGroup, pass_app
 from ticketlog.cli.options import as_json
 from ticketlog.cli.output import print_json, retried, show_all, table
+from ticketlog.documents import desks
 
 _HERE = "ticketlog.cli.commands.views"
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
-
-from ticketlog.application.documents.base import (
+from ticketlog.documents.base import (
     Anything,
     Count,
     Digest,
@@ -16,10 +13,6 @@ from ticketlog.application.documents.base import (
     Text,
     Word,
 )
-
-if TYPE_CHECKING:
-    from ticketlog.projections.engine.comparison import Compared
-    from ticketlog.projections.engine.verify import VerifiedView as Found
 
 
 class Differing(Document):
@@ -74,24 +67,6 @@ class Verified(Document):
     """Every row is."""
     views: list[VerifiedView]
 
-    @classmethod
-    def made(cls, found: Sequence[Found]) -> Verified:
-        return cls.filled(
-            same=all(each.same for each in found),
-            views=[
-                {
-                    "view": each.view,
-                    "version": each.version,
-                    "ends": list(each.ends),
-                    "same": each.same,
-                    "damage": each.damage,
-                    "parked": [row.stream for row in each.parked],
-                    "tables": list(map(compared, each.tables)),
-                }
-                for each in found
-            ],
-        )
-
 
 class Differences(Document):
     """What of a view is different at a second moment: `missing` rows went, `extra` rows came."""
@@ -105,14 +80,3 @@ class AsOf(Document):
 
     view: Word
     tables: list[Table]
-
-
-def compared(one: Compared) -> dict[str, Any]:
-    return {
-        "table": one.table,
-        "rows": one.rows,
-        "sha256": one.digest,
-        "expected_sha256": one.expected_digest,
-        **{name: getattr(one, name) for name in ("missing", "extra", "changed")},
-        "differing": [each._asdict() for each in one.differing],
-    }

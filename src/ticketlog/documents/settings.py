@@ -10,9 +10,9 @@ from typing import Any
 
 from pydantic import create_model
 
-from ticketlog.application.documents.base import Count, Document, Id, Number, Offset, Text, Word
-from ticketlog.application.documents.events import Event
-from ticketlog.application.documents.mirrors import mirrored
+from ticketlog.documents.base import Count, Document, Id, Number, Offset, Text, Word
+from ticketlog.documents.events import Event
+from ticketlog.documents.mirrors import mirrored
 from ticketlog.domain.settings.events import KINDS
 from ticketlog.domain.settings.model import Priorities, Settings
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ticketlog.application.documents.base import (
+from ticketlog.documents.base import (
     At,
     Count,
     Document,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ticketlog.application.documents.base import At, Document, Id, Number, Text, Word
-from ticketlog.application.documents.mirrors import AgentSettings
+from ticketlog.documents.base import At, Document, Id, Number, Text, Word
+from ticketlog.documents.mirrors import AgentSettings
 
 
 class Of(Document):

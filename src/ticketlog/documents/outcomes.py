@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import Protocol
 
 from pydantic import ConfigDict
 
-from ticketlog.application.documents.base import Count, Document, Id, Number, Offset, Text, Word
+from ticketlog.documents.base import Count, Document, Id, Number, Offset, Text, Word
+from ticketlog.domain.base import Recorded
 
-if TYPE_CHECKING:
-    from ticketlog.application.executor import Outcome as Made
+
+class CommandOutcome(Protocol):
+    """What `Desk.execute` answers, as far as the document tells it."""
+
+    @property
+    def stream(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def repeated(self) -> bool: ...
+    @property
+    def follow_up_of(self) -> str | None: ...
+    @property
+    def unknown(self) -> Sequence[str]: ...
+    @property
+    def partition(self) -> int | None: ...
+    @property
+    def offset(self) -> int | None: ...
+    @property
+    def events(self) -> Sequence[Recorded]: ...
 
 
 class EventMade(Document):
@@ -39,7 +59,7 @@ class Outcome(Document):
     events: list[EventMade]
 
     @classmethod
-    def made(cls, done: Made) -> Outcome:
+    def made(cls, done: CommandOutcome) -> Outcome:
         """Of what `Desk.execute` answers."""
         return cls.filled(
             stream=done.stream,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ticketlog.application.documents.base import (
+from ticketlog.documents.base import (
     Anything,
     At,
     Count,
@@ -14,7 +14,7 @@ from ticketlog.application.documents.base import (
     WholeSeconds,
     Word,
 )
-from ticketlog.application.documents.sla import Edition
+from ticketlog.documents.sla import Edition
 
 
 class Failed(Document):

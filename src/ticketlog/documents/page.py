@@ -9,7 +9,7 @@ from textwrap import dedent
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from ticketlog.application.documents.base import Document, Kind, parts
+from ticketlog.documents.base import Document, Kind, parts
 
 _NAMED = 8
 """Commands that are named; of more, how many there are."""
@@ -92,7 +92,7 @@ def _texts(model: type[Document]) -> dict[str, str]:
     """The texts that stand below the fields in the source."""
     found: dict[str, str] = {}
     for each in reversed(model.__mro__):
-        if each.__module__.startswith("ticketlog.application.documents") and each is not Document:
+        if each.__module__.startswith("ticketlog.documents") and each is not Document:
             found |= _told(each)
     return found | _of_settings(model)
 

@@ -20,7 +20,7 @@ from typing import (
 
 from pydantic import AliasChoices, Field, create_model
 
-from ticketlog.application.documents.base import At, Document, Number, Text, WholeSeconds, Word
+from ticketlog.documents.base import At, Document, Number, Text, WholeSeconds, Word
 from ticketlog.domain.base import Instant, Line, Seconds, Value
 from ticketlog.domain.settings.model import Agent
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ticketlog.application.documents.base import (
+from ticketlog.documents.base import (
     Anything,
     At,
     Document,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ticketlog.application.documents.base import (
+from ticketlog.documents.base import (
     At,
     Document,
     Id,
@@ -13,7 +13,7 @@ from ticketlog.application.documents.base import (
     WholeSeconds,
     Word,
 )
-from ticketlog.application.documents.tickets import Listed
+from ticketlog.documents.tickets import Listed
 
 
 class Edition(Document):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ticketlog.application.documents.base import (
+from ticketlog.documents.base import (
     Anything,
     At,
     Bytes,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ticketlog.application.documents.base import (
+from ticketlog.documents.base import (
     At,
     Bytes,
     Count,

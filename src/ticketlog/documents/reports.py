@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ticketlog.application.documents.base import (
+from ticketlog.documents.base import (
     At,
     Change,
     Count,

@@ -18,15 +18,15 @@ from pydantic import ValidationError
 
 from tests.said import Run
 from ticketlog import config
-from ticketlog.application.documents import base
-from ticketlog.application.documents import tickets as documents
-from ticketlog.application.documents.base import Document, Kind, parts
 from ticketlog.application.reports import REPORTS
 from ticketlog.cli.framework import ShellCommand, ShellGroup
 from ticketlog.cli.manual import commands, printed
 from ticketlog.cli.options import ACTOR_VARIABLE
 from ticketlog.cli.root import root
 from ticketlog.desk import Desk, init_desk, open_desk
+from ticketlog.documents import base
+from ticketlog.documents import tickets as documents
+from ticketlog.documents.base import Document, Kind, parts
 from ticketlog.domain.base import Actor
 from ticketlog.domain.parties.organisation import RegisterOrganisation
 from ticketlog.domain.parties.person import RegisterPerson
