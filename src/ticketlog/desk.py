@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     from ticketlog.demo.recorder import Simulated
     from ticketlog.importing import AddressHolders, ImportReport, WithdrawnTickets
     from ticketlog.policies.protocol import Policy
-    from ticketlog.process_managers.outbox import Outbox, Postman
+    from ticketlog.process_managers.outbox import Outbox, OutboxRelay
     from ticketlog.process_managers.runner import PolicyRunner
     from ticketlog.projections.engine.fill import ProgressCallback
     from ticketlog.projections.engine.moment import Cut, Moment
@@ -386,14 +386,14 @@ class Desk:
 
     def policies(self, policies: Sequence[Policy] | None = None, **others: Any) -> PolicyRunner:
         """Who reacts to what is recorded: routes, assigns, reminds, closes (docs/POLICIES.md).
-        `policies`, `timers` and `clock`: others than those that every desk has; `start`: before
+        `policies`, `timers` and `now`: instead of those that every desk has; `start`: before
         which record of each partition those begin that never ran, instead of at the desk's
         beginning."""
         from ticketlog.process_managers.runner import PolicyRunner
 
         if policies is not None:
             others["policies"] = policies
-        given = {"clock": self._clock, **others}
+        given = {"now": self._clock, **others}
         return PolicyRunner(self.log, self._executor, self._settings.in_force, **given)
 
     def begin(self, start: str) -> tuple[int, ...]:
@@ -414,17 +414,17 @@ class Desk:
         found = self.policies()
         return Worker("policies", found.run, found.passed, found.positions, found.troubles)
 
-    def postman(self, outboxes: Mapping[str, Outbox] | None = None) -> Postman:
+    def outbox_relay(self, outboxes: Mapping[str, Outbox] | None = None) -> OutboxRelay:
         """Who delivers notifications: to the outboxes that the desk's file names, or to these."""
-        from ticketlog.process_managers.outbox import FileOutbox, Postman
+        from ticketlog.process_managers.outbox import FileOutbox, OutboxRelay
 
         named = {name: FileOutbox(self.folder / path) for name, path in self.config.outboxes}
         given = named if outboxes is None else outboxes
-        return Postman(self.log, self._executor, self._clock, given)
+        return OutboxRelay(self.log, self._executor, self._clock, given)
 
     def outbox_worker(self) -> Worker:
         """Who keeps delivering."""
-        found = self.postman()
+        found = self.outbox_relay()
         return Worker("outbox", found.run, found.passed, found.positions, found.troubles)
 
     def publish_worker(self) -> Worker | None:

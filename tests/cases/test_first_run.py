@@ -60,7 +60,7 @@ def rules(desk: Desk, *more: str) -> None:
 def run(desk: Desk, later: int = 0) -> None:
     """The policies work, `later` microseconds from now."""
     at = now() + later
-    desk.policies(clock=lambda: at).run_until(at)
+    desk.policies(now=lambda: at).run_until(at)
 
 
 def create(desk: Desk, subject: str = "VPN drops", **given: object) -> str:

@@ -101,7 +101,7 @@ def test_from_python_it_is_refused_alike(desk: Desk) -> None:
     desk.policies().run_until(now + AHEAD - 60 * SECOND)
     with pytest.raises(Refused, match="ahead of now"):
         desk.policies().run_until(now + 2 * AHEAD)
-    assert desk.policies(clock=lambda: now + 3 * AHEAD).run_until(now + 2 * AHEAD)[:2] == (0, 0)
+    assert desk.policies(now=lambda: now + 3 * AHEAD).run_until(now + 2 * AHEAD)[:2] == (0, 0)
 
 
 def test_a_simulation_that_is_brought_elsewhere_is_one_there(ask: Run, tmp_path: Path) -> None:

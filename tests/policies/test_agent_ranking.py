@@ -85,7 +85,7 @@ def test_who_has_no_reason_against_them_is_who_could_be_picked(
     now = NOON + hour * 3_600_000_000
     found = weighed(TICKET, rule, settings, at_work.__getitem__, now)
     picked = pick(TICKET, rule, settings, _Floor(at_work), now)
-    able = {each.known.id for each in picked.able} if picked else set()
+    able = {each.known.id for each in picked.eligible} if picked else set()
     assert {each.agent for each in found if not each.why_not} == able
 
 

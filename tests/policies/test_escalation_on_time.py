@@ -242,7 +242,7 @@ def test_of_all_that_a_commit_calls_for_the_highest_is_asked_for_once(
         before=lambda: ticket,
         after=lambda: ticket,
         load=lambda stream: ticket,
-        floor=None,  # type: ignore[arg-type]
+        workload=None,  # type: ignore[arg-type]
         commit=commit,
     )
     asked = [each for one in commit for each in escalation.react(one, situation)]

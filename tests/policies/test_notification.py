@@ -56,7 +56,7 @@ class Kept:
 @pytest.fixture
 def story(tmp_path: Path) -> Iterator[Story]:
     made = Story(tmp_path / "desk", RULES)
-    made.desk.postman({}).catch_up()
+    made.desk.outbox_relay({}).catch_up()
     yield made
     made.desk.close()
 
@@ -105,13 +105,13 @@ def test_an_outbox_gets_each_under_its_key(story: Story) -> None:
     story.does(ANN, Reply(body="Which one?"), ticket, "1h")
     story.until("2h")
     mail = Kept()
-    story.desk.postman({"mail": mail}).catch_up()
+    story.desk.outbox_relay({"mail": mail}).catch_up()
     (message,) = mail.messages
     (event,) = [e for e in story.by_rules(ticket) if isinstance(e.event, NotificationDecided)]
     assert message["key"] == event.id
     assert (message["ticket"], message["to"]) == (ticket, ["person/KIM"])
     assert (message["template"], message["occasion"]) == ("ticket-answered", "replied")
-    story.desk.postman({"mail": mail}).catch_up()
+    story.desk.outbox_relay({"mail": mail}).catch_up()
     assert len(mail.messages) == 1
 
 
@@ -123,9 +123,9 @@ def test_what_an_outbox_may_not_have_got_comes_again_under_the_same_key(story: S
     mail = Kept()
     mail.fails = True
     with pytest.raises(Unreachable):
-        story.desk.postman({"mail": mail}).catch_up()
+        story.desk.outbox_relay({"mail": mail}).catch_up()
     mail.fails = False
-    story.desk.postman({"mail": mail}).catch_up()
+    story.desk.outbox_relay({"mail": mail}).catch_up()
     keys = [message["key"] for message in mail.messages]
     assert keys[:2] == keys[2:]
     assert len({*keys}) == 2
@@ -151,10 +151,10 @@ def test_what_an_outbox_cant_take_is_parked_and_the_others_are_sent(story: Story
         story.does(ANN, Reply(body="Which one?"), ticket, "1h")
     story.until("2h")
     mail = Picky(bad)
-    postman = story.desk.postman({"mail": mail})
-    postman.catch_up()
+    outbox_relay = story.desk.outbox_relay({"mail": mail})
+    outbox_relay.catch_up()
     assert [each["ticket"] for each in mail.messages] == [good]
-    (line,) = postman.troubles()
+    (line,) = outbox_relay.troubles()
     assert bad in line
     assert line.endswith(
         "(ValueError: no such mailbox): `ticketlog policies retry outbox` tries it again"
@@ -162,11 +162,11 @@ def test_what_an_outbox_cant_take_is_parked_and_the_others_are_sent(story: Story
     status = {each["policy"]: each for each in story.desk.policies().status()}
     assert [each["stream"] for each in status["outbox"]["parked"]] == [bad]
 
-    story.desk.postman({"mail": mail}).catch_up()
+    story.desk.outbox_relay({"mail": mail}).catch_up()
     assert len(mail.messages) == 1, "what is parked waits for somebody"
-    assert [each["stream"] for each in postman.retry()] == [bad]
+    assert [each["stream"] for each in outbox_relay.retry()] == [bad]
     mail.refused = ()
-    assert postman.retry() == postman.troubles() == []
+    assert outbox_relay.retry() == outbox_relay.troubles() == []
     assert [each["ticket"] for each in mail.messages] == [good, bad]
 
 
@@ -181,10 +181,10 @@ def test_an_outbox_that_cant_be_reached_parks_nothing(story: Story, error: Excep
             raise error
 
     with pytest.raises(type(error)):
-        story.desk.postman({"mail": Away()}).catch_up()
-    assert story.desk.postman({}).troubles() == []
+        story.desk.outbox_relay({"mail": Away()}).catch_up()
+    assert story.desk.outbox_relay({}).troubles() == []
     mail = Kept()
-    story.desk.postman({"mail": mail}).catch_up()
+    story.desk.outbox_relay({"mail": mail}).catch_up()
     assert len(mail.messages) == 1
 
 
@@ -195,6 +195,6 @@ def test_a_file_gets_a_line_each(story: Story) -> None:
     story.does(ANN, Reply(body="Which one?"), ticket, "1h")
     story.until("2h")
     with open_desk(story.desk.folder) as desk:
-        desk.postman().catch_up()
+        desk.outbox_relay().catch_up()
     lines = (story.desk.folder / "mail.jsonl").read_text().splitlines()
     assert [json.loads(line)["rule"] for line in lines] == ["answer@1"]

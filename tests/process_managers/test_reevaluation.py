@@ -86,15 +86,15 @@ def test_by_the_real_clock(tmp_path: Path) -> None:
     made = story(tmp_path / "desk", SHIFTS, online=("ann",))
     works(made, "ann", "tue")
     id = ticket(made, "9h")
-    clock = [at("10h")]
-    runner, stop = made.desk.policies(clock=lambda: clock[0]), threading.Event()
+    now = [at("10h")]
+    runner, stop = made.desk.policies(now=lambda: now[0]), threading.Event()
     thread = threading.Thread(target=runner.run, args=(stop,))
     thread.start()
     try:
         while not runner.passed():
             time.sleep(0.01)
         assert owners(made, [id]) == [None]
-        clock[0] = at("20h") + 1
+        now[0] = at("20h") + 1
         for _ in range(1_000):
             if owners(made, [id]) == ["ann"]:
                 break

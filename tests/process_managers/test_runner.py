@@ -20,9 +20,9 @@ from ticketlog.domain.ticket.classification import Tag, TagsChanged
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import MarkSpam
 from ticketlog.errors import Damaged, Unreachable, Usage
-from ticketlog.process_managers.checkpoint_book import CheckpointBook
 from ticketlog.process_managers.live_state import LiveState
 from ticketlog.process_managers.runner import PolicyRunner
+from ticketlog.process_managers.subscriptions import Subscriptions
 
 FAR = 2**52
 
@@ -144,7 +144,7 @@ class TestProgress:
         for _ in range(3):
             made = runner(desk)
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(CheckpointBook, "record", lambda following, every: None)
+                patch.setattr(Subscriptions, "record", lambda subscriptions, after_s: None)
                 made.run_until(FAR)
         policy = Tagger()
         assert runner(desk, policy).run_until(FAR).done == 0
@@ -158,7 +158,7 @@ class TestProgress:
         begun(desk)
         made, stop, learned = runner(desk), threading.Event(), list[str]()
 
-        def learn(watch: LiveState, stream: str, *others: object) -> None:
+        def learn(live: LiveState, stream: str, *rest: object) -> None:
             learned.append(stream)
             stop.set()
 
@@ -176,11 +176,11 @@ class TestProgress:
         helpdesk.make(cut, simulation=True)
         with open_desk(cut) as other:
             create(other)
-            theirs = runner(other)
+            refused = runner(other)
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(theirs._following.followers[0], "_load", desk.load)
+                patch.setattr(refused._subscriptions.all[0], "_load", desk.load)
                 with pytest.raises(Damaged):
-                    theirs.run_until(FAR)
+                    refused.run_until(FAR)
 
 
 class TestTrouble:

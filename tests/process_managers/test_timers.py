@@ -73,7 +73,7 @@ def test_what_changes_right_before_it_is_due_counts(desk: Desk) -> None:
     desk.execute(Tag(add=("done",)), on=id, actor=ANN, occurred_at=START)
     ends = desk.log.ends()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(made, "_page", lambda ends, watch: False)
+        patch.setattr(made, "_react_to_page", lambda ends, live: False)
         made.run_until(START + 60 * SECOND)
     assert desk.log.ends() == ends
 

@@ -36,7 +36,7 @@ class DemoRules:
     def __init__(self, world: World, heard: Heard) -> None:
         self._world = world
         self._heard = heard
-        self._floor = WorkloadIndex()
+        self._workload = WorkloadIndex()
         self._news: deque[_Commit] = deque()
         self._cases: dict[str, DemoCase] = {}
         """Those that aren't over, by stream: the world forgets what nobody else has plans for."""
@@ -55,7 +55,7 @@ class DemoRules:
             if kind == "ticket":
                 self._of_ticket(commit)
             elif kind == "agent":
-                self._floor.put_agent(commit.after)
+                self._workload.put_agent(commit.after)
                 self._answer(commit)
 
     def _of_ticket(self, commit: _Commit) -> None:
@@ -63,7 +63,7 @@ class DemoRules:
         case = self._cases[stream] = self._case(stream)
         if case.over:
             del self._cases[stream]
-        self._floor.put_ticket(stream, commit.after, world.settings)
+        self._workload.put_ticket(stream, commit.after, world.settings)
         self._heard(case, commit.events)
         self._answer(commit)
         if not self._news or self._news[-1].stream != stream:  # Else it is asked then.
@@ -76,7 +76,7 @@ class DemoRules:
             before=lambda: commit.before,
             after=lambda: commit.after,
             load=self._world.state_of,
-            floor=self._floor,
+            workload=self._workload,
             commit=commit.events,
         )
         reactions = []
@@ -84,7 +84,7 @@ class DemoRules:
             for policy in self._policies(type(recorded.event)):
                 for reaction in policy.react(recorded, situation):
                     if isinstance(reaction.command, Choose) and reaction.on is not None:
-                        self._floor.expect(reaction.on, reaction.command.agent)
+                        self._workload.expect(reaction.on, reaction.command.agent)
                     reactions.append((recorded.id, policy.NAME, reaction))
         for cause, name, reaction in reactions:
             self._send(cause, name, reaction)
@@ -108,7 +108,7 @@ class DemoRules:
                 self._case(reaction.on).do(reaction.command, actor, CHANNEL, **how)
         except Refused:
             state = self._world.state_of(reaction.on)
-            self._floor.put_ticket(reaction.on, state, self._world.settings)
+            self._workload.put_ticket(reaction.on, state, self._world.settings)
 
     def _case(self, stream: str) -> DemoCase:
         case = self._world.cases[stream]
@@ -129,7 +129,7 @@ class DemoRules:
         found = [
             (at, each)
             for each in TIMERS
-            if (at := each.due(ticket, settings, self._floor.agent)) is not None
+            if (at := each.due(ticket, settings, self._workload.agent)) is not None
         ]
         return min(found, key=lambda due: due[0], default=None)
 
@@ -143,5 +143,5 @@ class DemoRules:
             self._plan(case)
             return
         case.rings_at = None
-        for reaction in due[1].act(case.state, self._world.settings, self._floor.agent):
+        for reaction in due[1].act(case.state, self._world.settings, self._workload.agent):
             self._send(f"{case.state.last_commit}@{at}", due[1].NAME, reaction)

@@ -1,11 +1,11 @@
-"""Rules that react to events by sending commands: one reaction is one file, listed here.
+"""Policies: they react to events, or to due times, with commands. One file each, listed here.
 
 A policy is a module with NAME, the events that it is asked about (ON), and `react`, a pure
 function (protocol). It only asks for commands; the desk sends them, each under an id that is a hash
 of the causing event, the policy and the slot, so a policy may see an event twice and nothing
 happens twice. A policy never reacts to imported commits, and a replay never runs one.
 
-A timer says of a ticket when something is due, and what to send then.
+A timer computes of a ticket when something is due, and the commands to send then.
 """
 
 from __future__ import annotations
@@ -22,6 +22,6 @@ from ticketlog.policies import (
 from ticketlog.policies.protocol import Policy, Timer
 
 POLICIES: tuple[Policy, ...] = (routing, presence, assignment, escalation, notification)
-TELLING: frozenset[str] = frozenset({notification.NAME})
-"""Those that tell people: of what was old when they began they tell nobody."""
+NOTIFYING: frozenset[str] = frozenset({notification.NAME})
+"""Policies that notify people: not of events that were old when they began."""
 TIMERS: tuple[Timer, ...] = (lifecycle, escalation, sla_timer, presence)

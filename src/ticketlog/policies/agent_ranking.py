@@ -1,5 +1,5 @@
-"""Which assignment rules were tried on a ticket, and why each agent of its team may or may not have
-it: what `picking` decides, with its reasons."""
+"""The explanation of an assignment: the rules that were tried on a ticket, and for each agent of
+its team the reasons against them. `agent_selection.py` decides; this says why."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ from ticketlog.policies.agent_selection import speaks
 
 
 class TriedAssignment(NamedTuple):
+    """An assignment rule, and what its conditions say of a ticket."""
+
     rule: AssignmentRule
     verdict: ConditionVerdict
 
 
 class Weighed(NamedTuple):
-    """An agent, the tickets they have, for how many more they have room (None: any number), and
-    why they may not have this one; nothing: they may."""
+    """An agent and their claim to a ticket. `load`: the tickets that they hold; `room`: for how
+    many more they have room, None: any number; `why_not`: reasons against them, none: eligible."""
 
     agent: str
     load: int
@@ -47,7 +49,7 @@ def weighed(
     at_work: Callable[[str], AgentAtWork],
     now: int,
 ) -> list[Weighed]:
-    """The team's active members. `at_work`: an agent by id."""
+    """The active members of the ticket's team. `at_work`: an agent by id."""
     found = []
     for known in settings.agents.values():
         if known.active and ticket.team in known.teams:

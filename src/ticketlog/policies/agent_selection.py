@@ -1,4 +1,5 @@
-"""Who of a team gets a ticket: who may have it at all, then who goes before, then the balance."""
+"""Agent selection: eligibility first, then affinity, then the balance between those who are
+left."""
 
 from __future__ import annotations
 
@@ -15,8 +16,8 @@ from ticketlog.domain.ticket.state import Ticket
 from ticketlog.policies.workload import Workload
 
 
-class Able(NamedTuple):
-    """Somebody who may have a ticket; `room`: for how many more, None: for any number."""
+class Eligible(NamedTuple):
+    """An agent who may have a ticket; `room`: for how many more, None: for any number."""
 
     known: Agent
     work: AgentAtWork
@@ -28,9 +29,11 @@ class Able(NamedTuple):
 
 
 class Picked(NamedTuple):
-    agent: Able
+    """The agent who gets a ticket, why, and all who were eligible."""
+
+    agent: Eligible
     why: WhyChosen
-    able: tuple[Able, ...]
+    eligible: tuple[Eligible, ...]
 
 
 def rule_for(ticket: Ticket, settings: Settings) -> AssignmentRule | None:
@@ -46,37 +49,37 @@ def pick(
     ticket: Ticket,
     rule: AssignmentRule,
     settings: Settings,
-    floor: Workload,
+    workload: Workload,
     now: int,
     without: Collection[str] = (),
 ) -> Picked | None:
-    """Who gets it; None: nobody who may have it has room."""
-    able = tuple(each for each in _able(ticket, rule, settings, floor, now, without))
-    if not able:
+    """The agent who gets the ticket; None: no eligible agent has room."""
+    eligible = tuple(each for each in _eligible(ticket, rule, settings, workload, now, without))
+    if not eligible:
         return None
-    why, first = _before(ticket, rule, floor, able)
+    why, first = _preferred(ticket, rule, workload, eligible)
     key = _KEYS[rule.balance]
-    return Picked(min(first, key=lambda each: (*key(each), each.known.id)), why, able)
+    return Picked(min(first, key=lambda each: (*key(each), each.known.id)), why, eligible)
 
 
-def _able(
+def _eligible(
     ticket: Ticket,
     rule: AssignmentRule,
     settings: Settings,
-    floor: Workload,
+    workload: Workload,
     now: int,
     without: Collection[str],
-) -> list[Able]:
+) -> list[Eligible]:
     found = []
     for known in settings.agents.values():
         if known.id in without or not _may(known, ticket, rule):
             continue
-        work = floor.agent(known.id)
+        work = workload.agent(known.id)
         if work.availability != "online" or (rule.shifts and not on_shift(work, now)):
             continue
         left = room(work, known, ticket.channel, rule.capacity)
         if left is None or left > 0:
-            found.append(Able(known, work, left))
+            found.append(Eligible(known, work, left))
     return found
 
 
@@ -89,40 +92,43 @@ def _may(known: Agent, ticket: Ticket, rule: AssignmentRule) -> bool:
 
 
 def speaks(known: Agent, language: str) -> bool:
-    """Who speaks 'pt' understands 'pt-BR'."""
+    """Whether an agent speaks a language: 'pt' covers 'pt-BR'."""
     return any(f"{language}-".startswith(f"{each}-") for each in known.languages)
 
 
-def _before(
-    ticket: Ticket, rule: AssignmentRule, floor: Workload, able: Sequence[Able]
-) -> tuple[WhyChosen, Sequence[Able]]:
-    """Those who go before the others. Affinity never makes anybody able (ServiceNow)."""
+def _preferred(
+    ticket: Ticket, rule: AssignmentRule, workload: Workload, eligible: Sequence[Eligible]
+) -> tuple[WhyChosen, Sequence[Eligible]]:
+    """The agents that affinity prefers. It never makes an agent eligible (ServiceNow)."""
     for affinity in rule.affinity:
         if affinity == "requester" and ticket.requester is not None:
-            last = floor.last_agent(ticket.requester)
-            found = [each for each in able if each.known.id == last]
+            last = workload.last_agent(ticket.requester)
+            found = [each for each in eligible if each.known.id == last]
             if found:
                 return "requester", found
         if affinity == "account" and ticket.organisation is not None:
-            found = [each for each in able if ticket.organisation in each.known.accounts]
+            found = [each for each in eligible if ticket.organisation in each.known.accounts]
             if found:
                 return "account", found
-    return "balance", able
+    return "balance", eligible
 
 
-_Key: TypeAlias = Callable[[Able], tuple[Any, ...]]
+_Key: TypeAlias = Callable[[Eligible], tuple[Any, ...]]
 _KEYS: dict[Balance, _Key] = {
-    "round-robin": lambda able: (able.work.reserved_at, able.load),
-    "least-loaded": lambda able: (able.load, able.work.reserved_at),
-    "most-capacity": lambda able: (-_room(able), able.load, able.work.reserved_at),
-    "weighted": lambda able: ((able.load + 1) / (able.known.weight or 1), able.work.reserved_at),
-    "longest-idle": lambda able: (able.load > 0, _idle_since(able.work), able.load),
+    "round-robin": lambda agent: (agent.work.reserved_at, agent.load),
+    "least-loaded": lambda agent: (agent.load, agent.work.reserved_at),
+    "most-capacity": lambda agent: (-_room(agent), agent.load, agent.work.reserved_at),
+    "weighted": lambda agent: (
+        (agent.load + 1) / (agent.known.weight or 1),
+        agent.work.reserved_at,
+    ),
+    "longest-idle": lambda agent: (agent.load > 0, _idle_since(agent.work), agent.load),
 }
-"""The least of these gets it; of equals, who got something the longest time ago."""
+"""The agent with the least key gets the ticket; of equals, the one whose last one is oldest."""
 
 
-def _room(able: Able) -> float:
-    return float("inf") if able.room is None else able.room
+def _room(eligible: Eligible) -> float:
+    return float("inf") if eligible.room is None else eligible.room
 
 
 def _idle_since(work: AgentAtWork) -> int:

@@ -1,7 +1,7 @@
 """Assignment: chosen on the ticket, reserved on the agent's own stream, then made.
 
-The agent's stream is one, whoever chooses: it is what keeps their capacity. Each step follows
-from the record of the one before it, so that it doesn't matter who takes it, or how often.
+All choices of an agent meet on the agent's stream, which keeps their capacity. Each step follows
+from the record of the step before it, so that any runner may take it, any number of times.
 
     ticket              agent
     agent-chosen   ->   ticket-reserved   ->   assignee-changed
@@ -52,7 +52,7 @@ _Reactions: TypeAlias = Iterable[Reaction]
 
 
 def react(recorded: Recorded, situation: Situation) -> _Reactions:
-    """The next step of what the event is a step of."""
+    """The next step after the event's."""
     if not situation.settings.assignment:
         return
     stream = recorded.originator_id
@@ -74,7 +74,7 @@ def react(recorded: Recorded, situation: Situation) -> _Reactions:
 
 
 def _owned(recorded: Recorded, situation: Situation) -> _Reactions:
-    """The agent's load follows the ticket, whoever has assigned it."""
+    """Makes the agent's load follow the ticket, also where a person has assigned it."""
     stream, event = recorded.originator_id, recorded.event
     match event:
         case AssigneeChanged(old=old, new=new, choice=choice):
@@ -98,8 +98,8 @@ def _owned(recorded: Recorded, situation: Situation) -> _Reactions:
 
 
 def _held(stream: str, agent: str, recorded: Recorded, situation: Situation) -> _Reactions:
-    """Makes room for what an agent has got, where they still have it: of what was over or somebody
-    else's when this was caught up with, nothing counts."""
+    """Reserves room for an assigned ticket, where the agent still holds it: a ticket that is over
+    or another agent's by now doesn't count."""
     ticket: Ticket = situation.load(stream)
     if ticket.assignee == agent and ticket.active:
         yield _reserve(stream, agent, recorded, situation)
@@ -108,14 +108,14 @@ def _held(stream: str, agent: str, recorded: Recorded, situation: Situation) -> 
 def _choose(
     stream: str, ticket: Ticket, situation: Situation, without: Collection[str] = (), slot: str = ""
 ) -> _Reactions:
-    """Chooses somebody for a ticket that waits, if there is somebody; else it waits on."""
+    """Chooses an agent for a ticket that waits; where none is eligible, it waits on."""
     settings = situation.settings
-    if not ticket.waits_for_agent or situation.floor.is_chosen(stream):
+    if not ticket.waits_for_agent or situation.workload.is_chosen(stream):
         return
     rule = rule_for(ticket, settings)
     if rule is None:
         return
-    picked = pick(ticket, rule, settings, situation.floor, situation.now, without)
+    picked = pick(ticket, rule, settings, situation.workload, situation.now, without)
     if picked is None:
         return
     named = cited("assignment-rule", rule.id, settings)
@@ -123,25 +123,25 @@ def _choose(
         agent=picked.agent.known.id,
         rule=named,
         why=picked.why,
-        candidates=tuple(Candidate(agent=a.known.id, load=a.load) for a in picked.able[:1_000]),
+        candidates=tuple(Candidate(agent=a.known.id, load=a.load) for a in picked.eligible[:1_000]),
     )
     yield Reaction(command, stream, named, f"choose{slot}", seen=ticket.version)
 
 
 def _take(stream: str, situation: Situation) -> _Reactions:
-    """Somebody has room: the first tickets that wait for their teams are looked at."""
+    """Chooses anew for the first tickets that wait for the teams of an agent who has room."""
     id = stream.partition("/")[2]
     known = situation.settings.agents.get(id)
     if known is None:
         return
-    for ticket in situation.floor.waiting(known.teams):
+    for ticket in situation.workload.waiting(known.teams):
         yield from _choose(ticket, situation.load(ticket), situation, slot=f" {ticket}")
 
 
-def look(teams: Iterable[str], situation: Situation) -> _Reactions:
+def reevaluate(teams: Iterable[str], situation: Situation) -> _Reactions:
     """Chooses for the first tickets that wait for these teams."""
     if situation.settings.assignment:
-        for ticket in situation.floor.waiting(teams):
+        for ticket in situation.workload.waiting(teams):
             yield from _choose(ticket, situation.load(ticket), situation)
 
 

@@ -1,8 +1,8 @@
-"""Escalation: up to a tier, by age, by how complicated it has become, by what is said, or because a
-promise is broken or about to be.
+"""Escalation: up to a tier, by age, by conditions, by words of end users, or because a promise is
+broken or about to be.
 
-Age and conditions are asked of the ticket's state, as a timer; words, breaches and warnings when
-they are recorded, by whomever. By rules a ticket only goes up, so that a rule acts on it once.
+Age and conditions are computed from the ticket's state, as a timer; words, breaches and warnings
+are reacted to when they are recorded. Rules only lead a ticket up, so that each acts on it once.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from ticketlog.policies.protocol import AtWork, Reaction, Situation
 
 NAME = "escalation"
 ON: frozenset[type[Event]] = frozenset({TicketCreated, Replied, SlaWarned, SlaBreached})
-_SECOND = 1_000_000
+_SECOND_US = 1_000_000
 
 
 class PlannedEscalation(NamedTuple):
-    """A rule, what its conditions say of a ticket, why it can't act besides, and when it will if
-    nothing changes; None: not by time."""
+    """A rule as it stands to a ticket: its conditions' verdict, another reason that holds it back,
+    and the instant at which it acts if nothing changes; None: not by time."""
 
     rule: EscalationRule
     verdict: ConditionVerdict
@@ -38,14 +38,16 @@ class PlannedEscalation(NamedTuple):
 
 
 class _Found(NamedTuple):
+    """A rule, an event that calls for it, and the reason."""
+
     rule: EscalationRule
     recorded: Recorded
     why: str
 
 
 def react(recorded: Recorded, situation: Situation) -> Iterable[Reaction]:
-    """The rule that leads highest of those that the events of the commit call for, the first of
-    equals; said once, because of the event that calls for it.
+    """The escalation by the highest leading rule that the events of the commit call for, the first
+    of equals; sent once, because of the event that calls for it.
 
     It names no version that it was made for: nothing that happens meanwhile unsays a breach or a
     word, and the command itself leads only up, and only what is active.
@@ -72,13 +74,13 @@ def react(recorded: Recorded, situation: Situation) -> Iterable[Reaction]:
 
 
 def due(ticket: Ticket, settings: Settings, at_work: AtWork) -> int | None:
-    """When the first of the rules acts on the ticket."""
+    """The instant at which the first of the rules acts on the ticket."""
     rule = _first(ticket, settings)
     return None if rule is None else _at(rule, ticket)
 
 
 def act(ticket: Ticket, settings: Settings, at_work: AtWork) -> Iterable[Reaction]:
-    """What the first of the rules does."""
+    """The escalation by the first of the rules."""
     rule = _first(ticket, settings)
     if rule is not None:
         why = str(rule.when) if rule.after is None else f"{rule.after} seconds old"
@@ -86,7 +88,7 @@ def act(ticket: Ticket, settings: Settings, at_work: AtWork) -> Iterable[Reactio
 
 
 def planned(ticket: Ticket, settings: Settings) -> list[PlannedEscalation]:
-    """All rules in order, as they stand to the ticket."""
+    """All rules in order, with their conditions' verdicts and times."""
     facts = facts_of(ticket, settings)
     found = []
     for rule in in_order(settings.escalation.values()):
@@ -104,7 +106,7 @@ def _held_back(rule: EscalationRule, ticket: Ticket) -> str | None:
 
 
 def _missing(rule: EscalationRule, ticket: Ticket) -> int | None:
-    """When what the rule is `on` comes next."""
+    """The next breach or warning that the rule is `on`."""
     clocks = [c for metric, c in ticket.clocks.items() if metric in (rule.metrics or (metric,))]
     breaches = [clock.due for clock in clocks if "breached" in rule.on and clock.due is not None]
     warnings = [each.at for clock in clocks if "warned" in rule.on for each in clock.warnings]
@@ -120,16 +122,16 @@ def _first(ticket: Ticket, settings: Settings) -> EscalationRule | None:
 
 
 def _at(rule: EscalationRule, ticket: Ticket) -> int | None:
-    """When a rule whose conditions hold acts; None: not by time."""
+    """The instant at which a rule whose conditions hold acts; None: not by time."""
     if rule.words or rule.on:
         return None
-    return ticket.clock if rule.after is None else ticket.created_at + rule.after * _SECOND
+    return ticket.clock if rule.after is None else ticket.created_at + rule.after * _SECOND_US
 
 
 def _open(
     ticket: Ticket, settings: Settings, rules: Iterable[EscalationRule]
 ) -> Iterator[EscalationRule]:
-    """Those of the rules that match a ticket and lead above its tier, in order."""
+    """The rules that match a ticket and lead above its tier, in order."""
     if ticket.active:
         facts = facts_of(ticket, settings)
         for rule in in_order(rules):
@@ -138,7 +140,7 @@ def _open(
 
 
 def _called_for(rule: EscalationRule, event: Event) -> str | None:
-    """Why an event calls for a rule; None: it doesn't."""
+    """The reason for which an event calls for a rule; None: it doesn't."""
     if isinstance(event, DueEvent):
         occasion = "breached" if isinstance(event, SlaBreached) else "warned"
         of_these = not rule.metrics or event.metric in rule.metrics
@@ -152,12 +154,12 @@ def _missed(event: DueEvent, occasion: str) -> str:
     policy = f" of {event.policy.id}@{event.policy.version}" if event.policy else ""
     basis = "business" if event.business else "calendar"
     target = f"{event.target} seconds of {basis} time"
-    used = "" if occasion == "breached" else f"{event.used // _SECOND} of "
+    used = "" if occasion == "breached" else f"{event.used // _SECOND_US} of "
     return f"{event.metric}{policy} {occasion}: {used}{target}"
 
 
 def _said(event: Event) -> str:
-    """What an end user says with it."""
+    """The text of an end user in an event; empty: none."""
     match event:
         case Replied(author_kind="requester" | "end-user", automated=False, body=body):
             return body

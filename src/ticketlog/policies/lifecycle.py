@@ -1,4 +1,4 @@
-"""What time does to tickets: reminders, the end of silence and of holds, closing, surveys."""
+"""Lifecycle timers: reminders, the end of silence and of holds, closing, surveys."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from ticketlog.domain.ticket.state import Ticket
 from ticketlog.policies.protocol import AtWork, Reaction
 
 NAME = "lifecycle"
-_SECOND = 1_000_000
+_SECOND_US = 1_000_000
 
 
 class PlannedTransition(NamedTuple):
-    """A rule and when it will act on a ticket, if nothing changes; None: not as it is."""
+    """A rule and the instant at which it acts on a ticket if nothing changes; None: it doesn't."""
 
     rule: LifecycleRule
     at: int | None
 
 
 def due(ticket: Ticket, settings: Settings, at_work: AtWork) -> int | None:
-    """When the first of the rules acts on the ticket."""
+    """The instant at which the first of the rules acts on the ticket."""
     found = _first(ticket, settings)
     return found and found.at
 
 
 def act(ticket: Ticket, settings: Settings, at_work: AtWork) -> Iterable[Reaction]:
-    """What the first of the rules does."""
+    """The command of the first of the rules."""
     found = _first(ticket, settings)
     if found is None:
         return
@@ -45,7 +45,7 @@ def act(ticket: Ticket, settings: Settings, at_work: AtWork) -> Iterable[Reactio
 
 
 def planned(ticket: Ticket, settings: Settings) -> list[PlannedTransition]:
-    """The rules whose conditions match the ticket, in order, and when each of them acts."""
+    """The rules whose conditions match the ticket, in order, with the times at which they act."""
     facts = facts_of(ticket, settings)
     return [
         PlannedTransition(rule, None if ticket.spam else _at(rule, ticket, settings))
@@ -85,10 +85,10 @@ def _at(rule: LifecycleRule, ticket: Ticket, settings: Settings) -> int | None:
 def _later(
     rule: LifecycleRule, start: int | None, settings: Settings, times: int = 1
 ) -> int | None:
-    """So long after the start, in the open time of the rule's calendar where it has one."""
+    """The end of the rule's span after the start, counted in the rule's calendar if it has one."""
     if start is None:
         return None
-    length = (rule.after or 0) * times * _SECOND
+    length = (rule.after or 0) * times * _SECOND_US
     calendar = settings.calendars.get(rule.calendar or "")
     return start + length if calendar is None else calendar.timetable.add(start, length)
 

@@ -1,8 +1,8 @@
-"""Notifications: that somebody is to be told is an event; sending it is an outbox's business.
+"""Notifications: the decision to notify a person is an event; sending it is an outbox's business.
 
-What one commit did is told once: a rule tells a person of it in one notification, that names all of
-its occasions. Nobody is told of what they did themselves, under whatever id. What is internal isn't
-told to end users, whatever a rule says.
+A rule notifies a person of a commit once: the notification names all of the commit's occasions. A
+person isn't notified of their own doing, under none of their ids. End users are never notified of
+internal events, even where a rule says so.
 """
 
 from __future__ import annotations
@@ -51,16 +51,16 @@ _OCCASIONS: dict[type[Event], Occasion] = {
 ON: frozenset[type[Event]] = frozenset(_OCCASIONS)
 
 
-class _Told(NamedTuple):
-    """Who is told of which events of a commit: the same for each of them."""
+class _Group(NamedTuple):
+    """Recipients who are notified of the same events of a commit."""
 
     to: tuple[str, ...]
     of: tuple[Recorded, ...]
 
 
 def react(recorded: Recorded, situation: Situation) -> Iterable[Reaction]:
-    """A decision for each rule that is for this ticket and what its commit did, and has somebody to
-    tell; said because of the first event of those that they are told of."""
+    """A notification by each rule that matches the ticket and an event of the commit, and has a
+    recipient; sent because of the first event that it names."""
     settings = situation.settings
     rules = [
         each
@@ -75,85 +75,87 @@ def react(recorded: Recorded, situation: Situation) -> Iterable[Reaction]:
     for rule in in_order(rules):
         if not matches(rule.when, facts):
             continue
-        for number, told in enumerate(_groups(rule, ticket, recorded, situation)):
-            if told.of[0].id == recorded.id:
-                # The first is named as by releases that told of each event apart.
-                slot = rule.id if number == 0 else f"{rule.id} {' '.join(e.id for e in told.of)}"
-                yield _decided(rule, told, settings)._replace(slot=slot)
+        for number, group in enumerate(_groups(rule, ticket, recorded, situation)):
+            if group.of[0].id == recorded.id:
+                # The first has the slot of releases that notified of each event apart.
+                slot = rule.id if number == 0 else f"{rule.id} {' '.join(e.id for e in group.of)}"
+                yield _decided(rule, group, settings)._replace(slot=slot)
 
 
 def _occasion(recorded: Recorded) -> Occasion:
     return _OCCASIONS[type(recorded.event)]
 
 
-def _decided(rule: NotificationRule, told: _Told, settings: Settings) -> Reaction:
+def _decided(rule: NotificationRule, group: _Group, settings: Settings) -> Reaction:
     named = cited("notification-rule", rule.id, settings)
     command = Notify(
         rule=named,
-        occasion=_occasion(told.of[0]),
-        occasions=tuple(dict.fromkeys(map(_occasion, told.of))),
-        of=told.of[0].id,
+        occasion=_occasion(group.of[0]),
+        occasions=tuple(dict.fromkeys(map(_occasion, group.of))),
+        of=group.of[0].id,
         outbox=rule.outbox,
         template=rule.template or rule.id,
-        to=told.to,
+        to=group.to,
     )
-    return Reaction(command, told.of[0].originator_id, named)
+    return Reaction(command, group.of[0].originator_id, named)
 
 
 def _groups(
     rule: NotificationRule, ticket: Ticket, recorded: Recorded, situation: Situation
-) -> list[_Told]:
-    """Every human once, with those who are told of the same events; the first whom the first event
-    concerns come first."""
+) -> list[_Group]:
+    """Recipients by the events that they are notified of: every human in one group. Groups come in
+    the order of their first events."""
     by_human: dict[str, list[Recorded]] = {}
     names: dict[str, str] = {}
     for each in situation.commit or (recorded,):
         occasion = _OCCASIONS.get(type(each.event))
         if occasion in rule.on and not _is_empty(each.event):
-            for human, name in _told(rule, ticket, each, situation):
+            for human, name in _recipients(rule, ticket, each, situation):
                 by_human.setdefault(human, []).append(each)
                 names[human] = _addressed(name, names.get(human))
-    groups: dict[tuple[str, ...], _Told] = {}
+    groups: dict[tuple[str, ...], _Group] = {}
     for human, of in by_human.items():
-        known = groups.get(key := tuple(each.id for each in of), _Told((), tuple(of)))
+        known = groups.get(key := tuple(each.id for each in of), _Group((), tuple(of)))
         groups[key] = known._replace(to=(*known.to, names[human]))
     return list(groups.values())
 
 
 def _addressed(name: str, other: str | None) -> str:
-    """How somebody is told who is concerned under two names: as an agent, where they are one, since
-    an agent may know everything."""
+    """The name to notify a human under who has two: the agent's, since agents may see
+    everything."""
     return (
         name if other is None or name.startswith("agent/") > other.startswith("agent/") else other
     )
 
 
 def _is_empty(event: Event) -> bool:
-    """To be assigned to nobody is no news; a machine's mail must not be answered by another."""
+    """Whether nobody is notified of an event: a ticket without assignee is no news, and a machine's
+    mail must not be answered by another machine."""
     match event:
         case AssigneeChanged(new=None) | Replied(automated=True) | Noted(automated=True):
             return True
     return False
 
 
-def _told(
+def _recipients(
     rule: NotificationRule, ticket: Ticket, recorded: Recorded, situation: Situation
 ) -> Iterator[tuple[str, str]]:
-    """Whom a rule tells of one event: each human once, with the name under which."""
+    """The humans that a rule notifies of an event, each once, with the name to notify them
+    under."""
     found: dict[str, str] = {}
     for recipient in rule.to:
         if recipient in END_USERS and _occasion(recorded) in INTERNAL:
             continue
-        for each in _here(recipient, ticket, recorded.event, situation):
+        for each in _present(recipient, ticket, recorded.event, situation):
             human = situation.identity(each)
             name = each if each.startswith("agent/") else human
             found[human] = _addressed(name, found.get(human))
-    themselves = {situation.identity(each) for each in _themselves(recorded)}
-    return ((human, name) for human, name in found.items() if human not in themselves)
+    doers = {situation.identity(each) for each in _doers(recorded)}
+    return ((human, name) for human, name in found.items() if human not in doers)
 
 
-def _themselves(recorded: Recorded) -> Iterator[str]:
-    """Whose doing it is. A missed target is time's, whoever's commit records it."""
+def _doers(recorded: Recorded) -> Iterator[str]:
+    """The names of the human who has done it: none for a missed target, which time has done."""
     if isinstance(recorded.event, DueEvent):
         return
     actor = recorded.meta.actor
@@ -163,11 +165,11 @@ def _themselves(recorded: Recorded) -> Iterator[str]:
         yield f"person/{actor.on_behalf_of}"
 
 
-def _here(
+def _present(
     recipient: Recipient, ticket: Ticket, event: Event, situation: Situation
 ) -> Iterator[str]:
-    """Whom a recipient names, those alone who are here: in the place of an assignee who is gone, or
-    from whom this very commit took it for that or for an absence, somebody of the team is told."""
+    """The present humans that a recipient of a rule stands for. In the place of an assignee who is
+    gone, or whom this commit has unassigned for being gone or absent, members of the team."""
     settings = situation.settings
     if recipient == "assignee" and ticket.assignee is None and _left(situation.commit):
         yield from (f"agent/{other}" for other in instead(ticket.team, settings))

@@ -1,10 +1,10 @@
-"""Who has left leaves their tickets: what is held by somebody who is retired, not in the team any
-more, or removed from the settings, waits for an agent again; what is held by somebody who is absent
-does where a rule of the settings says so, and when.
+"""Presence: tickets are taken from agents who are gone, and wait for another agent.
 
-The former is looked at when settings were applied and when the runner starts; the latter is a
-timer. When a ticket comes back to such an agent (it is reopened, its requester replies), that
-commit itself takes it from them, where it is to be at once.
+An agent is gone who is retired, not in the team any more, or removed from the settings: their
+tickets are taken when settings are applied and when the runner starts. Tickets of an absent agent
+are taken by a timer, where a rule of the settings says so, and when. A ticket that comes back to
+such an agent (it is reopened, its requester replies) is taken by that commit itself, where it is to
+be taken at once.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ ON: frozenset[type[Event]] = frozenset()
 
 
 def react(recorded: Recorded, situation: Situation) -> Iterable[Reaction]:
-    """Nothing: no event of a ticket makes an agent leave."""
+    """No reactions: no event makes an agent gone."""
     return ()
 
 
-def look(teams: Iterable[str], situation: Situation) -> Iterable[Reaction]:
-    """Takes the first tickets of each who is gone from them."""
-    floor, settings = situation.floor, situation.settings
-    for agent, team in floor.holders():
+def reevaluate(teams: Iterable[str], situation: Situation) -> Iterable[Reaction]:
+    """Takes the first tickets of each agent who is gone from them."""
+    workload, settings = situation.workload, situation.settings
+    for agent, team in workload.holders():
         if why_gone(agent, team, settings) is None:
             continue
-        for stream in floor.held_by(agent, team):
+        for stream in workload.held_by(agent, team):
             version = situation.load(stream).version
             yield Reaction(Unassign(gone=True), stream, NAME, f"gone {stream}", seen=version)
 
 
 def due(ticket: Ticket, settings: Settings, at_work: AtWork) -> int | None:
-    """When the ticket leaves its agent because they are absent."""
+    """The instant at which the ticket is taken from its agent because they are absent."""
     found = _leaving(ticket, settings, at_work)
     return found and found.at
 
 
 def act(ticket: Ticket, settings: Settings, at_work: AtWork) -> Iterable[Reaction]:
-    """Takes it from them, by the rule that says so."""
+    """Takes the ticket from its agent, by the absence rule."""
     found = _leaving(ticket, settings, at_work)
     if found is not None:
         rule = cited("absence-rule", found.rule.id, settings)

@@ -1,4 +1,5 @@
-"""What a policy is asked, and what it answers."""
+"""The protocols of policies and timers: the situation that they are given, the reactions that they
+return."""
 
 from __future__ import annotations
 
@@ -15,10 +16,10 @@ from ticketlog.policies.workload import Workload
 
 
 class Reaction(NamedTuple):
-    """A command to send.
+    """A command to send. `on`: its stream, None: a new one.
 
-    `rule`: which rule of the settings says so, with its version: 'close-solved@3'; it is the
-    command's actor. `slot` tells a policy's answers to one event from each other. `seen`: the
+    `rule`: the rule of the settings that says so, with its version: 'close-solved@3'; it is the
+    command's actor. `slot` tells a policy's reactions to one event from each other. `seen`: the
     version of the stream that it was made for; it is refused where what it touches has changed.
     """
 
@@ -31,37 +32,37 @@ class Reaction(NamedTuple):
 
 @dataclass(frozen=True)
 class Situation:
-    """Everything that an answer may use besides the event.
+    """Everything that a reaction may use besides the event.
 
-    `load`: the state of any stream, as it is now. Where an answer depends on more than the cause
-    and the settings, the command has to record what was chosen; a second answer is void.
+    `load`: the state of any stream, as it is now. Where a reaction depends on more than the cause
+    and the settings, the command has to record what was chosen; a second reaction is void.
     """
 
     settings: Settings
     now: int
-    """In a log that is caught up with on a moved clock: when the event happened."""
+    """Microseconds; in catch-up runs the time of the event."""
     before: Callable[[], Any]
     """The state of the event's stream right before the commit of the event."""
     after: Callable[[], Any]
     """The state right after it."""
     load: Callable[[str], Any]
-    floor: Workload
-    """Who is there and who waits."""
+    workload: Workload
+    """The agents at work and the tickets that wait."""
     commit: Sequence[Recorded] = ()
     """All events of the event's commit."""
 
-    def identity(self, who: str) -> str:
+    def identity(self, name: str) -> str:
         """The one name of a human who may have several: of a merged person ('person/KIM') that of
         the survivor, of an agent who is also a person ('agent/ann') that of the person."""
-        kind, _, id = who.partition("/")
+        kind, _, id = name.partition("/")
         if kind == "agent":
             known = self.settings.agents.get(id)
             kind, id = ("person", known.person) if known and known.person else (kind, id)
-        return f"person/{survivor(id, self.load)}" if kind == "person" else who
+        return f"person/{survivor(id, self.load)}" if kind == "person" else name
 
 
 class Policy(Protocol):
-    """A module with these names is one; so is an object."""
+    """A policy: a module or an object with these names."""
 
     @property
     def NAME(self) -> str:  # noqa: N802
@@ -69,21 +70,21 @@ class Policy(Protocol):
 
     @property
     def ON(self) -> frozenset[type[Event]]:  # noqa: N802
-        """The events that it is asked about."""
+        """The types of the events that it reacts to."""
         ...
 
     def react(self, recorded: Recorded, situation: Situation) -> Iterable[Reaction]:
-        """What to send because of an event. Pure; raises nothing that it means to."""
+        """The commands to send because of an event. Pure; every exception is a defect."""
         ...
 
 
 @runtime_checkable
 class ReevaluatingPolicy(Policy, Protocol):
-    """A policy that also looks at tickets that wait, when something is new that is no event of a
-    ticket or an agent: a shift begins, rules were applied."""
+    """A policy that also looks at waiting tickets when no event has changed them: when a shift
+    begins, and when rules were applied."""
 
-    def look(self, teams: Iterable[str], situation: Situation) -> Iterable[Reaction]:
-        """What to send to the tickets that wait for these teams."""
+    def reevaluate(self, teams: Iterable[str], situation: Situation) -> Iterable[Reaction]:
+        """The commands to send to the tickets that wait for these teams."""
         ...
 
 
@@ -92,21 +93,20 @@ AtWork: TypeAlias = Callable[[str], AgentAtWork]
 
 
 class Timer(Protocol):
-    """What falls due on tickets: a function of a ticket's state, the settings and its agent's
-    presence, so that nothing has to be kept, moved or taken back. A module with these names is
-    one."""
+    """A timer: a module with these names. Its due time is a function of a ticket's state, the
+    settings and its agent's presence, so that nothing has to be kept, moved or taken back."""
 
     @property
     def NAME(self) -> str:  # noqa: N802
         ...
 
     def due(self, ticket: Ticket, settings: Settings, at_work: AtWork) -> int | None:
-        """When the next thing is due, as an instant; it may be long ago. None: nothing is.
+        """The instant at which the timer fires; it may be long ago. None: it doesn't.
 
-        What was done must make it another instant, or none.
+        The commands of `act` must make it another instant, or None.
         """
         ...
 
     def act(self, ticket: Ticket, settings: Settings, at_work: AtWork) -> Iterable[Reaction]:
-        """What to send when that is due. It is stamped with the time at which it was due."""
+        """The commands to send when that is due. They are stamped with the due time."""
         ...

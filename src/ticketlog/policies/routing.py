@@ -1,8 +1,8 @@
 """Routing: rules of the settings, tried in order when a ticket comes or people change it.
 
 Zendesk begins anew with its triggers after each that fires, which is why they can loop. Here a
-commit is answered once, every rule is tried once on what the ones before it made of the ticket,
-and what rules have done is no reason to try them again.
+commit is reacted to once, every rule is tried once on the ticket as the rules before it made it,
+and changes that rules have made are no reason to try them again.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ ON: frozenset[type[Event]] = frozenset(EVENTS)
 
 
 class TriedRoute(NamedTuple):
-    """A rule that was asked, and what its conditions said of the ticket at its turn."""
+    """A rule that was tried, and its conditions' verdict on the ticket at its turn."""
 
     rule: RoutingRule
     verdict: ConditionVerdict
 
 
 def react(recorded: Recorded, situation: Situation) -> Iterable[Reaction]:
-    """The steps of all rules that match, as one command. What a rule did is no cause, and neither
-    is any other event of a commit than its first."""
+    """The steps of all rules that match, as one command. Commits of rules are no cause, and of a
+    commit only the first event is."""
     if recorded.meta.actor.kind == "rule" or not situation.settings.routing:
         return
     if recorded.index != 0:
@@ -54,7 +54,7 @@ def react(recorded: Recorded, situation: Situation) -> Iterable[Reaction]:
 
 
 def reroute(ticket: Ticket, settings: Settings) -> Route | None:
-    """What the rules in force make of a ticket as it is now, as if it came now; None: nothing."""
+    """The command that routes a ticket as if it came now; None: no rule matches."""
     steps = tuple(
         _step(each.rule, settings)
         for each in tried(ticket, settings, created=True)
@@ -66,8 +66,8 @@ def reroute(ticket: Ticket, settings: Settings) -> Route | None:
 def tried(
     ticket: Ticket, settings: Settings, *, created: bool, under: int | None = None
 ) -> Iterator[TriedRoute]:
-    """The rules in the order in which they are tried, each on what the ones before it made of the
-    ticket, up to one that matches and is the last. `under`: those alone that were there at that
+    """The rules in the order in which they are tried, each on the ticket as the rules before it
+    made it, up to one that matches and is the last. `under`: only rules that existed at that
     position of the settings."""
     for rule in in_order(settings.routing.values()):
         if not created and not rule.changed:

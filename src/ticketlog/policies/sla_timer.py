@@ -1,4 +1,5 @@
-"""Breaches and warnings of tickets on which nothing happens: whatever happens records its own."""
+"""The SLA timer: records breaches and warnings of tickets without activity. Every other commit of a
+ticket records its own."""
 
 from __future__ import annotations
 
@@ -11,13 +12,13 @@ from ticketlog.domain.ticket.state import Ticket
 from ticketlog.policies.protocol import AtWork, Reaction
 
 NAME = "sla"
-_JUST_AFTER = 1
-"""Microseconds: what ends exactly when it is due is met."""
+_AFTER_DUE_US = 1
+"""Microseconds: a clock that ends exactly at its due time is met."""
 
 
 def due(ticket: Ticket, settings: Settings, at_work: AtWork) -> int | None:
     at = tickets.due(ticket)
-    return None if at is None else at + _JUST_AFTER
+    return None if at is None else at + _AFTER_DUE_US
 
 
 def act(ticket: Ticket, settings: Settings, at_work: AtWork) -> Iterable[Reaction]:

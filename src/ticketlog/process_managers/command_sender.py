@@ -1,5 +1,5 @@
-"""Reactions as commands: each under an id that follows from its cause, so that it is sent as often
-as one likes and done once."""
+"""The sender of policies' commands: each has an id that follows from its cause, so that a command
+that is sent twice is done once."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ CHANNEL = "policy"
 
 
 class Cause(NamedTuple):
-    """Why a policy sends something.
+    """The cause of a command.
 
-    `event`: an event's id, or a text that stands for what fell due; `at`: the time to stamp it
-    with, None: now.
+    `event`: an event's id, or a text that names a time that fell due; `at`: the instant that the
+    command is stamped with, None: now.
     """
 
     policy: str
@@ -33,45 +33,49 @@ class Cause(NamedTuple):
 
 
 class SentCommand(NamedTuple):
+    """A command that was sent: its cause, its stream (None: a new one), and its outcome."""
+
     cause: Cause
     on: str | None
     done: Done
 
     @property
     def is_new(self) -> bool:
-        """Whether it was done now, and by this runner."""
+        """Whether this runner's sending has done it, and no earlier one."""
         return isinstance(self.done, Outcome) and not self.done.repeated
 
     @property
     def failure(self) -> Exception | None:
-        """What failed, if it is neither a rule's no nor an answer of another runner's."""
+        """The error, unless a rule of the domain refused it or another runner has sent it
+        before."""
         if isinstance(self.done, Outcome | Refused | CommandReused):
             return None
         return self.done
 
 
 def is_failure(error: Exception) -> bool:
-    """Whether it is of the log, and not of what was sent or asked."""
+    """Whether an error is the log's, and not that of a command or a policy."""
     return isinstance(error, Unreachable | Damaged | NewerFormat | Conflict) and not isinstance(
         error, Unreadable
     )
 
 
 class CommandSender:
-    """Sends commands and counts what became of them."""
+    """Sends commands and counts their outcomes."""
 
-    def __init__(self, executor: Executor, clock: Callable[[], int]) -> None:
+    def __init__(self, executor: Executor, now: Callable[[], int]) -> None:
         self._executor = executor
-        self.now = clock
+        self.now = now
         self.simulated = executor.simulated
-        """Times in this desk say nothing about now."""
+        """Whether the desk is made for simulation: its times say nothing about now."""
         self.done = 0
         self.refused = 0
         self.notified: Counter[str] = Counter()
         """Notifications that were decided, by outbox."""
 
     def send(self, reactions: Sequence[tuple[Cause, Reaction]]) -> list[SentCommand]:
-        """Raises Unreachable, Damaged, Conflict: then they may all be sent again."""
+        """Executes the commands. Raises Unreachable, Damaged, Conflict: all may then be sent
+        again."""
         found: list[SentCommand] = []
         requests: list[Request] = []
         causes: list[tuple[Cause, str | None]] = []
@@ -94,8 +98,8 @@ class CommandSender:
                 if isinstance(each.event, NotificationDecided):
                     self.notified[each.event.outbox] += 1
 
-    def ours(self, policy: str, command: Command, *parts: str) -> None:
-        """Records something on a policy's own stream."""
+    def record_for(self, policy: str, command: Command, *parts: str) -> None:
+        """Executes a command on a policy's own stream. `parts`: of the command's id."""
         made = request(
             command,
             f"policy/{policy}",

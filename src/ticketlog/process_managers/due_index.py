@@ -1,4 +1,4 @@
-"""What is due when, in a file without a name: as many tickets as there are cost no memory.
+"""The index of due times, in a scratch database: it costs no memory, however many tickets wait.
 
 It is made from the log and gone with the process. Each ticket that isn't closed has one row, so a
 deadline that moves leaves nothing behind.
@@ -18,7 +18,7 @@ _MADE = (
 
 
 class DueIndex:
-    """Used by one thread at a time."""
+    """The next due time of each stream. For one thread at a time."""
 
     def __init__(self) -> None:
         self._connection = scratch_database()
@@ -26,26 +26,26 @@ class DueIndex:
             self._connection.execute(statement)
 
     def put(self, stream: str, at: int | None) -> None:
-        """When something is due on a stream; None: nothing is, for now."""
+        """Sets a stream's due time; None: nothing is due on it, for now."""
         values = (stream, _NEVER if at is None else at)
         self._connection.execute("INSERT OR REPLACE INTO due VALUES (?, ?)", values)
 
     def forget(self, stream: str) -> None:
-        """Nothing will ever be due on it."""
+        """Removes a stream: nothing will ever be due on it."""
         self._connection.execute("DELETE FROM due WHERE stream = ?", (stream,))
 
-    def due(self, by: int, limit: int) -> list[str]:
-        """The streams on which something is due by then, the longest due first."""
+    def due(self, until: int, limit: int) -> list[str]:
+        """Streams whose due time has come by `until`, the longest due first."""
         sql = "SELECT stream FROM due WHERE at <= ? ORDER BY at, stream LIMIT ?"
-        return [stream for (stream,) in self._connection.execute(sql, (by, limit))]
+        return [stream for (stream,) in self._connection.execute(sql, (until, limit))]
 
-    def next(self) -> int | None:
-        """When the next thing is due."""
+    def next_at(self) -> int | None:
+        """The earliest due time; None: nothing is due."""
         found: int | None = self._connection.execute("SELECT min(at) FROM due").fetchone()[0]
         return None if found in (None, _NEVER) else found
 
     def streams(self, page: int = 1_000) -> Iterator[str]:
-        """All that it knows; they may be put anew meanwhile."""
+        """All streams of the index; their due times may be set during the iteration."""
         after = ""
         sql = "SELECT stream FROM due WHERE stream > ? ORDER BY stream LIMIT ?"
         while found := self._connection.execute(sql, (after, page)).fetchall():

@@ -1,5 +1,5 @@
-"""What the runner knows of the desk besides its places in the log: made from the log when it
-starts, and brought forward with every page."""
+"""The runner's live state: workload, due times and pending reevaluations. It is made from the log
+when the runner starts, and brought forward with every page."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MERGED = PersonMerged.NAME.encode()
 
 
 class LiveState:
-    """Used by one thread at a time."""
+    """The state that policies and timers are asked with. For one thread at a time."""
 
     def __init__(
         self,
@@ -37,95 +37,96 @@ class LiveState:
         self._log = log
         self._load = load
         self._settings = settings
-        self._under = -1
-        self.floor = WorkloadIndex()
-        self.alarms = TimerQueue(log, timers, load, settings, self.floor.agent)
-        self.looks = ReevaluationSchedule(self.floor)
+        self._settings_position = -1
+        self.workload = WorkloadIndex()
+        self.timers = TimerQueue(log, timers, load, settings, self.workload.agent)
+        self.reevaluations = ReevaluationSchedule(self.workload)
 
-    def begin(self, ends: Sequence[int], goes_on: Callable[[int], None]) -> None:
-        """Learns what the log says up to the ends. `goes_on` is told after each stream how many
-        records that were; what it raises ends this."""
+    def begin(self, ends: Sequence[int], on_progress: Callable[[int], None]) -> None:
+        """Folds all streams up to the ends. `on_progress` is called after each stream with the
+        number of records so far; an exception that it raises ends this."""
         settings = self._settings()
-        self._under = settings.position
-        learned = 0
+        self._settings_position = settings.position
+        read = 0
         for partition in range(self._log.partitions):
             for stream, records in self._log.streams(partition, ends):
-                learned += len(records)
-                goes_on(learned)
+                read += len(records)
+                on_progress(read)
                 kind = stream.partition("/")[0]
                 if kind in (_TICKET, _AGENT) or (kind == _PERSON and _is_merged(records)):
                     with gc_paused():
                         self._learn(stream, kind, records, settings)
-        for agent in self.floor.agents():
+        for agent in self.workload.agents():
             if agent.absent_since is not None:
-                self._ask_again(agent.id, settings)
+                self._renew_due_times_of(agent.id, settings)
 
     def _learn(self, stream: str, kind: str, records: Sequence[Record], settings: Settings) -> None:
         try:
             history = list(events_of(records, self._log.codec))
         except Exception:
-            return  # A stream that can't be read is parked where its last record is met.
+            return  # A stream that can't be read is parked when its last record is read.
         aggregate = AGGREGATES[kind]
         state = aggregate.fold(aggregate.initial(stream.partition("/")[2]), history)
         if kind == _PERSON:
-            self.floor.put_person(state)
+            self.workload.put_person(state)
             return
-        self.looks.passed(state.clock, agent=kind == _AGENT)
+        self.reevaluations.recorded(state.clock, agent=kind == _AGENT)
         if kind == _AGENT:
-            self.floor.put_agent(state)
+            self.workload.put_agent(state)
         elif any(each.meta.actor.kind != "import" for each in history):
-            self.alarms.put(stream, state, settings)
-            self.floor.put_ticket(stream, state, settings)
+            self.timers.put(stream, state, settings)
+            self.workload.put_ticket(stream, state, settings)
 
-    def sees(self, stream: str, state: Any, settings: Settings) -> None:
-        """The next commit of the log, and the state after it: what comes behind it isn't known
-        yet when it is answered."""
-        self.looks.passed(state.clock, agent=stream.startswith(f"{_AGENT}/"))
+    def apply(self, stream: str, state: Any, settings: Settings) -> None:
+        """Takes in the state of a stream after its next commit; policies react to the commit before
+        a later one is taken in."""
+        self.reevaluations.recorded(state.clock, agent=stream.startswith(f"{_AGENT}/"))
         if stream.startswith(f"{_TICKET}/"):
-            self.alarms.put(stream, state, settings)
-            self.floor.put_ticket(stream, state, settings)
+            self.timers.put(stream, state, settings)
+            self.workload.put_ticket(stream, state, settings)
         elif stream.startswith(f"{_AGENT}/"):
-            known = self.floor.agent(state.id)
-            self.floor.put_agent(state)
+            known = self.workload.agent(state.id)
+            self.workload.put_agent(state)
             if known.absent_since != state.absent_since:
-                self._ask_again(state.id, settings)
+                self._renew_due_times_of(state.id, settings)
         elif stream.startswith(f"{_PERSON}/"):
-            self.floor.put_person(state)
+            self.workload.put_person(state)
 
-    def _ask_again(self, agent: str, settings: Settings) -> None:
-        """Asks again what is due on the tickets of an agent who came or went."""
+    def _renew_due_times_of(self, agent: str, settings: Settings) -> None:
+        """Computes anew what is due on the tickets of an agent who came or went."""
         if settings.absence:
-            self._put(self.floor.all_held_by(agent), settings)
+            self._put(self.workload.all_held_by(agent), settings)
 
     def _put(self, streams: Iterable[str], settings: Settings) -> None:
         for stream in streams:
             # One that can't be read has been parked.
             with suppress(Unreadable):
                 if stream.startswith(f"{_TICKET}/"):
-                    self.alarms.put(stream, self._load(stream), settings)
+                    self.timers.put(stream, self._load(stream), settings)
 
-    def again(self, streams: Iterable[str], settings: Settings) -> None:
-        """Asks again what is due on tickets, and on all of them where the settings have changed."""
-        if settings.position != self._under:
-            streams = {*streams, *self.alarms.streams()}
-            self.looks.applied()
-            self._under = settings.position
+    def renew_due_times(self, streams: Iterable[str], settings: Settings) -> None:
+        """Computes anew what is due on tickets: on these, or on all where the settings changed."""
+        if settings.position != self._settings_position:
+            streams = {*streams, *self.timers.streams()}
+            self.reevaluations.settings_applied()
+            self._settings_position = settings.position
         self._put(streams, settings)
 
-    def failed(self, stream: str) -> None:
-        """What was to be sent to a ticket was not done: nobody is chosen for it by that."""
+    def command_failed(self, stream: str) -> None:
+        """Takes back what `expect` has noted for a ticket, since the command wasn't done."""
         with suppress(Unreadable):
             if stream.startswith(f"{_TICKET}/"):
-                self.floor.put_ticket(stream, self._load(stream), self._settings())
+                self.workload.put_ticket(stream, self._load(stream), self._settings())
 
-    def sends(self, reaction: Reaction) -> None:
-        """What follows of a command that is about to be sent: those after it shall know."""
+    def expect(self, reaction: Reaction) -> None:
+        """Notes the agent whom a command chooses that isn't sent yet, so that later reactions see
+        it."""
         if isinstance(reaction.command, Choose) and reaction.on is not None:
-            self.floor.expect(reaction.on, reaction.command.agent)
+            self.workload.expect(reaction.on, reaction.command.agent)
 
     def close(self) -> None:
-        self.alarms.close()
-        self.floor.close()
+        self.timers.close()
+        self.workload.close()
 
 
 def _is_merged(records: Sequence[Record]) -> bool:

@@ -1,5 +1,5 @@
-"""What was decided to be told, handed to an outbox: at least once each, with a key by which the
-receiver knows the second time."""
+"""The outbox relay: it hands each decided notification to an outbox at least once, with a key by
+which the receiver recognises a second delivery."""
 
 from __future__ import annotations
 
@@ -24,29 +24,30 @@ from ticketlog.log.history import events_of
 from ticketlog.log.port import Log, Record
 from ticketlog.policies.protocol import Reaction, Situation
 from ticketlog.process_managers import policy_status
-from ticketlog.process_managers.checkpoints import OUTBOX, Checkpoint, Follower, park
+from ticketlog.process_managers.checkpoints import OUTBOX, Checkpoint, Subscription, park
 from ticketlog.process_managers.command_sender import Cause, CommandSender, is_failure
 
 PAGE = 500
-MANY = 5_000
-"""Records after which it is recorded how far it is, where nothing was to be sent."""
-LOOK = 0.5
-"""Seconds after which it looks whether it should stop."""
+"""Records of a partition that are read at once."""
+RECORD_AFTER = 5_000
+"""Records after which the checkpoints are recorded, where nothing was to be sent."""
+STOP_CHECK_S = 0.5
+"""Seconds that it waits for records before it checks whether it shall stop."""
 
 
 class Outbox(Protocol):
-    """Where notifications go. `send` returns when they are there for good.
+    """A receiver of notifications. `send` returns when they are durable there.
 
     Where it raises Unreachable, ConnectionError or TimeoutError, nothing can be sent now: all are
-    tried again. Anything else says that one of them can't: they are sent one by one, and what
-    fails is parked.
+    tried again. Any other exception says that it can't take one of them: they are sent one by one,
+    and those that fail are parked.
     """
 
     def send(self, messages: Sequence[Mapping[str, Any]]) -> None: ...
 
 
 class LogOutbox:
-    """A line each in the process's log."""
+    """An outbox that writes a line for each notification to the log of the process."""
 
     def send(self, messages: Sequence[Mapping[str, Any]]) -> None:
         for each in messages:
@@ -54,7 +55,7 @@ class LogOutbox:
 
 
 class FileOutbox:
-    """A JSON line each at the end of a file."""
+    """An outbox that appends a JSON line for each notification to a file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -70,8 +71,8 @@ class FileOutbox:
             raise Unreachable(f"{self._path} can't be written: {error.strerror}") from error
 
 
-class _Outgoing:
-    """The outboxes' place in the log, kept like a policy's."""
+class _RelayPolicy:
+    """Stands in for a policy, so that the relay's checkpoint is kept like a policy's."""
 
     NAME = OUTBOX
     ON: frozenset[type[Event]] = frozenset({NotificationDecided})
@@ -80,45 +81,45 @@ class _Outgoing:
         return ()
 
 
-class Postman:
-    """Takes what was decided to its outbox: `log` where no outbox of the name is known."""
+class OutboxRelay:
+    """Delivers notifications to the outboxes that they name; to `log` where a name isn't known."""
 
     def __init__(
         self,
         log: Log,
         executor: Executor,
-        clock: Callable[[], int],
+        now: Callable[[], int],
         outboxes: Mapping[str, Outbox],
     ) -> None:
         self._log = log
         self._outboxes = {"log": LogOutbox(), **outboxes}
-        self._sender = CommandSender(executor, clock)
+        self._sender = CommandSender(executor, now)
         self._load = executor.repository.load
-        self._follower = Follower(_Outgoing(), log, self._load)
-        self._passed_by = 0
+        self._subscription = Subscription(_RelayPolicy(), log, self._load)
+        self._unrecorded = 0
         self._passed = 0.0
 
     def run(self, stop: threading.Event) -> None:
-        """Delivers until it is told to stop. Raises what an outbox raises that can't be reached,
-        and what reading the log does; run again, it goes on where it was."""
-        self._follower.begin(self._sender)
+        """Delivers until `stop` is set. Raises the error of an outbox that can't be reached, and
+        those of reading the log; run again, it goes on where it was."""
+        self._subscription.begin(self._sender)
         while not stop.is_set():
             ends = self._log.ends()
-            if not self._page(ends):
+            if not self._deliver_page(ends):
                 self._passed = time.time()
-                self._log.wait(ends, LOOK)
+                self._log.wait(ends, STOP_CHECK_S)
 
     def catch_up(self) -> None:
-        """Delivers what is decided by now."""
-        self._follower.begin(self._sender)
+        """Delivers the notifications that are decided by now."""
+        self._subscription.begin(self._sender)
         self._log.sync()
-        while self._page(self._log.ends()):
+        while self._deliver_page(self._log.ends()):
             pass
 
     def retry(self) -> list[dict[str, str]]:
-        """Sends again what an outbox couldn't take; returns what it still can't. Raises what an
-        outbox raises that can't be reached."""
-        for parked in self._follower.state.parked.values():
+        """Sends parked notifications again; returns those that are still parked. Raises the error
+        of an outbox that can't be reached."""
+        for parked in self._subscription.state.parked.values():
             record = self._log.records(parked.partition, parked.offset, 1)[0]
             decided = [
                 each for each in _decided(record, self._log.codec) if each.id == parked.event
@@ -127,40 +128,43 @@ class Postman:
                 why for each in decided for why in self._failed(self._outbox_of(each), [each])
             ]
             if decided and not failed:
-                self._sender.ours(OUTBOX, Unpark(event=parked.event), parked.event)
-        return policy_status.parked(self._follower.state)
+                self._sender.record_for(OUTBOX, Unpark(event=parked.event), parked.event)
+        return policy_status.parked(self._subscription.state)
 
     def troubles(self) -> list[str]:
-        """What is parked, a line each."""
+        """Parked notifications, a line each."""
         return policy_status.troubles([OUTBOX], self._load)
 
     def passed(self) -> float:
         return self._passed
 
     def positions(self) -> list[int]:
-        return [each.offset for each in self._follower.at] or [0] * self._log.partitions
+        checkpoints = self._subscription.checkpoints
+        return [each.offset for each in checkpoints] or [0] * self._log.partitions
 
-    def _page(self, ends: Sequence[int]) -> bool:
+    def _deliver_page(self, ends: Sequence[int]) -> bool:
         records: list[Record] = []
         for partition, end in enumerate(ends):
-            at = self._follower.at[partition].offset
+            at = self._subscription.checkpoints[partition].offset
             if end > at:
                 records += self._log.records(partition, at, min(PAGE, end - at))
         found: dict[str, list[Recorded]] = {}
         for record in records:
             for recorded in _decided(record, self._log.codec):
-                if self._follower.is_old(recorded):
+                if self._subscription.is_old(recorded):
                     continue
                 found.setdefault(self._outbox_of(recorded), []).append(recorded)
         for name, decided in found.items():
             for recorded, error in self._failed(name, decided):
                 park(self._sender, OUTBOX, _cause(recorded), error)
         for record in records:
-            self._follower.at[record.partition] = Checkpoint(record.offset + 1, leaf(record.data))
-        self._passed_by += len(records)
-        if found or self._passed_by >= MANY:
-            self._follower.record(self._sender)
-            self._passed_by = 0
+            self._subscription.checkpoints[record.partition] = Checkpoint(
+                record.offset + 1, leaf(record.data)
+            )
+        self._unrecorded += len(records)
+        if found or self._unrecorded >= RECORD_AFTER:
+            self._subscription.record(self._sender)
+            self._unrecorded = 0
         return bool(records)
 
     def _outbox_of(self, recorded: Recorded) -> str:
@@ -170,7 +174,7 @@ class Postman:
     def _failed(
         self, name: str, decided: Sequence[Recorded]
     ) -> Iterator[tuple[Recorded, Exception]]:
-        """Sends; yields what the outbox can't take."""
+        """Sends notifications; yields those that the outbox can't take, with its error."""
         try:
             self._outboxes[name].send([_message(each) for each in decided])
         except Exception as error:
@@ -189,7 +193,7 @@ def _cause(recorded: Recorded) -> Cause:
 
 
 def _decided(record: Record, codec: RecordCodec) -> list[Recorded]:
-    """What this release can't read is of no kind that it sends."""
+    """The decided notifications of a record; none in a record that this release can't read."""
     if record.verdict is not Verdict.ACCEPTED or NotificationDecided.NAME.encode() not in (
         record.data
     ):

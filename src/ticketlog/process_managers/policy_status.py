@@ -1,4 +1,4 @@
-"""Where policies stand, as their streams say: for whoever looks from outside."""
+"""The status of policies, read from their own streams: for processes that don't run them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from typing import Any
 
 from ticketlog.domain.policy_checkpoint import KIND, PolicyCheckpoint
 from ticketlog.log.port import Log
-from ticketlog.process_managers.checkpoints import stream_in
+from ticketlog.process_managers.checkpoints import stream_named_in
 
-MANY = 5_000
-"""Records behind from which they are no longer looked at one by one."""
+EXACT_LAG_LIMIT = 5_000
+"""The lag in records up to which policies' own records are left out of it; a larger lag counts
+them too, since that needs no reading."""
 
 
 def status(names: Sequence[str], log: Log, load: Callable[[str], Any]) -> list[dict[str, Any]]:
-    """`positions`: the next record of each partition, None where it follows none. `behind`:
-    records that it hasn't passed; what policies record of themselves isn't counted."""
+    """The status of each policy. `positions`: the offset of the next record of each partition, None
+    where the policy never ran; `behind`: its lag in records, without policies' own records."""
     ends = log.ends()
     found = []
     for name in names:
@@ -30,6 +31,7 @@ def status(names: Sequence[str], log: Log, load: Callable[[str], Any]) -> list[d
 
 
 def parked(progress: PolicyCheckpoint) -> list[dict[str, str]]:
+    """The parked events of a policy."""
     return [
         {
             "event": each.event,
@@ -42,6 +44,7 @@ def parked(progress: PolicyCheckpoint) -> list[dict[str, str]]:
 
 
 def troubles(names: Sequence[str], load: Callable[[str], Any]) -> list[str]:
+    """Parked events, a line each, with the command that retries them."""
     return [
         f"policy {name} has parked {each['event']} of {each['stream']} ({each['error']}): "
         f"`ticketlog policies retry {name}` tries it again"
@@ -51,7 +54,7 @@ def troubles(names: Sequence[str], load: Callable[[str], Any]) -> list[str]:
 
 
 def _behind(log: Log, partition: int, start: int, end: int) -> int:
-    if end - start > MANY:
+    if end - start > EXACT_LAG_LIMIT:
         return end - start
     records = log.records(partition, start, max(end - start, 0))
-    return sum(not stream_in(record).startswith(f"{KIND}/") for record in records)
+    return sum(not stream_named_in(record).startswith(f"{KIND}/") for record in records)

@@ -1,8 +1,9 @@
-"""Follows the log for the policies, and rings their timers.
+"""The policy runner: it follows the log for the policies, and fires their timers.
 
-What was read is forgotten; what is sent has an id that follows from its cause. So it may be killed
-at any instant, and any number of them may run on one desk: whatever is sent twice is done once.
-How far a policy is gets recorded now and then, and always behind what it has sent.
+It keeps nothing but what the log gives back, and every command has an id that follows from its
+cause. So it may be killed at any instant, and any number of runners may work on one desk: a command
+that is sent twice is done once. Checkpoints are recorded now and then, after the commands of the
+records before them.
 """
 
 from __future__ import annotations
@@ -23,27 +24,27 @@ from ticketlog.log.port import Log
 from ticketlog.policies import POLICIES, TIMERS
 from ticketlog.policies.protocol import Policy, Reaction, Timer
 from ticketlog.process_managers import policy_status
-from ticketlog.process_managers.checkpoint_book import OURS, CheckpointBook
 from ticketlog.process_managers.checkpoints import OUTBOX, park
 from ticketlog.process_managers.command_sender import Cause, CommandSender
 from ticketlog.process_managers.dispatch import Dispatcher
 from ticketlog.process_managers.live_state import LiveState
+from ticketlog.process_managers.subscriptions import POLICY_STREAMS, Subscriptions
 from ticketlog.support.gc_paused import gc_paused
 
-RINGS = 500
-"""Tickets whose timers ring at once."""
-EVERY = 10.0
-"""Seconds after which it is recorded how far the policies are, where they moved."""
-LOOK = 0.5
-"""Seconds after which it looks whether it should stop."""
+TIMERS_AT_ONCE = 500
+"""Tickets whose timers fire in one batch of commands."""
+RECORD_AFTER_S = 10.0
+"""Seconds after which checkpoints are recorded that have moved."""
+STOP_CHECK_S = 0.5
+"""Seconds that it waits for records before it checks whether it shall stop."""
 
 
 class _Stopped(Exception):
-    """It was asked to stop before it knew enough."""
+    """The stop event was set while the live state was made."""
 
 
 class Ran(NamedTuple):
-    """What a run did: commands that changed something, and commands that a rule refused.
+    """The outcome of a run: the number of commands that changed something, and of those refused.
 
     `notifications`: how many were decided for each outbox. Outboxes send them, not a run.
     """
@@ -54,82 +55,83 @@ class Ran(NamedTuple):
 
 
 class PolicyRunner:
-    """`run`, `run_until` or `retry` in one thread at a time; everything else from any."""
+    """Runs policies and timers. `run`, `run_until` and `retry` are for one thread at a time, the
+    rest for any."""
 
     def __init__(
         self,
         log: Log,
         executor: Executor,
         settings: Callable[[], Settings],
-        clock: Callable[[], int],
+        now: Callable[[], int],
         policies: Sequence[Policy] = POLICIES,
         timers: Sequence[Timer] = TIMERS,
         start: Sequence[int] | None = None,
     ) -> None:
-        """`start`: before which record of each partition those policies begin that haven't yet;
-        None: where the desk began."""
+        """`now`: the time in microseconds. `start`: per partition the offset at which policies
+        begin that never ran; None: at the desk's beginning."""
         self._log = log
         self._load = executor.repository.load
         self._settings = settings
-        self._clock = clock
+        self._now = now
         self._simulated = executor.simulated
-        self._sender = CommandSender(executor, clock)
-        self._following = CheckpointBook(policies, log, self._load, self._sender, start)
-        self._asking = Dispatcher(self._following, self._sender, executor.repository, clock)
+        self._sender = CommandSender(executor, now)
+        self._subscriptions = Subscriptions(policies, log, self._load, self._sender, start)
+        self._dispatcher = Dispatcher(self._subscriptions, self._sender, executor.repository, now)
         self._timers = tuple(timers)
-        self._watch: LiveState | None = None
+        self._live: LiveState | None = None
         self._passed = 0.0
 
     def run(self, stop: threading.Event) -> None:
-        """Follows the log until it is told to stop. Run again, it goes on where it was.
+        """Follows the log until `stop` is set. Run again, it goes on where it was.
 
         Raises Unreachable, Damaged, NewerFormat, Conflict.
         """
-        self._asking.moved = False
+        self._dispatcher.uses_event_time = False
 
-        def goes_on(_: int) -> None:
+        def on_progress(_: int) -> None:
             if stop.is_set():
                 raise _Stopped
 
-        with suppress(_Stopped), self._at_work(goes_on) as watch:
+        with suppress(_Stopped), self._live_state(on_progress) as live:
             while not stop.is_set():
                 ends = self._log.ends()
-                if self._page(ends, watch) or self._ring(self._clock(), watch):
+                if self._react_to_page(ends, live) or self._fire_timers(self._now(), live):
                     continue
-                self._following.record(EVERY)
+                self._subscriptions.record(RECORD_AFTER_S)
                 self._passed = time.time()
-                self._log.wait(ends, self._patience(watch))
-            self._following.record(0.0)
+                self._log.wait(ends, self._wait_s(live))
+            self._subscriptions.record(0.0)
 
-    def run_until(self, moment: int, progress: Callable[[str], None] = lambda _: None) -> Ran:
-        """Reacts to all that the log holds and rings all that is due by the moment, each after the
-        other and without a wait: as if it had been there all the time. What is sent is stamped
-        with the time of its cause. `progress` is told now and then how far it is.
+    def run_until(self, moment: int, on_progress: Callable[[str], None] = lambda _: None) -> Ran:
+        """Reacts to all records of the log and fires all timers that are due by the moment, one
+        after the other and without waiting: as if it had run all the time. Commands are stamped
+        with the time of their cause. `on_progress` is called now and then with a line of text.
 
         Raises Refused for a moment ahead of now where the desk isn't made for simulation: what
         would be due by then hasn't happened. Raises Unreachable, Damaged, NewerFormat, Conflict.
         """
         self._check_reached(moment)
-        self._asking.moved = True
+        self._dispatcher.uses_event_time = True
         sender = self._sender
         done, refused, notified = sender.done, sender.refused, sender.notified.copy()
 
         def ran() -> Ran:
-            news = dict(sorted((sender.notified - notified).items()))
-            return Ran(sender.done - done, sender.refused - refused, news)
+            notifications = dict(sorted((sender.notified - notified).items()))
+            return Ran(sender.done - done, sender.refused - refused, notifications)
 
         def learned(records: int) -> None:
-            progress(f"learning what is there: {records:,} records")
+            on_progress(f"learning what is there: {records:,} records")
 
-        with self._at_work(learned) as watch:
+        with self._live_state(learned) as live:
             self._log.sync()
-            while self._page(self._log.ends(), watch) or self._ring(moment, watch):
-                progress(f"at record {sum(self.positions()):,}: {ran().done:,} commands done")
-            self._following.record(0.0)
+            while self._react_to_page(self._log.ends(), live) or self._fire_timers(moment, live):
+                on_progress(f"at record {sum(self.positions()):,}: {ran().done:,} commands done")
+            self._subscriptions.record(0.0)
         return ran()
 
     def _check_reached(self, moment: int) -> None:
-        now = self._clock()
+        now = self._now()
         if self._simulated or not is_ahead(moment, now):
             return
         raise Refused(
@@ -140,121 +142,130 @@ class PolicyRunner:
         )
 
     def passed(self) -> float:
-        """When all there was to do was last done, in seconds since 1970; 0: not yet."""
+        """The end of the last complete pass, in seconds since 1970; 0: none yet."""
         return self._passed
 
     def positions(self) -> list[int]:
-        """Before which record of each partition the last of the policies is."""
-        return self._following.positions()
+        """Per partition the offset of the next record for the policy that is behind the most."""
+        return self._subscriptions.positions()
 
     def troubles(self) -> list[str]:
-        """What is parked, a line each."""
+        """Parked events, a line each."""
         return policy_status.troubles(self._names(), self._load)
 
     def status(self) -> list[dict[str, Any]]:
-        """Where each policy and timer stands, as its stream says; keys are stable."""
+        """The status of each policy and timer, from its stream; keys are stable."""
         return policy_status.status([*self._names(), OUTBOX], self._log, self._load)
 
     def retry(self, name: str) -> list[dict[str, str]]:
-        """Tries again what a policy or a timer has parked; returns what still is. Raises Usage for
-        a name that none has."""
+        """Retries the parked events of a policy or a timer; returns those that are still parked.
+        Raises Usage for a name that none has."""
         if name not in self._names():
             known = ", ".join([*self._names(), OUTBOX])
             raise Usage(f"there is no policy {name}: there are {known}")
-        with self._at_work() as watch:
+        with self._live_state() as live:
             for parked in self._load(f"{KIND}/{name}").parked.values():
                 cause = Cause(name, parked.event, parked.stream, parked.partition, parked.offset)
-                if self._again(cause, watch):
-                    self._sender.ours(name, Unpark(event=parked.event), parked.event)
+                if self._retry(cause, live):
+                    self._sender.record_for(name, Unpark(event=parked.event), parked.event)
         return policy_status.parked(self._load(f"{KIND}/{name}"))
 
-    def _again(self, cause: Cause, watch: LiveState) -> bool:
-        """Whether what was parked is done now. A timer's rings again when it is taken up."""
-        follower = self._following.named(cause.policy)
-        if follower is None:
+    def _retry(self, cause: Cause, live: LiveState) -> bool:
+        """Whether a parked event is done now. A timer fires again once its event is unparked."""
+        subscription = self._subscriptions.find(cause.policy)
+        if subscription is None:
             return True
         record = self._log.records(cause.partition, cause.offset, 1)[0]
-        answers = self._asking.again(follower, cause, record, self._settings(), watch)
-        return answers is not None and all(
-            sent.failure is None for sent in self._sender.send(answers)
+        reactions = self._dispatcher.retry(subscription, cause, record, self._settings(), live)
+        return reactions is not None and all(
+            sent.failure is None for sent in self._sender.send(reactions)
         )
 
     def _names(self) -> list[str]:
-        followers = (each.name for each in self._following.followers)
-        return sorted({*followers, *(each.NAME for each in self._timers)})
+        subscriptions = (each.name for each in self._subscriptions.all)
+        return sorted({*subscriptions, *(each.NAME for each in self._timers)})
 
     @contextmanager
-    def _at_work(self, goes_on: Callable[[int], None] = lambda _: None) -> Iterator[LiveState]:
-        """What it knows is forgotten where it fails: it may have sent less than that says."""
+    def _live_state(
+        self, on_progress: Callable[[int], None] = lambda _: None
+    ) -> Iterator[LiveState]:
+        """The live state, which is dropped where a run fails: commands that it expects may be
+        unsent."""
         try:
-            yield self._begun(goes_on)
+            yield self._begin(on_progress)
         except BaseException:
-            if self._watch is not None:
-                self._watch.close()
-            self._watch = None
+            if self._live is not None:
+                self._live.close()
+            self._live = None
             raise
 
-    def _begun(self, goes_on: Callable[[int], None]) -> LiveState:
-        if self._watch is None:
-            # What is known ends where the policies are: they shall see things come one by one.
-            ends = self._following.begin()
-            self._watch = LiveState(self._log, self._timers, self._load, self._settings)
-            self._watch.begin(ends, goes_on)
-        return self._watch
+    def _begin(self, on_progress: Callable[[int], None]) -> LiveState:
+        if self._live is None:
+            # The live state ends at the checkpoints: policies shall see records come one by one.
+            ends = self._subscriptions.begin()
+            self._live = LiveState(self._log, self._timers, self._load, self._settings)
+            self._live.begin(ends, on_progress)
+        return self._live
 
-    def _patience(self, watch: LiveState) -> float:
-        dues = (watch.alarms.next(), watch.looks.first(self._settings()))
+    def _wait_s(self, live: LiveState) -> float:
+        dues = (live.timers.next_at(), live.reevaluations.next_shift_at(self._settings()))
         due = min((each for each in dues if each is not None), default=None)
-        return LOOK if due is None else min(max((due - self._clock()) / 1e6, 0.0), LOOK)
+        return (
+            STOP_CHECK_S if due is None else min(max((due - self._now()) / 1e6, 0.0), STOP_CHECK_S)
+        )
 
-    def _page(self, ends: Sequence[int], watch: LiveState) -> bool:
+    def _react_to_page(self, ends: Sequence[int], live: LiveState) -> bool:
         """Reacts to the next records of each partition. False where there were none."""
         settings = self._settings()
-        records = self._following.next(ends)
+        records = self._subscriptions.next(ends)
         reactions: list[tuple[Cause, Reaction]] = []
-        again: set[str] = set()
+        unparked: set[str] = set()
         with gc_paused():
-            commits = sorted(self._asking.read(records), key=lambda c: c[0].meta.recorded_at)
+            commits = sorted(self._dispatcher.read(records), key=lambda c: c[0].meta.recorded_at)
         for commit in commits:
-            if commit[0].originator_id.startswith(OURS):
-                again.update(_tried_again(commit))
+            if commit[0].originator_id.startswith(POLICY_STREAMS):
+                unparked.update(_unparked(commit))
             elif commit[0].meta.actor.kind != "import":
-                reactions.extend(self._asking.answers(commit, settings, watch))
+                reactions.extend(self._dispatcher.reactions_to(commit, settings, live))
         with gc_paused():
-            self._send(reactions, watch)
-        self._following.move(records)
-        watch.again(again, settings)
+            self._send(reactions, live)
+        self._subscriptions.advance(records)
+        live.renew_due_times(unparked, settings)
         return bool(records)
 
-    def _send(self, reactions: Sequence[tuple[Cause, Reaction]], watch: LiveState) -> int:
-        """How many of them did something now."""
+    def _send(self, reactions: Sequence[tuple[Cause, Reaction]], live: LiveState) -> int:
+        """Sends commands and parks failures. Returns the number of commands that changed
+        something."""
         new = 0
         for each in self._sender.send(reactions):
             new += each.is_new
             if each.failure is not None:
                 park(self._sender, each.cause.policy, each.cause, each.failure)
             if not each.is_new and each.on is not None:
-                watch.failed(each.on)
+                live.command_failed(each.on)
         return new
 
-    def _ring(self, now: int, watch: LiveState) -> bool:
-        """Sends what is due, and looks at what waits. False where there is nothing."""
-        settings, moved = self._settings(), self._asking.moved
-        look = watch.looks.next(settings, now, watch.alarms.next(), moved=moved)
-        if look is not None:
-            if self._send(self._asking.look(look, settings, watch), watch):
-                watch.looks.repeat(look)  # For those that come behind the ones that got somebody.
+    def _fire_timers(self, now: int, live: LiveState) -> bool:
+        """Sends the commands of the next reevaluation or of due timers. False where none is due."""
+        settings, uses_event_time = self._settings(), self._dispatcher.uses_event_time
+        reevaluation = live.reevaluations.next(
+            settings, now, live.timers.next_at(), uses_event_time=uses_event_time
+        )
+        if reevaluation is not None:
+            if self._send(self._dispatcher.reevaluate(reevaluation, settings, live), live):
+                # For the tickets behind those that were assigned.
+                live.reevaluations.repeat(reevaluation)
             return True
-        shift = watch.looks.first(settings)
-        rung = watch.alarms.ring(now if shift is None else min(now, shift), RINGS)
-        for cause, error in rung.failures:
+        shift_at = live.reevaluations.next_shift_at(settings)
+        fired = live.timers.fire(now if shift_at is None else min(now, shift_at), TIMERS_AT_ONCE)
+        for cause, error in fired.failures:
             park(self._sender, cause.policy, cause, error)
-        self._send(rung.reactions, watch)
-        return bool(rung.reactions or rung.failures)
+        self._send(fired.reactions, live)
+        return bool(fired.reactions or fired.failures)
 
 
-def _tried_again(commit: list[Recorded]) -> Iterator[str]:
-    """Streams whose timers somebody has tried again."""
+def _unparked(commit: list[Recorded]) -> Iterator[str]:
+    """Streams of events that were unparked: their timers fire again."""
     for recorded in commit:
         if isinstance(recorded.event, EventUnparked):
             yield recorded.event.stream

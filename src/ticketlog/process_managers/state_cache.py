@@ -1,5 +1,5 @@
-"""The states before and after each commit that comes by: carried along, so that the log is asked
-for those alone that haven't been met for long."""
+"""The states before and after each commit that the runner reads: cached, so that only streams that
+haven't been read for long are loaded."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from ticketlog.domain.base import Recorded
 from ticketlog.log.eventsourcing.repository import Repository
 
 KEPT = 10_000
-"""States that are carried along."""
+"""States that are cached at most."""
 
 
 class StateCache:
-    """Used by one thread at a time."""
+    """States by stream, each after its last commit. For one thread at a time."""
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
         self._known: OrderedDict[str, Any] = OrderedDict()
 
     def around(self, commit: Sequence[Recorded]) -> tuple[Callable[[], Any], Callable[[], Any]]:
-        """The states of a commit's stream right before it and right after it, when asked for."""
+        """Two functions that give the states of a commit's stream right before and right after
+        it."""
         stream, version = commit[0].originator_id, commit[0].originator_version
         kind, _, id = stream.partition("/")
         aggregate = AGGREGATES[kind]

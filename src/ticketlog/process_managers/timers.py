@@ -1,7 +1,7 @@
-"""Timers at work: what is due on which ticket, and the commands for it.
+"""The timer queue: the next due time of each ticket, and the commands of timers that fire.
 
-Nothing is set and nothing is cancelled. When a ticket changes, what is due on it is asked again;
-when it is due it is asked once more, of the state of that moment.
+Nothing is set and nothing is cancelled. When a ticket changes, its due time is computed anew; when
+that has come it is computed once more, from the state at that moment.
 """
 
 from __future__ import annotations
@@ -20,19 +20,21 @@ from ticketlog.process_managers.due_index import DueIndex
 
 
 class _Due(NamedTuple):
+    """The instant at which a timer fires."""
+
     at: int
     timer: Timer
 
 
-class Rung(NamedTuple):
-    """What is due: commands with their causes, and causes that failed."""
+class FiredTimers(NamedTuple):
+    """The outcome of timers that fired: commands with their causes, and causes that failed."""
 
     reactions: list[tuple[Cause, Reaction]]
     failures: list[tuple[Cause, Exception]]
 
 
 class TimerQueue:
-    """Used by one thread at a time."""
+    """The timers of all tickets. For one thread at a time."""
 
     def __init__(
         self,
@@ -47,25 +49,25 @@ class TimerQueue:
         self._load = load
         self._settings = settings
         self._at_work = at_work
-        self._timetable = DueIndex()
+        self._due_index = DueIndex()
 
     def streams(self) -> Iterator[str]:
-        """The tickets on which something is due or may become so."""
-        return self._timetable.streams()
+        """The streams of tickets that aren't closed."""
+        return self._due_index.streams()
 
     def put(self, stream: str, ticket: Ticket, settings: Settings) -> None:
-        """Asks what is due on a ticket that has changed."""
+        """Computes the due time of a ticket that has changed."""
         if ticket.status_category == "closed" or ticket.withdrawn:
-            self._timetable.forget(stream)
+            self._due_index.forget(stream)
             return
-        due = self._asked(ticket, settings)[0]
-        self._timetable.put(stream, due.at if due else None)
+        due = self._next_due(ticket, settings)[0]
+        self._due_index.put(stream, due.at if due else None)
 
-    def _asked(
+    def _next_due(
         self, ticket: Ticket, settings: Settings
     ) -> tuple[_Due | None, list[tuple[Timer, Exception]]]:
-        """What is due first, and the timers that can't say. A ticket with one of these rings at
-        once, so that it is parked."""
+        """The timer that fires first, and the timers that failed to say when they do. Where one
+        failed, the ticket is due at once, so that it is parked."""
         found: list[_Due] = []
         failed: list[tuple[Timer, Exception]] = []
         for timer in self._timers:
@@ -78,49 +80,50 @@ class TimerQueue:
                 found.append(_Due(at, timer))
         return min(found, key=lambda due: due.at, default=None), failed
 
-    def next(self) -> int | None:
-        """When it rings next."""
-        return self._timetable.next()
+    def next_at(self) -> int | None:
+        """The earliest due time; None: nothing is due."""
+        return self._due_index.next_at()
 
-    def ring(self, now: int, limit: int) -> Rung:
-        """What is due by now, of at most so many tickets. Each of them rings again when it has
-        changed: so what was refused, or changed nothing, doesn't ring for ever."""
-        rung = Rung([], [])
+    def fire(self, now: int, limit: int) -> FiredTimers:
+        """Fires the timers that are due by now, of at most `limit` tickets. A ticket's timers fire
+        again when it has changed: so a command that is refused, or changes nothing, isn't sent for
+        ever."""
+        fired = FiredTimers([], [])
         settings = self._settings()
-        for stream in self._timetable.due(now, limit):
+        for stream in self._due_index.due(now, limit):
             try:
                 ticket: Ticket = self._load(stream)
             except Unreadable:
-                self._timetable.forget(stream)  # Its last record is parked where it is met.
+                self._due_index.forget(stream)  # Its last record is parked when it is read.
                 continue
-            due, failed = self._asked(ticket, settings)
+            due, failed = self._next_due(ticket, settings)
             if failed:
-                self._timetable.put(stream, None)
-                rung.failures.extend((self._cause(stream, t.NAME), why) for t, why in failed)
+                self._due_index.put(stream, None)
+                fired.failures.extend((self._cause(stream, t.NAME), why) for t, why in failed)
             elif due is None or due.at > now:
-                self._timetable.put(stream, due.at if due else None)
+                self._due_index.put(stream, due.at if due else None)
             else:
-                self._timetable.put(stream, None)
-                rung.reactions.extend(self._answers(stream, due, ticket, settings, rung))
-        return rung
+                self._due_index.put(stream, None)
+                fired.reactions.extend(self._act(stream, due, ticket, settings, fired))
+        return fired
 
-    def _answers(
-        self, stream: str, due: _Due, ticket: Ticket, settings: Settings, rung: Rung
+    def _act(
+        self, stream: str, due: _Due, ticket: Ticket, settings: Settings, fired: FiredTimers
     ) -> list[tuple[Cause, Reaction]]:
-        """The ids of the commands follow from the ticket's last commit and the time."""
+        """A timer's commands. Their ids follow from the ticket's last commit and the due time."""
         name, event = due.timer.NAME, f"{ticket.last_commit}@{due.at}"
         try:
-            answers = list(due.timer.act(ticket, settings, self._at_work))
+            reactions = list(due.timer.act(ticket, settings, self._at_work))
         except Exception as error:
-            rung.failures.append((self._cause(stream, name), error))
+            fired.failures.append((self._cause(stream, name), error))
             return []
         cause = Cause(name, event, stream, partition_of(stream, self._log.partitions), 0, due.at)
-        return [(cause, reaction) for reaction in answers]
+        return [(cause, reaction) for reaction in reactions]
 
     def _cause(self, stream: str, timer: str) -> Cause:
-        """Of a timer that fails: the ticket's last record."""
+        """The cause of a timer that failed: the ticket's last record."""
         last = self._log.stream(stream, self._log.head(stream).version - 1)[-1]
         return Cause(timer, stream, stream, last.partition, last.offset)
 
     def close(self) -> None:
-        self._timetable.close()
+        self._due_index.close()

@@ -1,7 +1,7 @@
-"""Who is there and who waits, made from the log and gone with the process.
+"""The workload index: the agents at work and the tickets that wait, made from the log.
 
-What waits, and who last worked for whom, lies in a file without a name, since there may be many of
-them; the agents are few.
+It is gone with the process. Tickets and requesters lie in a scratch database, since there may be
+many; the agents are few and stay in memory.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.support.scratch_sqlite import scratch_database
 
-_LATER = 2**60
-"""What is on its way comes behind all that is recorded."""
-LOOKED_AT = 100
-"""Tickets of a team that are looked at when somebody has room; further ones wait for their turn."""
+_AFTER_ALL_RECORDED = 2**60
+"""Numbers of choices that aren't recorded yet begin here: after every recorded instant."""
+TICKETS_AT_ONCE = 100
+"""Tickets of a team that are considered when an agent has room; further ones wait for their
+turn."""
 _MADE = (
     """CREATE TABLE waiting (
         stream TEXT PRIMARY KEY, team TEXT, rank INTEGER, at INTEGER, channel TEXT
@@ -39,37 +40,39 @@ _LAST = """
     )
     SELECT agent FROM one JOIN last ON last.requester = one.id ORDER BY at DESC, id LIMIT 1
 """
-"""Merged persons are one, along any number of merges."""
+"""The agent who last worked for a requester. Merged persons are one, along any number of merges."""
 
 
-class _Chosen(NamedTuple):
-    """Who is chosen for a ticket, of which channel, and as the how manieth."""
+class _Choice(NamedTuple):
+    """An agent who is chosen for a ticket. `channel`: the ticket's; `order`: later is higher."""
 
     agent: str
     channel: str
-    turn: int
+    order: int
 
 
 class WorkloadIndex:
-    """Used by one thread at a time."""
+    """A `Workload` (policies/workload.py). For one thread at a time."""
 
     def __init__(self) -> None:
         self._agents: dict[str, AgentAtWork] = {}
-        self._busy: dict[str, AgentAtWork] = {}
-        """With what is expected; made when it is asked for."""
-        self._chosen: dict[str, _Chosen] = {}
+        self._agents_with_expected: dict[str, AgentAtWork] = {}
+        """Agents with the tickets that they are chosen for; made when one is asked for."""
+        self._chosen: dict[str, _Choice] = {}
         """By ticket."""
         self._expected: dict[str, set[str]] = defaultdict(set)
-        """Agent -> the tickets for which they are chosen."""
-        self._turn = _LATER
+        """Agent -> the tickets that they are chosen for."""
+        self._order = _AFTER_ALL_RECORDED
         self._connection = scratch_database()
         for statement in _MADE:
             self._connection.execute(statement)
 
     def agent(self, id: str) -> AgentAtWork:
-        agent = self._busy.get(id)
+        agent = self._agents_with_expected.get(id)
         if agent is None:
-            agent = self._busy[id] = self._with_expected(self._agents.get(id) or initial(id))
+            agent = self._agents_with_expected[id] = self._with_expected(
+                self._agents.get(id) or initial(id)
+            )
         return agent
 
     def _with_expected(self, agent: AgentAtWork) -> AgentAtWork:
@@ -77,7 +80,7 @@ class WorkloadIndex:
         if not chosen:
             return agent
         more = {ticket: Held(each.channel, 0) for ticket, each in chosen.items()}
-        latest = max(each.turn for each in chosen.values())
+        latest = max(each.order for each in chosen.values())
         return agent.but({"held": {**more, **agent.held}, "reserved_at": latest})
 
     def last_agent(self, requester: str) -> str | None:
@@ -90,7 +93,7 @@ class WorkloadIndex:
             found += self._connection.execute(
                 "SELECT rank, at, stream FROM waiting WHERE team = ? ORDER BY rank, at, stream "
                 "LIMIT ?",
-                (team, LOOKED_AT),
+                (team, TICKETS_AT_ONCE),
             ).fetchall()
         for _, _, stream in sorted(found):
             if stream not in self._chosen:
@@ -102,28 +105,28 @@ class WorkloadIndex:
 
     def held_by(self, agent: str, team: str | None) -> list[str]:
         sql = "SELECT stream FROM held WHERE agent = ? AND team = ? ORDER BY stream LIMIT ?"
-        found = self._connection.execute(sql, (agent, team or "", LOOKED_AT))
+        found = self._connection.execute(sql, (agent, team or "", TICKETS_AT_ONCE))
         return [stream for (stream,) in found]
 
     def all_held_by(self, agent: str) -> list[str]:
-        """The active tickets that an agent has."""
+        """The active tickets that are assigned to an agent."""
         sql = "SELECT stream FROM held WHERE agent = ? ORDER BY stream"
         return [stream for (stream,) in self._connection.execute(sql, (agent,))]
 
-    def waits(self) -> bool:
+    def any_waiting(self) -> bool:
         """Whether any ticket waits."""
         return self._connection.execute("SELECT 1 FROM waiting LIMIT 1").fetchone() is not None
 
     def agents(self) -> Iterable[AgentAtWork]:
-        """Those of whom anything is recorded."""
+        """The agents whose stream has events."""
         return self._agents.values()
 
     def is_chosen(self, ticket: str) -> bool:
         return ticket in self._chosen
 
     def expect(self, ticket: str, agent: str, channel: str | None = None) -> None:
-        """Somebody is chosen; it need not be recorded yet. `channel` None: of a ticket that
-        waits, that is known."""
+        """Notes that an agent is chosen for a ticket; it need not be recorded yet. `channel`: the
+        ticket's; None: of a waiting ticket, whose channel is known."""
         known = self._chosen.get(ticket)
         if known is not None and known.agent == agent:
             return
@@ -131,13 +134,13 @@ class WorkloadIndex:
         if channel is None:
             sql = "SELECT channel FROM waiting WHERE stream = ?"
             channel = (self._connection.execute(sql, (ticket,)).fetchone() or ("none",))[0]
-        self._busy.pop(agent, None)
-        self._turn += 1
-        self._chosen[ticket] = _Chosen(agent, channel, self._turn)
+        self._agents_with_expected.pop(agent, None)
+        self._order += 1
+        self._chosen[ticket] = _Choice(agent, channel, self._order)
         self._expected[agent].add(ticket)
 
     def put_ticket(self, stream: str, ticket: Ticket, settings: Settings) -> None:
-        """What the ticket's record says of it."""
+        """Takes in a ticket's state."""
         choice = ticket.choice
         if choice is None:
             self._unexpect(stream)
@@ -162,7 +165,7 @@ class WorkloadIndex:
             )
 
     def put_person(self, person: Person) -> None:
-        """Who they were merged into, if they were."""
+        """Takes in the person that a person was merged into."""
         if person.merged_into is None:
             self._connection.execute("DELETE FROM merged WHERE person = ?", (person.id,))
         else:
@@ -170,15 +173,15 @@ class WorkloadIndex:
             self._connection.execute("INSERT OR REPLACE INTO merged VALUES (?, ?)", row)
 
     def put_agent(self, agent: AgentAtWork) -> None:
-        """What the agent's record says of them."""
+        """Takes in an agent's state."""
         self._agents[agent.id] = agent
-        self._busy.pop(agent.id, None)
+        self._agents_with_expected.pop(agent.id, None)
 
     def _unexpect(self, ticket: str) -> None:
         known = self._chosen.pop(ticket, None)
         if known is not None:
             self._expected[known.agent].discard(ticket)
-            self._busy.pop(known.agent, None)
+            self._agents_with_expected.pop(known.agent, None)
 
     def close(self) -> None:
         self._connection.close()

@@ -109,7 +109,7 @@ def retry(context: click.Context, app: App, policy: str, as_json: bool) -> None:
     from ticketlog.process_managers.checkpoints import OUTBOX
 
     desk = app.desk
-    still = desk.postman().retry() if policy == OUTBOX else desk.policies().retry(policy)
+    still = desk.outbox_relay().retry() if policy == OUTBOX else desk.policies().retry(policy)
     lines = [f"{row['event']} of {row['stream']}: {row['error']}" for row in still]
     told = documents.PolicyRetried.filled(policy=policy, parked=still)
     retried(told, policy, lines, as_json)
