@@ -31,7 +31,7 @@ from ticketlog.application.settings_store import AppliedSettings, SettingsLog
 from ticketlog.application.supervisor import Supervisor, Worker
 from ticketlog.config import LOG_URL, VIEWS_URL, Config, views_file
 from ticketlog.domain import rights
-from ticketlog.domain.aggregates import AGGREGATES
+from ticketlog.domain.aggregates import AGGREGATES, RIGHTS
 from ticketlog.domain.base import (
     Actor,
     Command,
@@ -692,7 +692,8 @@ class Desk:
             rights.check_act(name, actor, self.settings, load)
         else:
             stream = None if on is None else stream_name(on)
-            rights.check_sends(name, stream, actor, self.settings, load)
+            right = RIGHTS.get(name, rights.Right(name))
+            rights.check_sends(right, stream, actor, self.settings, load)
 
     def settings_history(self) -> list[Recorded]:
         """Who changed what of the settings, in order."""

@@ -12,13 +12,12 @@ import pytest
 
 from ticketlog.cli.commands.parties import agent, organisation, person
 from ticketlog.cli.commands.ticket import ticket as ticket_group
-from ticketlog.cli.framework import FormGroup, ShellCommand, ShellGroup
+from ticketlog.cli.framework import ModelGroup, ShellCommand, ShellGroup
 from ticketlog.cli.manual import cli_page, commands
 from ticketlog.cli.root import root
-from ticketlog.domain.aggregates import AGGREGATES
-from ticketlog.domain.parties import agent as agents
+from ticketlog.domain.aggregates import AGGREGATES, RIGHTS
 from ticketlog.domain.parties import attention
-from ticketlog.domain.ticket import automation_rules
+from ticketlog.domain.ticket.automation import Route
 from ticketlog.domain.ticket.conversation import Attach
 from ticketlog.domain.ticket.imported import RecordActivity
 from ticketlog.domain.ticket.withdrawal import Withdraw
@@ -99,16 +98,17 @@ def test_a_group_lists_its_commands_with_a_line_of_help_each(group: ShellGroup) 
 
 
 @pytest.mark.parametrize("group", [ticket_group, person, organisation, agent], ids=lambda g: g.kind)
-def test_every_command_of_the_domain_has_one(group: FormGroup) -> None:
-    there = {form.command or f"{group.kind}.{name}" for name, form in group.forms.items()}
-    wanted = {command.NAME for command in AGGREGATES[group.kind].commands}
+def test_every_command_of_the_domain_has_one(group: ModelGroup) -> None:
+    aggregate = AGGREGATES[group.kind]
+    listed = aggregate.in_shell()
+    assert listed.keys() == group.sections["Commands"].keys()
+    there = {command.NAME for command in listed.values()}
+    wanted = {command.NAME for command in aggregate.commands}
     # A row of a history comes and goes by an import, an attachment by its file, the rest by
     # policies. What agents have seen is said by `ticketlog inbox`.
-    others = (
-        *(RecordActivity, Withdraw, Attach, *automation_rules.BY_POLICIES, *agents.BY_POLICIES),
-        *attention.COMMANDS,
-    )
-    assert there == wanted - {each.NAME for each in others}
+    by_policies = {right.name for right in RIGHTS.values() if right.roles == {"rule"}}
+    others = {each.NAME for each in (RecordActivity, Withdraw, Attach, Route, *attention.COMMANDS)}
+    assert there == wanted - others - by_policies
 
 
 def test_the_manual_is_up_to_date() -> None:

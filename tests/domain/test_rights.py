@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 
 from tests.given import ADA, ANN, KIM, LEE, SETTINGS, SUE
 from ticketlog.domain import rights
-from ticketlog.domain.aggregates import AGGREGATES
-from ticketlog.domain.base import Actor, Context, Forbidden
+from ticketlog.domain.aggregates import AGGREGATES, RIGHTS
+from ticketlog.domain.base import Actor, Command, Context, Forbidden
 from ticketlog.domain.parties.person import Person
 from ticketlog.domain.settings.model import Agent, Service, Settings
 from ticketlog.domain.settings.validation import broken
@@ -21,14 +23,27 @@ MERGED = {
 
 def may(name: str, actor: Actor, settings: Settings = SETTINGS) -> bool:
     context = Context(settings=settings, now=0, actor=actor, stream="ticket/T", others=MERGED)
-    return rights.may(name, TICKET, context)
+    act = rights.ACTS.get(name)
+    right = rights.Right(name, act.who_may) if act else RIGHTS.get(name, rights.Right(name))
+    return rights.may(right, TICKET, context)
 
 
-def test_every_command_has_its_right_and_every_right_is_of_something() -> None:
-    commands = {each.NAME for aggregate in AGGREGATES.values() for each in aggregate.commands}
-    assert commands | rights.ACTS.keys() == rights.RIGHTS.keys()
-    assert not commands & rights.ACTS.keys()
-    assert all(rights.RIGHTS.values())
+def test_every_command_says_who_may_send_it() -> None:
+    commands = [each for aggregate in AGGREGATES.values() for each in aggregate.commands]
+    assert [each.NAME for each in commands if not each.SPEC.who_may] == []
+    assert {each.NAME for each in commands} == RIGHTS.keys()
+    assert not RIGHTS.keys() & rights.ACTS.keys()
+
+
+def test_a_command_that_says_nothing_of_it_is_refused_to_everybody() -> None:
+    class Fly(Command):
+        NAME: ClassVar[str] = "ticket.fly"
+
+    right = rights.Right(Fly.NAME, Fly.SPEC.who_may)
+    for actor in (ANN, SUE, ADA, KIM, Actor("web", "service"), Actor("r", "rule")):
+        context = Context(settings=SETTINGS, now=0, actor=actor, stream="ticket/T")
+        with pytest.raises(Forbidden, match=r"may not send ticket\.fly"):
+            rights.check(right, TICKET, context)
 
 
 @pytest.mark.parametrize(
@@ -43,6 +58,7 @@ def test_every_command_has_its_right_and_every_right_is_of_something() -> None:
         ("ticket.settle", [Actor("r", "rule")], [ANN, SUE, ADA, KIM, Actor("web", "service")]),
         ("person.merge", [ANN], [KIM]),
         ("settings.apply", [ADA], [ANN, SUE, KIM, Actor("web", "service")]),
+        ("person.rename", [ANN], [KIM]),
         ("no.such-command", [], [ADA]),
     ],
 )

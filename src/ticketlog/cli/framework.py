@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from ticketlog.cli.model_command_list import MODEL_COMMANDS
 from ticketlog.cli.progress import Waiting
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class ShellCommand(click.Command):
 
 
 class Entry(NamedTuple):
-    """Where a command of a group is, and its help in one line. No module: a form makes it."""
+    """Where a command of a group is, and its help in one line. No module: its model makes it."""
 
     module: str
     attribute: str
@@ -151,40 +152,17 @@ class Root(ShellGroup):
             raise ReaderGone from error
 
 
-class Form(NamedTuple):
-    """What the model of a domain command doesn't say about its command line.
-
-    `positional`: the fields that need no option name; `hidden`: those that only rules fill in;
-    `options`: other option names; `readers`: how a text becomes a value that is no plain one;
-    `creates`: it begins a stream of its own; `command`: its name in the domain, if another;
-    `more`: what its help says besides.
-    """
-
-    help: str
-    examples: tuple[str, ...]
-    positional: tuple[str, ...] = ()
-    hidden: tuple[str, ...] = ()
-    options: Mapping[str, str] = {}
-    readers: Mapping[str, Callable[[str], Any]] = {}
-    creates: bool = False
-    command: str = ""
-    more: str = ""
-
-
-class FormGroup(ShellGroup):
+class ModelGroup(ShellGroup):
     """The commands of one kind of stream: some written by hand, most made from the domain's."""
 
-    def __init__(
-        self, kind: str, *, forms: Mapping[str, Form], others: Mapping[str, Entry], help: str
-    ) -> None:
-        made = {name: Entry("", name, form.help) for name, form in forms.items()}
+    def __init__(self, kind: str, *, others: Mapping[str, Entry], help: str) -> None:
+        made = {name: Entry("", name, line) for name, line in MODEL_COMMANDS[kind].items()}
         super().__init__(kind, sections={"Reads": others, "Commands": made}, help=help)
         self.kind = kind
-        self.forms = forms
 
     def load(self, name: str, entry: Entry) -> click.Command:
         if entry.module:
             return super().load(name, entry)
         from ticketlog.cli.model_commands import built
 
-        return built(self.kind, name, self.forms[name])
+        return built(self.kind, name)

@@ -1,8 +1,7 @@
 """Commands of the domain as commands of the shell: each option is a field of the command's model.
 
-A table in each group's module says what the model doesn't: the name, what is positional, the
-one-line help and the examples. Everything else comes from the model, so that a field that is
-added there is an option here.
+Its `SPEC` says what the fields don't: help, examples, what is positional. Everything else comes
+from the fields, so that one that is added is an option here.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ import click
 from pydantic import BeforeValidator, ValidationError
 from pydantic.fields import FieldInfo
 
-from ticketlog.cli.framework import App, Form, ShellCommand, pass_app
+from ticketlog.cli.framework import App, ShellCommand, pass_app
 from ticketlog.cli.options import SENDING, as_json, sender
 from ticketlog.cli.output_outcome import print_outcome
 from ticketlog.documents.outcomes import Outcome
@@ -31,44 +30,41 @@ STDIN = "-"
 _TRUE, _FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
 
 
-def built(kind: str, name: str, form: Form) -> ShellCommand:
+def built(kind: str, name: str) -> ShellCommand:
     """The shell's command for a command of the domain."""
-    model = _model(kind, form.command or f"{kind}.{name}")
-    fields = {field: info for field, info in model.model_fields.items() if field not in form.hidden}
+    from ticketlog.domain.aggregates import AGGREGATES
+
+    model = AGGREGATES[kind].in_shell()[name]
+    spec = model.SPEC
+    fields = {field: info for field, info in model.model_fields.items() if field not in spec.hidden}
     parameters: list[click.Parameter] = []
-    if not form.creates:
+    if not spec.creates:
         parameters.append(click.Argument(["on"], metavar=kind.upper()))
-    parameters.extend(_argument(field, fields[field]) for field in form.positional)
+    parameters.extend(_argument(field, fields[field]) for field in spec.positional)
     parameters.extend(
-        _option(form.options.get(field, field), field, info)
+        _option(spec.options.get(field, field), field, info)
         for field, info in fields.items()
-        if field not in form.positional
+        if field not in spec.positional
     )
     own_reason = "reason" in fields
     parameters.extend(o for o in SENDING if not (own_reason and o.name == "reason"))
 
     def callback(app: App, as_json: bool, **values: Any) -> None:
         by = sender(values, keep_reason=own_reason)
-        on = None if form.creates else stream_of(kind, values.pop("on"))
-        values = {f: _read(form, f, value) for f, value in values.items()}
+        on = None if spec.creates else stream_of(kind, values.pop("on"))
+        values = {f: _read(spec, f, value) for f, value in values.items()}
         send(app, _filled(name, model, values, app), on, by, as_json)
 
     command = ShellCommand(
         name,
         callback=pass_app(callback),
         params=parameters,
-        help=f"{form.help}\n\n{form.more}".strip(),
-        short_help=form.help,
-        examples=form.examples,
+        help=f"{spec.help}\n\n{spec.more}".strip(),
+        short_help=spec.help,
+        examples=spec.examples,
         prints=(Outcome,),
     )
     return as_json(command)
-
-
-def _model(kind: str, command: str) -> type[base.Command]:
-    from ticketlog.domain.aggregates import AGGREGATES
-
-    return next(each for each in AGGREGATES[kind].commands if command == each.NAME)
 
 
 def stream_of(kind: str, text: str) -> str:
@@ -82,11 +78,14 @@ def stream_of(kind: str, text: str) -> str:
     return f"{kind}/{id.upper() if kind == 'ticket' else id}"
 
 
-def _read(form: Form, field: str, value: Any) -> Any:
-    reader = form.readers.get(field)
+def _read(spec: base.CommandSpec, field: str, value: Any) -> Any:
+    reader = spec.readers.get(field)
     if reader is None or value is None:
         return value
-    return tuple(map(reader, value)) if isinstance(value, tuple) else reader(value)
+    try:
+        return tuple(map(reader, value)) if isinstance(value, tuple) else reader(value)
+    except ValueError as error:
+        raise Usage(str(error)) from None
 
 
 def send(app: App, command: base.Command, on: str | None, by: SenderOptions, as_json: bool) -> None:

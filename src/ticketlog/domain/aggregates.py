@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import reduce
 from typing import Any, NamedTuple
 
 from ticketlog.domain import imports, policy_checkpoint, rights, ticket
-from ticketlog.domain.base import Command, Context, Event, Recorded
+from ticketlog.domain.base import ActorKind, Command, Context, Event, Recorded
 from ticketlog.domain.parties import agent, organisation, person
+from ticketlog.domain.rights import Right
+
+_SELVES: Mapping[str, ActorKind] = {"person": "person", "agent": "agent", "policy": "service"}
+"""Kind of stream -> the kind of actor that it is about."""
 
 
 class Aggregate(NamedTuple):
@@ -25,6 +29,11 @@ class Aggregate(NamedTuple):
     reads: Callable[..., tuple[str, ...]]
     """(command, state, context): the streams whose states `decide` wants in `context.others`."""
 
+    def in_shell(self) -> dict[str, type[Command]]:
+        """The commands that a command line asks for by their fields, by their names there."""
+        asked = (each for each in self.commands if each.SPEC.help)
+        return {each.SPEC.shell or each.NAME.removeprefix(f"{self.kind}."): each for each in asked}
+
 
 def _folding(evolve: Callable[[Any, Recorded], Any]) -> Callable[[Any, Iterable[Recorded]], Any]:
     return lambda state, history: reduce(evolve, history, state)
@@ -34,7 +43,7 @@ def _deciding(module: Any) -> Callable[[Any, Any, Context], list[Event]]:
     """Rights come before all other rules, for every kind of stream alike."""
 
     def decide(command: Command, state: Any, context: Context) -> list[Event]:
-        rights.check(command.NAME, state, context)
+        rights.check(RIGHTS[command.NAME], state, context)
         events: list[Event] = module.decide(command, state, context)
         return events
 
@@ -46,7 +55,7 @@ def _reading(module: Any) -> Callable[..., tuple[str, ...]]:
         streams: tuple[str, ...] = module.reads(command, state, context)
         if context is None:
             return streams
-        return tuple(dict.fromkeys((*streams, *rights.reads(command.NAME, state, context))))
+        return tuple(dict.fromkeys((*streams, *rights.reads(RIGHTS[command.NAME], state, context))))
 
     return reads
 
@@ -68,6 +77,13 @@ AGGREGATES: dict[str, Aggregate] = {
     for each in map(_aggregate, (ticket, person, organisation, agent, policy_checkpoint, imports))
 }
 _BY_COMMAND = {command: each for each in AGGREGATES.values() for command in each.commands}
+
+
+RIGHTS: Mapping[str, Right] = {
+    command.NAME: Right(command.NAME, command.SPEC.who_may, _SELVES.get(each.kind))
+    for command, each in _BY_COMMAND.items()
+}
+"""A command's name -> who may send it. What isn't here nobody may."""
 
 
 def informed(

@@ -239,6 +239,34 @@ def _plain(value: Any) -> Any:
 Unseen = Literal["refused", "dropped", "kept"]
 
 
+class CommandSpec(NamedTuple):
+    """What a command says of itself beside its fields."""
+
+    who_may: frozenset[str] = frozenset()
+    """The roles that may send it (`domain.rights`). None: nobody may."""
+    also_on: tuple[str, ...] = ()
+    """States of its stream in which it is taken though most commands aren't: of a ticket 'closed',
+    'spam' and 'withdrawn'."""
+    help: str = ""
+    """What it does, in one line. Empty: no command line asks for it by its fields."""
+    more: str = ""
+    """What its help says besides."""
+    examples: tuple[str, ...] = ()
+    """Command lines that send it."""
+    shell: str = ""
+    """Its name on a command line, where that isn't the one that follows the kind in `NAME`."""
+    positional: tuple[str, ...] = ()
+    """Fields that need no option name."""
+    hidden: tuple[str, ...] = ()
+    """Fields that only rules fill in."""
+    options: Mapping[str, str] = {}
+    """Field -> the name of its option, where that is another."""
+    readers: Mapping[str, Callable[[str], Any]] = {}
+    """Field -> how a text becomes a value that is no plain one. They raise ValueError."""
+    creates: bool = False
+    """It begins a stream of its own."""
+
+
 class Command(BaseModel):
     """What somebody asks for, in the imperative.
 
@@ -250,6 +278,7 @@ class Command(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     NAME: ClassVar[str]
+    SPEC: ClassVar[CommandSpec] = CommandSpec()
     SETS_BACK: ClassVar[bool] = False
     """It happens when it is sent, also where its stream's clock is ahead of that."""
     TOUCHES: ClassVar[frozenset[str]] = frozenset()

@@ -14,6 +14,7 @@ from pydantic import Field
 from ticketlog.domain.base import (
     Actor,
     Command,
+    CommandSpec,
     Context,
     Event,
     Key,
@@ -24,6 +25,7 @@ from ticketlog.domain.base import (
     Refused,
 )
 from ticketlog.domain.parties.party import Party, after
+from ticketlog.domain.rights import LEADS
 
 KIND = "import"
 PERSONS = f"{KIND}/.persons"
@@ -193,6 +195,7 @@ class BeginImport(Command):
     """Begins a batch, or goes on with the one of the same file and mapping that wasn't ended."""
 
     NAME: ClassVar[str] = "import.begin"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(who_may=LEADS | {"service"})
     file: Line
     size: _Number
     sha256: _Digest
@@ -201,6 +204,7 @@ class BeginImport(Command):
 
 class EndImport(Command):
     NAME: ClassVar[str] = "import.end"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(who_may=LEADS | {"service"})
     batch: Key
     rows: _Number
     commits: _Number
@@ -214,12 +218,14 @@ class BeginWithdrawal(Command):
     """Begins to withdraw a batch, or with None all of the source; or goes on with it."""
 
     NAME: ClassVar[str] = "import.begin-withdrawal"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(who_may=LEADS)
     batch: Key | None = None
     reason: Line
 
 
 class EndWithdrawal(Command):
     NAME: ClassVar[str] = "import.end-withdrawal"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(who_may=LEADS)
     withdrawal: Key
     tickets: _Number
     kept: _Number
@@ -229,6 +235,7 @@ class KeepSecret(Command):
     """Keeps a secret where there is none yet."""
 
     NAME: ClassVar[str] = "import.keep-secret"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(who_may=LEADS | {"service"})
     secret: Line
 
 

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from ticketlog.domain.base import (
     Command,
+    CommandSpec,
     Context,
     Event,
     Instant,
@@ -20,6 +21,7 @@ from ticketlog.domain.base import (
     Value,
 )
 from ticketlog.domain.parties.party import Party, after
+from ticketlog.domain.rights import SELF
 
 KIND = "policy"
 _Number = Annotated[int, Field(ge=0)]
@@ -107,6 +109,7 @@ class Advance(Command):
 
     NAME: ClassVar[str] = "policy.advance"
     UNSEEN: ClassVar[Unseen] = "kept"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(who_may=frozenset({SELF}))
     places: tuple[Place, ...]
     tells_since: Instant | None = None
 
@@ -114,6 +117,7 @@ class Advance(Command):
 class Park(Command):
     NAME: ClassVar[str] = "policy.park"
     UNSEEN: ClassVar[Unseen] = "kept"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(who_may=frozenset({SELF}))
     event: Key
     stream: Key
     partition: _Number
@@ -123,6 +127,7 @@ class Park(Command):
 
 class Unpark(Command):
     NAME: ClassVar[str] = "policy.unpark"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(who_may=frozenset({SELF}))
     event: Key
 
 

@@ -1,16 +1,17 @@
-"""Who may do what: the one table of rights, who is known, and in which roles they act.
+"""Who may do what: how rights are judged, who is known, and in which roles they act.
 
-A right names the roles that have it. Agents have the roles that the settings grant them. The others
-follow from what somebody is: a person is `requester` of their own ticket and `end-user` of others',
-a service is `service`, a rule `rule`, an import `import`.
+A right names the roles that have it: a command's stand in its `SPEC` (`aggregates.RIGHTS` has them
+by name), those of other acts in `ACTS`. Agents have the roles that the settings grant them. The
+others follow from what somebody is: a person is `requester` of their own ticket and `end-user` of
+others', a service is `service`, a rule `rule`, an import `import`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
-from ticketlog.domain.base import Actor, Context, Forbidden
+from ticketlog.domain.base import Actor, ActorKind, Context, Forbidden
 from ticketlog.domain.settings.model import Agent, Settings
 
 Load: TypeAlias = Callable[[str], Any]
@@ -24,72 +25,45 @@ SELF = "self"
 """Whom the stream is about: the person or the agent themselves, the policy itself."""
 OPERATOR = "operator"
 """Whoever runs the desk's processes on its machine; they act as the desk itself."""
-_SELVES = {"person": "person", "agent": "agent", "policy": "service"}
-"""Kind of stream -> the kind of actor that it is about."""
 RELATIVE = frozenset({"requester", IN_COPY, SELF})
 """Roles that depend on the stream."""
 
-_PERSONS = ("requester", "end-user")
-_OURS = (STAFF, "service", "rule", "import")
-_LEADS = ("supervisor", "admin")
+PERSONS = frozenset({"requester", "end-user"})
+"""Everybody who asks."""
+WORKERS = frozenset({STAFF, "service", "rule", "import"})
+"""Who works tickets, human or not."""
+LEADS = frozenset({"supervisor", "admin"})
 
 
-def _each(names: str, *roles: str) -> dict[str, frozenset[str]]:
-    return dict.fromkeys(names.split(), frozenset(roles))
+class Right(NamedTuple):
+    """The roles that may send a command, or do an act, of a name. None: nobody may."""
+
+    name: str
+    roles: frozenset[str] = frozenset()
+    about: ActorKind | None = None
+    """The kind of actor that the command's stream is about, whom `SELF` means."""
 
 
-RIGHTS: Mapping[str, frozenset[str]] = {
-    **_each("ticket.create ticket.reply ticket.attach", *_PERSONS, *_OURS),
-    **_each("ticket.reopen ticket.verify ticket.cancel", "requester", *_OURS),
-    **_each("ticket.rate", "requester", "service"),
-    **_each("ticket.add-cc", "requester", IN_COPY, *_OURS),
-    **_each("ticket.note ticket.set-status ticket.hold ticket.solve ticket.close", *_OURS),
-    **_each("ticket.mark-spam ticket.restore", *_OURS),
-    **_each("ticket.assign ticket.unassign ticket.escalate", *_OURS),
-    **_each("ticket.claim ticket.start-work ticket.stop-work", STAFF),
-    **_each("ticket.classify ticket.set-subject ticket.set-requester", *_OURS),
-    **_each("ticket.set-organisation ticket.set-due ticket.set-fields", *_OURS),
-    **_each("ticket.tag ticket.prioritise ticket.follow ticket.unfollow", *_OURS),
-    **_each("ticket.remove-cc ticket.link ticket.unlink", *_OURS),
-    **_each("ticket.offer-survey ticket.review", *_OURS),
-    **_each("ticket.redact", "agent", *_LEADS),
-    **_each("ticket.place-legal-hold ticket.release-legal-hold ticket.correct-time", *_LEADS),
-    **_each("ticket.record-due ticket.reapply-sla", *_LEADS, "rule", "service"),
-    **_each("ticket.record-activity", "import", "service"),
-    **_each("ticket.route", *_LEADS, "rule", "service"),
-    **_each("ticket.withdraw", *_LEADS),
-    **_each("ticket.remind ticket.choose ticket.settle ticket.notify", "rule"),
-    **_each("person.register person.set-organisation", STAFF, "service"),
-    **_each("person.merge person.unmerge", STAFF, "service"),
-    **_each("person.add-address person.remove-address", STAFF, "service"),
-    **_each("person.verify-address", STAFF, "service"),
-    **_each("person.rename person.set-locale", SELF, STAFF, "service"),
-    **_each("organisation.register organisation.rename organisation.set-tier", STAFF, "service"),
-    **_each("organisation.set-contract organisation.set-locale", STAFF, "service"),
-    **_each("organisation.set-domains", STAFF, "service"),
-    **_each("agent.set-availability agent.set-shifts", STAFF, "service"),
-    **_each("agent.snooze agent.mark-seen", SELF),
-    **_each("agent.reserve agent.release", "rule"),
-    **_each("policy.advance policy.park policy.unpark", SELF),
-    **_each("import.begin import.end import.keep-secret", *_LEADS, "service"),
-    **_each("import.begin-withdrawal import.end-withdrawal", *_LEADS),
-    **_each("settings.apply", "admin"),
-    **_each("settings.reroute import", *_LEADS, "service"),
-    **_each("run policies.run policies.retry publish", OPERATOR),
-}
-"""Command or act -> the roles that may. What isn't here nobody may."""
+class Act(NamedTuple):
+    """An act that is no command on a stream: who may, and what it does."""
+
+    who_may: frozenset[str]
+    what: str
+
 
 APPLY = "settings.apply"
-ACTS: Mapping[str, str] = {
-    APPLY: "puts a settings file in force; in a desk without an admin any agent may",
-    "settings.reroute": "routes again what lies about",
-    "import": "records the histories in a file",
-    "run": "keeps views, policies and outboxes up",
-    "policies.run": "lets the policies act",
-    "policies.retry": "lets a policy go on with what it had parked",
-    "publish": "publishes accepted events for other services",
+ACTS: Mapping[str, Act] = {
+    APPLY: Act(
+        frozenset({"admin"}),
+        "puts a settings file in force; in a desk without an admin any agent may",
+    ),
+    "settings.reroute": Act(LEADS | {"service"}, "routes again what lies about"),
+    "import": Act(LEADS | {"service"}, "records the histories in a file"),
+    "run": Act(frozenset({OPERATOR}), "keeps views, policies and outboxes up"),
+    "policies.run": Act(frozenset({OPERATOR}), "lets the policies act"),
+    "policies.retry": Act(frozenset({OPERATOR}), "lets a policy go on with what it had parked"),
+    "publish": Act(frozenset({OPERATOR}), "publishes accepted events for other services"),
 }
-"""Acts that are no commands on a stream, with what they do."""
 
 
 _KINDS = {"rule": "a rule", "import": "an import"}
@@ -137,7 +111,7 @@ def _next_step(actor: Actor, settings: Settings) -> str:
 
 
 def _check_person(actor: Actor, load: Load) -> None:
-    if actor.role not in (None, *_PERSONS):
+    if actor.role not in (None, *PERSONS):
         raise Forbidden(f"{actor.id} is a person and can't act as {actor.role}")
     if not load(f"person/{actor.id}").exists:
         raise Forbidden(
@@ -207,43 +181,42 @@ def roles_on(state: Any, context: Context) -> frozenset[str]:
         return roles_of_agent(actor, context.settings)
     if actor.kind != "person":
         return frozenset({actor.role or actor.kind})
-    if actor.role not in (None, *_PERSONS):
+    if actor.role not in (None, *PERSONS):
         raise Forbidden(f"{actor.id} is a person and can't act as {actor.role}")
     return frozenset({"requester" if _is(actor.id, state, "requester", context) else "end-user"})
 
 
-def check(name: str, state: Any, context: Context) -> None:
-    """Raises Forbidden where the actor may not send the command of that name to the stream."""
-    if may(name, state, context):
+def check(right: Right, state: Any, context: Context) -> None:
+    """Raises Forbidden where the actor hasn't the right to send the command to the stream."""
+    if may(right, state, context):
         return
-    actor, granted = context.actor, RIGHTS.get(name, frozenset())
+    actor, granted = context.actor, right.roles
     if actor.kind == "person":
         who = "a person may reply and attach, and reopen, verify, rate, cancel and copy others on "
         who += "their own ticket"
     else:
         who = f"these roles may: {listed(in_words(granted))}"
     raise Forbidden(
-        f"{actor.id} may not send {name} to {context.stream.replace('/', ' ')}: {who}",
+        f"{actor.id} may not send {right.name} to {context.stream.replace('/', ' ')}: {who}",
         stream=context.stream,
         roles=tuple(sorted(granted)),
     )
 
 
-def may(name: str, state: Any, context: Context) -> bool:
-    """Whether the actor may send a command, or do an act, by its name. What depends on a stream
+def may(right: Right, state: Any, context: Context) -> bool:
+    """Whether the actor has the right to send a command or do an act. What depends on a stream
     that doesn't exist is for the command to refuse. Raises Forbidden for a role that the actor
     doesn't hold."""
-    granted = RIGHTS.get(name, frozenset())
+    granted = right.roles
     actor = context.actor
-    if not _service_may(name, actor, context.settings):
+    if not _service_may(right.name, actor, context.settings):
         return False
     if not roles_on(state, context).isdisjoint(granted):
         return True
     if actor.kind == "agent" and STAFF in granted:
         return True
     if SELF in granted:
-        kind = _SELVES.get(context.stream.partition("/")[0])
-        return actor.kind == kind and _is(actor.id, state, "id", context)
+        return actor.kind == right.about and _is(actor.id, state, "id", context)
     if actor.kind == "person" and not getattr(state, "exists", True):
         return not RELATIVE.isdisjoint(granted)
     return IN_COPY in granted and any(
@@ -267,7 +240,7 @@ def _is(id: str, state: Any, attribute: str, context: Context) -> bool:
 
 
 def in_words(granted: Iterable[str]) -> list[str]:
-    """Roles of RIGHTS as people read them."""
+    """Roles of rights as people read them."""
     words = {
         STAFF: "any agent",
         IN_COPY: "a person in copy",
@@ -278,7 +251,7 @@ def in_words(granted: Iterable[str]) -> list[str]:
 
 
 def check_sends(
-    name: str, stream: str | None, actor: Actor, settings: Settings, load: Load
+    right: Right, stream: str | None, actor: Actor, settings: Settings, load: Load
 ) -> None:
     """Raises Forbidden where the actor isn't known, or may not send a command to a stream; None:
     one that creates its own."""
@@ -286,12 +259,12 @@ def check_sends(
     state = None if stream is None else load(stream)
     others: dict[str, Any] = {}
     context = Context(settings=settings, now=0, actor=actor, stream=stream or "desk", others=others)
-    while new := set(reads(name, state, context)) - others.keys():
+    while new := set(reads(right, state, context)) - others.keys():
         others |= {each: load(each) for each in new}
-    check(name, state, context)
+    check(right, state, context)
 
 
-def reads(name: str, state: Any, context: Context) -> Iterator[str]:
+def reads(right: Right, state: Any, context: Context) -> Iterator[str]:
     """The streams that say whether a person who acts, or is acted for, is the requester or in
     copy: their own, and those of whom they may have been merged with. To be asked until it names
     nothing new."""
@@ -301,7 +274,7 @@ def reads(name: str, state: Any, context: Context) -> Iterator[str]:
     if not acting:
         return
     requester = getattr(state, "requester", None)
-    copied = getattr(state, "ccs", ()) if IN_COPY in RIGHTS.get(name, ()) else ()
+    copied = getattr(state, "ccs", ()) if IN_COPY in right.roles else ()
     seen: set[str] = set()
     for id in (*acting, *((requester,) if requester else ()), *copied):
         while id not in seen:
@@ -333,11 +306,11 @@ def check_act(name: str, actor: Actor, settings: Settings, load: Load) -> None:
     """Raises Forbidden where the actor may not do the act (one of ACTS)."""
     check_known(actor, settings, load)
     context = Context(settings=settings, now=0, actor=actor, stream=f"desk/{name}")
-    granted = RIGHTS[name]
-    if OPERATOR in granted or may(name, None, context):
+    granted, what = ACTS[name]
+    if OPERATOR in granted or may(Right(name, granted), None, context):
         return
     raise Forbidden(
-        f"{actor.kind} {actor.id} may not do {name}, which {ACTS[name]}; "
+        f"{actor.kind} {actor.id} may not do {name}, which {what}; "
         f"these roles may: {listed(granted)} ({_holders(granted, settings)})",
         roles=tuple(sorted(granted)),
     )

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from ticketlog.domain.base import (
     Command,
+    CommandSpec,
     Context,
     Event,
     Invalid,
@@ -27,9 +28,10 @@ from ticketlog.domain.base import (
 from ticketlog.domain.parties import attention
 from ticketlog.domain.parties.attention import MarkSeen, Snooze
 from ticketlog.domain.parties.party import Party, Zone, after, check_seen
+from ticketlog.domain.rights import STAFF
 from ticketlog.domain.settings.model import Agent
 from ticketlog.domain.time.calendar import WEEKDAYS
-from ticketlog.domain.time.shifts import Shift, cover
+from ticketlog.domain.time.shifts import Shift, cover, shift_of
 
 KIND = "agent"
 ALL = "*"
@@ -177,6 +179,12 @@ class SetAvailability(Command):
 
     NAME: ClassVar[str] = "agent.set-availability"
     TOUCHES: ClassVar[frozenset[str]] = frozenset({"availability"})
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=frozenset({STAFF, "service"}),
+        help="Say that an agent is online, away or offline.",
+        examples=("ticketlog agent set-availability bob away --reason lunch",),
+        positional=("availability",),
+    )
     availability: Availability
     reason: Line | None = None
 
@@ -186,6 +194,13 @@ class SetShifts(Command):
 
     NAME: ClassVar[str] = "agent.set-shifts"
     TOUCHES: ClassVar[frozenset[str]] = frozenset({"shifts"})
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=frozenset({STAFF, "service"}),
+        help="Set an agent's weekly working hours, all of them.",
+        examples=('ticketlog agent set-shifts bob "mon 09:00-17:00" --zone Europe/Berlin',),
+        positional=("shifts",),
+        readers={"shifts": shift_of},
+    )
     shifts: Annotated[tuple[Shift, ...], Field(max_length=100)]
     zone: Zone | None = None
 
@@ -196,6 +211,7 @@ class Reserve(Command):
 
     NAME: ClassVar[str] = "agent.reserve"
     UNSEEN: ClassVar[Unseen] = "kept"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(who_may=frozenset({"rule"}))
     ticket: Key
     channel: Key
     version: Annotated[int, Field(ge=0)]
@@ -209,17 +225,17 @@ class Release(Command):
 
     NAME: ClassVar[str] = "agent.release"
     UNSEEN: ClassVar[Unseen] = "kept"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(who_may=frozenset({"rule"}))
     ticket: Key
     version: Annotated[int, Field(ge=0)]
 
 
-BY_POLICIES: tuple[type[Command], ...] = (Reserve, Release)
-"""Commands that only policies send."""
 COMMANDS: tuple[type[Command], ...] = (
     SetAvailability,
     SetShifts,
     *attention.COMMANDS,
-    *BY_POLICIES,
+    Reserve,
+    Release,
 )
 
 

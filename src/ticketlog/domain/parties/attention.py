@@ -13,6 +13,7 @@ from pydantic import Field
 
 from ticketlog.domain.base import (
     Command,
+    CommandSpec,
     Context,
     Event,
     Instant,
@@ -20,6 +21,7 @@ from ticketlog.domain.base import (
     Key,
     NotFound,
 )
+from ticketlog.domain.rights import SELF
 from ticketlog.domain.ticket.relations import ticket_stream
 from ticketlog.domain.ticket.state import Ticket
 
@@ -51,6 +53,7 @@ class MarkSeen(Command):
     """Says that an agent has seen tickets up to a version of each; None: as they are."""
 
     NAME: ClassVar[str] = "agent.mark-seen"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(who_may=frozenset({SELF}))
     tickets: Marked
 
 
@@ -59,6 +62,7 @@ class Snooze(Command):
     None they are back."""
 
     NAME: ClassVar[str] = "agent.snooze"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(who_may=frozenset({SELF}))
     tickets: Annotated[tuple[Key, ...], Field(min_length=1, max_length=100)]
     until: Instant | None = None
 

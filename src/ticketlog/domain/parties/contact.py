@@ -6,7 +6,8 @@ import re
 from typing import Annotated, ClassVar, Literal
 
 from ticketlog.domain import text
-from ticketlog.domain.base import Command, Event, Invalid, Key, Line, Personal, Value
+from ticketlog.domain.base import Command, CommandSpec, Event, Invalid, Key, Line, Personal, Value
+from ticketlog.domain.rights import STAFF
 
 AddressKind = Literal["email", "phone", "handle"]
 ADDRESSES = frozenset({"addresses"})
@@ -18,6 +19,16 @@ class Address(Value):
     kind: AddressKind
     value: Line
     verified: bool = False
+
+
+def address_of(written: str) -> Address:
+    """The address that is written as 'email:ann@example.com'. Raises ValueError."""
+    kind, colon, value = written.partition(":")
+    if not colon or kind not in ("email", "phone", "handle") or not value:
+        raise ValueError(
+            f"{written!r} is no address: write email:ADDRESS, phone:NUMBER or handle:NAME"
+        )
+    return Address(kind=kind, value=value)  # type: ignore[arg-type]
 
 
 class AddressAdded(Event):
@@ -57,6 +68,12 @@ class AddAddress(Command):
 
     NAME: ClassVar[str] = "person.add-address"
     TOUCHES: ClassVar[frozenset[str]] = ADDRESSES
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=frozenset({STAFF, "service"}),
+        help="Add an address, or verify the one that is there.",
+        examples=("ticketlog person add-address 7QK2M9ABCD4F email anna@example.org --verified",),
+        positional=("kind", "value"),
+    )
     kind: AddressKind
     value: Line
     verified: bool = False
@@ -67,6 +84,12 @@ class RemoveAddress(Command):
 
     NAME: ClassVar[str] = "person.remove-address"
     TOUCHES: ClassVar[frozenset[str]] = ADDRESSES
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=frozenset({STAFF, "service"}),
+        help="Take an address away.",
+        examples=("ticketlog person remove-address 7QK2M9ABCD4F email anna@example.com",),
+        positional=("kind", "value"),
+    )
     kind: AddressKind
     value: Line
 
@@ -76,6 +99,12 @@ class VerifyAddress(Command):
 
     NAME: ClassVar[str] = "person.verify-address"
     TOUCHES: ClassVar[frozenset[str]] = ADDRESSES
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=frozenset({STAFF, "service"}),
+        help="Say that the person showed an address to be theirs.",
+        examples=("ticketlog person verify-address 7QK2M9ABCD4F email anna@example.org",),
+        positional=("kind", "value"),
+    )
     kind: AddressKind
     value: Line
 

@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints
 
 from ticketlog.domain.base import (
     Command,
+    CommandSpec,
     Context,
     Event,
     Key,
@@ -28,6 +29,7 @@ from ticketlog.domain.parties.party import (
     check_seen,
     relocated,
 )
+from ticketlog.domain.rights import STAFF
 
 KIND = "organisation"
 _INITIAL = ("name", "tier", "contract", "language", "country", "zone", "domains")
@@ -150,6 +152,15 @@ class RegisterOrganisation(Command):
     """Makes an organisation known."""
 
     NAME: ClassVar[str] = "organisation.register"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=frozenset({STAFF, "service"}),
+        help="Make an organisation known.",
+        examples=(
+            'ticketlog organisation register "Acme GmbH" --tier gold --domains acme.example',
+        ),
+        positional=("name",),
+        creates=True,
+    )
     name: Line
     tier: Key | None = None
     contract: Key | None = None
@@ -164,6 +175,12 @@ class RenameOrganisation(Command):
 
     NAME: ClassVar[str] = "organisation.rename"
     TOUCHES: ClassVar[frozenset[str]] = frozenset({"name"})
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=frozenset({STAFF, "service"}),
+        help="Give it another name.",
+        examples=('ticketlog organisation rename 7QK2M9ABCD4F "Acme AG"',),
+        positional=("name",),
+    )
     name: Line
 
 
@@ -172,6 +189,11 @@ class SetOrganisationTier(Command):
 
     NAME: ClassVar[str] = "organisation.set-tier"
     TOUCHES: ClassVar[frozenset[str]] = frozenset({"tier"})
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=frozenset({STAFF, "service"}),
+        help="Set its tier; without one, none.",
+        examples=("ticketlog organisation set-tier 7QK2M9ABCD4F --tier gold",),
+    )
     tier: Key | None
 
 
@@ -180,6 +202,11 @@ class SetOrganisationContract(Command):
 
     NAME: ClassVar[str] = "organisation.set-contract"
     TOUCHES: ClassVar[frozenset[str]] = frozenset({"contract"})
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=frozenset({STAFF, "service"}),
+        help="Set its contract; without one, none.",
+        examples=("ticketlog organisation set-contract 7QK2M9ABCD4F --contract premium",),
+    )
     contract: Key | None
 
 
@@ -187,6 +214,11 @@ class SetOrganisationLocale(SetLocale):
     """Sets language, country or time zone; what is None stays."""
 
     NAME: ClassVar[str] = "organisation.set-locale"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=frozenset({STAFF, "service"}),
+        help="Set language, country or time zone.",
+        examples=("ticketlog organisation set-locale 7QK2M9ABCD4F --country DE",),
+    )
 
 
 class SetOrganisationDomains(Command):
@@ -194,6 +226,12 @@ class SetOrganisationDomains(Command):
 
     NAME: ClassVar[str] = "organisation.set-domains"
     TOUCHES: ClassVar[frozenset[str]] = frozenset({"domains"})
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=frozenset({STAFF, "service"}),
+        help="Set the mail domains of its people, all of them.",
+        examples=("ticketlog organisation set-domains 7QK2M9ABCD4F acme.example acme.test",),
+        positional=("domains",),
+    )
     domains: Annotated[tuple[Domain, ...], Field(max_length=1_000)]
 
 

@@ -11,9 +11,9 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from ticketlog.domain import rights
 from ticketlog.domain.base import (
     Command,
+    CommandSpec,
     Context,
     Event,
     Invalid,
@@ -25,7 +25,7 @@ from ticketlog.domain.base import (
     Refused,
 )
 from ticketlog.domain.parties import contact
-from ticketlog.domain.parties.contact import Address
+from ticketlog.domain.parties.contact import Address, address_of
 from ticketlog.domain.parties.party import (
     Country,
     Language,
@@ -37,6 +37,7 @@ from ticketlog.domain.parties.party import (
     check_seen,
     relocated,
 )
+from ticketlog.domain.rights import SELF, STAFF, same_person, survivor
 
 KIND = "person"
 _INITIAL = ("name", "addresses", "organisation", "language", "country", "zone")
@@ -160,6 +161,18 @@ class RegisterPerson(Command):
     """Makes a person known. A name or an address is needed; an address belongs to one person."""
 
     NAME: ClassVar[str] = "person.register"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=frozenset({STAFF, "service"}),
+        help="Make a person known; without a name, by an address.",
+        examples=(
+            'ticketlog person register "Anna Ruiz" --address email:anna@example.com',
+            "ticketlog person register --address phone:+493012345678 --language de",
+        ),
+        positional=("name",),
+        options={"addresses": "address"},
+        readers={"addresses": address_of},
+        creates=True,
+    )
     name: Line | None = None
     addresses: Annotated[tuple[Address, ...], Field(max_length=100)] = ()
     organisation: Key | None = None
@@ -173,6 +186,12 @@ class RenamePerson(Command):
 
     NAME: ClassVar[str] = "person.rename"
     TOUCHES: ClassVar[frozenset[str]] = frozenset({"name"})
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=frozenset({SELF, STAFF, "service"}),
+        help="Give a person another name.",
+        examples=('ticketlog person rename 7QK2M9ABCD4F "Anna Ruiz-Maier"',),
+        positional=("name",),
+    )
     name: Line
 
 
@@ -181,6 +200,11 @@ class SetPersonOrganisation(Command):
 
     NAME: ClassVar[str] = "person.set-organisation"
     TOUCHES: ClassVar[frozenset[str]] = frozenset({"organisation"})
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=frozenset({STAFF, "service"}),
+        help="Move a person to another organisation; without one, to none.",
+        examples=("ticketlog person set-organisation 7QK2M9ABCD4F --organisation ABCD4F7QK2M9",),
+    )
     organisation: Key | None
 
 
@@ -188,6 +212,11 @@ class SetPersonLocale(SetLocale):
     """Sets language, country or time zone; what is None stays."""
 
     NAME: ClassVar[str] = "person.set-locale"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=frozenset({SELF, STAFF, "service"}),
+        help="Set language, country or time zone.",
+        examples=("ticketlog person set-locale 7QK2M9ABCD4F --zone Europe/Berlin",),
+    )
 
 
 class MergePerson(Command):
@@ -195,6 +224,12 @@ class MergePerson(Command):
 
     NAME: ClassVar[str] = "person.merge"
     TOUCHES: ClassVar[frozenset[str]] = frozenset({"existence"})
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=frozenset({STAFF, "service"}),
+        help="Say that a person is the same as another one, who stays.",
+        examples=("ticketlog person merge 7QK2M9ABCD4F 9ABCD4F7K2MQ",),
+        positional=("into",),
+    )
     into: Key
 
 
@@ -203,6 +238,11 @@ class UnmergePerson(Command):
 
     NAME: ClassVar[str] = "person.unmerge"
     TOUCHES: ClassVar[frozenset[str]] = frozenset({"existence"})
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=frozenset({STAFF, "service"}),
+        help="Take a merge back: the person is another one after all.",
+        examples=("ticketlog person unmerge 7QK2M9ABCD4F --reason 'father and son'",),
+    )
 
 
 COMMANDS: tuple[type[Command], ...] = (
@@ -408,14 +448,14 @@ def _holder(named: Address, person: Person, context: Context) -> Person | None:
 
 def _is_one(id: str, person: Person, context: Context) -> bool:
     own = f"{KIND}/{person.id}"
-    return rights.same_person(
+    return same_person(
         id, person.id, lambda stream: person if stream == own else context.others.get(stream)
     )
 
 
 def _belongs(named: Address, person: Person, other: Person, context: Context) -> Refused:
     """The address itself isn't said: a refusal may be recorded."""
-    stands = rights.survivor(other.id, context.others.get)
+    stands = survivor(other.id, context.others.get)
     whose = f"person {stands}" if stands == other.id else f"person {stands} (as {other.id})"
     then = (
         f"merge them where they are one human: `ticketlog person merge {person.id} {stands}`"

@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TypeVar, get_args
 
+from ticketlog.domain.aggregates import RIGHTS
 from ticketlog.domain.base import Value
-from ticketlog.domain.rights import RIGHTS
+from ticketlog.domain.rights import ACTS
 from ticketlog.domain.settings.model import (
     REQUIRABLE,
     ROLES,
@@ -165,9 +166,10 @@ def _agent(agent: Agent, settings: Settings) -> Iterator[str]:
 
 
 def _service(service: Service) -> Iterator[str]:
-    kinds = {f"{name.partition('.')[0]}.*" for name in RIGHTS if "." in name}
+    names = {*RIGHTS, *ACTS}
+    kinds = {f"{name.partition('.')[0]}.*" for name in names if "." in name}
     for right in service.rights:
-        if right not in RIGHTS and right not in kinds:
+        if right not in names and right not in kinds:
             yield (
                 f"[services.{service.id}] right {right!r} is no command; write it as "
                 "'ticket.reply', or 'ticket.*' for all of a kind"

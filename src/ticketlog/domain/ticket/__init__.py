@@ -46,19 +46,20 @@ KIND = "ticket"
 _DECIDE: Decisions = {
     **creation_rules.DECIDE,
     **conversation_rules.DECIDE,
-    **lifecycle_rules.DECIDE,
     **assignment_rules.DECIDE,
+    **lifecycle_rules.DECIDE,
     **classification_rules.DECIDE,
     **priority_rules.DECIDE,
     **field_rules.DECIDE,
     **relations.DECIDE,
+    **recording.DECIDE,
     **feedback.DECIDE,
     **imported_rules.DECIDE,
-    **recording.DECIDE,
     **automation_rules.DECIDE,
     **withdrawal.DECIDE,
 }
 COMMANDS: tuple[type[Command], ...] = tuple(_DECIDE)
+"""In the order in which the command line lists them."""
 
 
 def decide(command: Command, ticket: Ticket, context: Context) -> list[Event]:

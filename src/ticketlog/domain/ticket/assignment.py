@@ -6,7 +6,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from ticketlog.domain.base import Command, Event, Key, Line, Recorded, Seconds
+from ticketlog.domain.base import Command, CommandSpec, Event, Key, Line, Recorded, Seconds
+from ticketlog.domain.rights import STAFF, WORKERS
 from ticketlog.domain.ticket.state import Candidate, Ticket
 
 ASSIGNMENT = frozenset({"assignee", "team"})
@@ -73,6 +74,12 @@ class Assign(Command):
 
     NAME: ClassVar[str] = "ticket.assign"
     TOUCHES: ClassVar[frozenset[str]] = ASSIGNMENT
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=WORKERS,
+        help="Give it to a team, an agent, or both.",
+        examples=("ticketlog ticket assign 4F7K2M9QABCD --team network --assignee bob",),
+        hidden=("method", "rule", "candidates"),
+    )
     team: Key | None = None
     assignee: Key | None = None
     method: Literal["manual", "rule"] = "manual"
@@ -85,6 +92,11 @@ class Claim(Command):
 
     NAME: ClassVar[str] = "ticket.claim"
     TOUCHES: ClassVar[frozenset[str]] = ASSIGNMENT
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=frozenset({STAFF}),
+        help="Take it: the acting agent works on it now.",
+        examples=("ticketlog ticket claim 4F7K2M9QABCD --as agent:bob",),
+    )
 
 
 class Unassign(Command):
@@ -92,6 +104,12 @@ class Unassign(Command):
 
     NAME: ClassVar[str] = "ticket.unassign"
     TOUCHES: ClassVar[frozenset[str]] = ASSIGNMENT
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=WORKERS,
+        help="Take it away from its agent; the team keeps it.",
+        examples=("ticketlog ticket unassign 4F7K2M9QABCD",),
+        hidden=("gone",),
+    )
     gone: bool = False
 
 
@@ -100,6 +118,17 @@ class Escalate(Command):
 
     NAME: ClassVar[str] = "ticket.escalate"
     TOUCHES: ClassVar[frozenset[str]] = frozenset({"tier"})
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=WORKERS,
+        help="Raise it to a support tier, with a reason.",
+        examples=(
+            (
+                'ticketlog ticket escalate 4F7K2M9QABCD 1 --reason "Needs a network engineer" '
+                "--team network"
+            ),
+        ),
+        positional=("tier",),
+    )
     tier: Annotated[int, Field(ge=0, le=9)]
     reason: Line
     team: Key | None = None
@@ -108,12 +137,22 @@ class Escalate(Command):
 
 class StartWork(Command):
     NAME: ClassVar[str] = "ticket.start-work"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=frozenset({STAFF}),
+        help="Start the clock of your work.",
+        examples=("ticketlog ticket start-work 4F7K2M9QABCD",),
+    )
 
 
 class StopWork(Command):
     """`seconds`: the time spent, where it isn't the time since the start."""
 
     NAME: ClassVar[str] = "ticket.stop-work"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=frozenset({STAFF}),
+        help="Stop the clock of your work, or say the seconds yourself.",
+        examples=("ticketlog ticket stop-work 4F7K2M9QABCD --seconds 900",),
+    )
     seconds: Annotated[int, Field(ge=0, le=31_536_000)] | None = None
 
 

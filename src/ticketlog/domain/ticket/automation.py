@@ -6,7 +6,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from ticketlog.domain.base import Command, Event, Key, Line, Recorded, Unseen, Value
+from ticketlog.domain.base import Command, CommandSpec, Event, Key, Line, Recorded, Unseen, Value
+from ticketlog.domain.rights import LEADS
 from ticketlog.domain.ticket.state import Candidate, Choice, Ticket
 
 WhyChosen = Literal["balance", "requester", "account"]
@@ -77,6 +78,7 @@ class Remind(Command):
     NAME: ClassVar[str] = "ticket.remind"
     UNSEEN: ClassVar[Unseen] = "kept"
     TOUCHES: ClassVar[frozenset[str]] = frozenset({"status"})
+    SPEC: ClassVar[CommandSpec] = CommandSpec(who_may=frozenset({"rule"}))
     number: Annotated[int, Field(ge=1)]
     rule: Key
 
@@ -99,6 +101,7 @@ class Route(Command):
 
     NAME: ClassVar[str] = "ticket.route"
     UNSEEN: ClassVar[Unseen] = "kept"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(who_may=LEADS | {"rule", "service"})
     steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=1_000)]
 
     def touched(self) -> frozenset[str]:
@@ -125,6 +128,10 @@ class Notify(Command):
 
     NAME: ClassVar[str] = "ticket.notify"
     UNSEEN: ClassVar[Unseen] = "kept"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=frozenset({"rule"}),
+        also_on=("closed",),
+    )
     rule: Key
     occasion: Key
     of: Key
@@ -140,6 +147,7 @@ class Choose(Command):
     NAME: ClassVar[str] = "ticket.choose"
     UNSEEN: ClassVar[Unseen] = "kept"
     TOUCHES: ClassVar[frozenset[str]] = frozenset({"team", "assignee"})
+    SPEC: ClassVar[CommandSpec] = CommandSpec(who_may=frozenset({"rule"}))
     agent: Key
     rule: Key
     why: WhyChosen
@@ -151,6 +159,10 @@ class Settle(Command):
 
     NAME: ClassVar[str] = "ticket.settle"
     UNSEEN: ClassVar[Unseen] = "kept"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=frozenset({"rule"}),
+        also_on=("closed", "spam"),
+    )
     choice: Key
     room: bool
 

@@ -141,5 +141,3 @@ DECIDE: Decisions = {
     Settle: _settle,
     Notify: _notify,
 }
-BY_POLICIES: tuple[type[Command], ...] = tuple(DECIDE)
-"""Commands that only policies send."""

@@ -7,7 +7,17 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from ticketlog.domain.base import Command, Event, Instant, Key, Line, Personal, Recorded
+from ticketlog.domain.base import (
+    Command,
+    CommandSpec,
+    Event,
+    Instant,
+    Key,
+    Line,
+    Personal,
+    Recorded,
+)
+from ticketlog.domain.rights import WORKERS
 from ticketlog.domain.settings.model import TicketType
 from ticketlog.domain.ticket.state import FieldValue, PrioritySource, Ticket
 
@@ -154,6 +164,11 @@ class Classify(Command):
 
     NAME: ClassVar[str] = "ticket.classify"
     TOUCHES: ClassVar[frozenset[str]] = frozenset({"type", "category", "attributes"})
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=WORKERS,
+        help="Set type, category, product, asset, site or language.",
+        examples=("ticketlog ticket classify 4F7K2M9QABCD --type incident --category network/vpn",),
+    )
     type: TicketType | None = None
     category: Key | None = None
     product: Key | None = None
@@ -170,6 +185,17 @@ class Prioritise(Command):
 
     NAME: ClassVar[str] = "ticket.prioritise"
     TOUCHES: ClassVar[frozenset[str]] = frozenset({"priority"})
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=WORKERS,
+        help="Set impact and urgency, or a priority by hand with a reason.",
+        examples=(
+            "ticketlog ticket prioritise 4F7K2M9QABCD --impact high --urgency medium",
+            (
+                "ticketlog ticket prioritise 4F7K2M9QABCD --priority critical "
+                '--reason "The board waits"'
+            ),
+        ),
+    )
     impact: Key | None = None
     urgency: Key | None = None
     priority: Key | None = None
@@ -180,29 +206,57 @@ class Prioritise(Command):
 class SetSubject(Command):
     NAME: ClassVar[str] = "ticket.set-subject"
     TOUCHES: ClassVar[frozenset[str]] = frozenset({"subject"})
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=WORKERS,
+        help="Give it another subject.",
+        examples=('ticketlog ticket set-subject 4F7K2M9QABCD "VPN drops on Wi-Fi only"',),
+        positional=("subject",),
+    )
     subject: Line
 
 
 class SetRequester(Command):
     NAME: ClassVar[str] = "ticket.set-requester"
     TOUCHES: ClassVar[frozenset[str]] = frozenset({"requester", "organisation"})
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=WORKERS,
+        help="Say who asks.",
+        examples=("ticketlog ticket set-requester 4F7K2M9QABCD 7QK2M9ABCD4F",),
+        positional=("requester",),
+    )
     requester: Key
 
 
 class SetOrganisation(Command):
     NAME: ClassVar[str] = "ticket.set-organisation"
     TOUCHES: ClassVar[frozenset[str]] = frozenset({"organisation"})
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=WORKERS,
+        help="Say whose it is; without one, nobody's.",
+        examples=("ticketlog ticket set-organisation 4F7K2M9QABCD --organisation acme",),
+    )
     organisation: Key | None
 
 
 class SetDue(Command):
     NAME: ClassVar[str] = "ticket.set-due"
     TOUCHES: ClassVar[frozenset[str]] = frozenset({"due"})
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=WORKERS,
+        help="Say by when; without a time, never.",
+        examples=("ticketlog ticket set-due 4F7K2M9QABCD --due 2026-02-15T17:00:00+01:00",),
+        options={"due_at": "due"},
+    )
     due_at: Instant | None
 
 
 class Tag(Command):
     NAME: ClassVar[str] = "ticket.tag"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=WORKERS,
+        help="Add and remove tags.",
+        examples=("ticketlog ticket tag 4F7K2M9QABCD --add vpn --add berlin --remove new",),
+    )
     add: Annotated[tuple[Key, ...], Field(max_length=MOST_TAGS)] = ()
     remove: Annotated[tuple[Key, ...], Field(max_length=MOST_TAGS)] = ()
 
@@ -212,6 +266,12 @@ class SetFields(Command):
 
     NAME: ClassVar[str] = "ticket.set-fields"
     TOUCHES: ClassVar[frozenset[str]] = frozenset({"fields"})
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=WORKERS,
+        help="Set custom fields; an empty value takes one away.",
+        examples=("ticketlog ticket set-fields 4F7K2M9QABCD floor=3 badge=",),
+        positional=("fields",),
+    )
     fields: Annotated[Mapping[Key, FieldValue], Field(max_length=500)]
 
 

@@ -150,9 +150,9 @@ def _tag(command: Tag, ticket: Ticket, context: Context) -> list[Event]:
 
 DECIDE: Decisions = {
     Classify: _classify,
+    Tag: _tag,
     SetSubject: _set_subject,
     SetRequester: _set_requester,
     SetOrganisation: _set_organisation,
     SetDue: _set_due,
-    Tag: _tag,
 }

@@ -7,7 +7,18 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field
 
-from ticketlog.domain.base import Command, Event, Key, Line, Personal, Recorded, Text, bare
+from ticketlog.domain.base import (
+    Command,
+    CommandSpec,
+    Event,
+    Key,
+    Line,
+    Personal,
+    Recorded,
+    Text,
+    bare,
+)
+from ticketlog.domain.rights import LEADS, PERSONS, WORKERS
 from ticketlog.domain.ticket.state import (
     AttachmentRef,
     AuthorKind,
@@ -94,6 +105,17 @@ class Reply(Command):
     """Says something publicly; may set status, assignee and fields in the same commit."""
 
     NAME: ClassVar[str] = "ticket.reply"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=PERSONS | WORKERS,
+        help="Say something publicly; may set status, team, assignee and fields with it.",
+        more="On a closed ticket it opens a follow-up ticket instead. A BODY of - reads standard "
+        "input.",
+        examples=(
+            'ticketlog ticket reply 4F7K2M9QABCD "Please try again now" --status pending',
+            "ticketlog ticket reply 4F7K2M9QABCD - < answer.txt",
+        ),
+        positional=("body",),
+    )
     body: Text
     author: Key | None = None
     """A person the comment is by, where the actor sends it for them; default: the actor."""
@@ -122,6 +144,18 @@ class Note(Command):
     `@team` for everybody in it."""
 
     NAME: ClassVar[str] = "ticket.note"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=WORKERS,
+        also_on=("spam",),
+        help="Write an internal note, seen by agents only.",
+        more="@agent in its text calls that agent, @team everybody in a team: they find it in "
+        "their inbox. Names that nobody has are told.",
+        examples=(
+            'ticketlog ticket note 4F7K2M9QABCD "@bob: same router as last week?"',
+            'ticketlog ticket note 4F7K2M9QABCD "Same router as last week" --mentions bob',
+        ),
+        positional=("body",),
+    )
     body: Text
     mentions: Annotated[tuple[Key, ...], Field(max_length=100)] = ()
     automated: bool = False
@@ -138,6 +172,7 @@ class Note(Command):
 
 class Attach(Command):
     NAME: ClassVar[str] = "ticket.attach"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(who_may=PERSONS | WORKERS)
     name: Line
     media_type: Line
     size: Annotated[int, Field(ge=0)]
@@ -147,6 +182,18 @@ class Attach(Command):
 
 class Redact(Command):
     NAME: ClassVar[str] = "ticket.redact"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=LEADS | {"agent"},
+        also_on=("closed", "spam", "withdrawn"),
+        help="Hide a comment, an attachment or the description from every reader.",
+        examples=(
+            (
+                "ticketlog ticket redact 4F7K2M9QABCD 019a0000-0000-7000-8000-000000000000.0 "
+                '--reason "Holds a password"'
+            ),
+        ),
+        positional=("target",),
+    )
     target: Key
     reason: Line
 

@@ -7,7 +7,18 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from ticketlog.domain.base import Command, Event, Instant, Key, Line, Personal, Recorded, Text
+from ticketlog.domain.base import (
+    Command,
+    CommandSpec,
+    Event,
+    Instant,
+    Key,
+    Line,
+    Personal,
+    Recorded,
+    Text,
+)
+from ticketlog.domain.rights import PERSONS, WORKERS
 from ticketlog.domain.settings.model import CategoryOfStatus, TicketType
 from ticketlog.domain.ticket.state import (
     AuthorKind,
@@ -79,6 +90,16 @@ class CreateTicket(Command):
     """Opens a ticket. What is left out is decided by the settings, and recorded."""
 
     NAME: ClassVar[str] = "ticket.create"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=PERSONS | WORKERS,
+        help="Open a ticket; what you leave out is decided by the settings.",
+        examples=(
+            'ticketlog ticket create "VPN drops" --type incident --impact high --urgency high',
+            'ticketlog ticket create "No toner" --description "3rd floor" --as person:ANNA',
+        ),
+        positional=("subject",),
+        creates=True,
+    )
 
     subject: Line
     description: Text | None = None

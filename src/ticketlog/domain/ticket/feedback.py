@@ -8,6 +8,7 @@ from pydantic import Field
 
 from ticketlog.domain.base import (
     Command,
+    CommandSpec,
     Context,
     Event,
     Forbidden,
@@ -17,6 +18,7 @@ from ticketlog.domain.base import (
     Recorded,
     Text,
 )
+from ticketlog.domain.rights import WORKERS
 from ticketlog.domain.ticket.lookups import data_subject, is_requester
 from ticketlog.domain.ticket.state import Decisions, Ticket
 
@@ -56,17 +58,39 @@ class Reviewed(Event):
 
 class OfferSurvey(Command):
     NAME: ClassVar[str] = "ticket.offer-survey"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=WORKERS,
+        also_on=("closed",),
+        help="Ask the requester how satisfied they are.",
+        examples=("ticketlog ticket offer-survey 4F7K2M9QABCD",),
+    )
     survey: Key = "default"
 
 
 class Rate(Command):
     NAME: ClassVar[str] = "ticket.rate"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=frozenset({"requester", "service"}),
+        also_on=("closed",),
+        help="Answer the survey: 1 (bad) to 5 (good).",
+        examples=(
+            'ticketlog ticket rate 4F7K2M9QABCD 5 --comment "Quick and kind" --as person:ANNA',
+        ),
+        positional=("score",),
+    )
     score: Annotated[int, Field(ge=1, le=5)]
     comment: Text | None = None
 
 
 class Review(Command):
     NAME: ClassVar[str] = "ticket.review"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=WORKERS,
+        also_on=("closed",),
+        help="Judge the handling of a closed ticket.",
+        examples=('ticketlog ticket review 4F7K2M9QABCD good --text "By the book"',),
+        positional=("verdict",),
+    )
     verdict: Key
     text: Text | None = None
 

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from ticketlog.domain.base import (
     Command,
+    CommandSpec,
     Event,
     Instant,
     Key,
@@ -88,6 +89,7 @@ class RecordActivity(Command):
 
     NAME: ClassVar[str] = "ticket.record-activity"
     UNSEEN: ClassVar[Unseen] = "dropped"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(who_may=frozenset({"import", "service"}))
     source: Key
     case: Key
     row: Annotated[int, Field(ge=1)]

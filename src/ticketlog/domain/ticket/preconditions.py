@@ -3,43 +3,18 @@
 from __future__ import annotations
 
 from ticketlog.domain.base import Closed, Command, Context, NotFound, Refused, Stale
-from ticketlog.domain.ticket.automation import Notify, Settle
-from ticketlog.domain.ticket.conversation import Note, Redact, Reply
+from ticketlog.domain.ticket.automation import Settle
+from ticketlog.domain.ticket.conversation import Reply
 from ticketlog.domain.ticket.creation import CreateTicket
-from ticketlog.domain.ticket.feedback import OfferSurvey, Rate, Review
 from ticketlog.domain.ticket.imported import RecordActivity
 from ticketlog.domain.ticket.lifecycle import (
     Cancel,
     Close,
-    MarkSpam,
-    Restore,
     SetStatus,
-)
-from ticketlog.domain.ticket.relations import (
-    LinkTo,
-    PlaceLegalHold,
-    ReleaseLegalHold,
-    Unlink,
 )
 from ticketlog.domain.ticket.sla_events import ReapplySla, RecordDue
 from ticketlog.domain.ticket.state import CommentRef, Ticket
-from ticketlog.domain.ticket.time_correction import CorrectTime
 from ticketlog.domain.ticket.withdrawal import Withdraw, refusal
-
-ON_CLOSED: frozenset[type[Command]] = frozenset(
-    (
-        *(LinkTo, Unlink, Redact, PlaceLegalHold, ReleaseLegalHold, Rate, OfferSurvey, Review),
-        *(Settle, Notify, RecordDue, ReapplySla, CorrectTime, Withdraw),
-    )
-)
-ON_SPAM: frozenset[type[Command]] = frozenset(
-    (
-        *(MarkSpam, Restore, Redact, PlaceLegalHold, ReleaseLegalHold, LinkTo, Unlink, Note),
-        *(Settle, RecordDue, ReapplySla, CorrectTime, Withdraw),
-    )
-)
-
-ON_WITHDRAWN: frozenset[type[Command]] = frozenset((Redact, PlaceLegalHold, ReleaseLegalHold))
 
 
 def admit(command: Command, ticket: Ticket, context: Context) -> bool:
@@ -56,9 +31,9 @@ def admit(command: Command, ticket: Ticket, context: Context) -> bool:
             f"ticket {ticket.id} doesn't exist; check the id, or create a ticket", ticket=ticket.id
         )
     _check_seen(command, ticket, context)
-    if ticket.spam and type(command) not in ON_SPAM:
+    if ticket.spam and "spam" not in command.SPEC.also_on:
         raise Refused(f"ticket {ticket.id} is marked as spam; restore it first", ticket=ticket.id)
-    if ticket.status_category != "closed" or type(command) in ON_CLOSED:
+    if ticket.status_category != "closed" or "closed" in command.SPEC.also_on:
         return True
     if _repeats(command, ticket):
         return False
@@ -71,7 +46,7 @@ def admit(command: Command, ticket: Ticket, context: Context) -> bool:
 
 def _admit_withdrawn(command: Command, ticket: Ticket) -> bool:
     """What a ticket that was withdrawn still takes; timers that are late change nothing."""
-    if type(command) in ON_WITHDRAWN:
+    if "withdrawn" in command.SPEC.also_on:
         return True
     if isinstance(command, Withdraw | Settle | RecordDue | ReapplySla):
         return False

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from ticketlog.domain.base import Command, Context, Event, Invalid, Key, Line, Recorded
-from ticketlog.domain.rights import same_person
+from ticketlog.domain.base import Command, CommandSpec, Context, Event, Invalid, Key, Line, Recorded
+from ticketlog.domain.rights import IN_COPY, LEADS, WORKERS, same_person
 from ticketlog.domain.ticket.creation import MOST_CCS
 from ticketlog.domain.ticket.lookups import (
     person,
@@ -89,44 +89,101 @@ class Follow(Command):
     """`agent` None: the actor."""
 
     NAME: ClassVar[str] = "ticket.follow"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=WORKERS,
+        help="Follow it: you, or another agent.",
+        examples=("ticketlog ticket follow 4F7K2M9QABCD --agent ann",),
+    )
     agent: Key | None = None
 
 
 class Unfollow(Command):
     NAME: ClassVar[str] = "ticket.unfollow"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=WORKERS,
+        help="Follow it no longer.",
+        examples=("ticketlog ticket unfollow 4F7K2M9QABCD",),
+    )
     agent: Key | None = None
 
 
 class AddCc(Command):
     NAME: ClassVar[str] = "ticket.add-cc"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=WORKERS | {"requester", IN_COPY},
+        shell="cc",
+        help="Copy a person in: they get copies and may answer.",
+        examples=("ticketlog ticket cc 4F7K2M9QABCD 7QK2M9ABCD4F",),
+        positional=("person",),
+    )
     person: Key
 
 
 class RemoveCc(Command):
     NAME: ClassVar[str] = "ticket.remove-cc"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=WORKERS,
+        shell="uncc",
+        help="Copy a person in no longer.",
+        examples=("ticketlog ticket uncc 4F7K2M9QABCD 7QK2M9ABCD4F",),
+        positional=("person",),
+    )
     person: Key
 
 
 class LinkTo(Command):
     NAME: ClassVar[str] = "ticket.link"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=WORKERS,
+        also_on=("closed", "spam"),
+        help="Link it to another ticket: this is KIND of TARGET.",
+        examples=("ticketlog ticket link 4F7K2M9QABCD duplicate-of 9ABCD4F7K2MQ",),
+        positional=("kind", "target"),
+    )
     kind: LinkKind
     target: Key
 
 
 class Unlink(Command):
     NAME: ClassVar[str] = "ticket.unlink"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=WORKERS,
+        also_on=("closed", "spam"),
+        help="Take a link away.",
+        examples=("ticketlog ticket unlink 4F7K2M9QABCD duplicate-of 9ABCD4F7K2MQ",),
+        positional=("kind", "target"),
+    )
     kind: LinkKind
     target: Key
 
 
 class PlaceLegalHold(Command):
     NAME: ClassVar[str] = "ticket.place-legal-hold"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=LEADS,
+        also_on=("closed", "spam", "withdrawn"),
+        help="Keep everything of it while a matter lasts.",
+        examples=(
+            (
+                "ticketlog ticket place-legal-hold 4F7K2M9QABCD case-17 "
+                '--reason "Dispute with a supplier"'
+            ),
+        ),
+        positional=("matter",),
+    )
     matter: Key
     reason: Line
 
 
 class ReleaseLegalHold(Command):
     NAME: ClassVar[str] = "ticket.release-legal-hold"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=LEADS,
+        also_on=("closed", "spam", "withdrawn"),
+        help="Release it from a matter.",
+        examples=('ticketlog ticket release-legal-hold 4F7K2M9QABCD case-17 --reason "Settled"',),
+        positional=("matter",),
+    )
     matter: Key
     reason: Line
 

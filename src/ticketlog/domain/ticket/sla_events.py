@@ -11,7 +11,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from ticketlog.domain.base import Command, Event, Instant, Recorded, Seconds, Value
+from ticketlog.domain.base import Command, CommandSpec, Event, Instant, Recorded, Seconds, Value
+from ticketlog.domain.rights import LEADS
 from ticketlog.domain.settings.sla_policy import Metric
 from ticketlog.domain.sla.clock import (
     Applied,
@@ -116,12 +117,30 @@ class RecordDue(Command):
     where they stand recorded. For timers: every other command does it first, too."""
 
     NAME: ClassVar[str] = "ticket.record-due"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=LEADS | {"rule", "service"},
+        also_on=("closed", "spam"),
+        help="Record the breaches and warnings that were due by now.",
+        more="Timers do; every other command does it first, too.",
+        examples=("ticketlog ticket record-due 4F7K2M9QABCD --as service:timer",),
+    )
 
 
 class ReapplySla(Command):
     """Applies the policies and calendars in force, instead of the versions promised before."""
 
     NAME: ClassVar[str] = "ticket.reapply-sla"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=LEADS | {"rule", "service"},
+        also_on=("closed", "spam"),
+        help="Apply the SLA policies and calendars in force, not those promised before.",
+        examples=(
+            (
+                'ticketlog ticket reapply-sla 4F7K2M9QABCD --reason "New contract" '
+                "--as agent:ann/supervisor"
+            ),
+        ),
+    )
 
 
 def _applied(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from ticketlog.domain.base import Command, Event, Instant, Line, Meta, Recorded
+from ticketlog.domain.base import Command, CommandSpec, Event, Instant, Line, Meta, Recorded
+from ticketlog.domain.rights import LEADS
 from ticketlog.domain.sla.clock import settled
 from ticketlog.domain.ticket.assignment import WorkStopped
 from ticketlog.domain.ticket.sla_events import ClockChange, ClocksChanged, DueEvent
@@ -33,6 +34,17 @@ class CorrectTime(Command):
 
     NAME: ClassVar[str] = "ticket.correct-time"
     SETS_BACK: ClassVar[bool] = True
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=LEADS,
+        also_on=("closed", "spam"),
+        help="Set its clock back that a wrong time has moved ahead.",
+        more="For supervisors. What was stamped ahead of its receipt counts as of its receipt from "
+        "then on, and what was due only by the wrong time never was. As of before, all is shown as "
+        "it was.",
+        examples=(
+            'ticketlog ticket correct-time 4F7K2M9QABCD --reason "A mail was dated a year ahead"',
+        ),
+    )
     reason: Line
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from ticketlog.domain.base import Command, Context, Event, Key, Line, Recorded, Refused
+from ticketlog.domain.base import Command, CommandSpec, Context, Event, Key, Line, Recorded, Refused
+from ticketlog.domain.rights import LEADS
 from ticketlog.domain.ticket.state import Decisions, Ticket
 
 
@@ -26,6 +27,10 @@ class Withdraw(Command):
     """Withdraws a ticket with the import that made it."""
 
     NAME: ClassVar[str] = "ticket.withdraw"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=LEADS,
+        also_on=("closed", "spam"),
+    )
     source: Key
     withdrawal: Key
     reason: Line

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, StringConstraints
+from pydantic import BeforeValidator, StringConstraints, ValidationError
 
 from ticketlog.domain.base import Value
 from ticketlog.domain.time.calendar import WEEKDAYS, Weekday
@@ -32,6 +32,16 @@ class Shift(Value):
     day: Weekday
     start: Clock
     end: End
+
+
+def shift_of(written: str) -> Shift:
+    """The shift that is written as 'mon 09:00-17:00'. Raises ValueError."""
+    day, _, hours = written.strip().partition(" ")
+    start, _, end = hours.partition("-")
+    try:
+        return Shift(day=day, start=start, end=end)  # type: ignore[arg-type]
+    except ValidationError:
+        raise ValueError(f"{written!r} is no shift: write 'mon 09:00-17:00'") from None
 
 
 def next_start(shifts: Iterable[Shift], zone: str | None, after: int) -> int | None:

@@ -202,7 +202,7 @@ def _correct_time(command: CorrectTime, ticket: Ticket, context: Context) -> lis
 
 
 DECIDE: Decisions = {
-    RecordDue: _record_due,
     ReapplySla: _reapply,
+    RecordDue: _record_due,
     CorrectTime: _correct_time,
 }
