@@ -17,7 +17,7 @@ from ticketlog.log.compressed_lines import Lines, writing
 from ticketlog.log.kafka import topics
 from ticketlog.log.kafka.producer import PRODUCER
 from ticketlog.log.kafka.restore import restore_topics
-from ticketlog.log.kafka.url import KafkaAddress, parse
+from ticketlog.log.kafka.url import KafkaAddress
 
 _LOGS = ("tickets", "settings")
 
@@ -51,7 +51,7 @@ def run(bench: Bench) -> Iterator[Figure]:
 
 
 def _address(broker: Cluster) -> KafkaAddress:
-    return parse(f"kafka://{broker.bootstrap}/bench-{uuid4().hex[:8]}")
+    return KafkaAddress.parse(f"kafka://{broker.bootstrap}/bench-{uuid4().hex[:8]}")
 
 
 def _ours(broker: Cluster, file: Path, records: int) -> float:

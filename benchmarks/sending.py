@@ -37,12 +37,12 @@ from ticketlog import init_desk, open_desk
 from ticketlog.importing.importer import BATCH
 from ticketlog.log.codec import RecordCodec
 from ticketlog.log.commit import Commit
-from ticketlog.log.kafka import url as address
 from ticketlog.log.kafka.bootstrap import create_or_join
 from ticketlog.log.kafka.client import connect_client
 from ticketlog.log.kafka.consumer import make_consumer
 from ticketlog.log.kafka.log import KafkaLog
 from ticketlog.log.kafka.producer import PRODUCER
+from ticketlog.log.kafka.url import KafkaAddress
 from ticketlog.log.partitioner import partition_of
 
 NAME = "tickets"
@@ -68,7 +68,7 @@ class Place:
 
     def __init__(self, bootstrap: str) -> None:
         self.url = f"kafka://{bootstrap}/bench-{uuid4().hex[:12]}"
-        self.address = address.parse(self.url)
+        self.address = KafkaAddress.parse(self.url)
         self.topic = create_or_join(self.address, {NAME: 12, "settings": 1}, "bench")[NAME]
 
     @contextmanager

@@ -19,7 +19,7 @@ from kafka import KafkaProducer
 
 from broker.cluster import BrokerError, Cluster
 from broker.installed import Missing
-from ticketlog.log.kafka.url import parse
+from ticketlog.log.kafka.url import KafkaAddress
 
 ROOT = Path(__file__).parent.parent
 RUN = "TICKETLOG_TEST_KAFKA"
@@ -67,7 +67,7 @@ def fresh_url(bootstrap: str) -> str:
 
 def write(url: str, log: str, partition: int, *values: bytes) -> None:
     """Records that no writer of ours writes."""
-    where = parse(url)
+    where = KafkaAddress.parse(url)
     with KafkaProducer(**where.client()) as producer:
         for value in values:
             producer.send(where.topic(log), value=value, partition=partition)

@@ -55,7 +55,7 @@ from ticketlog.log.attachments import Attachments
 from ticketlog.log.backup import export_lines
 from ticketlog.log.codec import RecordCodec
 from ticketlog.log.eventsourcing.repository import Repository
-from ticketlog.log.kafka import url as kafka_address
+from ticketlog.log.kafka.url import SCHEME, KafkaAddress
 from ticketlog.settings_files import parser
 
 if TYPE_CHECKING:
@@ -365,7 +365,7 @@ class Desk:
     def publish_url(self) -> str | None:
         """Where accepted events are published for other services; None: nowhere."""
         given, log = self.config.publish_url, self.config.log_url
-        return given or (log if log.startswith(kafka_address.SCHEME) else None)
+        return given or (log if log.startswith(SCHEME) else None)
 
     def publisher(self) -> Publisher:
         """Who publishes accepted events for other services (docs/SUBSCRIBING.md). Raises Usage
@@ -379,7 +379,7 @@ class Desk:
                 '[publish] url = "kafka://broker:9092/ticketlog"'
             )
         try:
-            address = kafka_address.parse(self.publish_url)
+            address = KafkaAddress.parse(self.publish_url)
         except Usage as error:
             raise Usage(str(error).replace("[log]", "[publish]", 1)) from None
         return Publisher(self.log, address, shown(self.config.publish_personal))

@@ -18,7 +18,7 @@ from broker.cluster import Cluster
 from broker.doors import Doors
 from ticketlog.errors import Unreachable
 from ticketlog.log.kafka.client import connect_client
-from ticketlog.log.kafka.url import VARIABLE, KafkaAddress, parse
+from ticketlog.log.kafka.url import VARIABLE, KafkaAddress
 
 pytestmark = pytest.mark.service
 
@@ -38,7 +38,7 @@ class Guarded:
     ) -> str:
         """The cluster's id, as somebody with this environment gets to know it in time."""
         url = f"kafka://{self.cluster.bootstrap_of(security)}?security={security}"
-        address = parse(url + (f"&mechanism={mechanism}" if mechanism else ""))
+        address = KafkaAddress.parse(url + (f"&mechanism={mechanism}" if mechanism else ""))
         variables = {VARIABLE + name: value for name, value in environment.items()}
         timeout = int(1000 * seconds)
         admin = connect_client(
@@ -138,7 +138,10 @@ def test_a_broker_whose_certificate_is_not_trusted_hears_no_password(
 def test_who_knocks_at_the_wrong_door_is_told(guarded: Guarded) -> None:
     closed = KafkaAddress(("127.0.0.1:1",))
     for address, why in (
-        (parse(f"kafka://{guarded.cluster.bootstrap_of('SSL')}"), "does it speak PLAINTEXT?"),
+        (
+            KafkaAddress.parse(f"kafka://{guarded.cluster.bootstrap_of('SSL')}"),
+            "does it speak PLAINTEXT?",
+        ),
         (closed, "at 127.0.0.1:1: nothing listens there"),
     ):
         with pytest.raises(Unreachable, match=re.escape(why)):

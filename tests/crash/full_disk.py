@@ -51,7 +51,7 @@ def outlive(
     log = EmbeddedLog.open(path)
     check_log(log, acked)
     acked.append(appended(log, refused))
-    assert log.append(refused).again
+    assert log.append(refused).repeated
     check_log(log, acked)
     log.close()
     check_file(path)

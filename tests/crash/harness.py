@@ -16,7 +16,7 @@ import pysqlite3.dbapi2 as sqlite
 from tests.crash.victims import Acked
 from tests.log.peers import PROCESSES
 from ticketlog.log.commit import Verdict
-from ticketlog.log.index.reindex import problems
+from ticketlog.log.index.verify import find_problems
 from ticketlog.log.port import Log
 
 
@@ -59,7 +59,7 @@ def run_until_killed(
 
 def check_log(log: Log, acked: list[Acked]) -> None:
     """Every acknowledged commit is there exactly once, and nothing is half there."""
-    assert list(problems(log)) == []
+    assert list(find_problems(log)) == []
     versions: Counter[str] = Counter()
     found: dict[tuple[str, str], tuple[int, int, int]] = {}
     for partition in range(log.partitions):

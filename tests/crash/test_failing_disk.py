@@ -127,7 +127,7 @@ def check_what_is_left(folder: Path, said: list[dict[str, Any]]) -> None:
         placed = log.append(a_commit(stream, log.head(stream).version, id=id))
         if id in acked:
             assert placed[:3] == acked[id]
-            assert placed.again
+            assert placed.repeated
         everything.append(Acked(stream, id, placed))
     check_log(log, everything)
     log.close()

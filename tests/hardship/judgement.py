@@ -13,7 +13,7 @@ import orjson
 from tests.hardship.writers import NAME, Told, opened
 from ticketlog.log.commit import Verdict
 from ticketlog.log.index.reader import IndexReader
-from ticketlog.log.index.reindex import problems
+from ticketlog.log.index.verify import find_problems
 from ticketlog.log.kafka.log import KafkaLog
 from ticketlog.log.port import Placed
 
@@ -40,7 +40,7 @@ def judge(url: str, told: Sequence[Told], indexes: Sequence[Path], fresh: Path) 
     log = opened(url, fresh)
     try:
         log.sync()
-        assert list(problems(log)) == []
+        assert list(find_problems(log)) == []
         assert list(log.differences()) == []
         accepted = _accepted(log)
         assert len({(each.stream, each.id) for each in told}) == len(told)
@@ -64,7 +64,7 @@ def judge(url: str, told: Sequence[Told], indexes: Sequence[Path], fresh: Path) 
 
 
 def _place(told: Told) -> Placed | None:
-    return told.placed._replace(again=False) if told.placed else None
+    return told.placed._replace(repeated=False) if told.placed else None
 
 
 def _accepted(log: IndexReader) -> dict[tuple[str, str], Placed]:
@@ -72,7 +72,7 @@ def _accepted(log: IndexReader) -> dict[tuple[str, str], Placed]:
     found: dict[tuple[str, str], Placed] = {}
     versions: Counter[str] = Counter()
     for partition in range(log.partitions):
-        for kept in log.kept(partition):
+        for kept in log.indexed_records(partition):
             if kept.verdict is not Verdict.ACCEPTED:
                 continue
             envelope = orjson.loads(kept.data)
@@ -104,5 +104,5 @@ def _same(one: IndexReader, other: IndexReader) -> None:
 
 
 def _rows(index: IndexReader, partition: int) -> Iterator[object]:
-    yield from index.kept(partition)
+    yield from index.indexed_records(partition)
     yield from index.entries(partition)

@@ -102,7 +102,7 @@ class Release:
         log.sync()
         found = hashlib.sha256()
         for partition in range(log.partitions):
-            for row in (*log.kept(partition), *log.entries(partition)):
+            for row in (*log.indexed_records(partition), *log.entries(partition)):
                 found.update(repr(row).encode())
         return found.hexdigest()
 

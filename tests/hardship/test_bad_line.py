@@ -23,9 +23,9 @@ from tests.log.commits import a_commit
 from tests.log.kafka_backend import NAME
 from ticketlog.errors import InDoubt, Unreachable
 from ticketlog.log.kafka import producer
-from ticketlog.log.kafka import url as address
 from ticketlog.log.kafka.bootstrap import create_or_join
 from ticketlog.log.kafka.log import KafkaLog
+from ticketlog.log.kafka.url import KafkaAddress
 from ticketlog.log.port import Placed
 
 pytestmark = pytest.mark.service
@@ -53,7 +53,7 @@ def line(tmp_path: Path) -> Iterator[Line]:
             )
         )
         url = f"{fresh_url(f'127.0.0.1:{through}')}?partitions=4"
-        create_or_join(address.parse(url), {NAME: 4, "settings": 1}, "desk-1")
+        create_or_join(KafkaAddress.parse(url), {NAME: 4, "settings": 1}, "desk-1")
         yield Line(url, proxy, broker)
 
 

@@ -16,7 +16,7 @@ from ticketlog.cli.options import ACTOR_VARIABLE
 from ticketlog.desk import Desk, init_desk
 from ticketlog.errors import Damaged
 from ticketlog.log.kafka import topics
-from ticketlog.log.kafka import url as address
+from ticketlog.log.kafka.url import KafkaAddress
 from ticketlog.log.partitioner import partition_of
 
 pytestmark = pytest.mark.service
@@ -38,7 +38,7 @@ def wait_for_more(desk: Desk) -> None:
 
 def delete(desk: Desk, log: str, partition: int) -> None:
     """The first record of a partition goes, as retention would take it."""
-    where = address.parse(desk.config.log_url)
+    where = KafkaAddress.parse(desk.config.log_url)
     with topics.admin(where) as admin:
         admin.delete_records({TopicPartition(where.topic(log), partition): 1})
 

@@ -13,8 +13,8 @@ from tests.hardship.judgement import judge
 from tests.hardship.writers import Crew, crew
 from tests.kafka import fresh_url
 from tests.log.kafka_backend import NAME
-from ticketlog.log.kafka import url as address
 from ticketlog.log.kafka.bootstrap import create_or_join
+from ticketlog.log.kafka.url import KafkaAddress
 
 pytestmark = pytest.mark.service
 STREAMS = [f"ticket/{number}" for number in range(20)]
@@ -39,7 +39,7 @@ def test_whatever_happens_to_them_writers_agree(
     own_broker: Cluster, tmp_path: Path, seconds: int
 ) -> None:
     url = f"{fresh_url(own_broker.bootstrap)}?partitions=4"
-    create_or_join(address.parse(url), {NAME: 4, "settings": 1}, "desk-1")
+    create_or_join(KafkaAddress.parse(url), {NAME: 4, "settings": 1}, "desk-1")
     dice = random.Random(seconds)
     with crew(url, tmp_path, writers=3, threads=8, streams=STREAMS) as writers:
         until = time.monotonic() + seconds

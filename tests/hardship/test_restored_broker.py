@@ -17,9 +17,9 @@ from tests.kafka import fresh_url
 from tests.log.commits import a_commit
 from tests.log.kafka_backend import NAME
 from ticketlog.errors import Damaged
-from ticketlog.log.kafka import url as address
 from ticketlog.log.kafka.bootstrap import create_or_join
 from ticketlog.log.kafka.log import KafkaLog
+from ticketlog.log.kafka.url import KafkaAddress
 
 pytestmark = pytest.mark.service
 CUT = "truncated or made again"
@@ -59,7 +59,7 @@ def test_a_log_whose_topic_lost_its_last_records_stops_and_keeps_what_it_has(
     own_broker: Cluster, tmp_path: Path
 ) -> None:
     url = f"{fresh_url(own_broker.bootstrap)}?partitions=1"
-    create_or_join(address.parse(url), {NAME: 1, "settings": 1}, "desk-1")
+    create_or_join(KafkaAddress.parse(url), {NAME: 1, "settings": 1}, "desk-1")
     index = tmp_path / "index.db"
     with closing(opened(url, index)) as log:
         append(log, range(3), "before")

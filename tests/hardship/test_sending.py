@@ -15,10 +15,10 @@ from tests.kafka import fresh_url
 from tests.log.commits import a_commit
 from tests.log.kafka_backend import NAME
 from ticketlog.log.kafka import producer
-from ticketlog.log.kafka import url as address
 from ticketlog.log.kafka.bootstrap import create_or_join
 from ticketlog.log.kafka.log import KafkaLog
 from ticketlog.log.kafka.producer import PRODUCER
+from ticketlog.log.kafka.url import KafkaAddress
 from ticketlog.log.port import Placed
 
 pytestmark = pytest.mark.service
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.service
 def test_a_bulk_comes_through_when_its_broker_does(own_broker: Cluster, tmp_path: Path) -> None:
     """All of it has failed once by then: one after the other would take too long."""
     url = f"{fresh_url(own_broker.bootstrap)}?partitions=4"
-    create_or_join(address.parse(url), {NAME: 4, "settings": 1}, "desk-1")
+    create_or_join(KafkaAddress.parse(url), {NAME: 4, "settings": 1}, "desk-1")
     streams = [f"ticket/{number}" for number in range(2_000)]
     with closing(opened(url, tmp_path / "index.db")) as log, ThreadPoolExecutor(1) as threads:
         log.append(a_commit("ticket/before"))
@@ -51,7 +51,7 @@ def test_a_producer_that_is_given_up_under_the_hands_of_many_costs_nobody_an_ans
 ) -> None:
     """With so little patience each attempt of each thread may cost all of them their producer."""
     url = f"{kafka_url}?partitions=4"
-    create_or_join(address.parse(url), {NAME: 4, "settings": 1}, "desk-1")
+    create_or_join(KafkaAddress.parse(url), {NAME: 4, "settings": 1}, "desk-1")
     with closing(opened(url, tmp_path / "index.db")) as log, ThreadPoolExecutor(16) as threads:
         log.append(a_commit("ticket/before"))
         monkeypatch.setattr(producer, "ATTEMPT_TIMEOUT_S", 0.02)

@@ -25,7 +25,6 @@ from tests.log.kafka_backend import NAME
 from ticketlog.errors import InDoubt, Unfit, Unreachable
 from ticketlog.log.commit import Commit
 from ticketlog.log.kafka import producer, topics
-from ticketlog.log.kafka import url as address
 from ticketlog.log.kafka.bootstrap import create_or_join
 from ticketlog.log.kafka.log import KafkaLog
 from ticketlog.log.kafka.url import KafkaAddress
@@ -38,7 +37,7 @@ PARTITIONS = 4
 @pytest.fixture
 def url(cluster3: Cluster) -> str:
     url = f"{fresh_url(cluster3.bootstrap)}?partitions={PARTITIONS}"
-    create_or_join(address.parse(url), {NAME: PARTITIONS, "settings": 1}, "desk-1")
+    create_or_join(KafkaAddress.parse(url), {NAME: PARTITIONS, "settings": 1}, "desk-1")
     return url
 
 
@@ -81,7 +80,7 @@ def test_whoever_of_three_brokers_dies_nothing_is_lost_and_nothing_doubled(
     with crew(url, tmp_path, writers=2, threads=16, streams=streams) as writers:
         writers.go_on(some)
         blows = 0
-        for _ in hardships(cluster3, address.parse(url), writers, some, dice):
+        for _ in hardships(cluster3, KafkaAddress.parse(url), writers, some, dice):
             blows += 1
             if blows >= 4 and writers.accepted() >= commits:
                 break
@@ -96,7 +95,7 @@ def test_the_commands_that_refusals_name_make_any_topic_fit(
     cluster3: Cluster, tmp_path: Path
 ) -> None:
     url = f"{fresh_url(cluster3.bootstrap)}?partitions={PARTITIONS}"
-    where = address.parse(url)
+    where = KafkaAddress.parse(url)
     wrong = {
         "cleanup.policy": "compact",
         "retention.ms": "1000",
@@ -159,7 +158,7 @@ def test_with_too_few_replicas_in_sync_nothing_is_recorded_until_there_are_enoug
     cluster3: Cluster, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(producer, "DEADLINE_S", 3.0)
-    where = address.parse(url)
+    where = KafkaAddress.parse(url)
     with closing(opened(url, tmp_path / "index.db")) as log:
         log.append(a_commit("ticket/A"))
         require_in_sync(where, 3)
@@ -173,6 +172,6 @@ def test_with_too_few_replicas_in_sync_nothing_is_recorded_until_there_are_enoug
         monkeypatch.undo()
         placed = log.append(mine)
 
-        assert not placed.again
-        ids = [orjson.loads(kept.data).get("id") for kept in log.kept(placed.partition)]
+        assert not placed.repeated
+        ids = [orjson.loads(kept.data).get("id") for kept in log.indexed_records(placed.partition)]
         assert ids.count(mine.id) == 1

@@ -23,8 +23,8 @@ from tests.log.kafka_backend import NAME, topic_of
 from tests.log.peers import PROCESSES
 from ticketlog.errors import Conflict, InDoubt, Unreachable
 from ticketlog.log.commit import Commit
-from ticketlog.log.kafka import url as address
 from ticketlog.log.kafka.log import KafkaLog
+from ticketlog.log.kafka.url import KafkaAddress
 from ticketlog.log.port import Placed
 
 LONGEST = 60
@@ -152,7 +152,7 @@ def crew(
 
 
 def opened(url: str, index: Path) -> KafkaLog:
-    where = address.parse(url)
+    where = KafkaAddress.parse(url)
     return KafkaLog.open(where, topic_of(where), index, NAME)
 
 

@@ -107,7 +107,7 @@ class Conformance:
         again = log.append(commit)
         later = log.append(a_commit("ticket/A", 3, id=commit.id))
 
-        assert again == later == first._replace(again=True)
+        assert again == later == first._replace(repeated=True)
         assert log.ends() == ends
 
     def test_the_same_id_on_another_stream_is_another_command(self, log: Log) -> None:
@@ -115,7 +115,7 @@ class Conformance:
 
         placed = log.append(a_commit("ticket/B", id="same"))
 
-        assert not placed.again
+        assert not placed.repeated
         assert log.find("ticket/B", "same") == placed
 
     @pytest.mark.parametrize("change", [{"content": "other"}, {"command": "thing.undo"}])
@@ -156,7 +156,7 @@ class Conformance:
         with pytest.raises(Conflict):
             log.append(a_commit("ticket/A", 0, id="mine"))
 
-        assert not log.append(a_commit("ticket/A", 1, id="mine")).again
+        assert not log.append(a_commit("ticket/A", 1, id="mine")).repeated
 
     def test_a_record_of_one_mebibyte_fits(self, log: Log) -> None:
         commit = a_commit("ticket/A", reason="x")
@@ -243,7 +243,7 @@ class Conformance:
             found = log.find("ticket/long", id)
             assert found is not None
             assert found.version == version
-            assert log.append(a_commit("ticket/long", version, id=id)).again
+            assert log.append(a_commit("ticket/long", version, id=id)).repeated
 
     def test_streams_come_in_the_order_of_their_names(self, log: Log) -> None:
         names = [*streams_in(1, PARTITIONS, 30), "ticket/ä", "ticket/Z", "a"]
@@ -353,7 +353,7 @@ class Conformance:
         log = self.backend.open(tmp_path)
 
         assert snapshot(log) == expected
-        assert log.append(a_commit("ticket/A", 3, id="id-3")).again
+        assert log.append(a_commit("ticket/A", 3, id="id-3")).repeated
         with pytest.raises(Conflict):
             log.append(a_commit("ticket/A", 99))
         log.append(a_commit("ticket/A", 100, settings=99))
@@ -444,7 +444,7 @@ class Conformance:
             answers = list(threads.map(work, range(8)))
 
         assert {answer[:4] for answer in answers} == {answers[0][:4]}
-        assert sum(not answer.again for answer in answers) == 1
+        assert sum(not answer.repeated for answer in answers) == 1
         assert ids(log.stream("ticket/A")) == [commit.id]
 
     def test_a_process_whose_memory_lags_is_told_so(self, log: Log, tmp_path: Path) -> None:
@@ -457,7 +457,7 @@ class Conformance:
 
             with pytest.raises(Conflict, match="ticket/A"):
                 peer.call("append", a_commit("ticket/A", 1))
-            assert peer.call("append", mine) == placed._replace(again=True)
+            assert peer.call("append", mine) == placed._replace(repeated=True)
             with pytest.raises(CommandReused):
                 peer.call("append", a_commit("ticket/A", 2, id="mine", content="other"))
             with pytest.raises(Conflict, match="settings"):
@@ -501,7 +501,7 @@ class Conformance:
                 answers = [peer.answer() for peer in others]
 
                 assert {answer[:4] for answer in answers} == {answers[0][:4]}
-                assert sum(not answer.again for answer in answers) == 1
+                assert sum(not answer.repeated for answer in answers) == 1
                 assert ids(log.stream(commit.stream)).count(commit.id) == 1
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from tests.kafka import fresh_url
 from ticketlog.log.kafka import topics
-from ticketlog.log.kafka import url as address
 from ticketlog.log.kafka.bootstrap import create_or_join
 from ticketlog.log.kafka.log import KafkaLog
 from ticketlog.log.kafka.url import KafkaAddress
@@ -24,12 +23,12 @@ class InKafka:
     def create(cls, folder: Path, partitions: int) -> KafkaLog:
         url = f"{fresh_url(cls.bootstrap)}?partitions={partitions}"
         (folder / "url").write_text(url)
-        create_or_join(address.parse(url), {NAME: partitions, "settings": 1}, "desk-1")
+        create_or_join(KafkaAddress.parse(url), {NAME: partitions, "settings": 1}, "desk-1")
         return cls.open(folder)
 
     @classmethod
     def open(cls, folder: Path) -> KafkaLog:
-        where = address.parse((folder / "url").read_text())
+        where = KafkaAddress.parse((folder / "url").read_text())
         return KafkaLog.open(where, topic_of(where), folder / cls.index, NAME)
 
     @classmethod

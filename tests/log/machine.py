@@ -56,7 +56,7 @@ class Model:
         for first in self.stream(commit.stream):
             if first.id == commit.id:
                 same = first.digest == commit.digest
-                return self.place(first)._replace(again=True) if same else CommandReused
+                return self.place(first)._replace(repeated=True) if same else CommandReused
         version, settings = self.head(commit.stream)
         if commit.expects != version or commit.settings < settings:
             return Conflict

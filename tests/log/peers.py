@@ -102,7 +102,7 @@ def _contend(log: Log, commits: Sequence[Commit]) -> list[str]:
             placed = log.append(commit)
         except Conflict:
             continue
-        assert not placed.again
+        assert not placed.repeated
         accepted.append(commit.id)
     return accepted
 

@@ -23,7 +23,7 @@ from ticketlog.domain.ticket.conversation import Reply
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.errors import Unfit
 from ticketlog.log.kafka import topics
-from ticketlog.log.kafka import url as address
+from ticketlog.log.kafka.url import KafkaAddress
 
 pytestmark = pytest.mark.service
 ANN = Actor("ann", "agent", "agent")
@@ -43,7 +43,7 @@ def work(desk: Desk, tickets: int) -> None:
 
 def public(desk: Desk) -> list[Any]:
     """All records of the public topic, a partition after the other."""
-    where = address.parse(desk.config.log_url)
+    where = KafkaAddress.parse(desk.config.log_url)
     topic = where.public_topic("tickets")
     reader = KafkaConsumer(**where.client(), auto_offset_reset="earliest", enable_auto_commit=False)
     places = [TopicPartition(topic, p) for p in range(desk.log.partitions)]
@@ -144,7 +144,7 @@ def test_a_publisher_that_is_killed_at_any_instant_leaves_no_gap(desk: Desk) -> 
 
 
 def test_a_topic_that_was_not_made_for_the_log_is_refused(desk: Desk) -> None:
-    where = address.parse(desk.config.log_url)
+    where = KafkaAddress.parse(desk.config.log_url)
     with topics.admin(where) as admin:
         topics.create_topics(admin, {where.public_topic("tickets"): 3})
     with pytest.raises(Unfit, match="has 3 partitions, the log has 12"):
@@ -153,7 +153,7 @@ def test_a_topic_that_was_not_made_for_the_log_is_refused(desk: Desk) -> None:
 
 @pytest.mark.parametrize("example", ["subscriber_kafka_python.py", "subscriber_confluent.py"])
 def test_the_examples_keep_a_table(desk: Desk, tmp_path: Path, example: str) -> None:
-    where = address.parse(desk.config.log_url)
+    where = KafkaAddress.parse(desk.config.log_url)
     script = Path(__file__).parent.parent.parent / "examples" / example
     arguments = [",".join(where.brokers), where.public_topic("tickets"), str(tmp_path / "mine.db")]
     for _ in range(2):

@@ -251,7 +251,7 @@ class Executor:
                 placed = self.log.append(commit)
             except Conflict:
                 continue
-            if placed.again:
+            if placed.repeated:
                 return self._answer(request, placed)
             self.snapshot(request, state, placed)
             outcome = outcome_of(commit, placed)
@@ -446,7 +446,7 @@ class Executor:
             placed = self.log.append(commit)
         except Conflict:
             return None
-        if placed.again:
+        if placed.repeated:
             return self._answer(request, placed)
         return self._after(request, refusal)
 

@@ -16,8 +16,7 @@ from ticketlog.errors import Damaged, Usage
 from ticketlog.log.codec import RecordCodec
 from ticketlog.log.embedded import EmbeddedLog
 from ticketlog.log.index.indexed_log import IndexedLog
-from ticketlog.log.kafka import url as kafka_address
-from ticketlog.log.kafka.url import KafkaAddress
+from ticketlog.log.kafka.url import SCHEME, KafkaAddress
 from ticketlog.log.port import DEFAULT_PARTITIONS
 
 _SCHEME = "sqlite:///"
@@ -110,8 +109,8 @@ def _of_one_desk(logs: Logs, named: str) -> Logs:
 
 def address_of(config: Config) -> KafkaAddress | None:
     """Where the log is, if that is in Kafka. Raises Usage."""
-    if config.log_url.startswith(kafka_address.SCHEME):
-        return kafka_address.parse(config.log_url)
+    if config.log_url.startswith(SCHEME):
+        return KafkaAddress.parse(config.log_url)
     return None
 
 
@@ -121,7 +120,7 @@ def files_of(config: Config) -> tuple[Path, Path]:
     if name == config.log_url or not name:
         raise Usage(
             f"[log] url is {config.log_url!r}: this release knows {_SCHEME}FILE and "
-            f"{kafka_address.SCHEME}BROKERS/PREFIX"
+            f"{SCHEME}BROKERS/PREFIX"
         )
     tickets = config.folder / name
     return tickets, _beside(tickets)

@@ -11,7 +11,7 @@ import orjson
 from ticketlog.application.logs import Logs
 from ticketlog.errors import TicketlogError
 from ticketlog.log.index.indexed_log import IndexedLog
-from ticketlog.log.index.reindex import problems
+from ticketlog.log.index.verify import find_problems
 
 
 def standing(logs: Logs, views: Callable[[Sequence[int]], list[dict[str, Any]]]) -> dict[str, Any]:
@@ -103,5 +103,5 @@ def log_problems(logs: Logs) -> list[str]:
     found = []
     for log in logs:
         log.skip_sync()
-        found += [*log.troubles(), *problems(log), *log.differences()]
+        found += [*log.troubles(), *find_problems(log), *log.differences()]
     return found

@@ -1,7 +1,7 @@
 """The acceptance rule, the same for every reader (DESIGN rule 3).
 
-It reads the envelope, never what the events hold, so that an old and a new release agree on every
-version. `EnvelopeFields` is the whole of what it asks of a record.
+It reads the envelope, never the data of events, so that an old and a new release agree on every
+version. `EnvelopeFields` is all that it reads of a record.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from ticketlog.log.partitioner import partition_of
 
 Name = Annotated[str, msgspec.Meta(min_length=1)]
 Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
-"""At most what an index in SQLite can hold."""
-_FLAT = 400
-"""A record with fewer brackets, or bytes for half of them, nests less than any reader's stack
-allows."""
+"""The upper bound is that of integers in an SQLite index."""
+_FLAT_BRACKETS = 400
+"""A record with fewer brackets, or fewer bytes than two for each, nests less deeply than any
+parser's stack allows."""
 
 
 class _Object(msgspec.Struct, gc=False):
@@ -33,7 +33,7 @@ class _Event(msgspec.Struct, gc=False):
 
 
 class EnvelopeFields(msgspec.Struct, gc=False):
-    """What of a commit's record the rule reads; whatever else is there, it passes by."""
+    """The fields of a commit's record that the rule reads; it skips all further ones."""
 
     format: Annotated[int, msgspec.Meta(ge=1)]
     id: Name
@@ -49,10 +49,11 @@ class EnvelopeFields(msgspec.Struct, gc=False):
 
 
 class Judgement(NamedTuple):
-    """`recorded_at` in microseconds since 1970 UTC; 0 and no form for what is malformed."""
+    """A verdict and the envelope that it is about. `recorded_at`: microseconds since 1970 UTC; a
+    malformed record has 0 and no envelope."""
 
     verdict: Verdict
-    form: EnvelopeFields | None = None
+    envelope: EnvelopeFields | None = None
     recorded_at: int = 0
 
 
@@ -69,23 +70,25 @@ def accept(
     head: Callable[[str], Head],
     known: Callable[[str, str], bool],
 ) -> Judgement:
-    """What the rule says of a record where it stands.
+    """The rule's verdict on a record at its place in the log.
 
-    `head(stream)` is how far the accepted commits before this record go; `known(stream, id)`
-    says whether that id is among them. Raises NewerFormat.
+    `head(stream)`: the head of a stream before this record; `known(stream, id)`: whether an
+    accepted commit before it has that id. Raises NewerFormat.
     """
     if offset == 0:
-        envelope = parse(record)
-        if envelope is not None and is_genesis(envelope):
-            return Judgement(Verdict.GENESIS, None, instant(envelope["recorded_at"]))
-    form = _formed(record)
-    if form is None:
+        document = parse(record)
+        if document is not None and is_genesis(document):
+            return Judgement(Verdict.GENESIS, None, instant(document["recorded_at"]))
+    envelope = _envelope(record)
+    if envelope is None:
         return _MALFORMED
-    stream = form.stream
+    stream = envelope.stream
     if partition_of(stream, partitions) != partition:
         return _MALFORMED
-    verdict = judge(form.expects, form.settings, head(stream), known=known(stream, form.id))
-    return Judgement(verdict, form, instant(form.recorded_at))
+    verdict = judge(
+        envelope.expects, envelope.settings, head(stream), known=known(stream, envelope.id)
+    )
+    return Judgement(verdict, envelope, instant(envelope.recorded_at))
 
 
 def judge(expects: int, settings: int, head: Head, *, known: bool) -> Verdict:
@@ -97,18 +100,21 @@ def judge(expects: int, settings: int, head: Head, *, known: bool) -> Verdict:
     return Verdict.ACCEPTED
 
 
-def _formed(record: bytes) -> EnvelopeFields | None:
+def _envelope(record: bytes) -> EnvelopeFields | None:
     try:
-        if len(record) < 2 * _FLAT or record.count(b"{") + record.count(b"[") < _FLAT:
-            form = _decode(record)
+        if (
+            len(record) < 2 * _FLAT_BRACKETS
+            or record.count(b"{") + record.count(b"[") < _FLAT_BRACKETS
+        ):
+            envelope = _decode(record)
         else:
-            form = msgspec.convert(orjson.loads(record), EnvelopeFields)
+            envelope = msgspec.convert(orjson.loads(record), EnvelopeFields)
     except (msgspec.MsgspecError, ValueError, TypeError):
         parse(record)
         return None
-    if form.format > FORMAT:
-        raise newer(form.format)
-    occurred, recorded = form.occurred_at, form.recorded_at
+    if envelope.format > FORMAT:
+        raise newer(envelope.format)
+    occurred, recorded = envelope.occurred_at, envelope.recorded_at
     if not is_time(recorded) or (occurred != recorded and not is_time(occurred)):
         return None
-    return form
+    return envelope

@@ -20,12 +20,14 @@ CHUNK = 1 << 20
 
 
 class Stored(NamedTuple):
+    """A stored attachment: its hash in hexadecimal, and its size in bytes."""
+
     sha256: str
     size: int
 
 
 class Attachments:
-    """A folder of files that are never changed."""
+    """A folder of attachments, which are never changed."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -44,7 +46,7 @@ class Attachments:
                 raise Unreachable(f"{self.folder} can't be written: {error.strerror}") from error
 
     def open(self, sha256: str) -> BinaryIO:
-        """Raises Damaged where the file is missing or isn't what it was."""
+        """The content of an attachment. Raises Damaged where the file is missing or has changed."""
         path = self.path(sha256)
         found = hashlib.sha256()
         try:
@@ -73,8 +75,8 @@ class Attachments:
                 target = self.path(found.hexdigest())
                 target.parent.mkdir(exist_ok=True)
                 temporary.replace(target)
-                _settle(target.parent)
-                _settle(self.folder)
+                _sync_folder(target.parent)
+                _sync_folder(self.folder)
             finally:
                 with suppress(FileNotFoundError):
                     temporary.unlink()
@@ -98,8 +100,8 @@ def _chunks(source: BinaryIO, name: str) -> Iterator[bytes]:
         raise Usage(f"{name} can't be read: {error.strerror}") from error
 
 
-def _settle(folder: Path) -> None:
-    """A new name is only durable when its folder is."""
+def _sync_folder(folder: Path) -> None:
+    """Makes new names in a folder durable."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,6 +1,6 @@
-"""Logs as JSON lines, byte for byte: to keep them elsewhere, and to make the same logs again.
+"""Export and import of logs as JSON lines, byte for byte.
 
-The first line says whose logs these are; then comes a line per record, void ones too, a partition
+The first line names the desk and its logs; then comes a line per record, void ones too, a partition
 after the other in log order; the last one holds the number of records and the SHA-256 of all
 lines before it. Offsets are kept, so every position that was ever cited means the same.
 """
@@ -37,15 +37,15 @@ class ExportLine(NamedTuple):
 
 
 class PartitionExtent(NamedTuple):
-    """What an export holds of a partition: its first record, and how many there are."""
+    """A partition in an export: its first record, and its number of records."""
 
     first: bytes
     end: int
 
 
 def export_lines(logs: Sequence[IndexedLog], *, simulation: bool = False) -> Iterator[bytes]:
-    """The lines, each with its line feed, of everything that was written until now. `simulation`:
-    whether the desk is made for that, which the first line tells. Raises Unreachable, Damaged."""
+    """The lines of an export of all records until now, each with its line feed. `simulation`:
+    whether the desk is made for it, which the first line says. Raises Unreachable, Damaged."""
     digest = hashlib.sha256()
     count = 0
     for log in logs:
@@ -56,9 +56,9 @@ def export_lines(logs: Sequence[IndexedLog], *, simulation: bool = False) -> Ite
     head = _line({"kind": KIND, "desk": logs[0].desk, "logs": about, **more})
     digest.update(head)
     yield head
-    for log, reach in zip(logs, ends, strict=True):
-        for partition, end in enumerate(reach):
-            for record in log.kept(partition):
+    for log, log_ends in zip(logs, ends, strict=True):
+        for partition, end in enumerate(log_ends):
+            for record in log.indexed_records(partition):
                 if record.offset >= end:
                     break
                 line = _line(
@@ -113,13 +113,13 @@ class Export:
             raise Damaged(f"the export lacks partition {partition} of the log of {name}")
 
     def _check_first(self, line: ExportLine) -> None:
-        ours = {
+        expected = {
             "desk": self.desk,
             "log": line.log,
             "partition": line.partition,
             "partitions": self.partitions[line.log],
         }
-        if genesis_of(line.data) != ours:
+        if genesis_of(line.data) != expected:
             raise Damaged(
                 f"the export's record {line.log} {line.partition}:0 doesn't begin a log of desk "
                 f"{self.desk}: it is no export of a whole log"
@@ -129,7 +129,8 @@ class Export:
 def survey_export(
     lines: Iterable[bytes], names: Collection[str]
 ) -> dict[str, list[PartitionExtent]]:
-    """What an export holds of the partitions of each log, known to be whole. Raises Damaged."""
+    """The extents of the partitions of each log in an export. Raises Damaged where it isn't
+    whole."""
     export = Export(lines, names)
     found: dict[str, list[PartitionExtent]] = {name: [] for name in export.partitions}
     for line in export.records():
@@ -170,7 +171,7 @@ def import_lines(lines: Iterable[bytes], paths: Mapping[str, Path]) -> None:
 
 
 def _checked(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
-    """The documents of an export but its last, once the digest is known to be right at the end."""
+    """The documents of an export without its last one, whose digest is checked at the end."""
     digest = hashlib.sha256()
     number = 0
     last: dict[str, Any] | None = None

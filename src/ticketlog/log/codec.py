@@ -1,11 +1,12 @@
 """The codec of records: commits into a record's bytes, and accepted records into typed events.
 
-All writing and all replay go through here. Personal values are wrapped on the way in and unwrapped
-on the way out, under the keys of the codec's keyring; without one they are wrapped in the clear.
+All writing and all replay go through here. Personal values are wrapped when they are written and
+unwrapped when they are read, under the keys of the codec's keyring; without one they are wrapped in
+the clear.
 
-Most of a record is not needed, and most short events (a status that changes, an assignment) have
-been read before: so an event's data is only parsed where the same bytes weren't seen just before.
-Events are frozen, so that they can be shared. What holds a personal value is never shared.
+Replay needs little of a record, and most short events (a status that changes, an assignment) have
+been read before: so an event's data is only parsed where the same bytes weren't parsed just before.
+Events are frozen, so that they can be shared. Events with personal values are never shared.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ EventFinder: TypeAlias = Callable[[str, Json], tuple[type[Event], Json]]
 """The catalogue's look-up: (stored type, data) -> (class, data of its latest version).
 Raises KeyError for a type that this release doesn't know."""
 _SHORT = 256
-"""Bytes up to which an event's data may come again."""
+"""Bytes of data up to which an event is cached."""
 _PERSONAL = b'"alg":'
 
 
@@ -64,7 +65,7 @@ class Keyring(Protocol):
     """Keys per person. May be called from any thread."""
 
     def wrap(self, subject: str, item: str, value: Any) -> Json:
-        """The wrapping of a personal value, as it stands in a record: `alg` and what that needs.
+        """The wrapping of a personal value, as it stands in a record: `alg` and its parameters.
         `subject`: the person whom the value is about; `item`: names the value, once in a log."""
 
     def unwrap(self, wrapped: Json) -> Any:
@@ -84,7 +85,7 @@ class RecordCodec:
     def encode(self, commit: Commit) -> bytes:
         """The record's bytes. Raises Usage where it is over 1 MiB or not text."""
         occurred_at = iso(commit.occurred_at)
-        again = commit.recorded_at == commit.occurred_at
+        same_time = commit.recorded_at == commit.occurred_at
         via = {"channel": commit.channel}
         if commit.source is not None:
             via["source"] = commit.source
@@ -99,7 +100,7 @@ class RecordCodec:
                 for index, event in enumerate(commit.events)
             ],
             "occurred_at": occurred_at,
-            "recorded_at": occurred_at if again else iso(commit.recorded_at),
+            "recorded_at": occurred_at if same_time else iso(commit.recorded_at),
             "actor": _actor_out(commit.actor),
             "via": via,
             "settings": commit.settings,

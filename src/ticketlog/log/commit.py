@@ -24,7 +24,7 @@ Json: TypeAlias = dict[str, Any]
 
 
 class Verdict(IntEnum):
-    """What the acceptance rule says of a record. All but ACCEPTED and GENESIS are void."""
+    """The acceptance rule's verdict on a record. All but ACCEPTED and GENESIS are void."""
 
     ACCEPTED = 0
     STALE = 1
@@ -34,7 +34,7 @@ class Verdict(IntEnum):
 
 
 class Head(NamedTuple):
-    """How far a stream is: its number of events, and the settings position of its last commit."""
+    """The head of a stream: its number of events, and the settings position of its last commit."""
 
     version: int
     settings: int
@@ -49,7 +49,7 @@ class ForeignEvent(NamedTuple):
 
 @dataclass(slots=True)
 class Commit:
-    """What is about to be written. Times are microseconds since 1970 UTC."""
+    """A commit that is to be written. Times are microseconds since 1970 UTC."""
 
     id: str
     command: str
@@ -70,7 +70,7 @@ class Commit:
     reads: Mapping[str, int] | None = None
     writer: str | None = None
     claimed_at: int | None = None
-    """When its sender says that it happened, where `occurred_at` is another time."""
+    """The time that its sender stated, where `occurred_at` is another one."""
 
 
 def meta_of(commit: Commit, partition: int = 0, offset: int = 0) -> Meta:
@@ -100,6 +100,7 @@ def digest(command: str, arguments: Mapping[str, Any]) -> str:
 
 
 def canonical(record: Json) -> bytes:
+    """The bytes of a record. Raises Usage where they are over MAX_BYTES or it isn't text."""
     try:
         data = orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
     except orjson.JSONEncodeError as error:
@@ -113,7 +114,7 @@ def canonical(record: Json) -> bytes:
 
 
 def genesis(desk: str, log: str, partition: int, partitions: int, recorded_at: int) -> bytes:
-    """The first record of a partition: whose it is and how many partitions there are."""
+    """The first record of a partition: its desk and log, and the log's number of partitions."""
     return canonical(
         {
             "format": FORMAT,
@@ -129,8 +130,8 @@ def genesis(desk: str, log: str, partition: int, partitions: int, recorded_at: i
 
 
 def genesis_of(record: bytes) -> Json | None:
-    """What a partition's first record says of its log: desk, log, partition, partitions. None for
-    a record that is none. Raises NewerFormat."""
+    """The desk, log, partition and number of partitions that a genesis record names. None for
+    another record. Raises NewerFormat."""
     envelope = parse(record)
     if envelope is None or not is_genesis(envelope):
         return None
@@ -176,7 +177,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{6}Z",
 
 
 def is_time(text: str) -> bool:
-    """Whether it is written as `iso` writes, which no time beyond a calendar's years can be."""
+    """Whether a text is a time as `iso` writes it; no time beyond a calendar's years is."""
     if not _TIME(text):
         return False
     try:

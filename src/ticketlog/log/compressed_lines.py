@@ -1,4 +1,4 @@
-"""Files of lines, packed as their names say: .gz, .zst, or plain."""
+"""Files of lines, compressed as the suffixes of their names say: .gz, .zst, or not at all."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _BUFFER = 1 << 20
 
 @contextmanager
 def writing(path: Path, suffix: str) -> Iterator[IO[bytes]]:
-    """A new file, packed as the suffix says. Raises OSError."""
+    """A new file, compressed as the suffix says. Raises OSError."""
     with open(path, "wb") as file:
         if suffix == ".gz":
-            with gzip.open(file, "wb") as packed:
-                yield packed  # type: ignore[misc]
+            with gzip.open(file, "wb") as compressed:
+                yield compressed  # type: ignore[misc]
         elif suffix == ".zst":
             raw = cast(io.RawIOBase, zstandard.ZstdCompressor().stream_writer(file, closefd=False))
             with io.BufferedWriter(raw, _BUFFER) as buffered:
@@ -34,9 +34,9 @@ def writing(path: Path, suffix: str) -> Iterator[IO[bytes]]:
 
 
 class Lines:
-    """The lines of a file, as often as they are asked for; packed or not, it says itself.
+    """The lines of a file, on every iteration anew; its first bytes say whether it is compressed.
 
-    Raises Usage where it can't be read, Damaged where it can't be unpacked.
+    Raises Usage where it can't be read, Damaged where it can't be decompressed.
     """
 
     def __init__(self, path: Path) -> None:
@@ -44,7 +44,7 @@ class Lines:
 
     def __iter__(self) -> Iterator[bytes]:
         try:
-            with open(self._path, "rb", buffering=_BUFFER) as file, _unpacked(file) as lines:
+            with open(self._path, "rb", buffering=_BUFFER) as file, _decompressed(file) as lines:
                 yield from lines
         except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError) as error:
             raise Damaged(f"{self._path} is cut off or damaged; take another copy of it") from error
@@ -52,12 +52,12 @@ class Lines:
             raise Usage(f"{self._path} can't be read: {error.strerror}") from error
 
 
-def _unpacked(file: BinaryIO) -> IO[bytes]:
+def _decompressed(file: BinaryIO) -> IO[bytes]:
     start = file.read(len(_ZSTD))
     file.seek(0)
     if start.startswith(_GZIP):
         return gzip.open(file)  # type: ignore[return-value]
     if start == _ZSTD:
-        unpacked = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
-        return io.BufferedReader(unpacked, _BUFFER)
+        decompressed = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
+        return io.BufferedReader(decompressed, _BUFFER)
     return file

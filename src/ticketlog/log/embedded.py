@@ -1,8 +1,8 @@
 """The log in a SQLite file: the default backend.
 
-Concurrent callers share commits: one of them leads and writes everything that waits, then wakes
-the others and hands the lead to the first that came meanwhile, so that each is woken once.
-Several processes may share a file: what another process wrote is noticed inside the write
+Concurrent callers share transactions: one of them leads and writes all appends that wait, then
+wakes their callers and hands the lead to the first that came meanwhile, so that each is woken once.
+Several processes may share a file: the writes of another process are noticed inside the write
 transaction (`PRAGMA data_version`) and read again.
 
 After a failed write the writer refuses everything until the log is opened again, since SQLite
@@ -35,17 +35,28 @@ from ticketlog.log.port import DEFAULT_PARTITIONS, Placed, bulk_outcome
 
 
 class _QueuedAppend:
-    """A commit that waits to be written, its record, and its outcome."""
+    """A commit that waits to be written, with its record and its outcome."""
 
-    __slots__ = ("behind", "commit", "data", "hash", "leads", "outcome", "partition", "woken")
+    __slots__ = (
+        "commit",
+        "data",
+        "id_hash",
+        "leads",
+        "outcome",
+        "partition",
+        "stale_streams",
+        "woken",
+    )
 
-    def __init__(self, commit: Commit, log: IndexedLog, behind: set[str] | None = None) -> None:
-        self.behind = set() if behind is None else behind
-        """Streams of which an earlier commit of the same bulk was stale."""
+    def __init__(
+        self, commit: Commit, log: IndexedLog, stale_streams: set[str] | None = None
+    ) -> None:
+        self.stale_streams = set() if stale_streams is None else stale_streams
+        """Streams with an earlier commit of the same bulk that was stale."""
         self.commit = commit
         self.data = log.codec.encode(commit)
         self.partition = partition_of(commit.stream, log.partitions)
-        self.hash = id_hash(commit.id)
+        self.id_hash = id_hash(commit.id)
         self.outcome: Placed | Exception | None = None
         self.leads = False
         self.woken: threading.Lock | None = None
@@ -60,9 +71,9 @@ class EmbeddedLog(IndexedLog):
         super().__init__(path, partitions, codec)
         self.name = name
         self.desk = desk
-        self._writing = threading.Lock()
-        self._queue = threading.Lock()
-        self._led = False
+        self._write_lock = threading.Lock()
+        self._queue_lock = threading.Lock()
+        self._has_leader = False
         self._waiting: list[_QueuedAppend] = []
         self._broken: str | None = None
         self._index_writer = IndexWriter(path, partitions)
@@ -91,7 +102,7 @@ class EmbeddedLog(IndexedLog):
 
     @classmethod
     def open(cls, path: Path, codec: RecordCodec | None = None) -> EmbeddedLog:
-        """Opens an existing log; what the WAL holds is made durable first. Where that can't be
+        """Opens an existing log; the WAL is made durable first. Where that can't be
         done, on a full disk, the log can be read and accepts nothing."""
         if not path.exists():
             raise Unreachable(f"there is no log at {path}: make a desk with `ticketlog init`")
@@ -108,13 +119,14 @@ class EmbeddedLog(IndexedLog):
         finally:
             connection.close()
         log = cls(path, about["name"], about["desk"], int(about["partitions"]), codec)
-        log._settle()
+        log._write_back_wal()
         if "entry" not in tables:
             log.reindex()
         return log
 
-    def _settle(self) -> None:
-        """What a writer left in the WAL when it failed may be readable and not on the disk."""
+    def _write_back_wal(self) -> None:
+        """Writes the WAL back: a writer that failed may have left records there that can be read
+        and aren't on the disk."""
         try:
             self._index_writer.connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
         except sqlite.Error as error:
@@ -124,7 +136,8 @@ class EmbeddedLog(IndexedLog):
             self._broken = f"{error}; make room or mend the disk, then open the desk again"
 
     def find(self, stream: str, id: str) -> Placed | None:
-        """Says nothing, as `append` doesn't, while what can be read may not be on the disk."""
+        """Raises Unreachable, as `append` does, while records that can be read may not be on
+        disk."""
         if self._broken:
             raise self._refused()
         return super().find(stream, id)
@@ -140,9 +153,9 @@ class EmbeddedLog(IndexedLog):
 
     def append(self, commit: Commit) -> Placed:
         append = _QueuedAppend(commit, self)
-        with self._queue:
-            append.leads = not self._led
-            self._led = True
+        with self._queue_lock:
+            append.leads = not self._has_leader
+            self._has_leader = True
             if not append.leads:
                 append.woken = threading.Lock()
                 append.woken.acquire()
@@ -158,26 +171,26 @@ class EmbeddedLog(IndexedLog):
 
     def _lead(self, append: _QueuedAppend) -> None:
         """Writes this append and all that wait, wakes them, and hands the lead on."""
-        with self._queue:
-            others, self._waiting = self._waiting, []
+        with self._queue_lock:
+            followers, self._waiting = self._waiting, []
         try:
-            with self._writing:
-                self._write([append, *others])
+            with self._write_lock:
+                self._write([append, *followers])
         finally:
-            with self._queue:
-                self._led = bool(self._waiting)
-                heir = self._waiting.pop(0) if self._led else None
-            if heir is not None:
-                heir.leads = True
-                _wake(heir)
-            for other in others:
-                _wake(other)
+            with self._queue_lock:
+                self._has_leader = bool(self._waiting)
+                successor = self._waiting.pop(0) if self._has_leader else None
+            if successor is not None:
+                successor.leads = True
+                _wake(successor)
+            for follower in followers:
+                _wake(follower)
             self._notify()
 
     def append_all(self, commits: Sequence[Commit]) -> list[Placed | Verdict]:
-        behind: set[str] = set()
-        appends = [_QueuedAppend(commit, self, behind) for commit in commits]
-        with self._writing:
+        stale_streams: set[str] = set()
+        appends = [_QueuedAppend(commit, self, stale_streams) for commit in commits]
+        with self._write_lock:
             self._write(appends)
         self._notify()
         return [bulk_outcome(append.outcome) for append in appends]
@@ -192,7 +205,7 @@ class EmbeddedLog(IndexedLog):
         """Makes the caches anew from the records, by the acceptance rule."""
         from ticketlog.log.index.reindex import reindex
 
-        with self._writing:
+        with self._write_lock:
             try:
                 reindex(self._index_writer.connection, self.partitions)
             except sqlite.Error as error:
@@ -200,13 +213,13 @@ class EmbeddedLog(IndexedLog):
             self._index_writer.rollback()
 
     def close(self) -> None:
-        with self._writing:
+        with self._write_lock:
             self._broken = "it was closed"
             self._index_writer.close()
         super().close()
 
     def _write(self, appends: list[_QueuedAppend]) -> None:
-        """Decides and writes a batch in one transaction; every append has an outcome afterwards."""
+        """Judges and writes a batch in one transaction; every append has an outcome afterwards."""
         if self._broken:
             self._fail(appends, self._refused())
             return
@@ -236,23 +249,28 @@ class EmbeddedLog(IndexedLog):
             append.outcome = error
 
     def _refusal(self, append: _QueuedAppend) -> Placed | Exception | None:
-        """The acceptance rule, on a commit that is well-formed because we made it."""
-        commit, book, part = append.commit, self._index_writer, append.partition
-        head = book.head(part, commit.stream)
-        first = book.find(part, commit.stream, commit.id, append.hash) if head.version else None
+        """The outcome of an append that isn't written; None: it is accepted. Commits of this
+        process are well-formed."""
+        commit, writer, partition = append.commit, self._index_writer, append.partition
+        head = writer.head(partition, commit.stream)
+        first = (
+            writer.find(partition, commit.stream, commit.id, append.id_hash)
+            if head.version
+            else None
+        )
         if first is not None:
-            return repeated_answer(commit, first, book.record(part, first.offset).data)
+            return repeated_answer(commit, first, writer.record(partition, first.offset).data)
         verdict = judge(commit.expects, commit.settings, head, known=False)
-        if verdict is Verdict.ACCEPTED and commit.stream not in append.behind:
+        if verdict is Verdict.ACCEPTED and commit.stream not in append.stale_streams:
             return None
-        append.behind.add(commit.stream)
+        append.stale_streams.add(commit.stream)
         return stale_conflict(commit, head)
 
     def _placed(self, append: _QueuedAppend) -> Placed:
         commit = append.commit
         entry = (commit.stream, commit.expects, len(commit.events), commit.settings)
         offset = self._index_writer.accept(
-            append.partition, append.data, commit.recorded_at, entry, append.hash
+            append.partition, append.data, commit.recorded_at, entry, append.id_hash
         )
         return Placed(append.partition, offset, commit.expects, len(commit.events))
 

@@ -1,7 +1,6 @@
-"""Reading a log as typed events: one ticket's history, and everything in order.
+"""Histories: a log as typed events, of one stream or of all in order.
 
-What was redacted never comes out again, whoever reads and whatever moment they ask about; that it
-was redacted does.
+Redacted texts are never returned, to no reader and for no moment; that they were redacted is.
 """
 
 from __future__ import annotations
@@ -27,8 +26,8 @@ NO_HASH = "0" * 64
 """Stands for the SHA-256 of a redacted attachment: its bytes can't be asked for."""
 PAGE = 500
 """Records read at once."""
-LOOK = 0.5
-"""Seconds after which a follower looks whether it should stop."""
+STOP_CHECK_S = 0.5
+"""Seconds that `follow` waits for records before it checks whether it shall stop."""
 _REDACTED = Redacted.NAME.encode()
 _HIDEABLE = (CommentEvent, AttachmentAdded, Described, TicketCreated)
 
@@ -41,7 +40,7 @@ def events_of(records: Iterable[Record], codec: RecordCodec) -> Iterator[Recorde
 
 
 def history(log: Log, stream: str) -> list[Recorded]:
-    """A stream's events in order, without what was redacted. Raises Unreadable."""
+    """A stream's events in order, without redacted texts. Raises Unreadable."""
     records = log.stream(stream)
     hidden = _redacted(records, log.codec)
     return [_without(each, hidden) for each in events_of(records, log.codec)]
@@ -54,7 +53,7 @@ def follow(
     and by the time of recording between them; with `live` it waits for more until `stopped`.
 
     Raises Usage for a start that the log hasn't, Unreadable for an event that this release can't
-    read: whoever wants to go on starts behind it.
+    read: to go on, follow again from behind it.
     """
     at = list(start) if start is not None else [0] * log.partitions
     if len(at) != log.partitions or any(each < 0 for each in at):
@@ -63,18 +62,18 @@ def follow(
         ends = log.ends()
         parts = [between(log, p, at[p], ends[p]) for p in range(log.partitions)]
         yield from heapq.merge(*parts, key=lambda recorded: recorded.meta.recorded_at)
-        at = [max(mine, end) for mine, end in zip(at, ends, strict=True)]
-        if not live or not _grown(log, at, stopped):
+        at = [max(reached, end) for reached, end in zip(at, ends, strict=True)]
+        if not live or not _wait_for_growth(log, at, stopped):
             return
 
 
-def _grown(log: Log, ends: Sequence[int], stopped: Callable[[], bool]) -> bool:
-    """Waits until the log goes beyond the ends; False where it was stopped, or closed for that.
+def _wait_for_growth(log: Log, ends: Sequence[int], stopped: Callable[[], bool]) -> bool:
+    """Waits until the log goes beyond the ends; False where it is stopped, or closed to stop it.
 
-    Raises Damaged and NewerFormat where nothing will come any more."""
+    Raises Damaged and NewerFormat where no record can come any more."""
     try:
         while not stopped():
-            if log.wait(ends, LOOK):
+            if log.wait(ends, STOP_CHECK_S):
                 return True
     except Unreachable:
         if not stopped():

@@ -1,4 +1,5 @@
-"""Which partition a stream lives in: Kafka's default partitioner, so that both backends agree.
+"""The partitioner: it assigns streams to partitions as Kafka's default one does, so that both
+backends agree.
 
 kafka-python has the same function, but importing it costs more than a whole `ticket show`
 (measured: 160 ms); a test holds this one against it.

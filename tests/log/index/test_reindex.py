@@ -15,7 +15,8 @@ from ticketlog.log.codec import RecordCodec
 from ticketlog.log.commit import Commit, Head, Verdict
 from ticketlog.log.embedded import EmbeddedLog
 from ticketlog.log.eventsourcing.recorder import LogApplicationRecorder
-from ticketlog.log.index.reindex import judge_records, problems
+from ticketlog.log.index.reindex import judge_records
+from ticketlog.log.index.verify import find_problems
 
 HERE, BESIDE = streams_in(0, 2, 2)
 (ELSEWHERE,) = streams_in(1, 2, 1)
@@ -72,8 +73,10 @@ def log(file: Path) -> Iterator[EmbeddedLog]:
 def test_each_record_is_judged_by_those_before_it(log: EmbeddedLog) -> None:
     records = log.records(0, 0, 100)
     assert [record.verdict for record in records[1:]] == [verdict for _, verdict in RACE]
-    assert [each.verdict for each in judge_records(log.kept(0), 2)] == [r.verdict for r in records]
-    assert list(problems(log)) == []
+    assert [each.verdict for each in judge_records(log.indexed_records(0), 2)] == [
+        r.verdict for r in records
+    ]
+    assert list(find_problems(log)) == []
 
 
 def test_readers_skip_what_is_void(log: EmbeddedLog) -> None:
@@ -113,8 +116,8 @@ def test_a_time_counts_void_records_too(log: EmbeddedLog) -> None:
 
 def test_writing_goes_on_behind_void_records(log: EmbeddedLog) -> None:
     assert log.append(a_commit(HERE, 4, settings=5)).offset == len(RACE) + 1
-    assert log.append(a_commit(HERE, 0, id="b")).again
-    assert list(problems(log)) == []
+    assert log.append(a_commit(HERE, 0, id="b")).repeated
+    assert list(find_problems(log)) == []
 
 
 Damage = Callable[[Path], None]
@@ -155,7 +158,7 @@ def test_damage_is_found_and_named(file: Path, damage: Damage, said: str) -> Non
     damage(file)
 
     log = EmbeddedLog.open(file)
-    found = list(problems(log))
+    found = list(find_problems(log))
     log.close()
 
     assert found

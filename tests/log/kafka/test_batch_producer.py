@@ -11,8 +11,8 @@ from broker.cluster import Cluster
 from tests.kafka import fresh_url
 from ticketlog.log.kafka import batch_producer as sender
 from ticketlog.log.kafka import topics
-from ticketlog.log.kafka import url as address
 from ticketlog.log.kafka.batch_producer import BatchProducer
+from ticketlog.log.kafka.url import KafkaAddress
 
 pytestmark = pytest.mark.service
 
@@ -25,8 +25,8 @@ class Parcel(NamedTuple):
 def test_a_page_that_was_given_up_never_arrives(
     own_broker: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sender, "_DEADLINE", 1.0)
-    where = address.parse(fresh_url(own_broker.bootstrap))
+    monkeypatch.setattr(sender, "_DEADLINE_S", 1.0)
+    where = KafkaAddress.parse(fresh_url(own_broker.bootstrap))
     with topics.admin(where) as admin:
         topics.create_topics(admin, {"pages": 1})
         sending = BatchProducer(where, "pages")

@@ -174,6 +174,6 @@ class TestOutcome:
 
     def test_a_record_of_an_earlier_attempt_is_its_own(self) -> None:
         append = in_state(AppendState.IN_DOUBT)
-        assert append.answer_for(PLACED, append.data) == PLACED._replace(again=True)
+        assert append.answer_for(PLACED, append.data) == PLACED._replace(repeated=True)
         append.begin()
         assert append.answer_for(PLACED, append.data) == PLACED

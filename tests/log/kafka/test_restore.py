@@ -29,8 +29,8 @@ from ticketlog.log.backup import ExportLine, survey_export
 from ticketlog.log.commit import Verdict, canonical
 from ticketlog.log.compressed_lines import Lines, writing
 from ticketlog.log.kafka import topic_writer, topics
-from ticketlog.log.kafka import url as address
 from ticketlog.log.kafka.batch_producer import BatchProducer, Sendable
+from ticketlog.log.kafka.url import KafkaAddress
 from ticketlog.log.partitioner import partition_of
 
 ROOT = Path(__file__).parents[3]
@@ -90,7 +90,7 @@ def views(desk: Desk) -> dict[str, list[str]]:
 
 def there(url: str) -> dict[str, list[int]]:
     """Which topics there are, and how far their partitions are."""
-    where = address.parse(url)
+    where = KafkaAddress.parse(url)
     with topics.admin(where) as admin:
         known = {name: topics.describe_topic(admin, where.topic(name)) for name in LOGS}
         return {
@@ -137,7 +137,7 @@ class TestMoving:
             assert back.log.voids() == expected
             assert back.log_problems() == []
             assert back.history(made.stream) != []
-        other = fresh_url(",".join(address.parse(kafka_url).brokers))
+        other = fresh_url(",".join(KafkaAddress.parse(kafka_url).brokers))
         with restore_desk(tmp_path / "again", Lines(file), log_url=other) as again_moved:
             assert content(again_moved) == in_kafka
 
@@ -347,8 +347,8 @@ class TestStrangers:
         self, embedded: Path, export: Path, kafka_url: str, tmp_path: Path
     ) -> None:
         first = survey_export(Lines(export), LOGS)["tickets"][0].first
-        with topics.admin(address.parse(kafka_url)) as admin:
-            topics.create_topics(admin, {address.parse(kafka_url).topic("tickets"): 12})
+        with topics.admin(KafkaAddress.parse(kafka_url)) as admin:
+            topics.create_topics(admin, {KafkaAddress.parse(kafka_url).topic("tickets"): 12})
         write(kafka_url, "tickets", 0, first, b"something else")
         refused(
             Unfit, "0:1 isn't the record that the export has", tmp_path, Lines(export), kafka_url
@@ -372,7 +372,7 @@ class TestStrangers:
         why = f"has 12 partitions, the URL says {partitions}"
         refused(Unfit, why, tmp_path, Lines(export), wished)
         assert there(kafka_url) == {}
-        where = address.parse(kafka_url)
+        where = KafkaAddress.parse(kafka_url)
         with topics.admin(where) as admin:
             topics.create_topics(admin, {where.topic("tickets"): partitions})
         why = rf"has {partitions} partitions, the export's log of tickets has 12"

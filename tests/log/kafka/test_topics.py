@@ -20,9 +20,7 @@ from tests.log.commits import a_commit, encode, streams_in
 from tests.log.kafka_backend import NAME, topic_of
 from ticketlog.errors import Damaged, NewerFormat, Unfit, Usage
 from ticketlog.log.commit import MAX_BYTES, Verdict
-from ticketlog.log.kafka import consumer as tail
-from ticketlog.log.kafka import topics
-from ticketlog.log.kafka import url as address
+from ticketlog.log.kafka import consumer, topics
 from ticketlog.log.kafka.bootstrap import create_or_join
 from ticketlog.log.kafka.log import KafkaLog
 from ticketlog.log.kafka.url import KafkaAddress
@@ -34,7 +32,7 @@ Open = Callable[[str], KafkaLog]
 
 @pytest.fixture
 def where(kafka_url: str) -> KafkaAddress:
-    made = address.parse(f"{kafka_url}?partitions=1")
+    made = KafkaAddress.parse(f"{kafka_url}?partitions=1")
     create_or_join(made, {NAME: 1, "settings": 1}, "desk-1")
     return made
 
@@ -104,7 +102,7 @@ class TestStrangeRecords:
     def test_a_commit_in_a_partition_that_is_not_its_streams_is_void(
         self, kafka_url: str, tmp_path: Path
     ) -> None:
-        where = address.parse(f"{kafka_url}?partitions=2")
+        where = KafkaAddress.parse(f"{kafka_url}?partitions=2")
         create_or_join(where, {NAME: 2, "settings": 1}, "desk-1")
         here, there = (streams_in(partition, 2, 1)[0] for partition in (0, 1))
         write(where, encode(a_commit(there)), encode(a_commit(here)))
@@ -146,7 +144,7 @@ class TestBulks:
     def test_a_bulk_among_strangers_commits_misses_none_of_them(
         self, opened: Open, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(tail, "_MANY", 20)
+        monkeypatch.setattr(consumer, "_BULK_RECORDS", 20)
         bulk, strange = opened("bulk"), opened("strange")
         placed: list[Placed] = []
         over = threading.Event()
@@ -175,7 +173,7 @@ class TestBulks:
         fresh = opened("fresh")
         for log in (bulk, strange, fresh):
             assert log.head("ticket/strange").version == len(placed)
-            assert list(log.kept(0)) == list(bulk.kept(0))
+            assert list(log.indexed_records(0)) == list(bulk.indexed_records(0))
             assert log.ends() == log.latest_ends() == (1 + 400 * number + len(placed),)
         assert bulk.troubles() == strange.troubles() == []
 
@@ -281,9 +279,9 @@ class TestWriters:
                 thread.start()
             for thread in threads:
                 thread.join()
-            first, second = (each._replace(again=False) for each in placed)
+            first, second = (each._replace(repeated=False) for each in placed)
             assert first == second
-            assert [each.again for each in placed].count(True) == 1
+            assert [each.repeated for each in placed].count(True) == 1
 
     def test_indexes_of_all_are_the_same_and_so_is_a_fresh_one(self, opened: Open) -> None:
         one, two = opened("one"), opened("two")
@@ -293,7 +291,7 @@ class TestWriters:
             log.append(a_commit("ticket/A", version))
         for log in (one, two):
             log.sync()
-        contents = [list(log.kept(0)) for log in (one, two, opened("three"))]
+        contents = [list(log.indexed_records(0)) for log in (one, two, opened("three"))]
         assert contents[0] == contents[1] == contents[2]
         assert list(opened("four").differences()) == []
 

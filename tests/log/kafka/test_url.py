@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ticketlog.errors import Usage
-from ticketlog.log.kafka.url import VARIABLE, KafkaAddress, parse
+from ticketlog.log.kafka.url import VARIABLE, KafkaAddress
 
 SECRET = "hunter2"
 
 
 def test_the_shortest_url() -> None:
-    address = parse("kafka://127.0.0.1:9092")
+    address = KafkaAddress.parse("kafka://127.0.0.1:9092")
     assert address == KafkaAddress(("127.0.0.1:9092",))
     assert address.fresh_partitions == 12
     assert address.topic("tickets") == "ticketlog.tickets.v1"
@@ -29,7 +29,7 @@ def test_the_shortest_url() -> None:
 
 
 def test_the_longest_url() -> None:
-    address = parse(
+    address = KafkaAddress.parse(
         "kafka://a.example:9092,[::1]:65535/acme.desk-1"
         "?partitions=48&security=SASL_SSL&mechanism=SCRAM-SHA-512"
     )
@@ -53,7 +53,7 @@ def test_a_url_says_what_it_is_made_of(
 ) -> None:
     places = [f"{host}:{port}" for host, port in brokers]
     query = "" if partitions is None else f"?partitions={partitions}"
-    address = parse(f"kafka://{','.join(places)}/{prefix}{query}")
+    address = KafkaAddress.parse(f"kafka://{','.join(places)}/{prefix}{query}")
     assert address == KafkaAddress(tuple(places), prefix, partitions)
 
 
@@ -61,7 +61,7 @@ def test_a_url_says_what_it_is_made_of(
 def test_any_other_text_is_refused_in_one_line(text: str) -> None:
     said = ""
     try:
-        assert all(broker in text for broker in parse(text).brokers)
+        assert all(broker in text for broker in KafkaAddress.parse(text).brokers)
     except Usage as error:
         said = str(error)
     assert "\n" not in said
@@ -94,7 +94,7 @@ def test_any_other_text_is_refused_in_one_line(text: str) -> None:
 )
 def test_bad_urls(url: str, why: str) -> None:
     with pytest.raises(Usage) as refused:
-        parse(url)
+        KafkaAddress.parse(url)
     assert why in str(refused.value)
 
 
@@ -113,13 +113,13 @@ def test_bad_urls(url: str, why: str) -> None:
 )
 def test_what_may_be_a_secret_is_refused_and_not_repeated(url: str) -> None:
     with pytest.raises(Usage) as refused:
-        parse(url)
+        KafkaAddress.parse(url)
     assert SECRET not in str(refused.value)
 
 
 @pytest.mark.parametrize("mechanism", ["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"])
 def test_user_and_password_come_from_the_environment(mechanism: str) -> None:
-    address = parse(f"kafka://a:1?security=SASL_PLAINTEXT&mechanism={mechanism}")
+    address = KafkaAddress.parse(f"kafka://a:1?security=SASL_PLAINTEXT&mechanism={mechanism}")
     environment = {f"{VARIABLE}USERNAME": "ann", f"{VARIABLE}PASSWORD": SECRET}
     assert address.client(environment) == {
         "bootstrap_servers": ["a:1"],
@@ -134,7 +134,7 @@ def test_user_and_password_come_from_the_environment(mechanism: str) -> None:
 
 
 def test_a_token_is_read_anew_each_time(tmp_path: Path) -> None:
-    address = parse("kafka://a:1?security=SASL_PLAINTEXT&mechanism=OAUTHBEARER")
+    address = KafkaAddress.parse("kafka://a:1?security=SASL_PLAINTEXT&mechanism=OAUTHBEARER")
     with pytest.raises(Usage, match=f"OAUTHBEARER needs {VARIABLE}TOKEN_FILE"):
         address.client({})
     file = tmp_path / "token"
@@ -173,7 +173,7 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def test_tls_needs_nothing_and_takes_what_there_is(tls: dict[str, str]) -> None:
-    address = parse("kafka://a:1?security=SSL")
+    address = KafkaAddress.parse("kafka://a:1?security=SSL")
     assert address.client({})["ssl_context"].check_hostname
     (trusted,) = address.client(tls)["ssl_context"].get_ca_certs()
     assert trusted["subject"] == trusted["issuer"]
@@ -190,15 +190,17 @@ def test_unfit_files_are_named(
     elif content == "no PEM":
         file.write_text(content)
     with pytest.raises(Usage, match=VARIABLE + name):
-        parse("kafka://a:1?security=SSL").client(tls | {VARIABLE + name: str(file)})
+        KafkaAddress.parse("kafka://a:1?security=SSL").client(tls | {VARIABLE + name: str(file)})
 
 
 @pytest.mark.parametrize("password", ["", "wrong"])
 def test_a_key_needs_its_password(tls: dict[str, str], password: str) -> None:
     with pytest.raises(Usage, match=f"{VARIABLE}KEY_PASSWORD"):
-        parse("kafka://a:1?security=SSL").client(tls | {f"{VARIABLE}KEY_PASSWORD": password})
+        KafkaAddress.parse("kafka://a:1?security=SSL").client(
+            tls | {f"{VARIABLE}KEY_PASSWORD": password}
+        )
 
 
 def test_a_key_needs_its_certificate(tls: dict[str, str]) -> None:
     with pytest.raises(Usage, match=f"{VARIABLE}KEY_FILE needs {VARIABLE}CERT_FILE"):
-        parse("kafka://a:1?security=SSL").client(tls | {f"{VARIABLE}CERT_FILE": ""})
+        KafkaAddress.parse("kafka://a:1?security=SSL").client(tls | {f"{VARIABLE}CERT_FILE": ""})

@@ -1,7 +1,7 @@
 """The log as an `eventsourcing` persistence module.
 
-An application of that library reads and writes one partition; its events are 'foreign' to us and
-are kept as base64. Our own events come out typed. A notification's id is the ordinal of the
+An application of that library reads and writes one partition; its events are foreign events, which
+are kept as base64. Events of ticketlog come out typed. A notification's id is the ordinal of the
 accepted event in its partition, from 1. A batch must be on one stream, with contiguous versions
 from 0: a commit is one record.
 
@@ -42,15 +42,16 @@ from ticketlog.log.commit import Commit, ForeignEvent
 from ticketlog.log.embedded import EmbeddedLog
 from ticketlog.log.eventsourcing.snapshots import SnapshotRecorder
 from ticketlog.log.index.indexed_log import IndexedLog
-from ticketlog.log.kafka.url import parse
+from ticketlog.log.kafka.url import KafkaAddress
 from ticketlog.log.partitioner import partition_of
 from ticketlog.log.port import Record
 
-_NOT_OURS = "keep positions in a view's database: the log only holds commits"
+_KEEPS_NO_POSITIONS = "keep positions in a view's database: the log only holds commits"
 
 
 class LoggedEvent(Recorded):
-    """An event of ours as the library's stored event: typed already, its bytes made on demand."""
+    """An event of ticketlog as the library's stored event: typed already, its bytes made on
+    demand."""
 
     __slots__ = ()
 
@@ -215,7 +216,7 @@ class LogSubscription(Subscription[LogApplicationRecorder]):
 class LogFactory(InfrastructureFactory[TrackingRecorder]):
     """Makes recorders for the log that the environment names: LOG_URL for one in Kafka (one
     partition, or as many as the URL says), and LOG_PATH for the embedded log's file, or for that
-    of the other's index."""
+    of the index of the log in Kafka."""
 
     def __init__(self, env: Environment) -> None:
         super().__init__(env)
@@ -240,10 +241,10 @@ class LogFactory(InfrastructureFactory[TrackingRecorder]):
     def tracking_recorder(
         self, tracking_recorder_class: type[TrackingRecorder] | None = None
     ) -> TrackingRecorder:
-        raise NotImplementedError(_NOT_OURS)
+        raise NotImplementedError(_KEEPS_NO_POSITIONS)
 
     def process_recorder(self) -> ProcessRecorder:
-        raise NotImplementedError(_NOT_OURS)
+        raise NotImplementedError(_KEEPS_NO_POSITIONS)
 
     def close(self) -> None:
         self.log.close()
@@ -261,7 +262,7 @@ def _in_kafka(url: str, path: Path, name: str) -> IndexedLog:
     from ticketlog.log.kafka.bootstrap import create_or_join
     from ticketlog.log.kafka.log import KafkaLog
 
-    address = parse(url)
+    address = KafkaAddress.parse(url)
     topic = create_or_join(address, {name: address.partitions or 1}, "")[name]
     return KafkaLog.open(address, topic, path, name)
 

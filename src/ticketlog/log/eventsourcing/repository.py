@@ -40,7 +40,7 @@ class Snapshot(NamedTuple):
 
 
 class _TypedEvents(EventStore[str]):
-    """Our recorder gives typed events already."""
+    """Events of the recorder, which are typed already."""
 
     def __init__(self, recorder: LogAggregateRecorder) -> None:
         super().__init__(Mapper(JSONTranscoder()), recorder)
@@ -79,7 +79,7 @@ class _SnapshotMapper(Mapper[str]):
 
 
 class _CurrentSnapshots(EventStore[str]):
-    """Leaves out what another version of the state's code has written."""
+    """Snapshots without those of another version of the state's code."""
 
     def __init__(self, mapper: _SnapshotMapper, recorder: SnapshotRecorder, topics: set[str]):
         super().__init__(mapper, recorder)
@@ -144,8 +144,8 @@ class Repository:
         return state
 
     def _latest(self, stream: str) -> Any:
-        """The cached state where nothing has come since: to look at the stream's head is a third of
-        the library's way to the same answer."""
+        """The cached state where the stream has no newer commit: reading the stream's head takes a
+        third of the time that the library needs for the same answer."""
         assert self._library.cache is not None
         try:
             state: Any = self._library.cache.get(stream)

@@ -1,4 +1,4 @@
-"""What every log that is read through an index has in common."""
+"""The base of logs that are read through an index."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ticketlog.log.commit import Commit, Verdict
 from ticketlog.log.index.reader import IndexReader
 from ticketlog.log.port import Placed
 
-_POLL = 0.01
-"""Seconds between looks for what other processes wrote."""
+_CHECK_EVERY_S = 0.01
+"""Seconds between two checks of the index for other processes' writes."""
 
 
 class IndexedLog(IndexReader):
-    """The waiting side of a `Log`; see port.py for all of its methods."""
+    """A `Log` (see port.py) without its writing side, which a backend adds."""
 
     def __init__(self, path: Path, partitions: int, codec: RecordCodec | None = None) -> None:
         super().__init__(path, partitions, codec)
@@ -44,39 +44,41 @@ class IndexedLog(IndexReader):
     def may_be_in_flight(self, stream: str, id: str) -> bool: ...
 
     def skip_sync(self) -> None:
-        """From now on reads give what the index holds, also where the log can't be trusted behind
-        it: for those who find out what is wrong."""
+        """From now on reads give the records of the index, also where the backend can't be trusted:
+        for verification."""
 
     def differences(self) -> Iterator[str]:
-        """Where the index holds other records than the place that it is an index of."""
+        """The records in which the index differs from the backend that it is an index of, a line
+        each."""
         return iter(())
 
-    def wait(self, ends: Sequence[int], timeout: float) -> bool:
-        deadline = time.monotonic() + timeout
+    def wait(self, ends: Sequence[int], timeout_s: float) -> bool:
+        deadline = time.monotonic() + timeout_s
         version = -1
         while True:
             now = self.rows("PRAGMA data_version")[0][0]
             if now != version:
                 version = now
-                if any(mine > theirs for mine, theirs in zip(self.ends(), ends, strict=True)):
+                if any(reached > seen for reached, seen in zip(self.ends(), ends, strict=True)):
                     return True
             left = deadline - time.monotonic()
             if left <= 0:
                 return False
-            self._pause(min(_POLL, left))
+            self._pause(min(_CHECK_EVERY_S, left))
 
-    def _pause(self, seconds: float) -> None:
-        """Waits until the index has grown, so many seconds at most.
+    def _pause(self, at_most_s: float) -> None:
+        """Waits until the index has grown, or `at_most_s` have gone by.
 
         Ctrl-C may come at any instant. A condition of `threading` would then now and then raise
-        something else instead, or keep its lock, which those who close the log would wait for; a
-        queue may forget how long it was to wait. So one waits for a lock that the other lets go.
+        another exception instead, or keep its lock, which a thread that closes the log would wait
+        for; a queue may forget its time-out. So the waiting thread acquires a lock that the writing
+        thread releases.
         """
         woken = Lock()
         woken.acquire()
         self._watchers.add(woken)
         try:
-            woken.acquire(timeout=seconds)
+            woken.acquire(timeout=at_most_s)
         finally:
             self._watchers.discard(woken)
 

@@ -1,8 +1,8 @@
-"""Commits by stream, in one SQLite file: what makes a log readable. Both backends use it.
+"""The reading side of an index: commits by stream and by id, in one SQLite file.
 
 `record_P` holds the records of partition P in log order with their verdicts: a table each, so that
 appending touches the last page only. `entry` says where a stream's accepted commits are, and is a
-cache: `replay.reindex` makes it anew. A commit's id is found through its hash: by a scan of the
+cache: `reindex.py` makes it anew. A commit's id is found through its hash: by a scan of the
 stream's first events, by a partial index beyond them, since most streams are short and an index
 on all would cost each append another page.
 """
@@ -40,9 +40,10 @@ CREATE TABLE record_{partition} (
 """
 _VOID = f"verdict > {Verdict.ACCEPTED:d} AND verdict < {Verdict.GENESIS:d}"
 VOIDS = f"CREATE INDEX void_{{partition}} ON record_{{partition}} (verdict) WHERE {_VOID}"
-"""So that void records can be counted at any time: it costs those that are accepted nothing."""
+"""Counts void records at any time; accepted records have no entry in it."""
 _ENDLESS = 2**63 - 1
 SHORT = 64
+"""Events of a stream that are searched for an id without the index `entry_hash`."""
 CACHES = f"""
 CREATE TABLE entry (
     part INTEGER, stream TEXT, version INTEGER,
@@ -85,7 +86,7 @@ def connect(path: Path | str, *, synchronous: str = "FULL") -> sqlite.Connection
 
 
 def storage_error(error: sqlite.Error, path: Path | str) -> Unreachable | Damaged:
-    """Our error for one of SQLite's, with the next step."""
+    """The error of ticketlog for one of SQLite's, with the next step."""
     code = getattr(error, "sqlite_errorname", "") or ""
     if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         return Damaged(
@@ -118,19 +119,19 @@ def id_hash(id: str) -> int:
 
 
 class IndexedRecord(NamedTuple):
-    """A record with what the index keeps of it: the verdict, and the largest `recorded_at` and the
-    number of accepted events up to it."""
+    """A record with its row in the index: the verdict, the largest `recorded_at` up to it
+    (microseconds), and `ordinal`, the number of accepted events up to it."""
 
     partition: int
     offset: int
     data: bytes
     verdict: Verdict
-    clock: int
+    max_recorded_at: int
     ordinal: int
 
 
 class IndexReader:
-    """The reading side; connections are per thread. Raises Unreachable and Damaged."""
+    """Reads an index, by a connection for each thread. Raises Unreachable and Damaged."""
 
     name: str
     desk: str
@@ -221,7 +222,7 @@ class IndexReader:
         )
         return [Record(partition, offset, data, Verdict(v)) for offset, data, v in rows]
 
-    def kept(self, partition: int) -> Iterator[IndexedRecord]:
+    def indexed_records(self, partition: int) -> Iterator[IndexedRecord]:
         """All records of a partition in log order."""
         try:
             yield from iter_records(self.reader, partition)
@@ -257,7 +258,7 @@ class IndexReader:
         return int(rows[0][0]) if rows else 0
 
     def ordinal_of(self, partition: int, offset: int) -> int:
-        """How many events were accepted in a partition up to and with a record."""
+        """The number of accepted events in a partition up to and with a record."""
         sql = f"SELECT ordinal FROM record_{partition} WHERE offset = ?"
         return int(self.rows(sql, (offset,))[0][0])
 
@@ -275,7 +276,7 @@ class IndexReader:
         ]
 
     def _first(self, partition: int, column: str, value: int) -> int:
-        """The first offset at which a column that never falls has reached a value."""
+        """The first offset at which a column that never decreases has reached a value."""
         sql = f"SELECT {column} FROM record_{partition} WHERE offset = ?"
         low, high = 0, self._end(partition)
         while low < high:
@@ -287,8 +288,8 @@ class IndexReader:
         return low
 
     def close(self) -> None:
-        """Lets go of every thread's connection, which closes it once that thread is done with it:
-        SQLite crashes where a connection is closed under another thread's hands."""
+        """Drops every thread's connection, which is closed once its thread has ended its query:
+        SQLite crashes where a connection is closed while another thread uses it."""
         self._closed = True
         self._local = threading.local()
 
@@ -300,8 +301,8 @@ def iter_records(connection: sqlite.Connection, partition: int) -> Iterator[Inde
     )
     start = 0
     while rows := connection.execute(sql, (start,)).fetchall():
-        for offset, data, verdict, clock, ordinal in rows:
-            yield IndexedRecord(partition, offset, data, Verdict(verdict), clock, ordinal)
+        for offset, data, verdict, max_recorded_at, ordinal in rows:
+            yield IndexedRecord(partition, offset, data, Verdict(verdict), max_recorded_at, ordinal)
         start = rows[-1][0] + 1
 
 
@@ -311,7 +312,7 @@ def _fetched(cursor: sqlite.Cursor) -> Iterator[Any]:
 
 
 def partition_tail(connection: sqlite.Connection, partition: int) -> tuple[int, int, int]:
-    """A partition's next offset, its clock, and its number of accepted events."""
+    """A partition's next offset, its largest `recorded_at`, and its number of accepted events."""
     row = connection.execute(
         f"SELECT offset + 1, clock, ordinal FROM record_{partition} ORDER BY offset DESC LIMIT 1"
     ).fetchone()
@@ -319,7 +320,7 @@ def partition_tail(connection: sqlite.Connection, partition: int) -> tuple[int, 
 
 
 def find_commit(connection: sqlite.Connection, part: int, stream: str, id: str) -> Placed | None:
-    """Where the stream's accepted commit with that id stands."""
+    """The place of the stream's accepted commit with that id; None: it has none."""
     for (offset,) in connection.execute(SELECT_COMMIT, (part, stream, id_hash(id))).fetchall():
         envelope = envelope_at(connection, part, offset)
         if envelope["id"] == id:
@@ -336,10 +337,10 @@ def envelope_at(connection: sqlite.Connection, partition: int, offset: int) -> J
     return envelope
 
 
-def entry_row(form: EnvelopeFields, partition: int, offset: int) -> tuple[Any, ...]:
+def entry_row(envelope: EnvelopeFields, partition: int, offset: int) -> tuple[Any, ...]:
     """An accepted commit's row in `entry`."""
-    events = len(form.events)
+    events = len(envelope.events)
     return (
-        *(partition, form.stream, form.expects, events, form.settings, offset),
-        id_hash(form.id),
+        *(partition, envelope.stream, envelope.expects, events, envelope.settings, offset),
+        id_hash(envelope.id),
     )

@@ -1,8 +1,8 @@
 """Sends pages of records, each as one batch, so that a page is in the topic as a whole or not at
 all.
 
-The producer lingers until it is told to send, and its batches hold more than any page: whatever
-was appended to a partition goes in one. Were a page two batches, the second could be written
+The client lingers until it is flushed, and its batches hold more than any page: all records that
+were appended to a partition go in one. Were a page two batches, the second could be written
 where the first was lost, and a record would be missing in the middle for good.
 """
 
@@ -19,19 +19,21 @@ from ticketlog.log.kafka.producer import PRODUCER
 from ticketlog.log.kafka.topics import unreachable_error
 from ticketlog.log.kafka.url import KafkaAddress
 
-_DEADLINE = 20.0
-"""Seconds without an answer after which the producer counts as broken."""
-_LINGER = 600_000
+_DEADLINE_S = 20.0
+"""Seconds without an answer after which the client counts as broken."""
+_LINGER_MS = 600_000
 """Milliseconds: longer than appending a page can take, a process that is paused included."""
 _PRODUCER: Mapping[str, Any] = {
     **PRODUCER,
-    "linger_ms": _LINGER,
-    "delivery_timeout_ms": _LINGER + PRODUCER["delivery_timeout_ms"],
+    "linger_ms": _LINGER_MS,
+    "delivery_timeout_ms": _LINGER_MS + PRODUCER["delivery_timeout_ms"],
     "batch_size": 4 << 20,
 }
 
 
 class Sendable(Protocol):
+    """A record to send."""
+
     @property
     def key(self) -> bytes | None: ...
 
@@ -40,34 +42,34 @@ class Sendable(Protocol):
 
 
 class BatchProducer:
-    """For one thread. `headers` go with every record."""
+    """Sends pages. For one thread. `headers` go with every record."""
 
     def __init__(
         self, address: KafkaAddress, topic: str, headers: Sequence[tuple[str, bytes]] = ()
     ) -> None:
         self.trouble: str | None = None
-        """Why the last pages that weren't acknowledged weren't."""
+        """The reason for which the last pages that failed weren't acknowledged."""
         self._address = address
         self._topic = topic
         self._headers = list(headers)
         self._producer: KafkaProducer | None = None
 
     def close(self) -> None:
-        """What is on its way may arrive all the same."""
+        """Closes the client; pages without an acknowledgement may arrive all the same."""
         if self._producer is not None:
             close_now(self._producer)
             self._producer = None
 
     def send(self, pages: Mapping[int, Sequence[Sendable]]) -> dict[int, int]:
-        """The offset of the first record of each page that is acknowledged. What became of the
-        others isn't known; they may arrive yet. Raises Unreachable."""
+        """The offset of the first record of each acknowledged page. Pages without one may arrive
+        yet. Raises Unreachable."""
         producer = self._opened()
         futures: dict[int, list[Any]] = {}
         try:
             futures = {p: [self._append(producer, p, m) for m in page] for p, page in pages.items()}
-            producer.flush(timeout=_DEADLINE)
+            producer.flush(timeout=_DEADLINE_S)
         except KafkaTimeoutError:
-            self.trouble = f"no answer within {_DEADLINE:.0f} s"
+            self.trouble = f"no answer within {_DEADLINE_S:.0f} s"
         except KafkaError as error:
             self.close()
             raise unreachable_error(self._address, error) from error

@@ -28,8 +28,8 @@ def create_or_join(address: KafkaAddress, logs: Mapping[str, int], desk: str) ->
     """The topics of the named logs, with their numbers of partitions, each partition with a first
     record. What exists already is joined: its first record names the desk that it belongs to.
 
-    Any number of processes may do this at once: whoever wrote the first record of the last log
-    (which has one partition) has named the desk, and all others take that name.
+    Any number of processes may do this at once: the one that wrote the first record of the last
+    log (which has one partition) has named the desk, and the rest take that name.
 
     Raises Unreachable, Unfit, Damaged where a topic holds something else.
     """
@@ -55,12 +55,12 @@ def create_or_join(address: KafkaAddress, logs: Mapping[str, int], desk: str) ->
 
 
 def _check_whole(address: KafkaAddress, topics: Sequence[Topic]) -> None:
-    """The last log's first record is the first that is written here, and the last that an import
-    writes (shipping.py). Raises Damaged where an import isn't complete."""
-    *others, anchor = topics
+    """Raises Damaged where an import isn't complete: its last record to be written is the last
+    log's first (restore.py), which is the first that is written here."""
+    *before, anchor = topics
     if first_records(address, anchor):
         return
-    for topic in others:
+    for topic in before:
         for first in first_records(address, topic).values():
             about = genesis_of(first) or {}
             raise Damaged(
@@ -71,7 +71,8 @@ def _check_whole(address: KafkaAddress, topics: Sequence[Topic]) -> None:
 
 
 def _desks(address: KafkaAddress, name: str, topic: Topic, desk: str) -> list[str]:
-    """The desks that the first records of a topic's partitions name: ours where there was none."""
+    """The desks that the first records of a topic's partitions name: `desk` where there was
+    none."""
     firsts = first_records(address, topic)
     missing = [p for p in range(topic.partitions) if p not in firsts]
     if missing:

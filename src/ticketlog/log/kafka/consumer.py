@@ -1,7 +1,7 @@
-"""Reads what anybody writes to the topic of a log, from where the index stands.
+"""The topic consumer: it reads all records of a log's topic, from where the index ends.
 
-It never resets an offset by itself: where the topic doesn't hold what it should, the partition
-stops with a report.
+It never resets an offset by itself: where records of the topic are missing or changed, the
+partition stops with a report.
 """
 
 from __future__ import annotations
@@ -47,27 +47,27 @@ FETCH: Mapping[str, Any] = {
     "request_timeout_ms": BROKER_TIMEOUT_S * 1000,
     "bootstrap_timeout_ms": BROKER_TIMEOUT_S * 1000,
 }
-"""Large fetches: a request costs more than a record. Records wait 50 ms at most, and our own are
-applied from their acknowledgement, not from here."""
-_POLL = 50
-"""Milliseconds that one look may take."""
-_MANY = 500
-"""Records of our own since the last look from which on we are writing in bulk."""
-_REST = 0.2
-"""Seconds between looks then, unless somebody waits for what others wrote."""
-_CUT = "the topic was truncated or made again: it doesn't hold what was read"
-_PAUSE = 0.5
-"""Seconds before the next attempt after a failure."""
-_KNOWN = 5_000
-"""Milliseconds after which brokers that were down when we came are known, and may be asked."""
-_AGAIN = 0.1
-"""The same where somebody waits."""
-_CHECKED = 5.0
-"""Seconds for which it is known that each partition still begins where it should."""
+"""Large fetches: a request costs more than a record. Records wait 50 ms at most, and those of this
+process are applied from their acknowledgement, not from here."""
+_POLL_MS = 50
+"""Milliseconds that a poll may take."""
+_BULK_RECORDS = 500
+"""Records that this process has written since the last poll from which on it writes in bulk."""
+_BULK_PAUSE_S = 0.2
+"""Seconds between polls then, unless a caller waits for other processes' records."""
+_TRUNCATED = "the topic was truncated or made again: it doesn't hold what was read"
+_RETRY_AFTER_S = 0.5
+"""Seconds between a failed poll and the next one."""
+_METADATA_MAX_AGE_MS = 5_000
+"""Milliseconds after which brokers are discovered that were down when the client connected."""
+_ASK_AGAIN_AFTER_S = 0.1
+"""Seconds between two questions to brokers while a caller waits."""
+_CHECK_EVERY_S = 5.0
+"""Seconds for which a check of the partitions' first offsets is valid."""
 
 
 def make_consumer(address: KafkaAddress, **options: Any) -> KafkaConsumer:
-    """Raises Unreachable."""
+    """A connected consumer. Raises Unreachable."""
     return connect_client(KafkaConsumer, address, **{**FETCH, **options})
 
 
@@ -76,18 +76,18 @@ def first_records(address: KafkaAddress, topic: Topic) -> dict[int, bytes]:
     it is gone."""
     # A consumer's own `end_offsets` was seen to find no leader of a topic that was just made.
     ends = [end for _, end in ask_brokers(address, lambda client: partition_bounds(client, topic))]
-    waited_for = {TopicPartition(topic.name, p) for p, end in enumerate(ends) if end}
-    if not waited_for:
+    missing = {TopicPartition(topic.name, p) for p, end in enumerate(ends) if end}
+    if not missing:
         return {}
     reader = make_consumer(address, fetch_min_bytes=1, max_partition_fetch_bytes=1)
     try:
         firsts: dict[int, bytes] = {}
         deadline = time.monotonic() + BROKER_TIMEOUT_S
-        while waited_for:
-            reader.assign(list(waited_for))
-            for place in waited_for:
+        while missing:
+            reader.assign(list(missing))
+            for place in missing:
                 reader.seek(place, 0)
-            for place, (first, *_) in reader.poll(timeout_ms=_POLL).items():
+            for place, (first, *_) in reader.poll(timeout_ms=_POLL_MS).items():
                 if first.offset:
                     raise Damaged(
                         f"{topic.name} {place.partition}: its first record is {first.offset}: "
@@ -95,7 +95,7 @@ def first_records(address: KafkaAddress, topic: Topic) -> dict[int, bytes]:
                         "whole log"
                     )
                 firsts[place.partition] = first.value or b""
-                waited_for.discard(place)
+                missing.discard(place)
             if time.monotonic() > deadline:
                 raise Unreachable(
                     f"{topic.name} gives none of its records within {BROKER_TIMEOUT_S} s"
@@ -112,17 +112,17 @@ def first_records(address: KafkaAddress, topic: Topic) -> dict[int, bytes]:
 def read(
     address: KafkaAddress, topic: Topic, partition: int, start: int, end: int
 ) -> Generator[tuple[int, bytes]]:
-    """The records of a partition from one offset to another, by a connection of their own; no more
-    come where the topic holds fewer. Raises Unreachable."""
+    """The records of a partition from one offset to another, by a connection of its own. Ends early
+    where the topic holds fewer. Raises Unreachable."""
     place = TopicPartition(topic.name, partition)
     reader = make_consumer(address, auto_offset_reset="earliest")
     try:
         reader.assign([place])
         reader.seek(place, start)
-        offset, since = start, time.monotonic()
-        while offset < end and time.monotonic() - since < BROKER_TIMEOUT_S:
-            for record in reader.poll(timeout_ms=_POLL).get(place, ()):
-                offset, since = record.offset + 1, time.monotonic()
+        offset, progress_at = start, time.monotonic()
+        while offset < end and time.monotonic() - progress_at < BROKER_TIMEOUT_S:
+            for record in reader.poll(timeout_ms=_POLL_MS).get(place, ()):
+                offset, progress_at = record.offset + 1, time.monotonic()
                 yield record.offset, record.value or b""
     except KafkaError as error:
         raise unreachable_error(address, error) from error
@@ -131,32 +131,32 @@ def read(
 
 
 class TopicConsumer:
-    """`ends` may be called from any thread."""
+    """Reads the topic in a thread of its own. `ends` may be called from any thread."""
 
     def __init__(
         self, address: KafkaAddress, topic: Topic, positions: list[int], applier: IndexApplier
     ) -> None:
         self.trouble: str | None = None
-        """Why nothing arrives at the moment."""
+        """The reason for which no records arrive now."""
         self._address = address
         self._topic = topic
         self._applier = applier
-        self._places = [TopicPartition(topic.name, p) for p in range(topic.partitions)]
-        self._earliest = dict.fromkeys(self._places, OffsetSpec.EARLIEST)
-        self._latest = dict.fromkeys(self._places, OffsetSpec.LATEST)
+        self._partitions = [TopicPartition(topic.name, p) for p in range(topic.partitions)]
+        self._earliest = dict.fromkeys(self._partitions, OffsetSpec.EARLIEST)
+        self._latest = dict.fromkeys(self._partitions, OffsetSpec.LATEST)
         self._next = positions
         self._closed = threading.Event()
-        self._asking = threading.Lock()
+        self._admin_lock = threading.Lock()
         self._asked_at = 0.0
         self._checked_at: float | None = None
         self._answer: tuple[int, ...] | KafkaError = ()
-        self._asker = connect_client(
+        self._admin = connect_client(
             KafkaAdminClient,
             address,
             bootstrap_timeout_ms=BROKER_TIMEOUT_S * 1000,
             request_timeout_ms=BROKER_TIMEOUT_S * 1000,
             reconnect_backoff_max_ms=FETCH["reconnect_backoff_max_ms"],
-            metadata_max_age_ms=_KNOWN,
+            metadata_max_age_ms=_METADATA_MAX_AGE_MS,
         )
         self._consumer = make_consumer(address)
         self._cluster = self._consumer._manager.cluster  # type: ignore[attr-defined]
@@ -170,33 +170,33 @@ class TopicConsumer:
         self._applier.wanted.set()
         self._thread.join()
         self._consumer.close()
-        self._asker.close()
+        self._admin.close()
 
-    def ends(self, patience: float = 0) -> tuple[int, ...]:
-        """Per partition the offset that its next record will take, as the brokers say, who are
-        asked again for so many seconds: those that come back don't answer at once.
+    def ends(self, patience_s: float = 0) -> tuple[int, ...]:
+        """Per partition the offset that its next record will take, as the brokers say. They are
+        asked again for `patience_s`: a broker that comes back doesn't answer at once.
 
-        Who waits while another one asks shares an answer to what was asked after they came.
-        The beginnings are checked first. Raises Unreachable."""
-        self.check(patience)
-        came = time.monotonic()
-        with self._asking:
-            if self._asked_at < came:
+        Callers that wait while another thread asks share an answer that was asked for after they
+        called. The first offsets are checked first. Raises Unreachable."""
+        self.check(patience_s)
+        called_at = time.monotonic()
+        with self._admin_lock:
+            if self._asked_at < called_at:
                 self._asked_at = time.monotonic()
-                self._answer = self._asked(self._latest, self._asked_at + patience)
+                self._answer = self._offsets(self._latest, self._asked_at + patience_s)
             answer = self._answer
         if isinstance(answer, KafkaError):
             raise unreachable_error(self._address, answer) from answer
         return answer
 
-    def check(self, patience: float = 0) -> None:
-        """Stops partitions whose first records are gone, since they can't be judged. Asks before
-        the first answer, and again where some seconds have passed. Raises Unreachable."""
-        with self._asking:
-            since = self._checked_at
-            if since is not None and time.monotonic() - since < _CHECKED:
+    def check(self, patience_s: float = 0) -> None:
+        """Stops partitions whose first records are gone, since they can't be judged. The result is
+        valid for some seconds. Raises Unreachable."""
+        with self._admin_lock:
+            checked_at = self._checked_at
+            if checked_at is not None and time.monotonic() - checked_at < _CHECK_EVERY_S:
                 return
-            found = self._asked(self._earliest, time.monotonic() + patience)
+            found = self._offsets(self._earliest, time.monotonic() + patience_s)
             if isinstance(found, KafkaError):
                 raise unreachable_error(self._address, found) from found
             for partition, first in enumerate(found):
@@ -204,17 +204,17 @@ class TopicConsumer:
                     self._applier.stop(partition, self._beginning_gone(partition, first))
             self._checked_at = time.monotonic()
 
-    def _asked(
+    def _offsets(
         self, which: Mapping[TopicPartition, OffsetSpec], until: float
     ) -> tuple[int, ...] | KafkaError:
         while True:
             try:
-                found = self._asker.list_partition_offsets(dict(which))
+                found = self._admin.list_partition_offsets(dict(which))
             except KafkaError as error:
-                if time.monotonic() > until or self._closed.wait(_AGAIN):
+                if time.monotonic() > until or self._closed.wait(_ASK_AGAIN_AFTER_S):
                     return error
             else:
-                return tuple(found[place].offset for place in self._places)
+                return tuple(found[place].offset for place in self._partitions)
 
     def read(self, partition: int, end: int) -> Iterator[tuple[int, bytes]]:
         """The records of a partition from its first, as `read` gives them. Raises Unreachable."""
@@ -222,51 +222,51 @@ class TopicConsumer:
 
     def _run(self) -> None:
         self._assign()
-        look = 0.0
+        check_at = 0.0
         while not self._closed.is_set():
             try:
-                if time.monotonic() > look:
-                    look = time.monotonic() + _CHECKED
+                if time.monotonic() > check_at:
+                    check_at = time.monotonic() + _CHECK_EVERY_S
                     with suppress(Unreachable):
                         self.check()
-                self._leave_stopped()
+                self._drop_stopped()
                 self._poll()
                 self.trouble = None
             except LogTruncationError as error:
                 for place in error.divergent_offsets:
-                    self._stop(place.partition, _CUT)
+                    self._stop(place.partition, _TRUNCATED)
             except OffsetOutOfRangeError as error:
                 for place in error.args[0]:
                     self._out_of_range(place)
             except KafkaError as error:
                 self.trouble = str(error) or type(error).__name__
-                self._closed.wait(_PAUSE)
+                self._closed.wait(_RETRY_AFTER_S)
             except Exception as error:
-                logging.getLogger(__name__).exception("the tail of %s", self._topic.name)
+                logging.getLogger(__name__).exception("the consumer of %s", self._topic.name)
                 self.trouble = str(error)
-                self._closed.wait(_PAUSE)
+                self._closed.wait(_RETRY_AFTER_S)
 
     def _assign(self) -> None:
         """Begins with the last record that the index holds, so that it is compared."""
-        self._consumer.assign(self._places)
-        for place in self._places:
+        self._consumer.assign(self._partitions)
+        for place in self._partitions:
             self._consumer.seek(place, max(0, self._next[place.partition] - 1))
 
-    def _leave_stopped(self) -> None:
+    def _drop_stopped(self) -> None:
         going = self._consumer.assignment()
-        left = {place for place in going if place.partition not in self._applier.stopped}
-        if len(left) < len(going):
-            self._consumer.assign(left)
+        going_on = {place for place in going if place.partition not in self._applier.stopped}
+        if len(going_on) < len(going):
+            self._consumer.assign(going_on)
 
     def _poll(self) -> None:
-        if sum(self._applier.ends) - sum(self._next) > _MANY:
-            self._applier.wanted.wait(_REST)
+        if sum(self._applier.ends) - sum(self._next) > _BULK_RECORDS:
+            self._applier.wanted.wait(_BULK_PAUSE_S)
             self._skip_own()
         self._applier.wanted.clear()
-        found = self._consumer.poll(timeout_ms=_POLL)
+        found = self._consumer.poll(timeout_ms=_POLL_MS)
         id = self._cluster.topic_id(self._topic.name)
         if id is not None and str(id) != self._topic.id:
-            for place in self._places:
+            for place in self._partitions:
                 self._stop(place.partition, "the topic was made again: its id is another one")
             return
         for place, records in found.items():
@@ -276,8 +276,8 @@ class TopicConsumer:
             self._check_positions()
 
     def _skip_own(self) -> None:
-        """Of what was applied from its acknowledgements only the last record is read again, and
-        compared: to read them all would cost a bulk a sixth of its time."""
+        """Skips records that were applied from their acknowledgements. Only the last one is read
+        again and compared: to read them all would cost a bulk a sixth of its time."""
         for place in self._consumer.assignment():
             last = self._applier.ends[place.partition] - 1
             if last > self._next[place.partition]:
@@ -285,9 +285,10 @@ class TopicConsumer:
                 self._next[place.partition] = last
 
     def _check_positions(self) -> None:
-        """Behind its last record a partition may hold what is none: markers of transactions."""
+        """Stops partitions that hold offsets without a record behind their last: transaction
+        markers."""
         for place in self._consumer.assignment():
-            position = self._consumer.position(place, timeout_ms=_POLL)
+            position = self._consumer.position(place, timeout_ms=_POLL_MS)
             if position is not None and position > self._next[place.partition]:
                 self._stop(
                     place.partition,
@@ -297,12 +298,12 @@ class TopicConsumer:
 
     def _out_of_range(self, place: TopicPartition) -> None:
         with suppress(KafkaError, Unreachable):
-            first = self._consumer.beginning_offsets([place], timeout_ms=_POLL)[place]
+            first = self._consumer.beginning_offsets([place], timeout_ms=_POLL_MS)[place]
             if first > self._next[place.partition]:
                 gone = self._beginning_gone(place.partition, first)
                 self._applier.stop(place.partition, gone)
                 return
-        self._stop(place.partition, _CUT)
+        self._stop(place.partition, _TRUNCATED)
 
     def _beginning_gone(self, partition: int, first: int) -> Damaged:
         return Damaged(

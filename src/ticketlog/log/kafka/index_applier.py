@@ -76,7 +76,7 @@ class IndexApplier:
         self._settled: list[tuple[PendingAppend, Placed | Exception]] = []
         writer.begin()
         self.ends = writer.ends()
-        """How far each partition of the index is."""
+        """The ends of the index's partitions."""
         writer.rollback()
         self._thread = threading.Thread(target=self._run, name="ticketlog-applier", daemon=True)
 
@@ -150,15 +150,15 @@ class IndexApplier:
         """Puts arrivals where their partition finds them; returns the partitions."""
         touched = set()
         delivered = 0
-        for number, what in arrived:
-            if isinstance(what, PendingAppend):
-                partition = what.partition
-                if self._acked[partition].setdefault(number, what) is not what:
-                    self._acked_twice[partition].append((number, what))
+        for number, arrival in arrived:
+            if isinstance(arrival, PendingAppend):
+                partition = arrival.partition
+                if self._acked[partition].setdefault(number, arrival) is not arrival:
+                    self._acked_twice[partition].append((number, arrival))
             else:
                 partition = number
-                delivered += len(what)
-                self._fetched[partition].extend(what)
+                delivered += len(arrival)
+                self._fetched[partition].extend(arrival)
             touched.add(partition)
         if delivered:
             with self._has_room:
@@ -175,13 +175,13 @@ class IndexApplier:
         if partition in self.stopped:
             self._refuse((partition,), self.stopped[partition])
 
-    def _refuse(self, partitions: Sequence[int] | set[int], why: TicketlogError) -> None:
+    def _refuse(self, partitions: Sequence[int] | set[int], error: TicketlogError) -> None:
         """Settles appends whose records won't be applied; the records may stand in the log."""
         for partition in partitions:
             self._fetched[partition].clear()
             doubled = [append for _, append in self._acked_twice[partition]]
             for append in (*self._acked[partition].values(), *doubled):
-                append.settle(type(why)(str(why)))
+                append.settle(type(error)(str(error)))
             self._acked[partition].clear()
             self._acked_twice[partition].clear()
 
@@ -214,11 +214,11 @@ class IndexApplier:
         writer, commit, part = self.writer, append.commit, append.partition
         stream, expects, settings = commit.stream, commit.expects, commit.settings
         head = writer.head(part, stream)
-        first = writer.find(part, stream, commit.id, append.hash) if head.version else None
+        first = writer.find(part, stream, commit.id, append.id_hash) if head.version else None
         verdict = judge(expects, settings, head, known=first is not None)
         if verdict is Verdict.ACCEPTED:
             entry = (stream, expects, len(commit.events), settings)
-            offset = writer.accept(part, append.data, commit.recorded_at, entry, append.hash)
+            offset = writer.accept(part, append.data, commit.recorded_at, entry, append.id_hash)
         else:
             offset = writer.void(part, append.data, verdict, commit.recorded_at)
         own = self._own[part]
@@ -228,7 +228,7 @@ class IndexApplier:
 
     def _apply_foreign(self, partition: int, offset: int, data: bytes) -> None:
         """Applies a fetched record. Raises NewerFormat."""
-        verdict, form, recorded_at = accept(
+        verdict, envelope, recorded_at = accept(
             data,
             partition=partition,
             partitions=self._partitions,
@@ -236,11 +236,11 @@ class IndexApplier:
             head=self._heads[partition],
             known=self._ids[partition],
         )
-        if form is None or verdict is not Verdict.ACCEPTED:
+        if envelope is None or verdict is not Verdict.ACCEPTED:
             self.writer.void(partition, data, verdict, recorded_at)
             return
-        entry = (form.stream, form.expects, len(form.events), form.settings)
-        self.writer.accept(partition, data, recorded_at, entry, id_hash(form.id))
+        entry = (envelope.stream, envelope.expects, len(envelope.events), envelope.settings)
+        self.writer.accept(partition, data, recorded_at, entry, id_hash(envelope.id))
 
     def _knows(self, partition: int, stream: str, id: str) -> bool:
         return self.writer.find(partition, stream, id, id_hash(id)) is not None
@@ -296,7 +296,7 @@ class IndexApplier:
                 Placed, (append.partition, offset, commit.expects, len(commit.events), False)
             )
         if verdict is Verdict.DUPLICATE:
-            first = self.writer.find(append.partition, commit.stream, commit.id, append.hash)
+            first = self.writer.find(append.partition, commit.stream, commit.id, append.id_hash)
             assert first is not None
             return append.answer_for(first, self.writer.record(append.partition, first.offset).data)
         return stale_conflict(commit, self.writer.head(append.partition, commit.stream))

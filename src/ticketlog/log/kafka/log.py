@@ -34,8 +34,9 @@ from ticketlog.support.gc_paused import gc_paused
 
 
 class KafkaLog(IndexedLog):
-    """A `Log` (see port.py). Reads wait once until the index holds what the topic held when they
-    came; after that the index follows within a tenth of a second, and `sync` waits for more."""
+    """A `Log` (see port.py). The first read waits until the index holds all records that the topic
+    held by then; after that the index follows within a tenth of a second, and `sync` waits for
+    more."""
 
     def __init__(
         self,
@@ -50,7 +51,7 @@ class KafkaLog(IndexedLog):
         self.name = name
         self.desk = desk
         self.sibling: KafkaLog | None = None
-        """The other log of its desk: neither is well without the other."""
+        """The other log of the desk: a stopped partition of either stops both."""
         self._synced = False
         self._doubts: dict[tuple[str, str], int] = {}
         self._index_writer = IndexWriter(path, topic.partitions, synchronous="NORMAL")
@@ -94,34 +95,34 @@ class KafkaLog(IndexedLog):
             self.sync()
         return super().reader
 
-    def sync(self, patience: float = BROKER_TIMEOUT_S) -> None:
-        """Returns once the index holds everything that the topic holds now. `patience`: seconds in
-        which brokers that don't answer are asked again.
+    def sync(self, patience_s: float = BROKER_TIMEOUT_S) -> None:
+        """Returns once the index holds all records that the topic holds now. `patience_s`: the time
+        for which brokers that don't answer are asked again.
 
         Raises Unreachable, and Damaged or NewerFormat where a partition is stopped.
         """
-        ends = self._consumer.ends(patience)
+        ends = self._consumer.ends(patience_s)
         if self.sibling is not None:
-            self.sibling._consumer.check(patience)
-        seen, since = self._applier.ends, time.monotonic()
-        while any(mine < theirs for mine, theirs in zip(seen, ends, strict=True)):
-            self._check_going()
+            self.sibling._consumer.check(patience_s)
+        seen, progress_at = self._applier.ends, time.monotonic()
+        while any(reached < end for reached, end in zip(seen, ends, strict=True)):
+            self._check_not_stopped()
             self._applier.wanted.set()
             self._pause(0.05)
             now = self._applier.ends
             if now != seen:
-                seen, since = now, time.monotonic()
-            elif time.monotonic() - since > BROKER_TIMEOUT_S:
+                seen, progress_at = now, time.monotonic()
+            elif time.monotonic() - progress_at > BROKER_TIMEOUT_S:
                 raise Unreachable(
                     f"the index of {self.name} doesn't come to the end of its topic: "
                     f"{self._consumer.trouble or 'nothing arrives'}"
                 )
-        self._check_going()
+        self._check_not_stopped()
         self._synced = True
 
-    def wait(self, ends: Sequence[int], timeout: float) -> bool:
-        self._check_going()
-        return super().wait(ends, timeout)
+    def wait(self, ends: Sequence[int], timeout_s: float) -> bool:
+        self._check_not_stopped()
+        return super().wait(ends, timeout_s)
 
     def latest_ends(self) -> tuple[int, ...] | None:
         try:
@@ -141,10 +142,12 @@ class KafkaLog(IndexedLog):
     def differences(self) -> Iterator[str]:
         for partition, end in enumerate(self.ends()):
             records = chain(self._consumer.read(partition, end), repeat(None))
-            for kept, found in zip(islice(self.kept(partition), end), records, strict=False):
-                if found != (kept.offset, kept.data):
+            for indexed, found in zip(
+                islice(self.indexed_records(partition), end), records, strict=False
+            ):
+                if found != (indexed.offset, indexed.data):
                     yield (
-                        f"{self.name} {partition}:{kept.offset}: the index holds another record "
+                        f"{self.name} {partition}:{indexed.offset}: the index holds another record "
                         "than the topic, or one that the topic has lost"
                     )
                     break
@@ -187,26 +190,27 @@ class KafkaLog(IndexedLog):
         self._consumer.close()
         self._applier.close()
 
-    def _check_going(self) -> None:
+    def _check_not_stopped(self) -> None:
         if self._applier.failure is not None:
             raise Unreachable(str(self._applier.failure))
-        beside = {} if self.sibling is None else self.sibling._applier.stopped
-        for report in (*self._applier.stopped.values(), *beside.values()):
+        sibling_stopped = {} if self.sibling is None else self.sibling._applier.stopped
+        for report in (*self._applier.stopped.values(), *sibling_stopped.values()):
             raise type(report)(str(report))
 
     def _known_outcome(self, append: PendingAppend) -> Placed | Exception | None:
-        """The answer of a commit that needn't be sent: its id is known, or it is stale for good."""
+        """The outcome of a commit that needn't be sent: its id is known, or it is stale for
+        good."""
         report = self._applier.failure or self._applier.stopped.get(append.partition)
         if report is not None:
             return type(report)(str(report))
         commit = append.commit
         if self._synced and self._index_writer.would_accept(
-            commit.stream, commit.expects, commit.settings, append.hash
+            commit.stream, commit.expects, commit.settings, append.id_hash
         ):
             return None
         head = self.head(commit.stream)
         if commit.expects > head.version:
-            self.sync(patience=0)
+            self.sync(patience_s=0)
             head = self.head(commit.stream)
         placed = self.find(commit.stream, commit.id) if head.version else None
         if placed is not None:

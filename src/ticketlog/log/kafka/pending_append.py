@@ -1,7 +1,7 @@
 """An append in flight: a commit, the attempts to write it into the topic, and its outcome.
 
-Three threads meet here: the caller's, which sends and waits; the Kafka client's, which says what
-became of an attempt; and the index applier's, which knows what the acceptance rule says. Each
+Three threads meet here: the caller's, which sends and waits; the Kafka client's, which answers
+attempts; and the index applier's, which knows what the acceptance rule says. Each
 calls a method, each method is one event, and TRANSITIONS holds every state that follows:
 
     state       begin     hand over  acknowledge  unwritten  unanswered  lose      settle
@@ -115,7 +115,7 @@ TRANSITIONS: Mapping[AppendEvent, Mapping[AppendState, AppendState]] = {
     },
     AppendEvent.SETTLE: dict.fromkeys(AppendState, _SETTLED),
 }
-"""What each event makes of each state; a state that an event doesn't name can't meet it."""
+"""The next state by event and state; a state that an event doesn't name can't meet it."""
 _BEGIN, _HAND_OVER, _ACKNOWLEDGE, _UNWRITTEN, _UNANSWERED, _LOSE, _SETTLE = (
     TRANSITIONS[event] for event in AppendEvent
 )
@@ -126,7 +126,7 @@ class PendingAppend:
 
     __slots__ = (
         *("_lock", "_may_be_written", "attempt", "commit", "data", "error", "failed_at"),
-        *("follows_stale", "hash", "is_alone", "outcome", "partition", "results", "sent_at"),
+        *("follows_stale", "id_hash", "is_alone", "outcome", "partition", "results", "sent_at"),
         "state",
     )
 
@@ -134,8 +134,7 @@ class PendingAppend:
         self.commit = commit
         self.data = codec.encode(commit)
         self.partition = partition_of(commit.stream, partitions)
-        self.hash = id_hash(commit.id)
-        """That of the commit's id."""
+        self.id_hash = id_hash(commit.id)
         self.state = AppendState.NEW
         self.outcome: Placed | Exception | None = None
         """None until it is settled."""

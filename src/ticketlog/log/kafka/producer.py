@@ -33,17 +33,16 @@ from ticketlog.log.kafka.url import KafkaAddress
 from ticketlog.log.port import Placed
 
 DEADLINE_S = 30.0
-"""How long a caller waits without any progress before its append is settled as in doubt."""
+"""Seconds without any progress after which a caller's append is settled as in doubt."""
 ATTEMPT_TIMEOUT_S = 12.0
-"""How long an attempt may go without an answer before it counts as lost and the producer is
+"""Seconds without an answer after which an attempt counts as lost and the client is
 replaced. Longer than the client's own `delivery_timeout_ms`, which should have answered."""
 BACKOFF_S = 0.1
-"""How long an append waits between a failed attempt and the next one."""
+"""Seconds between a failed attempt and the next one."""
 BATCH_FROM_THREADS = 4
 """The number of threads with one append each from which on their appends share requests."""
 BATCH_WAIT_S = 0.005
-"""How long an append waits to share a request. 5 ms: docs/ARCHITECTURE.md, "Writers of one
-process share requests"."""
+"""Seconds that an append waits to share a request. 5 ms: docs/decisions/022."""
 PRODUCER: Mapping[str, Any] = {
     "acks": "all",
     "enable_idempotence": False,
@@ -90,7 +89,7 @@ class AppendProducer:
         self._callers: set[int] = set()
         """The threads that wait for appends."""
         self._single_callers: set[int] = set()
-        """Those of them that wait for one append each."""
+        """The callers that wait for one append each."""
         self._batch_changed = threading.Condition()
         self._batch: list[PendingAppend] = []
         """Appends of several threads that one of them is going to send."""
@@ -308,10 +307,10 @@ class AppendProducer:
         Callers that come while another one connects share what comes of it: one after the other
         they would wait for minutes.
         """
-        came = time.monotonic()
+        called_at = time.monotonic()
         with self._client_lock:
             if self._client is None:
-                if self._connect_failed_at > came:
+                if self._connect_failed_at > called_at:
                     raise Unreachable(self._connect_error)
                 try:
                     self._client = connect_client(KafkaProducer, self._address, **PRODUCER)
@@ -342,9 +341,9 @@ class _Delivery:
         self.results: SimpleQueue[tuple[int | None, PendingAppend]] = SimpleQueue()
         self.in_flight: set[PendingAppend] = set()
         self.ready: list[PendingAppend] = []
-        """Those in flight of which no attempt has begun."""
+        """Appends in flight of which no attempt has begun."""
         self._by_stream: dict[str, list[PendingAppend]] = {}
-        """Those that aren't in flight yet, of each stream the next one last."""
+        """Appends that aren't in flight yet, of each stream the next one last."""
         self._progress_at = time.monotonic()
         for append in appends:
             append.results = self.results
@@ -377,7 +376,7 @@ class _Delivery:
             self.ready.append(following)
 
     def wait_for_results(self) -> list[tuple[int | None, PendingAppend]]:
-        """Appends that something is known of, at least one unless time is up."""
+        """Appends with news of an attempt or their outcome, at least one unless time is up."""
         found = []
         with suppress(Empty):
             found.append(self.results.get(timeout=self._patience_s()))

@@ -1,8 +1,7 @@
-"""Makes the logs of an export in the topics of an address, or goes on with an import that was
-interrupted.
+"""The restore of an export into the topics of an address; an interrupted one can be gone on with.
 
 The logs are written one after the other, the tickets' first: as long as the settings' topic is
-empty, nobody takes the topics for a log (see bootstrap.py).
+empty, no program takes the topics for a log (see bootstrap.py).
 """
 
 from __future__ import annotations
@@ -31,37 +30,39 @@ def restore_topics(
     address: KafkaAddress,
     lines: Iterable[bytes],
     names: Collection[str],
-    told: Callable[[int, int], None],
+    on_progress: Callable[[int, int], None],
 ) -> None:
     """Returns when the topics of the named logs hold exactly the records of the export. They are
     made where there are none. The lines are read twice: nothing is written before they are known
-    to be whole. `told` is told how many records of how many are there.
+    to be whole. `on_progress` is called with the numbers of records that are there and of all.
 
-    Raises Damaged for an export that isn't whole, and where somebody else wrote meanwhile; Unfit
+    Raises Damaged for an export that isn't whole, and where another program wrote meanwhile; Unfit
     for topics that hold something else, or would not keep a log; Unreachable.
     """
     assert iter(lines) is not lines, "lines are read twice"
-    begun = time.monotonic()
+    begun_at = time.monotonic()
     extents = survey_export(lines, names)
     _check_count(address, extents)
-    progress = RestoreProgress(told, sum(each.end for log in extents.values() for each in log))
-    shipments = []
+    progress = RestoreProgress(
+        on_progress, sum(each.end for log in extents.values() for each in log)
+    )
+    writers = []
     with topics.admin(address) as client:
-        found = [_room(address, client, name, wanted) for name, wanted in extents.items()]
+        found = [_check_existing(address, client, name, wanted) for name, wanted in extents.items()]
         for name, records in groupby(Export(lines, names).records(), key=attrgetter("log")):
-            topic = _made(address, client, name, len(extents[name]))
-            shipments.append(TopicWriter(address, client, topic, extents[name], progress))
+            topic = _make_topic(address, client, name, len(extents[name]))
+            writers.append(TopicWriter(address, client, topic, extents[name], progress))
             if any(found):
-                shipments[-1].resume(begun)
-            _write_topic(shipments[-1], records)
-        for shipment in shipments:
-            shipment.check_ends()
+                writers[-1].resume(begun_at)
+            _write_topic(writers[-1], records)
+        for writer in writers:
+            writer.check_ends()
 
 
-def _write_topic(shipment: TopicWriter, records: Iterator[ExportLine]) -> None:
-    with closing(shipment):
+def _write_topic(writer: TopicWriter, records: Iterator[ExportLine]) -> None:
+    with closing(writer):
         for partition, content in groupby(records, key=attrgetter("partition")):
-            shipment.partition(partition, content)
+            writer.partition(partition, content)
 
 
 def _check_count(address: KafkaAddress, extents: Mapping[str, Sequence[PartitionExtent]]) -> None:
@@ -75,17 +76,19 @@ def _check_count(address: KafkaAddress, extents: Mapping[str, Sequence[Partition
         )
 
 
-def _made(address: KafkaAddress, client: KafkaAdminClient, name: str, partitions: int) -> Topic:
+def _make_topic(
+    address: KafkaAddress, client: KafkaAdminClient, name: str, partitions: int
+) -> Topic:
     topic = address.topic(name)
     topics.create_topics(client, {topic: partitions})
     return topics.checked_topics(client, address, [topic], partitions)[topic]
 
 
-def _room(
+def _check_existing(
     address: KafkaAddress, client: KafkaAdminClient, name: str, wanted: Sequence[PartitionExtent]
 ) -> bool:
-    """Whether there is a topic of that name. Raises Unfit where it holds what the export can't go
-    on behind."""
+    """Whether there is a topic of that name. Raises Unfit where the export doesn't continue its
+    records."""
     there = topics.describe_topic(client, address.topic(name))
     if there is None:
         return False

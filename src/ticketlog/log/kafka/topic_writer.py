@@ -1,10 +1,11 @@
-"""Writes the records of one log into its topic, each at its offset: what is there already is
-compared, the rest goes behind it, a page at a time.
+"""The writer of a log's topic: it writes each record at its offset. Records that are there already
+are compared, the rest is appended, a page at a time.
 
-An offset is kept only where nothing is written twice, and by nobody else. So a page of records is
-one batch, which is in the topic as a whole or not at all, and the next one of its partition is
-sent when it is known to be there, at its place. Where an attempt has no answer, the end of the
-partition is read until nothing can be on its way any more, and what is there decides.
+An offset is kept only where no record is written twice, and no other program writes. So a page of
+records is one batch, which is in the topic as a whole or not at all, and the next one of its
+partition is sent when it is known to be there, at its place. Where an attempt has no answer, the
+end of the partition is read until no record can be on its way any more, and the records there
+decide.
 """
 
 from __future__ import annotations
@@ -31,15 +32,15 @@ batch of a topic that takes 2 MiB. A larger record goes alone."""
 _ADDED = 40
 """Bytes that a batch needs for a record besides its own, at most."""
 SETTLE_S = 3.0
-"""Seconds after which a broker has written whatever it got of a connection that is closed."""
+"""Seconds after which a broker has written all that it got of a connection that is closed."""
 SETTLE_REPLICATED_S = 40.0
-"""The same where others keep copies: a record that the leader has can't be seen until they have it
+"""The same in seconds with replicas: a record that the leader has can't be read until they have it
 too, or are counted out after 30 seconds (Kafka's `replica.lag.time.max.ms`)."""
 _LOOK_S = 0.2
 _DEADLINE_S = 30.0
-"""Seconds without progress, besides those of three looks, after which an import gives up."""
-_STEP = 10_000
-"""Records that are compared between two tellings of the progress."""
+"""Seconds without progress after which an import gives up, besides the time of settling thrice."""
+_PROGRESS_EVERY = 10_000
+"""Records that are compared between two reports of progress."""
 MEND = (
     "Nothing else may write to the topics while they are imported into. Their offsets can't be put "
     "right any more: import into another prefix, or delete these topics and begin anew"
@@ -59,16 +60,16 @@ class _Page(NamedTuple):
 
 
 class RestoreProgress:
-    """Tells how many records of how many are there."""
+    """Counts the records that are there, and reports their number and that of all."""
 
-    def __init__(self, told: Callable[[int, int], None], total: int) -> None:
-        self._told = told
+    def __init__(self, on_progress: Callable[[int, int], None], total: int) -> None:
+        self._on_progress = on_progress
         self._total = total
         self._done = 0
 
     def add(self, records: int) -> None:
         self._done += records
-        self._told(self._done, self._total)
+        self._on_progress(self._done, self._total)
 
 
 class TopicWriter:
@@ -87,28 +88,28 @@ class TopicWriter:
         self._topic = topic
         self._wanted = wanted
         self._progress = progress
-        self._sender = BatchProducer(address, topic.name)
+        self._producer = BatchProducer(address, topic.name)
         self._settle_s = (
             SETTLE_REPLICATED_S if topics.replication_factor(client, topic) > 1 else SETTLE_S
         )
         self._calm_at = 0.0
-        """When nothing of an earlier import can arrive any more."""
+        """The instant from which no record of an earlier import can arrive (`time.monotonic`)."""
 
-    def resume(self, begun: float) -> None:
-        """An earlier import may have been killed just before this one began."""
-        self._calm_at = begun + self._settle_s
+    def resume(self, begun_at: float) -> None:
+        """Goes on with an earlier import, which may have been killed just before this one began."""
+        self._calm_at = begun_at + self._settle_s
 
     def close(self) -> None:
-        self._sender.close()
+        self._producer.close()
 
     def partition(self, partition: int, records: Iterator[ExportLine]) -> None:
-        """Returns when the partition holds these records. Raises Unfit where it holds others,
-        Damaged where somebody else writes to it meanwhile, Unreachable."""
-        offset = self._compared(partition, records, 0)
+        """Returns when the partition holds these records. Raises Unfit where it holds different
+        ones, Damaged where another program writes to it meanwhile, Unreachable."""
+        offset = self._compare(partition, records, 0)
         calm_in = self._calm_at - time.monotonic()
         if calm_in > 0 and offset < self._wanted[partition].end:
             time.sleep(calm_in)
-            offset = self._compared(partition, records, offset)
+            offset = self._compare(partition, records, offset)
         for page in _pages(records, offset):
             self._deliver(partition, page)
             self._progress.add(len(page.messages))
@@ -119,9 +120,9 @@ class TopicWriter:
             if end != self._wanted[partition].end:
                 raise self._disturbed(partition, min(end, self._wanted[partition].end))
 
-    def _compared(self, partition: int, records: Iterator[ExportLine], start: int) -> int:
+    def _compare(self, partition: int, records: Iterator[ExportLine], start: int) -> int:
         """Takes the records that are there from `records`; returns the offset behind them."""
-        offset = told = start
+        offset = reported = start
         end = self._end_at_last(partition)
         if offset == end:
             return end
@@ -135,12 +136,12 @@ class TopicWriter:
                         f"the topic. Nothing was written on top. {MEND}"
                     )
                 offset = place + 1
-                if offset - told == _STEP:
-                    self._progress.add(_STEP)
-                    told = offset
+                if offset - reported == _PROGRESS_EVERY:
+                    self._progress.add(_PROGRESS_EVERY)
+                    reported = offset
         if offset < end:
             raise Unreachable(f"{self._topic.name} {partition} gives no records behind {offset}")
-        self._progress.add(end - told)
+        self._progress.add(end - reported)
         return end
 
     def _deliver(self, partition: int, page: _Page) -> None:
@@ -148,9 +149,9 @@ class TopicWriter:
         since = time.monotonic()
         while True:
             try:
-                placed = self._sender.send({partition: page.messages}).get(partition)
+                placed = self._producer.send({partition: page.messages}).get(partition)
             except Unreachable as error:
-                placed, self._sender.trouble = None, str(error)
+                placed, self._producer.trouble = None, str(error)
             if placed is None and self._is_there(partition, page, since):
                 placed = page.start
             if placed == page.start:
@@ -160,20 +161,20 @@ class TopicWriter:
 
     def _is_there(self, partition: int, page: _Page, since: float) -> bool:
         """Whether the page is there after an attempt without an answer. Raises Damaged where
-        something else is, Unreachable where that can't be found out for too long."""
-        quiet = time.monotonic()
-        while time.monotonic() - quiet < self._settle_s:
+        different records are, Unreachable where the brokers don't answer for too long."""
+        quiet_since = time.monotonic()
+        while time.monotonic() - quiet_since < self._settle_s:
             try:
                 end = self._end(partition)
                 if end > page.start:
                     self._check(partition, page, end)
                     return True
             except Unreachable as error:
-                quiet, self._sender.trouble = time.monotonic(), str(error)
+                quiet_since, self._producer.trouble = time.monotonic(), str(error)
             if time.monotonic() - since > _DEADLINE_S + 3 * self._settle_s:
                 raise Unreachable(
                     f"{self._topic.name} {partition}:{page.start} can't be written: "
-                    f"{self._sender.trouble}. What is there by now stays; run the import again, "
+                    f"{self._producer.trouble}. What is there by now stays; run the import again, "
                     "and it goes on"
                 )
             time.sleep(_LOOK_S)
@@ -186,7 +187,7 @@ class TopicWriter:
             raise self._disturbed(partition, page.start)
 
     def _end_at_last(self, partition: int) -> int:
-        """The same from a broker that may just be starting again."""
+        """The end of a partition, from a broker that may just be starting again."""
         since = time.monotonic()
         while True:
             try:

@@ -1,4 +1,4 @@
-"""The topics that a log may live in: made with the right settings, and checked at every start."""
+"""The topics of a log: made with the right settings, and checked at every start."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from ticketlog.log.kafka.url import KafkaAddress
 Answer = TypeVar("Answer")
 BROKER_TIMEOUT_S = 15
 """Seconds to wait for brokers when a log is opened."""
-_SPREAD = 3
-"""Seconds in which all brokers get to know of a new topic."""
+_SPREAD_S = 3
+"""Seconds after which all brokers know of a new topic."""
 REPLICAS = 3
-"""Where the cluster has as many brokers; fewer keep a copy each."""
+"""The replication factor, where the cluster has as many brokers; of fewer, each keeps a copy."""
 IN_SYNC = 2
 MAX_BYTES = 2 << 20
 TOPIC_CONFIG: Mapping[str, str] = {
@@ -51,7 +51,7 @@ class Topic(NamedTuple):
 
 @contextmanager
 def admin(address: KafkaAddress) -> Iterator[KafkaAdminClient]:
-    """Raises Unreachable."""
+    """A client that is closed at the end. Raises Unreachable."""
     limits: dict[str, Any] = dict.fromkeys(
         ("bootstrap_timeout_ms", "request_timeout_ms"), BROKER_TIMEOUT_S * 1000
     )
@@ -65,8 +65,8 @@ def admin(address: KafkaAddress) -> Iterator[KafkaAdminClient]:
 
 
 def ask_brokers(address: KafkaAddress, question: Callable[[KafkaAdminClient], Answer]) -> Answer:
-    """What a client answers, asked again for a while where a broker is just going or coming: of
-    several it may pick one that is gone. Raises Unreachable."""
+    """The brokers' answer to a question, which is asked again for a while where a broker is going
+    or coming: the client may pick one that is gone. Raises Unreachable."""
     until = time.monotonic() + BROKER_TIMEOUT_S
     with admin(address) as client:
         while True:
@@ -124,7 +124,7 @@ def partition_bounds(client: KafkaAdminClient, topic: Topic) -> list[tuple[int, 
 
 
 def replication_factor(client: KafkaAdminClient, topic: Topic) -> int:
-    """How many copies the topic's partitions have, at most."""
+    """The largest number of copies that a partition of the topic has."""
     (described,) = client.describe_topics([topic.name])
     return max(len(partition["replica_nodes"]) for partition in described["partitions"])
 
@@ -132,12 +132,13 @@ def replication_factor(client: KafkaAdminClient, topic: Topic) -> int:
 def checked_topics(
     client: KafkaAdminClient, address: KafkaAddress, names: Sequence[str], partitions: int | None
 ) -> dict[str, Topic]:
-    """The topics, known to keep everything. `partitions`: what the first one must have.
+    """The topics, after a check that they keep everything. `partitions`: the number that the first
+    one must have.
 
     Raises Unfit with the setting and the command that mends it.
     """
     cluster = client.describe_cluster()
-    described, configs = _described(client, names), _configured(client, names)
+    described, configs = _descriptions(client, names), _configurations(client, names)
     for name in names:
         topic = described[name]
         if topic["error_code"]:
@@ -161,29 +162,31 @@ def checked_topics(
     }
 
 
-def _described(client: KafkaAdminClient, names: Sequence[str]) -> dict[str, Any]:
-    """What the brokers say of these topics."""
+def _descriptions(client: KafkaAdminClient, names: Sequence[str]) -> dict[str, Any]:
+    """The brokers' descriptions of these topics."""
 
     def described() -> dict[str, Any]:
         return {topic["name"]: topic for topic in client.describe_topics(list(names))}
 
-    return _spread(described, lambda each: not each["error_code"])
+    return _ask_until_known(described, lambda each: not each["error_code"])
 
 
-def _configured(client: KafkaAdminClient, names: Sequence[str]) -> dict[str, Any]:
+def _configurations(client: KafkaAdminClient, names: Sequence[str]) -> dict[str, Any]:
     """The settings of these topics: none, where the broker that answers doesn't know a topic."""
     resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
 
     def configured() -> dict[str, Any]:
         return dict(client.describe_configs(resources, config_filter="all")["topic"])
 
-    return _spread(configured, bool)
+    return _ask_until_known(configured, bool)
 
 
-def _spread(question: Callable[[], dict[str, Any]], known: Callable[[Any], bool]) -> dict[str, Any]:
-    """What is said of each topic, asked again for a while: one of several brokers may not know of
-    a new topic yet."""
-    until = time.monotonic() + _SPREAD
+def _ask_until_known(
+    question: Callable[[], dict[str, Any]], known: Callable[[Any], bool]
+) -> dict[str, Any]:
+    """The answers for each topic, asked again for a while: a broker may not know of a new topic
+    yet."""
+    until = time.monotonic() + _SPREAD_S
     while True:
         answer = question()
         if all(map(known, answer.values())) or time.monotonic() > until:
@@ -226,11 +229,11 @@ def _check_replicas(
 
 
 def _filled(held: Sequence[int], brokers: Sequence[int], wanted: int) -> list[int]:
-    """The brokers that have a partition, with as many others as it takes, so that each broker gets
-    its share."""
+    """The brokers that have a partition, with as many further ones as it takes, so that each broker
+    gets its share."""
     at = max(held)
-    others = sorted(set(brokers) - set(held), key=lambda broker: (broker < at, broker))
-    return [*held, *others][:wanted]
+    spare = sorted(set(brokers) - set(held), key=lambda broker: (broker < at, broker))
+    return [*held, *spare][:wanted]
 
 
 def _admin(address: KafkaAddress) -> str:

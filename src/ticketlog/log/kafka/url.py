@@ -1,4 +1,4 @@
-"""Where a log in Kafka is, and how to get in: kafka://HOST:PORT,HOST:PORT/PREFIX?partitions=12
+"""The address of a log in Kafka: kafka://HOST:PORT,HOST:PORT/PREFIX?partitions=12
 
 The query may say `security` (PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL; Kafka's own names) and
 `mechanism` (SCRAM-SHA-512, SCRAM-SHA-256, PLAIN or OAUTHBEARER). Secrets come from the environment
@@ -7,8 +7,8 @@ alone, since a URL ends up in files, in process lists and in shells' histories:
     TICKETLOG_KAFKA_USERNAME, TICKETLOG_KAFKA_PASSWORD    for SCRAM and PLAIN
     TICKETLOG_KAFKA_TOKEN_FILE                            for OAUTHBEARER: a file with the token,
                                                           read anew for each connection
-    TICKETLOG_KAFKA_CA_FILE                               whom to trust; default: the system's
-    TICKETLOG_KAFKA_CERT_FILE, TICKETLOG_KAFKA_KEY_FILE,  who we are, where brokers ask for it
+    TICKETLOG_KAFKA_CA_FILE                               CAs to trust; default: the system's
+    TICKETLOG_KAFKA_CERT_FILE, TICKETLOG_KAFKA_KEY_FILE,  a certificate, where brokers ask for it
     TICKETLOG_KAFKA_KEY_PASSWORD
 """
 
@@ -36,7 +36,7 @@ _URL = re.compile(
     re.DOTALL,
 )
 """As RFC 3986 splits a URL. The standard library's `urlsplit` takes brackets for those of the only
-host, in some releases and not in others."""
+host, in some releases of Python."""
 _PREFIX = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9.-]{0,99}")
 _BROKER = re.compile(r"(\[[0-9a-fA-F:]+\]|[a-zA-Z0-9._-]+):([0-9]{1,5})")
 
@@ -49,6 +49,34 @@ class KafkaAddress(NamedTuple):
     partitions: int | None = None
     security: str = "PLAINTEXT"
     mechanism: str | None = None
+
+    @classmethod
+    def parse(cls, url: str) -> KafkaAddress:
+        """The address that a URL names. Raises Usage, whose text repeats no secret."""
+        if "@" in url:
+            raise _wrong("it holds a user; name one in the environment (docs/KAFKA.md)")
+        parts = _URL.fullmatch(url)
+        if parts is None:
+            raise _wrong(f"it doesn't begin with {SCHEME}")
+        brokers = tuple(parts["brokers"].split(","))
+        for number, broker in enumerate(brokers, 1):
+            found = _BROKER.fullmatch(broker)
+            if found is None or not 0 < int(found[2]) < 1 << 16:
+                raise _wrong(f"broker {number} of {len(brokers)} is no HOST:PORT")
+        prefix = parts["path"].strip("/") or DEFAULT_PREFIX
+        if not _PREFIX.fullmatch(prefix):
+            raise _wrong(
+                f"{prefix!r} can't begin a topic's name: take letters, digits, '.' and '-'"
+            )
+        pairs = parse_qsl(parts["query"] or "", keep_blank_values=True)
+        query = dict(pairs)
+        if parts["fragment"] or len(query) < len(pairs) or not query.keys() <= _QUERY:
+            raise _wrong(
+                "after '?' it may say partitions, security and mechanism, each once; secrets "
+                "belong in the environment (docs/KAFKA.md)"
+            )
+        security, mechanism = _access(query)
+        return cls(brokers, prefix, _partitions(query), security, mechanism)
 
     @property
     def fresh_partitions(self) -> int:
@@ -63,7 +91,7 @@ class KafkaAddress(NamedTuple):
         return f"public.{self.topic(name)}"
 
     def client(self, environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
-        """What every client of kafka-python is made with. Raises Usage for missing secrets."""
+        """Options of every client of kafka-python. Raises Usage for missing secrets."""
         options: dict[str, Any] = {
             "bootstrap_servers": list(self.brokers),
             "security_protocol": self.security,
@@ -79,32 +107,6 @@ class KafkaAddress(NamedTuple):
                 "sasl_plain_password": _needed(environment, "PASSWORD", self.mechanism),
             }
         return options
-
-
-def parse(url: str) -> KafkaAddress:
-    """Raises Usage, which never repeats what may be a secret."""
-    if "@" in url:
-        raise _wrong("it holds a user; name one in the environment (docs/KAFKA.md)")
-    parts = _URL.fullmatch(url)
-    if parts is None:
-        raise _wrong(f"it doesn't begin with {SCHEME}")
-    brokers = tuple(parts["brokers"].split(","))
-    for number, broker in enumerate(brokers, 1):
-        found = _BROKER.fullmatch(broker)
-        if found is None or not 0 < int(found[2]) < 1 << 16:
-            raise _wrong(f"broker {number} of {len(brokers)} is no HOST:PORT")
-    prefix = parts["path"].strip("/") or DEFAULT_PREFIX
-    if not _PREFIX.fullmatch(prefix):
-        raise _wrong(f"{prefix!r} can't begin a topic's name: take letters, digits, '.' and '-'")
-    pairs = parse_qsl(parts["query"] or "", keep_blank_values=True)
-    query = dict(pairs)
-    if parts["fragment"] or len(query) < len(pairs) or not query.keys() <= _QUERY:
-        raise _wrong(
-            "after '?' it may say partitions, security and mechanism, each once; secrets belong "
-            "in the environment (docs/KAFKA.md)"
-        )
-    security, mechanism = _access(query)
-    return KafkaAddress(brokers, prefix, _partitions(query), security, mechanism)
 
 
 def _partitions(query: Mapping[str, str]) -> int | None:
