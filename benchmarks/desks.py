@@ -52,7 +52,7 @@ def simulated(bench: Bench, tickets: int, *, promises: bool = True) -> Path:
                 desk.settings_apply(f"{settings_text()}\n{rules_text()}", actor=ADMIN)
                 desk.settings_apply("[sla_policies]", actor=ADMIN)
                 steps = simulate(1, tickets, settings=desk.settings)
-                record(desk.log, desk.settings, steps, "benchmarks")
+                record(desk.log, steps, "benchmarks")
     return folder
 
 
@@ -62,7 +62,7 @@ def crowded(bench: Bench, tickets: int) -> Path:
     if not folder.exists():
         bench.say(f"  opening {tickets:,} tickets")
         with fresh(folder) as desk:
-            record(desk.log, desk.settings, _open_tickets(desk.settings, tickets), "benchmarks")
+            record(desk.log, _open_tickets(desk.settings, tickets), "benchmarks")
             desk.views.refresh()
     return folder
 

@@ -17,7 +17,7 @@ from ticketlog.demo.files import FILES
 from ticketlog.demo.simulation import END, settings_at, start_of
 from ticketlog.domain import ticket
 from ticketlog.domain.aggregates import AGGREGATES, aggregate_of, informed
-from ticketlog.domain.base import Context, Meta, Recorded, iso
+from ticketlog.domain.base import Context, iso
 from ticketlog.domain.parties.agent import AgentAtWork
 from ticketlog.domain.ticket.assignment import Escalated
 from ticketlog.domain.ticket.automation import (
@@ -45,6 +45,7 @@ from ticketlog.domain.ticket.relations import Linked
 from ticketlog.domain.ticket.sla_events import SlaApplied, SlaBreached, SlaWarned
 from ticketlog.domain.ticket.time_correction import TimeCorrected
 from ticketlog.domain.ticket.withdrawal import Withdrawn
+from ticketlog.log.commit import Commit, recorded_of
 
 TICKETS = 2_000
 TIMERS = ("lifecycle", "sla")
@@ -55,30 +56,30 @@ def steps(seed: int = 1, tickets: int = TICKETS) -> tuple[DemoStep, ...]:
     return tuple(simulate(seed, tickets))
 
 
+def commits(seed: int = 1, tickets: int = TICKETS) -> list[Commit]:
+    return [step.commit for step in steps(seed, tickets)]
+
+
 @cache
-def histories() -> dict[str, list[DemoStep]]:
-    by_stream: dict[str, list[DemoStep]] = {}
-    for step in steps():
-        by_stream.setdefault(step.stream, []).append(step)
+def histories() -> dict[str, list[Commit]]:
+    by_stream: dict[str, list[Commit]] = {}
+    for commit in commits():
+        by_stream.setdefault(commit.stream, []).append(commit)
     return by_stream
 
 
 def tickets_with(*kinds: type) -> int:
     """How many tickets have an event of the kinds."""
     return sum(
-        any(isinstance(event, kinds) for step in history for event in step.events)
+        any(isinstance(event, kinds) for commit in history for event in commit.events)
         for stream, history in histories().items()
         if stream.startswith("ticket/")
     )
 
 
-def fingerprint(steps: Iterable[DemoStep]) -> list[object]:
+def fingerprint(steps: Iterable[DemoStep]) -> list[tuple[str, str]]:
     """What of a step is recorded, as plain data."""
-    return [
-        [s.stream, s.id, s.at, s.expects, s.actor, s.channel, s.source, s.reason, s.reads]
-        + [(each.NAME, each.model_dump_json()) for each in (s.command, *s.events)]
-        for s in steps
-    ]
+    return [(repr(step.commit), step.command.model_dump_json()) for step in steps]
 
 
 def test_the_same_seed_gives_the_same_steps() -> None:
@@ -104,27 +105,29 @@ def test_another_process_gives_the_same_steps() -> None:
 
 
 def test_another_seed_gives_another_history() -> None:
-    one, other = ({step.id for step in simulate(seed, 20)} for seed in (1, 2))
+    one, other = ({step.commit.id for step in simulate(seed, 20)} for seed in (1, 2))
     assert not one & other
 
 
 def test_more_tickets_are_another_history_and_end_at_the_same_time() -> None:
-    assert {s.id for s in simulate(1, 20)}.isdisjoint(s.id for s in simulate(1, 40))
+    assert {s.commit.id for s in simulate(1, 20)}.isdisjoint(s.commit.id for s in simulate(1, 40))
     assert start_of(50_000) < start_of(2_000) < END
-    assert max(step.at for step in steps()) < END
+    assert max(commit.occurred_at for commit in commits()) < END
 
 
 @pytest.mark.parametrize("tickets", [1, 2, 25])
 def test_as_many_tickets_as_asked_for_are_opened(tickets: int) -> None:
     opened = [
-        s for s in simulate(3, tickets) if any(isinstance(e, TicketCreated) for e in s.events)
+        s
+        for s in simulate(3, tickets)
+        if any(isinstance(e, TicketCreated) for e in s.commit.events)
     ]
     assert len(opened) == tickets
 
 
 def test_it_begins_when_it_is_told_to() -> None:
     start = start_of(10) + 7 * 86_400 * 1_000_000
-    assert min(step.at for step in simulate(1, 10, start)) == start
+    assert min(step.commit.occurred_at for step in simulate(1, 10, start)) == start
 
 
 def test_every_step_is_a_real_command_that_is_accepted_where_it_stands() -> None:
@@ -138,31 +141,25 @@ def test_every_step_is_a_real_command_that_is_accepted_where_it_stands() -> None
 
     for step in steps(5, 300):
         aggregate = aggregate_of(type(step.command))
-        state = load(step.stream)
-        assert step.expects == state.version + 1  # type: ignore[attr-defined]
+        commit = step.commit
+        state = load(commit.stream)
+        assert commit.expects == state.version + 1  # type: ignore[attr-defined]
         context = Context(
             settings=settings,
-            now=step.at,
-            actor=step.actor,
-            stream=step.stream,
-            channel=step.channel,
-            command_id=step.id,
+            now=commit.occurred_at,
+            actor=commit.actor,
+            stream=commit.stream,
+            channel=commit.channel,
+            command_id=commit.id,
         )
         context = informed(aggregate, step.command, state, context, load)
-        assert tuple(aggregate.decide(step.command, state, context)) == step.events
-        meta = Meta(step.id, step.at, step.at, step.actor, step.channel)
-        states[step.stream] = aggregate.fold(
-            state,
-            [
-                Recorded(step.stream, step.expects + i, event, meta, i)
-                for i, event in enumerate(step.events)
-            ],
-        )
+        assert aggregate.decide(step.command, state, context) == commit.events
+        states[commit.stream] = aggregate.fold(state, recorded_of(commit))
 
 
 def test_time_never_goes_back_and_ids_never_repeat() -> None:
-    assert list(steps()) == sorted(steps(), key=lambda step: step.at)
-    assert len({step.id for step in steps()}) == len(steps())
+    assert commits() == sorted(commits(), key=lambda commit: commit.occurred_at)
+    assert len({commit.id for commit in commits()}) == len(commits())
 
 
 ELSEWHERE = {
@@ -177,10 +174,9 @@ def test_every_event_of_a_ticket_happens(kind: type) -> None:
     assert tickets_with(kind)
 
 
-@cache
-def small() -> tuple[DemoStep, ...]:
-    """A few hundred tickets: what somebody tries first."""
-    return steps(1, 300)
+def small() -> list[Commit]:
+    """Of a few hundred tickets: what somebody tries first."""
+    return commits(1, 300)
 
 
 @pytest.mark.parametrize(
@@ -191,28 +187,28 @@ def small() -> tuple[DemoStep, ...]:
     ],
 )
 def test_the_desk_acts_by_itself_in_a_small_history_too(kind: type) -> None:
-    by_rules = [step for step in small() if step.actor.kind == "rule"]
-    found = [event for step in small() for event in step.events if isinstance(event, kind)]
+    by_rules = [commit for commit in small() if commit.actor.kind == "rule"]
+    found = [event for commit in small() for event in commit.events if isinstance(event, kind)]
     assert found
     if kind not in (SlaApplied, SlaWarned, SlaBreached):
-        assert any(isinstance(event, kind) for step in by_rules for event in step.events)
+        assert any(isinstance(event, kind) for commit in by_rules for event in commit.events)
 
 
 def test_promises_are_mostly_kept_and_what_breaks_goes_up() -> None:
     assert 0.05 * TICKETS < tickets_with(SlaBreached) < 0.35 * TICKETS
-    reasons = {e.reason for s in steps() for e in s.events if isinstance(e, Escalated)}
+    reasons = {e.reason for commit in commits() for e in commit.events if isinstance(e, Escalated)}
     assert any("first_reply_time of premium@" in reason for reason in reasons)
 
 
 def test_what_rules_send_names_its_cause() -> None:
-    ids = {f"{step.id}.{index}" for step in small() for index in range(len(step.events))}
-    commits = {step.id for step in small()}
-    sent = [step for step in small() if step.channel == "policy"]
+    ids = {event.id for commit in small() for event in recorded_of(commit)}
+    known = {commit.id for commit in small()}
+    sent = [commit for commit in small() if commit.channel == "policy"]
     assert sent
-    for step in sent:
-        assert step.cause is not None
-        assert step.cause in ids or step.cause.partition("@")[0] in commits
-        assert step.source in {"routing", "assignment", "escalation", "notification", *TIMERS}
+    for commit in sent:
+        assert commit.cause is not None
+        assert commit.cause in ids or commit.cause.partition("@")[0] in known
+        assert commit.source in {"routing", "assignment", "escalation", "notification", *TIMERS}
 
 
 def test_agents_hold_what_is_theirs_and_never_too_much() -> None:
@@ -220,11 +216,8 @@ def test_agents_hold_what_is_theirs_and_never_too_much() -> None:
     theirs: dict[str, tuple[str | None, bool]] = {}
     for stream, history in histories().items():
         state = AGGREGATES[stream.partition("/")[0]].initial(stream.partition("/")[2])
-        for step in history:
-            meta = Meta(step.id, step.at, step.at, step.actor, step.channel)
-            for index, event in enumerate(step.events):
-                recorded = Recorded(stream, step.expects + index, event, meta, index)
-                state = AGGREGATES[stream.partition("/")[0]].evolve(state, recorded)
+        for commit in history:
+            state = AGGREGATES[stream.partition("/")[0]].fold(state, recorded_of(commit))
         if stream.startswith("agent/"):
             at_work[stream] = state
         elif stream.startswith("ticket/"):
@@ -237,7 +230,7 @@ def test_agents_hold_what_is_theirs_and_never_too_much() -> None:
 
 
 def test_every_status_of_every_workflow_is_reached() -> None:
-    events = [event for step in steps() for event in step.events]
+    events = [event for commit in commits() for event in commit.events]
     reached = {event.new for event in events if isinstance(event, StatusEvent)}
     reached |= {event.status for event in events if isinstance(event, TicketCreated)}
     workflows = settings_at(0).workflows.values()
@@ -246,7 +239,7 @@ def test_every_status_of_every_workflow_is_reached() -> None:
 
 
 def test_persons_organisations_and_agents_live_too() -> None:
-    names = {event.NAME for step in steps() for event in step.events}
+    names = {each.event.NAME for commit in commits() for each in recorded_of(commit)}
     for kind in ("person.registered", "person.merged", "person.renamed", "agent.shifts-changed"):
         assert any(name.startswith(kind) for name in names)
     assert {"organisation.registered.v1", "organisation.tier-changed.v1"} <= names
@@ -268,20 +261,21 @@ def test_it_looks_like_a_help_desk(kinds: tuple[type, ...], low: float, high: fl
 
 
 def test_people_call_in_the_day_and_on_workdays() -> None:
-    created = [iso(h[0].at) for stream, h in histories().items() if stream.startswith("ticket/")]
+    firsts = [h[0] for stream, h in histories().items() if stream.startswith("ticket/")]
+    created = [iso(first.occurred_at) for first in firsts]
     hours = Counter(int(time[11:13]) for time in created)
     assert sum(hours[hour] for hour in range(7, 18)) > 0.85 * TICKETS
-    channels = Counter(h[0].channel for s, h in histories().items() if s.startswith("ticket/"))
+    channels = Counter(first.channel for first in firsts)
     assert {"email", "portal", "phone", "chat", "api", "monitoring", "web"} == set(channels)
 
 
 def test_who_waits_longer_is_less_content() -> None:
     scores: dict[bool, list[int]] = {True: [], False: []}
     for history in histories().values():
-        for step in history:
-            for event in step.events:
+        for commit in history:
+            for event in commit.events:
                 if isinstance(event, Rated):
-                    slow = step.at - history[0].at > 3 * 86_400_000_000
+                    slow = commit.occurred_at - history[0].occurred_at > 3 * 86_400_000_000
                     scores[slow].append(event.score)
     mean = {slow: sum(values) / len(values) for slow, values in scores.items()}
     assert mean[True] < mean[False] - 0.3
@@ -290,7 +284,10 @@ def test_who_waits_longer_is_less_content() -> None:
 def test_what_is_attached_is_what_it_says() -> None:
     known = {(file.name, len(file.content), file.sha256) for file in FILES}
     attached = [
-        event for step in steps() for event in step.events if isinstance(event, AttachmentAdded)
+        event
+        for commit in commits()
+        for event in commit.events
+        if isinstance(event, AttachmentAdded)
     ]
     assert {(event.name, event.size, event.sha256) for event in attached} == known
 

@@ -207,6 +207,27 @@ def test_no_two_public_classes_share_a_name() -> None:
     assert {each: files for each, files in homes.items() if len(files) > 1} == {}
 
 
+MADE_IN = {
+    "Commit": {"log/commit.py", "log/eventsourcing/recorder.py"},
+    "Meta": {"domain/recording.py", "log/commit.py", "log/codec.py"},
+    "Recorded": {"domain/recording.py"},
+}
+"""What a commit is made of -> the files that make it: of a decision, of bytes (the codec, which
+makes its `Recorded` of the kind that it is given), and of the events of another program."""
+
+
+def test_commits_and_their_events_are_made_in_one_place() -> None:
+    made: dict[str, set[str]] = {}
+    for file in FILES:
+        for node in ast.walk(tree(file)):
+            if isinstance(node, ast.Call):
+                called = ast.unparse(node.func)
+                what = ast.unparse(node.args[0]) if called == "bare" else called
+                if what != "msgspec.Meta" and (kind := what.split(".")[-1]) in MADE_IN:
+                    made.setdefault(kind, set()).add(file.relative_to(PACKAGE).as_posix())
+    assert made == MADE_IN
+
+
 def test_parts_do_not_import_each_other_in_circles() -> None:
     graph: dict[str, set[str]] = {}
     for file in FILES:

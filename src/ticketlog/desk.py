@@ -798,7 +798,7 @@ class Desk:
         why = "the settings of the simulated help desk"
         self._apply_ours(f"{settings_text()}\n{rules_text()}", why)
         steps = simulate(seed, tickets, settings=self.settings)
-        return record(self.log, self.settings, steps, self._writer, progress)
+        return record(self.log, steps, self._writer, progress)
 
     def attach_file(
         self,

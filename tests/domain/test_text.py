@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from ticketlog.application.executor import digest_of
 from ticketlog.domain import text
 from ticketlog.domain.base import Command
 from ticketlog.domain.parties.person import RegisterPerson, RenamePerson
@@ -19,6 +18,7 @@ from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.feedback import Rate, Review
 from ticketlog.domain.ticket.imported import RecordActivity
 from ticketlog.domain.ticket.lifecycle import Cancel, Solve
+from ticketlog.log.commit import digest_of
 
 HIDDEN = "\x00\x07\x1b\x7f\x9b\u00ad\u061c\u200b\u200e\u200f\u202a\u202e\u2060\u2066\u2069\ufeff"
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"

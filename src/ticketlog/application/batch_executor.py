@@ -20,7 +20,7 @@ from ticketlog.errors import (
     Unreachable,
     Unreadable,
 )
-from ticketlog.log.commit import Commit
+from ticketlog.log.commit import Commit, recorded_of
 from ticketlog.log.port import Placed
 
 Done: TypeAlias = Outcome | Exception
@@ -46,8 +46,7 @@ def execute_all(executor: Executor, requests: Sequence[Request]) -> list[Done]:
             state = states[each.stream] = None
         commit = _decided(executor, each, state, settings)
         if commit is not None:
-            after = outcome_of(commit, Placed(0, 0, commit.expects, len(commit.events)))
-            states[each.stream] = each.aggregate.fold(state, after.events)
+            states[each.stream] = each.aggregate.fold(state, recorded_of(commit))
             made.append((number, commit, state))
     placed = executor.log.append_all([commit for _, commit, _ in made])
     for (number, commit, state), place in zip(made, placed, strict=True):

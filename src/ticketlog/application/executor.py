@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeGuard
@@ -38,7 +38,6 @@ from ticketlog.domain.parties.contact import Address, RemoveAddress
 from ticketlog.domain.parties.organisation import RegisterOrganisation
 from ticketlog.domain.parties.person import RegisterPerson, addresses_of, taken, takes_address
 from ticketlog.domain.recorded_refusal import CommandRefused, recorded, refused_again
-from ticketlog.domain.recording import recorded_events
 from ticketlog.domain.rights import check_known
 from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.ticket.conversation import Note, Reply
@@ -49,7 +48,7 @@ from ticketlog.domain.ticket.relations import ACYCLIC, LinkTo, Unlink, cycle
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.domain.time.receipt import LIVE, LIVE_CREATION, SIMULATED, believed
 from ticketlog.errors import CommandReused, Conflict, InDoubt, TicketlogError, Usage
-from ticketlog.log.commit import Commit, digest, meta_of
+from ticketlog.log.commit import Commit, commit_of, digest, digest_of, recorded_of
 from ticketlog.log.eventsourcing.repository import SNAPSHOT_EVERY, Repository
 from ticketlog.log.partitioner import partition_of
 from ticketlog.log.port import Log, Placed
@@ -148,11 +147,6 @@ def request(
         fresh=fresh,
         internal=internal,
     )
-
-
-def digest_of(command: Command) -> str:
-    """The digest of a command's name and of what it says beside its defaults."""
-    return digest(command.NAME, command.arguments())
 
 
 def new_id() -> str:
@@ -318,8 +312,8 @@ class Executor:
         if not takes_address(request.command):
             return
         person = self.repository.load(request.stream)
-        context = self._context(request, person, self.settings(), request.received_at)
-        lost = taken(request.command, person, context)
+        context = _context(request, self.settings(), request.received_at)
+        lost = taken(request.command, person, self._informed(request, person, context))
         for number, each in enumerate(addresses_of(request.command)):
             if each in lost:
                 undo = RemoveAddress(kind=each.kind, value=each.value)
@@ -352,57 +346,34 @@ class Executor:
         if not request.internal:
             check_known(request.actor, settings, self.repository.load)
         now = self.moment(request, state)
-        context = self._context(request, state, settings, now)
+        context = self._informed(request, state, _context(request, settings, now))
         events = request.aggregate.decide(request.command, state, context)
-        if not events:
-            return None
-        return self._commit(request, state, events, now, settings, context.others)
+        return self._commit(request, state, events, context) if events else None
 
-    def _context(self, request: Request, state: Any, settings: Settings, now: int) -> Context:
-        """What the command is decided with, the states of other streams that it reads included."""
+    def _informed(self, request: Request, state: Any, context: Context) -> Context:
+        """The context with what else the decision reads: who has an address, and the states of
+        other streams."""
         command, named = request.command, addresses_of(request.command)
-        context = Context(
-            settings=settings,
-            now=now,
-            actor=request.actor,
-            stream=request.stream,
-            channel=request.channel,
-            command_id=request.id,
-            seen=request.seen,
-            anyway=request.anyway,
-            holders=tuple(self._holders(named)) if named else (),
-        )
+        if named:
+            context = replace(context, holders=tuple(self._holders(named)))
         return informed(request.aggregate, command, state, context, self.repository.load)
 
     def _commit(
-        self,
-        request: Request,
-        state: Any,
-        events: list[Event],
-        now: int,
-        settings: Settings,
-        others: Mapping[str, Any],
+        self, request: Request, state: Any, events: Sequence[Event], context: Context
     ) -> Commit:
-        return Commit(
-            id=request.id,
-            command=request.command.NAME,
-            digest=request.digest,
-            stream=request.stream,
-            expects=state.version + 1,
-            events=events,
-            occurred_at=now,
+        return commit_of(
+            context,
+            request.command.NAME,
+            request.digest,
+            state.version + 1,
+            events,
             recorded_at=request.received_at,
-            actor=request.actor,
-            channel=request.channel,
             source=request.source,
-            seen=request.seen,
             reason=request.reason,
             cause=request.cause,
             correlation=request.correlation,
-            settings=settings.position,
-            reads={stream: each.version for stream, each in others.items()} or None,
             writer=self.writer,
-            claimed_at=_claimed(request, now),
+            claimed_at=_claimed(request, context.now),
         )
 
     def _has_moved(self, request: Request, state: Any) -> bool:
@@ -439,9 +410,9 @@ class Executor:
                 f"its way; it would be refused now ({refusal}). Send it again under the same id, "
                 f"{request.id}"
             )
-        now = self.moment(request, state)
+        context = _context(request, self.settings(), self.moment(request, state))
         event = recorded(request.command.NAME, refusal)
-        commit = self._commit(request, state, [event], now, self.settings(), {})
+        commit = self._commit(request, state, [event], context)
         try:
             placed = self.log.append(commit)
         except Conflict:
@@ -519,6 +490,20 @@ class Executor:
                 self.repository.snapshot(request.stream, before, now)
 
 
+def _context(request: Request, settings: Settings, now: int) -> Context:
+    """What a command is decided with, before other streams are looked at."""
+    return Context(
+        settings=settings,
+        now=now,
+        actor=request.actor,
+        stream=request.stream,
+        channel=request.channel,
+        command_id=request.id,
+        seen=request.seen,
+        anyway=request.anyway,
+    )
+
+
 def _claimed(request: Request, now: int) -> int | None:
     """The time that its sender stated, where another one counts."""
     stated = request.occurred_at
@@ -572,10 +557,9 @@ def _asks_on(command: Command) -> TypeGuard[Reply | Reopen]:
 
 def outcome_of(commit: Commit, placed: Placed) -> Outcome:
     """What a commit did that stands in the log."""
-    stream, first = commit.stream, placed.version
-    meta = meta_of(commit, placed.partition, placed.offset)
-    events = tuple(recorded_events(stream, first, commit.events, meta))  # type: ignore[arg-type]
-    return Outcome(stream, first + len(events) - 1, events, placed.partition, placed.offset)
+    events = tuple(recorded_of(commit, placed.partition, placed.offset))
+    last = events[-1].originator_version
+    return Outcome(commit.stream, last, events, placed.partition, placed.offset)
 
 
 def _follow_up(

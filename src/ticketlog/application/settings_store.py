@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from ticketlog.application.executor import derived_id
-from ticketlog.domain.base import Actor, Event, Recorded
+from ticketlog.domain.base import Actor, Context, Event, Recorded
 from ticketlog.domain.rights import admins, check_applies
 from ticketlog.domain.settings.activation import (
     ACTIVE,
@@ -25,7 +25,7 @@ from ticketlog.domain.settings.activation import (
 from ticketlog.domain.settings.events import SettingChanged
 from ticketlog.domain.settings.model import Settings
 from ticketlog.errors import CommandReused, Conflict
-from ticketlog.log.commit import Commit, digest
+from ticketlog.log.commit import Commit, commit_of, digest
 from ticketlog.log.history import events_of
 from ticketlog.log.port import Log, Placed
 from ticketlog.settings_files import parser
@@ -179,20 +179,23 @@ class SettingsLog:
         now = self._clock()
         expects = compiled.versions.get(stream, 0)
         id = about.commit_id(stream) if stream == ACTIVE else about.commit_id(stream, expects)
-        return Commit(
-            id=id,
-            command=COMMAND,
-            digest=about.digest,
-            stream=stream,
-            expects=expects,
-            events=[event],
-            occurred_at=now,
-            recorded_at=now,
+        context = Context(
+            settings=compiled.in_force,
+            now=now,
             actor=about.actor,
+            stream=stream,
             channel="settings",
+            command_id=id,
+        )
+        return commit_of(
+            context,
+            COMMAND,
+            about.digest,
+            expects,
+            [event],
+            recorded_at=now,
             reason=about.reason,
             correlation=about.id,
-            settings=compiled.in_force.position,
             writer=self._writer,
         )
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
-from ticketlog.application.executor import digest_of
 from ticketlog.demo import DemoStep
-from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.errors import Conflict
 from ticketlog.log.commit import Commit, Verdict
@@ -38,13 +36,12 @@ def check_room(log: Log, first: DemoStep) -> None:
     """Raises Conflict, before anything is written, where the log holds something else than the
     simulation that begins with `first`."""
     empty = all(end <= 1 for end in log.ends())
-    if not empty and log.find(first.stream, first.id) is None:
+    if not empty and log.find(first.commit.stream, first.commit.id) is None:
         raise Conflict("this desk has a history of its own: simulate in a new desk")
 
 
 def record(
     log: Log,
-    settings: Settings,
     steps: Iterable[DemoStep],
     writer: str,
     progress: Callable[[Simulated], None] | None = None,
@@ -57,11 +54,12 @@ def record(
     done = Simulated()
     started = time.monotonic()
     for batch in _batches(steps):
-        outcomes = log.append_all([_commit(step, settings, writer) for step in batch])
+        outcomes = log.append_all([_received(step.commit, writer) for step in batch])
         for step, outcome in zip(batch, outcomes, strict=True):
             if outcome is Verdict.STALE:
                 raise Conflict(
-                    f"{step.stream} has moved on since it was simulated: simulate in a new desk"
+                    f"{step.commit.stream} has moved on since it was simulated: simulate in a new "
+                    "desk"
                 )
             done.tickets += isinstance(step.command, CreateTicket)
             if isinstance(outcome, Verdict):
@@ -81,23 +79,6 @@ def _batches(steps: Iterable[DemoStep]) -> Iterator[list[DemoStep]]:
         yield batch
 
 
-def _commit(step: DemoStep, settings: Settings, writer: str) -> Commit:
-    command = step.command
-    return Commit(
-        id=step.id,
-        command=command.NAME,
-        digest=digest_of(command),
-        stream=step.stream,
-        expects=step.expects,
-        events=step.events,
-        occurred_at=step.at,
-        recorded_at=time.time_ns() // 1000,
-        actor=step.actor,
-        channel=step.channel,
-        source=step.source,
-        reason=step.reason,
-        cause=step.cause,
-        settings=settings.position,
-        reads=step.reads,
-        writer=writer,
-    )
+def _received(commit: Commit, writer: str) -> Commit:
+    """A simulated commit as it is recorded: now. Which version its sender saw isn't kept."""
+    return replace(commit, recorded_at=time.time_ns() // 1000, writer=writer, seen=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count
 from typing import Any, NamedTuple, Protocol
@@ -14,14 +14,12 @@ from ticketlog.domain.base import (
     Actor,
     Command,
     Context,
-    Event,
-    Meta,
     Recorded,
     Refused,
     stream_key,
 )
-from ticketlog.domain.recording import recorded_events
 from ticketlog.domain.settings.model import Settings
+from ticketlog.log.commit import Commit, commit_of, digest_of, recorded_of
 
 SECOND = 1_000_000
 MINUTE = 60
@@ -41,20 +39,10 @@ class HasState(Protocol):
 
 
 class DemoStep(NamedTuple):
-    """A command that was carried out, with what it decided. `at` in microseconds since 1970."""
+    """A command that was carried out, and its commit, received when it happens."""
 
-    stream: str
     command: Command
-    actor: Actor
-    channel: str
-    at: int
-    id: str
-    expects: int
-    events: tuple[Event, ...]
-    source: str | None = None
-    reason: str | None = None
-    cause: str | None = None
-    reads: Mapping[str, int] | None = None
+    commit: Commit
 
 
 class Mistake(Exception):
@@ -170,22 +158,17 @@ class World:
         )
         context = informed(aggregate, command, state, context, self.state_of)
         try:
-            events = tuple(aggregate.decide(command, state, context))
+            events = aggregate.decide(command, state, context)
         except Refused as no:
             if actor.kind == "rule":
                 raise
             raise Mistake(f"{command.NAME} on {stream} by {actor.id}: {no}") from no
         if not events:
             return state
-        expects = state.version + 1
-        reads = {other: party.version for other, party in context.others.items()} or None
-        self._steps.append(
-            DemoStep(
-                stream, command, actor, channel, self.now, id, expects, events, reads=reads, **how
-            )
-        )
-        meta = Meta(id, self.now, self.now, actor, channel, settings=self.settings.position)
-        recorded = recorded_events(stream, expects, events, meta)
+        named = (command.NAME, digest_of(command), state.version + 1)
+        commit = commit_of(context, *named, events, recorded_at=self.now, **how)
+        self._steps.append(DemoStep(command, commit))
+        recorded = recorded_of(commit)
         before, state = state, aggregate.fold(state, recorded)
         if aggregate.kind != "ticket":
             self.states[stream] = state

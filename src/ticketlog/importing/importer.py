@@ -20,9 +20,8 @@ from typing import Any, NamedTuple
 
 from ticketlog.domain import ticket
 from ticketlog.domain.aggregates import AGGREGATES, informed
-from ticketlog.domain.base import Actor, Context, Event, Refused, bare
+from ticketlog.domain.base import Actor, Context, Refused, bare
 from ticketlog.domain.parties.contact import Address
-from ticketlog.domain.recording import recorded_events
 from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.ticket.creation import TicketCreated
 from ticketlog.domain.ticket.imported import ActivityRecorded, RecordActivity
@@ -40,7 +39,7 @@ from ticketlog.importing.row import ImportRow, Problem
 from ticketlog.importing.survey import Survey
 from ticketlog.importing.trial import Trial
 from ticketlog.log.attachments import Attachments
-from ticketlog.log.commit import Commit, Verdict, meta_of
+from ticketlog.log.commit import Commit, Verdict, commit_of, recorded_of
 from ticketlog.log.port import Log, Placed
 
 BATCH = 2_000
@@ -401,31 +400,28 @@ class _Run:
         )
         try:
             state = case.ticket
-            if command.linked:
-                context = informed(_TICKET, command, state, context, self._state)
-            events = ticket.decide(command, state, context)
+            # What it is linked to may be of the same batch, at no version that the log has yet:
+            # so the record names none.
+            linked = command.linked
+            known = informed(_TICKET, command, state, context, self._state) if linked else context
+            events = ticket.decide(command, state, known)
         except (Refused, Unreadable) as error:
             kind = "refused" if isinstance(error, Refused) else "unreadable"
             self._report.problem(Problem(row.line, kind, str(error), lost=True))
             return
         journal = self._desk.journal
-        commit = Commit(
-            id=id,
-            command=command.NAME,
-            digest=row.digest,
-            stream=case.stream,
-            expects=state.version + 1,
-            events=events,
-            occurred_at=row.at,
+        commit = commit_of(
+            context,
+            command.NAME,
+            row.digest,
+            state.version + 1,
+            events,
             recorded_at=now,
-            actor=actor,
-            channel="import",
             source=self._source,
-            settings=self._settings.position,
-            writer=self._desk.writer,
             correlation=journal.correlation() if journal is not None else None,
+            writer=self._desk.writer,
         )
-        case.ticket = _evolved(state, commit, events)
+        case.ticket = ticket.fold(state, recorded_of(commit))
         self._batch.append(_Item(case, row, commit))
 
     def _completed(self, command: RecordActivity, line: int) -> RecordActivity:
@@ -495,11 +491,6 @@ class _Run:
 
 
 _TICKET = AGGREGATES[ticket.KIND]
-
-
-def _evolved(state: Ticket, commit: Commit, events: list[Event]) -> Ticket:
-    history = recorded_events(commit.stream, commit.expects, events, meta_of(commit))
-    return ticket.fold(state, history)
 
 
 def _check_statuses(mapping: Mapping, settings: Settings) -> None:

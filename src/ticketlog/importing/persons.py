@@ -20,13 +20,12 @@ from ticketlog.domain.base import Actor, Command, Context, Refused
 from ticketlog.domain.parties import person
 from ticketlog.domain.parties.contact import AddAddress, Address, compared
 from ticketlog.domain.parties.person import RegisterPerson, RenamePerson
-from ticketlog.domain.recording import recorded_events
 from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.ticket.imported import RecordActivity
 from ticketlog.errors import Conflict
 from ticketlog.importing.people import NamedPerson
 from ticketlog.importing.row import ImportRow, Problem
-from ticketlog.log.commit import Commit, Verdict, meta_of
+from ticketlog.log.commit import Commit, Verdict, commit_of, recorded_of
 from ticketlog.log.port import Log
 
 ATTEMPTS = 50
@@ -162,33 +161,32 @@ class ImportedPersons:
 
     def _decided(self, command: Command, stream: str, at: int) -> Commit | None:
         state = self._state(stream)
-        now = max(at, state.clock)
-        context = Context(
-            settings=self._settings, now=now, actor=self._actor, stream=stream, channel="import"
-        )
-        events = person.decide(command, state, context)
-        if not events:
-            return None
         # Keyed: what is known of a person can't be guessed from a digest of it.
         said = orjson.dumps(command.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)
         digest = hmac.digest(self._secret, command.NAME.encode() + said, "sha256").hex()
         seed = f"{stream}\0{digest}\0{state.version}"
-        commit = Commit(
-            id=hmac.digest(self._secret, seed.encode(), "sha256").hex()[:32],
-            command=command.NAME,
-            digest=digest,
-            stream=stream,
-            expects=state.version + 1,
-            events=events,
-            occurred_at=now,
-            recorded_at=time.time_ns() // 1000,
+        context = Context(
+            settings=self._settings,
+            now=max(at, state.clock),
             actor=self._actor,
+            stream=stream,
             channel="import",
+            command_id=hmac.digest(self._secret, seed.encode(), "sha256").hex()[:32],
+        )
+        events = person.decide(command, state, context)
+        if not events:
+            return None
+        commit = commit_of(
+            context,
+            command.NAME,
+            digest,
+            state.version + 1,
+            events,
+            recorded_at=time.time_ns() // 1000,
             source=self._actor.id,
-            settings=self._settings.position,
             writer=self._writer,
         )
-        for event in recorded_events(stream, commit.expects, events, meta_of(commit)):
+        for event in recorded_of(commit):
             state = person.evolve(state, event)
         self._states[stream] = state
         return commit

@@ -18,7 +18,7 @@ from ticketlog.domain.ticket.withdrawal import Withdraw, Withdrawn
 from ticketlog.errors import Conflict
 from ticketlog.importing.case import envelope_of, is_withdrawn
 from ticketlog.importing.journal import Execute
-from ticketlog.log.commit import Commit, Verdict, digest
+from ticketlog.log.commit import Commit, Verdict, commit_of, digest
 from ticketlog.log.port import Log, Record
 
 PAGE = 1_000
@@ -180,17 +180,13 @@ def _commit(
     events = ticket.decide(command, state, context)
     if not events:
         return None
-    return Commit(
-        id=context.command_id,
-        command=command.NAME,
-        digest=digest(command.NAME, command.model_dump(mode="json")),
-        stream=stream,
-        expects=state.version + 1,
-        events=events,
-        occurred_at=context.now,
+    return commit_of(
+        context,
+        command.NAME,
+        digest(command.NAME, command.model_dump(mode="json")),
+        state.version + 1,
+        events,
         recorded_at=received,
-        actor=actor,
-        channel="import",
         source=source,
         reason=open.reason,
         settings=max(desk.settings.position, desk.log.head(stream).settings),

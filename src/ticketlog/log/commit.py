@@ -14,7 +14,18 @@ from typing import Any, NamedTuple, TypeAlias
 
 import orjson
 
-from ticketlog.domain.base import Actor, Event, Meta, instant, iso
+from ticketlog.domain.base import (
+    Actor,
+    Command,
+    Context,
+    Event,
+    Meta,
+    Recorded,
+    bare,
+    instant,
+    iso,
+)
+from ticketlog.domain.recording import recorded_events
 from ticketlog.errors import Damaged, NewerFormat, Usage
 
 FORMAT = 1
@@ -73,9 +84,51 @@ class Commit:
     """The time that its sender stated, where `occurred_at` is another one."""
 
 
-def meta_of(commit: Commit, partition: int = 0, offset: int = 0) -> Meta:
-    """The envelope of a commit as readers of its events see it, at its place in the log."""
-    return Meta(
+def commit_of(
+    context: Context,
+    command: str,
+    digest: str,
+    expects: int,
+    events: Sequence[Event],
+    *,
+    recorded_at: int,
+    source: str | None = None,
+    reason: str | None = None,
+    cause: str | None = None,
+    correlation: str | None = None,
+    settings: int | None = None,
+    writer: str | None = None,
+    claimed_at: int | None = None,
+) -> Commit:
+    """The commit of a decision: of the events that a command (its name, its digest) made in a
+    context, of a stream that has `expects` events. It names the versions of the other streams that
+    the context holds. `settings`: their position, where it isn't that of the context's."""
+    return Commit(
+        context.command_id,
+        command,
+        digest,
+        context.stream,
+        expects,
+        events,
+        context.now,
+        recorded_at,
+        context.actor,
+        context.channel,
+        source,
+        context.seen,
+        reason,
+        cause,
+        correlation,
+        context.settings.position if settings is None else settings,
+        {stream: each.version for stream, each in context.others.items()} or None,
+        writer,
+        claimed_at,
+    )
+
+
+def recorded_of(commit: Commit, partition: int = 0, offset: int = 0) -> list[Recorded]:
+    """The events of a commit as their readers see them, at its place in the log."""
+    values = (
         commit.id,
         commit.occurred_at,
         commit.recorded_at,
@@ -90,6 +143,13 @@ def meta_of(commit: Commit, partition: int = 0, offset: int = 0) -> Meta:
         offset,
         commit.claimed_at,
     )
+    events: Sequence[Event] = commit.events  # type: ignore[assignment]
+    return recorded_events(commit.stream, commit.expects, events, bare(Meta, values))
+
+
+def digest_of(command: Command) -> str:
+    """The digest of a command's name and of what it says beside its defaults."""
+    return digest(command.NAME, command.arguments())
 
 
 def digest(command: str, arguments: Mapping[str, Any]) -> str:

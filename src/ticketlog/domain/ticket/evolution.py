@@ -7,6 +7,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from ticketlog.domain.base import Context, Event, Meta, Recorded
+from ticketlog.domain.recording import decided_events
 from ticketlog.domain.sla.clock_rules import ClockTrigger, run
 from ticketlog.domain.ticket import (
     assignment,
@@ -161,17 +162,11 @@ def _remember(ticket: Ticket, facts: list[ClockTrigger]) -> None:
 
 def after(ticket: Ticket, events: Iterable[Event], context: Context) -> Ticket:
     """The ticket as it will be when the events are recorded: what the rest of a decision sees."""
-    return fold(ticket, _recorded(ticket, events, context))
+    return fold(ticket, decided_events(context, ticket.version + 1, events))
 
 
 def afters(ticket: Ticket, events: Iterable[Event], context: Context) -> Iterator[Ticket]:
     """The ticket as it will be after each of the events."""
-    for recorded in _recorded(ticket, events, context):
+    for recorded in decided_events(context, ticket.version + 1, events):
         ticket = evolve(ticket, recorded)
         yield ticket
-
-
-def _recorded(ticket: Ticket, events: Iterable[Event], context: Context) -> Iterator[Recorded]:
-    meta = Meta(context.command_id, context.now, context.now, context.actor, context.channel)
-    for index, event in enumerate(events):
-        yield Recorded(context.stream, ticket.version + 1 + index, event, meta, index)

@@ -11,9 +11,10 @@ Imported rows, which promise nothing when they are recorded, are promised someth
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import groupby
+from itertools import count, groupby, islice
 
-from ticketlog.domain.base import Actor, Context, Event, Meta, Recorded
+from ticketlog.domain.base import Actor, Context, Event, Recorded
+from ticketlog.domain.recording import decided_meta, recorded_events
 from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.ticket.evolution import fold, initial
 from ticketlog.domain.ticket.rectification import rectified_history
@@ -66,42 +67,29 @@ def retold(commit: Sequence[Recorded], ticket: Ticket, settings: Settings) -> li
         channel=meta.channel,
         command_id=meta.commit,
     )
-    before, effect = recording.around([each.event for each in own], ticket, context, reapply)
+    events = [each.event for each in own]
+    before, effect = recording.around(events, ticket, context, reapply)
     if not own and not effect:
         return []
-    due, then = _made(before, stream, meta), _made(effect, stream, meta, len(before))
-    return _numbered(ticket, [*due, *own, *then])
+    made = count(-1, -1)
+    indexes = (
+        *islice(made, len(before)),
+        *(each.index for each in own),
+        *islice(made, len(effect)),
+    )
+    together = [*before, *events, *effect]
+    return recorded_events(stream, ticket.version + 1, together, meta, indexes)
 
 
 def outstanding(last: Recorded, ticket: Ticket, settings: Settings, until: int) -> list[Recorded]:
     """What was due by an instant, if nothing happened after the `last` event any more."""
-    now = max(ticket.clock, until)
-    meta = Meta(
-        commit=COMMIT,
-        occurred_at=now,
-        recorded_at=now,
-        actor=NOBODY,
-        channel=COMMIT,
-        settings=settings.position,
-        partition=last.meta.partition,
-        offset=last.meta.offset,
+    now, stream = max(ticket.clock, until), last.originator_id
+    context = Context(
+        settings=settings, now=now, actor=NOBODY, stream=stream, channel=COMMIT, command_id=COMMIT
     )
+    meta = decided_meta(context, last.meta.partition, last.meta.offset)
     found = recording.passed(ticket, now)
-    return _numbered(ticket, _made(found, last.originator_id, meta))
-
-
-def _made(events: Iterable[Event], stream: str, meta: Meta, number: int = 0) -> list[Recorded]:
-    return [
-        Recorded(stream, 0, event, meta, -1 - place) for place, event in enumerate(events, number)
-    ]
-
-
-def _numbered(ticket: Ticket, events: Iterable[Recorded]) -> list[Recorded]:
-    first = ticket.version + 1
-    return [
-        Recorded(stream, first + number, event, meta, index)
-        for number, (stream, _, event, meta, index) in enumerate(events)
-    ]
+    return recorded_events(stream, ticket.version + 1, found, meta, count(-1, -1))
 
 
 def _reapplied(event: Event) -> bool:
