@@ -28,7 +28,7 @@ from ticketlog.domain.aggregates import AGGREGATES, RIGHTS
 from ticketlog.domain.base import Event, Instant, Key, Line, Personal, Text, Value
 from ticketlog.domain.parties import agent, organisation, person
 from ticketlog.domain.settings import events as settings_events
-from ticketlog.domain.settings.events import Sha256
+from ticketlog.domain.settings.kind import Sha256
 from ticketlog.publishing import contract
 from ticketlog.publishing.cloudevent import PUBLIC
 from ticketlog.publishing.compatibility import breaks

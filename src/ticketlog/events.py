@@ -36,19 +36,21 @@ from ticketlog.domain.parties.person import (
 )
 from ticketlog.domain.policy_checkpoint import EventParked, EventUnparked, PolicyAdvanced
 from ticketlog.domain.recorded_refusal import CommandRefused
-from ticketlog.domain.settings.events import (
+from ticketlog.domain.settings.automation_rules import (
     AbsenceRuleSet,
-    AgentSet,
     AssignmentRuleSet,
-    CalendarSet,
-    CategorySet,
     EscalationRuleSet,
-    FieldSet,
     LifecycleRuleSet,
     NotificationRuleSet,
+    RoutingRuleSet,
+)
+from ticketlog.domain.settings.events import (
+    AgentSet,
+    CalendarSet,
+    CategorySet,
+    FieldSet,
     PrioritiesSet,
     ProductSet,
-    RoutingRuleSet,
     ServiceSet,
     SettingsActivated,
     SlaPolicySet,

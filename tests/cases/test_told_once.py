@@ -21,6 +21,7 @@ from ticketlog.cli.options import ACTOR_VARIABLE
 from ticketlog.desk import Desk, open_desk
 from ticketlog.domain.base import Actor, Invalid
 from ticketlog.domain.parties.person import MergePerson, RegisterPerson
+from ticketlog.domain.settings.automation_rules import NotificationRule
 from ticketlog.domain.ticket.assignment import Assign
 from ticketlog.domain.ticket.automation import NotificationDecided
 from ticketlog.domain.ticket.conversation import Note, Reply
@@ -204,7 +205,7 @@ outbox = "mail"
 """
             with pytest.raises(Invalid, match=rf"\[notifications.leak\] {on}: internal.*{to}"):
                 desk.settings_apply(rule, actor=SUE)
-    assert not desk.settings.notifications
+    assert not desk.settings.rules_of(NotificationRule)
 
 
 def test_a_rule_that_an_older_release_took_tells_them_nothing_of_it(
@@ -218,7 +219,7 @@ to = ["requester", "assignee"]
 outbox = "mail"
 """
     with monkeypatch.context() as older:
-        older.setattr("ticketlog.domain.settings.validation.broken_notifications", lambda s: ())
+        older.setattr(NotificationRule, "broken_when_said", lambda rule: iter(()))
         story = Story(tmp_path / "desk", leak)
     kim = registered(story, "Kim")
     ticket = story.ticket(actor=Actor(kim, "person"), requester=kim)

@@ -24,7 +24,7 @@ from ticketlog.domain.catalogue import EVENTS, UPCASTERS, find
 from ticketlog.domain.parties.agent import AvailabilityChanged
 from ticketlog.domain.parties.person import RegisterPerson
 from ticketlog.domain.settings import activation
-from ticketlog.domain.settings.events import Sha256
+from ticketlog.domain.settings.kind import Sha256
 from ticketlog.domain.ticket.time_correction import TimeCorrected
 from ticketlog.log.codec import RecordCodec
 from ticketlog.log.commit import Commit

@@ -12,9 +12,11 @@ from ticketlog.domain.parties.agent import AgentAtWork, Held, initial
 from ticketlog.domain.settings.automation_rules import AssignmentRule
 from ticketlog.domain.settings.conditions import Condition, Conditions
 from ticketlog.domain.settings.model import Agent, Settings
+from ticketlog.domain.settings.rule import tried
+from ticketlog.domain.ticket.condition_fields import facts_of
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.domain.time.shifts import Shift
-from ticketlog.policies.agent_ranking import tried, weighed
+from ticketlog.policies.agent_ranking import weighed
 from ticketlog.policies.agent_selection import pick
 
 TICKET = Ticket(id="T", team="network", language="de-AT", channel="chat", priority="low")
@@ -115,12 +117,14 @@ def test_each_reason_is_told() -> None:
     )
 
 
+FACTS = facts_of(TICKET, Settings())
+
+
 def test_rules_are_tried_up_to_the_first_that_matches() -> None:
     def rule(id: str, position: int, team: str) -> AssignmentRule:
         when = Conditions(all=(Condition(field="team", operator="is", values=(team,)),))
         return AssignmentRule(id=id, position=position, when=when, balance="round-robin")
 
     made = [rule("b", 2, "network"), rule("a", 1, "billing"), rule("c", 3, "network")]
-    settings = Settings(assignment={each.id: each for each in made})
-    found = [(each.rule.id, each.verdict.matches) for each in tried(TICKET, settings)]
+    found = [(each.rule.id, each.verdict.matches) for each in tried(made, FACTS)]
     assert found == [("a", False), ("b", True)]

@@ -237,7 +237,7 @@ def test_of_all_that_a_commit_calls_for_the_highest_is_asked_for_once(
     commit = [_recorded(n, *each) for n, each in enumerate(events)]
     ticket = Ticket(id="T", version=9, status="open", status_category="open", tier_level=tier)
     situation = Situation(
-        Settings(escalation=rules),
+        Settings(rules={EscalationRule: rules}),
         NOON,
         before=lambda: ticket,
         after=lambda: ticket,

@@ -16,7 +16,7 @@ from ticketlog.domain.base import Actor, Command, Invalid, Refused
 from ticketlog.domain.parties.presence import why_gone
 from ticketlog.domain.rights import listed
 from ticketlog.domain.settings.activation import Desired
-from ticketlog.domain.settings.events import SettingChanged
+from ticketlog.domain.settings.kind import SettingChanged
 from ticketlog.domain.settings.model import Agent, CustomField, Settings, TicketType, Workflow
 from ticketlog.domain.ticket.assignment import Assign
 from ticketlog.domain.ticket.classification import Classify, Prioritise, SetFields

@@ -22,7 +22,7 @@ from ticketlog.domain.settings.activation import (
     initial,
     with_admin,
 )
-from ticketlog.domain.settings.events import SettingChanged
+from ticketlog.domain.settings.kind import SettingChanged
 from ticketlog.domain.settings.model import Settings
 from ticketlog.errors import CommandReused, Conflict
 from ticketlog.log.commit import Commit, commit_of, digest

@@ -7,19 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from ticketlog.domain.parties.agent import AgentAtWork, on_shift, room
-from ticketlog.domain.settings.automation_rules import AssignmentRule, in_order
-from ticketlog.domain.settings.conditions import ConditionVerdict, judge
+from ticketlog.domain.settings.automation_rules import AssignmentRule
 from ticketlog.domain.settings.model import Agent, Settings
-from ticketlog.domain.ticket.condition_fields import facts_of
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.policies.agent_selection import speaks
-
-
-class TriedAssignment(NamedTuple):
-    """An assignment rule, and what its conditions say of a ticket."""
-
-    rule: AssignmentRule
-    verdict: ConditionVerdict
 
 
 class Weighed(NamedTuple):
@@ -30,16 +21,6 @@ class Weighed(NamedTuple):
     load: int
     room: int | None
     why_not: tuple[str, ...]
-
-
-def tried(ticket: Ticket, settings: Settings) -> Iterator[TriedAssignment]:
-    """The rules in order, up to the first that matches."""
-    facts = facts_of(ticket, settings)
-    for rule in in_order(settings.assignment.values()):
-        verdict = judge(rule.when, facts)
-        yield TriedAssignment(rule, verdict)
-        if verdict.matches:
-            return
 
 
 def weighed(

@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from ticketlog.domain.parties.agent import AgentAtWork, on_shift, room
-from ticketlog.domain.settings.automation_rules import AssignmentRule, Balance, in_order
-from ticketlog.domain.settings.conditions import matches
+from ticketlog.domain.settings.automation_rules import AssignmentRule, Balance
 from ticketlog.domain.settings.model import Agent, Settings
+from ticketlog.domain.settings.rule import first_match, in_order
 from ticketlog.domain.ticket.automation import WhyChosen
 from ticketlog.domain.ticket.condition_fields import facts_of
 from ticketlog.domain.ticket.state import Ticket
@@ -38,11 +38,8 @@ class Picked(NamedTuple):
 
 def rule_for(ticket: Ticket, settings: Settings) -> AssignmentRule | None:
     """The first rule that matches the ticket; None: it is assigned by people."""
-    if not settings.assignment:
-        return None
-    facts = facts_of(ticket, settings)
-    rules = in_order(settings.assignment.values())
-    return next((rule for rule in rules if matches(rule.when, facts)), None)
+    rules = settings.rules_of(AssignmentRule)
+    return first_match(in_order(rules.values()), facts_of(ticket, settings)) if rules else None
 
 
 def pick(

@@ -23,6 +23,7 @@ from ticketlog.domain.parties.agent import (
     TicketReleased,
     TicketReserved,
 )
+from ticketlog.domain.settings.automation_rules import AssignmentRule
 from ticketlog.domain.settings.model import cited
 from ticketlog.domain.ticket.assignment import AssigneeChanged, TeamChanged
 from ticketlog.domain.ticket.automation import AgentChosen, ChoiceDropped, Choose, Settle
@@ -53,7 +54,7 @@ _Reactions: TypeAlias = Iterable[Reaction]
 
 def react(recorded: Recorded, situation: Situation) -> _Reactions:
     """The next step after the event's."""
-    if not situation.settings.assignment:
+    if not situation.settings.rules_of(AssignmentRule):
         return
     stream = recorded.originator_id
     match recorded.event:
@@ -140,7 +141,7 @@ def _take(stream: str, situation: Situation) -> _Reactions:
 
 def reevaluate(teams: Iterable[str], situation: Situation) -> _Reactions:
     """Chooses for the first tickets that wait for these teams."""
-    if situation.settings.assignment:
+    if situation.settings.rules_of(AssignmentRule):
         for ticket in situation.workload.waiting(teams):
             yield from _choose(ticket, situation.load(ticket), situation)
 

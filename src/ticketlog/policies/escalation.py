@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from ticketlog.domain.base import Event, Recorded
-from ticketlog.domain.settings.automation_rules import EscalationRule, in_order
+from ticketlog.domain.settings.automation_rules import EscalationRule
 from ticketlog.domain.settings.conditions import ConditionVerdict, judge, matches
 from ticketlog.domain.settings.model import Settings, cited
+from ticketlog.domain.settings.rule import in_order
 from ticketlog.domain.ticket.assignment import Escalate
 from ticketlog.domain.ticket.condition_fields import facts_of
 from ticketlog.domain.ticket.conversation import Replied
@@ -55,7 +56,7 @@ def react(recorded: Recorded, situation: Situation) -> Iterable[Reaction]:
     settings = situation.settings
     found = [
         _Found(rule, each, why)
-        for rule in settings.escalation.values()
+        for rule in settings.rules_of(EscalationRule).values()
         if rule.words or rule.on
         if settings.held("escalation-rule", rule.id, recorded.meta.settings)
         for each in situation.commit
@@ -91,7 +92,7 @@ def planned(ticket: Ticket, settings: Settings) -> list[PlannedEscalation]:
     """All rules in order, with their conditions' verdicts and times."""
     facts = facts_of(ticket, settings)
     found = []
-    for rule in in_order(settings.escalation.values()):
+    for rule in in_order(settings.rules_of(EscalationRule).values()):
         verdict, why_not = judge(rule.when, facts), _held_back(rule, ticket)
         at = _missing(rule, ticket) if rule.on else _at(rule, ticket)
         acts = verdict.matches and why_not is None
@@ -114,9 +115,10 @@ def _missing(rule: EscalationRule, ticket: Ticket) -> int | None:
 
 
 def _first(ticket: Ticket, settings: Settings) -> EscalationRule | None:
-    if not settings.escalation:
+    rules = settings.rules_of(EscalationRule)
+    if not rules:
         return None
-    timed = [each for each in settings.escalation.values() if not each.words and not each.on]
+    timed = [each for each in rules.values() if not each.words and not each.on]
     found = _open(ticket, settings, timed)
     return min(found, key=lambda rule: _at(rule, ticket) or 0, default=None)
 

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ticketlog.domain.base import Command
-from ticketlog.domain.settings.automation_rules import LifecycleRule, in_order
+from ticketlog.domain.settings.automation_rules import LifecycleRule
 from ticketlog.domain.settings.conditions import matches
 from ticketlog.domain.settings.model import Settings, cited
+from ticketlog.domain.settings.rule import in_order
 from ticketlog.domain.ticket.automation import Remind
 from ticketlog.domain.ticket.condition_fields import facts_of
 from ticketlog.domain.ticket.feedback import OfferSurvey
@@ -49,18 +50,18 @@ def planned(ticket: Ticket, settings: Settings) -> list[PlannedTransition]:
     facts = facts_of(ticket, settings)
     return [
         PlannedTransition(rule, None if ticket.spam else _at(rule, ticket, settings))
-        for rule in in_order(settings.lifecycle.values())
+        for rule in in_order(settings.rules_of(LifecycleRule).values())
         if matches(rule.when, facts)
     ]
 
 
 def _first(ticket: Ticket, settings: Settings) -> PlannedTransition | None:
-    if not settings.lifecycle or ticket.spam:
+    if not settings.rules_of(LifecycleRule) or ticket.spam:
         return None
     facts = facts_of(ticket, settings)
     found = [
         PlannedTransition(rule, at)
-        for rule in in_order(settings.lifecycle.values())
+        for rule in in_order(settings.rules_of(LifecycleRule).values())
         if (at := _at(rule, ticket, settings)) is not None and matches(rule.when, facts)
     ]
     return min(found, key=lambda each: each.at or 0, default=None)

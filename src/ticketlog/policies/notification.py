@@ -18,10 +18,10 @@ from ticketlog.domain.settings.automation_rules import (
     NotificationRule,
     Occasion,
     Recipient,
-    in_order,
 )
 from ticketlog.domain.settings.conditions import matches
 from ticketlog.domain.settings.model import Settings, cited
+from ticketlog.domain.settings.rule import in_order
 from ticketlog.domain.ticket.assignment import AssigneeChanged, Escalated
 from ticketlog.domain.ticket.automation import Notify, RequesterReminded
 from ticketlog.domain.ticket.condition_fields import facts_of
@@ -64,7 +64,7 @@ def react(recorded: Recorded, situation: Situation) -> Iterable[Reaction]:
     settings = situation.settings
     rules = [
         each
-        for each in settings.notifications.values()
+        for each in settings.rules_of(NotificationRule).values()
         if _occasion(recorded) in each.on
         and settings.held("notification-rule", each.id, recorded.meta.settings)
     ]

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 
 from ticketlog.domain.base import Event, Recorded
 from ticketlog.domain.parties.presence import why_gone
+from ticketlog.domain.settings.automation_rules import AbsenceRule
 from ticketlog.domain.settings.model import Settings, cited
 from ticketlog.domain.ticket.absence import Leaving, leaving
 from ticketlog.domain.ticket.assignment import Unassign
@@ -54,6 +55,6 @@ def act(ticket: Ticket, settings: Settings, at_work: AtWork) -> Iterable[Reactio
 
 
 def _leaving(ticket: Ticket, settings: Settings, at_work: AtWork) -> Leaving | None:
-    if not settings.absence or ticket.assignee is None:
+    if not settings.rules_of(AbsenceRule) or ticket.assignee is None:
         return None
     return leaving(ticket, at_work(ticket.assignee).absent_since, settings)

@@ -8,12 +8,13 @@ and changes that rules have made are no reason to try them again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from ticketlog.domain.base import Event, Recorded
-from ticketlog.domain.settings.automation_rules import RoutingRule, in_order
-from ticketlog.domain.settings.conditions import ConditionVerdict, judge
+from ticketlog.domain.settings.automation_rules import RoutingRule
+from ticketlog.domain.settings.conditions import judge
 from ticketlog.domain.settings.model import Settings, cited
+from ticketlog.domain.settings.rule import TriedRule, in_order
 from ticketlog.domain.ticket.automation import Route, Step
 from ticketlog.domain.ticket.condition_fields import facts_of
 from ticketlog.domain.ticket.creation import TicketCreated
@@ -25,23 +26,16 @@ NAME = "routing"
 ON: frozenset[type[Event]] = frozenset(EVENTS)
 
 
-class TriedRoute(NamedTuple):
-    """A rule that was tried, and its conditions' verdict on the ticket at its turn."""
-
-    rule: RoutingRule
-    verdict: ConditionVerdict
-
-
 def react(recorded: Recorded, situation: Situation) -> Iterable[Reaction]:
     """The steps of all rules that match, as one command. Commits of rules are no cause, and of a
     commit only the first event is."""
-    if recorded.meta.actor.kind == "rule" or not situation.settings.routing:
+    if recorded.meta.actor.kind == "rule" or not situation.settings.rules_of(RoutingRule):
         return
     if recorded.index != 0:
         return
     settings = situation.settings
     created = isinstance(recorded.event, TicketCreated)
-    if not created and not any(rule.changed for rule in settings.routing.values()):
+    if not created and not any(rule.changed for rule in settings.rules_of(RoutingRule).values()):
         return
     ticket: Ticket = situation.after()
     steps = tuple(
@@ -65,17 +59,17 @@ def reroute(ticket: Ticket, settings: Settings) -> Route | None:
 
 def tried(
     ticket: Ticket, settings: Settings, *, created: bool, under: int | None = None
-) -> Iterator[TriedRoute]:
+) -> Iterator[TriedRule[RoutingRule]]:
     """The rules in the order in which they are tried, each on the ticket as the rules before it
     made it, up to one that matches and is the last. `under`: only rules that existed at that
     position of the settings."""
-    for rule in in_order(settings.routing.values()):
+    for rule in in_order(settings.rules_of(RoutingRule).values()):
         if not created and not rule.changed:
             continue
         if under is not None and not settings.held("routing-rule", rule.id, under):
             continue
         verdict = judge(rule.when, facts_of(ticket, settings))
-        yield TriedRoute(rule, verdict)
+        yield TriedRule(rule, verdict)
         if verdict.matches:
             ticket = ticket.but(_made(rule, ticket))
             if rule.last:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ticketlog.domain.aggregates import AGGREGATES
 from ticketlog.domain.parties.person import PersonMerged
+from ticketlog.domain.settings.automation_rules import AbsenceRule
 from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.ticket.automation import Choose
 from ticketlog.errors import Unreadable
@@ -94,7 +95,7 @@ class LiveState:
 
     def _renew_due_times_of(self, agent: str, settings: Settings) -> None:
         """Computes anew what is due on the tickets of an agent who came or went."""
-        if settings.absence:
+        if settings.rules_of(AbsenceRule):
             self._put(self.workload.all_held_by(agent), settings)
 
     def _put(self, streams: Iterable[str], settings: Settings) -> None:

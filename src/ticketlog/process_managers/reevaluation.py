@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from ticketlog.domain.settings.automation_rules import AssignmentRule
 from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.time.shifts import next_start
 from ticketlog.process_managers.workload_index import WorkloadIndex
@@ -61,7 +62,7 @@ class ReevaluationSchedule:
             at = self._latest_at if uses_event_time else until
             self._pass(at)
             return Reevaluation(tuple(settings.teams), f"settings-{settings.position}", at)
-        if not settings.assignment:
+        if not settings.rules_of(AssignmentRule):
             return None
         first = self.next_shift_at(settings)
         end = until if timer_at is None else min(until, timer_at)
@@ -88,7 +89,7 @@ class ReevaluationSchedule:
         self._done_until, self._next_shift_is_known = max(self._done_until, at), False
 
     def _shift_starts(self, settings: Settings) -> Iterator[tuple[str, int]]:
-        if not any(rule.shifts for rule in settings.assignment.values()):
+        if not any(rule.shifts for rule in settings.rules_of(AssignmentRule).values()):
             return
         for agent in self._workload.agents():
             if agent.availability == "online" and agent.id in settings.agents:

@@ -24,12 +24,11 @@ from ticketlog.domain.settings.automation_rules import (
     Occasion,
     Recipient,
     RoutingRule,
-    Rule,
 )
 from ticketlog.domain.settings.conditions import Condition, Conditions, Operator, Scalar
 from ticketlog.domain.settings.model import Status, TicketType, Transition, Workflow
+from ticketlog.domain.settings.rule import Rule
 from ticketlog.domain.settings.sla_policy import (
-    POSITION,
     TARGET,
     CalendarSource,
     Metric,
@@ -196,7 +195,7 @@ class SlaPolicyForm(Value):
 
     id: Key
     title: Line | None = None
-    position: Annotated[int, POSITION]
+    position: Annotated[int, Field(ge=0, le=1_000_000)]
     when: ConditionsForm = Field(default_factory=ConditionsForm)
     targets: Annotated[tuple[TargetsForm, ...], Field(min_length=1)]
     calendar: Key | None = None
@@ -215,7 +214,7 @@ class RuleForm(Value):
 
     id: Key
     title: Line | None = None
-    position: Annotated[int, POSITION]
+    position: Annotated[int, Field(ge=0, le=1_000_000)]
     when: ConditionsForm = Field(default_factory=ConditionsForm)
 
     VALUE: ClassVar[type[Rule]]

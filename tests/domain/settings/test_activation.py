@@ -92,8 +92,7 @@ def named(*teams: Team) -> Desired:
 
 def things(settings: Settings) -> dict[str, Mapping[str, Any]]:
     """Settings in the shape of a file that names every kind."""
-    tables = {kind.name: getattr(settings, kind.table) for kind in KINDS}
-    return tables | {"priorities": {"default": settings.priorities}}
+    return {kind.name: kind.held(settings) for kind in KINDS}
 
 
 def test_nothing_is_in_force_at_first() -> None:

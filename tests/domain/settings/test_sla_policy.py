@@ -14,14 +14,8 @@ from tests.domain.settings.test_activation import SettingsLog, with_defaults
 from ticketlog.domain.base import Invalid
 from ticketlog.domain.settings.conditions import Condition, Conditions, Facts
 from ticketlog.domain.settings.model import Settings, Team
-from ticketlog.domain.settings.sla_policy import (
-    SlaPolicy,
-    SlaWarning,
-    Target,
-    first_match,
-    in_order,
-    tried,
-)
+from ticketlog.domain.settings.rule import first_match, in_order, tried
+from ticketlog.domain.settings.sla_policy import SlaPolicy, SlaWarning, Target
 from ticketlog.domain.time.calendar import Calendar
 from ticketlog.errors import Usage
 from ticketlog.settings_files import parser
@@ -74,8 +68,8 @@ def test_what_was_tried_and_why_it_did_not_match_can_be_told() -> None:
         policy("rest", 20),
         policy("never", 30),
     ]
-    asked = tried(policies, Facts({"tier": "silver", "type": "incident"}))
-    assert [each.policy.id for each in asked] == ["gold", "rest"]
+    asked = list(tried(policies, Facts({"tier": "silver", "type": "incident"})))
+    assert [each.rule.id for each in asked] == ["gold", "rest"]
     assert [str(failure) for failure in asked[0].verdict.failed] == ["tier is gold: it is silver"]
     assert asked[1].verdict.matches
 

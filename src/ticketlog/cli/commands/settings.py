@@ -17,9 +17,10 @@ from ticketlog.documents import settings as documents
 from ticketlog.documents.events import Event as Told
 from ticketlog.domain.base import Event, Value
 from ticketlog.domain.settings.conditions import Conditions
-from ticketlog.domain.settings.events import KINDS, SettingChanged
+from ticketlog.domain.settings.events import KINDS
+from ticketlog.domain.settings.kind import SettingChanged
 from ticketlog.domain.settings.model import Settings
-from ticketlog.domain.settings.sla_policy import in_order
+from ticketlog.domain.settings.rule import in_order
 from ticketlog.errors import Usage
 
 if TYPE_CHECKING:

@@ -15,8 +15,10 @@ from ticketlog.cli.options import as_json, asked_at, at_moment, reader
 from ticketlog.cli.output import facts, print_json, show_all, table
 from ticketlog.documents.explained import Explained
 from ticketlog.domain.base import NotFound, iso
+from ticketlog.domain.settings.automation_rules import RoutingRule
 from ticketlog.domain.settings.model import Settings
-from ticketlog.domain.settings.sla_policy import SlaPolicy, TriedPolicy, tried
+from ticketlog.domain.settings.rule import TriedRule, tried
+from ticketlog.domain.settings.sla_policy import SlaPolicy
 from ticketlog.domain.ticket.condition_fields import facts_of
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.policies import lifecycle, routing
@@ -43,7 +45,7 @@ def explain(
     state, settings = source.load(stream), source.settings
     if not state.exists:
         raise NotFound(f"{stream} doesn't exist; `ticketlog ticket list` shows those that do")
-    asked = tried(settings.sla_policies.values(), facts_of(state, settings))
+    asked = tuple(tried(settings.sla_policies.values(), facts_of(state, settings)))
     now = max(state.clock, asked_at(source, as_of, occurred_as_of))
     work = settings_explain_work.WorkExplanation(source, stream, state, settings, now)
     told = Explained.filled(_document(state, settings, asked) | work.document())
@@ -56,8 +58,10 @@ def explain(
         work.show()
 
 
-def _document(ticket: Ticket, settings: Settings, asked: tuple[TriedPolicy, ...]) -> dict[str, Any]:
-    found = asked[-1].policy if asked and asked[-1].verdict.matches else None
+def _document(
+    ticket: Ticket, settings: Settings, asked: tuple[TriedRule[SlaPolicy], ...]
+) -> dict[str, Any]:
+    found = asked[-1].rule if asked and asked[-1].verdict.matches else None
     return {
         "ticket": ticket.id,
         "position": settings.position,
@@ -66,7 +70,7 @@ def _document(ticket: Ticket, settings: Settings, asked: tuple[TriedPolicy, ...]
         "calendar": found and _calendar(ticket, settings, found),
         "targets": _targets(ticket, found) if found else [],
         "tried": [
-            {"policy": each.policy.id, **judged("sla-policy", each.policy, each.verdict, settings)}
+            {"policy": each.rule.id, **judged("sla-policy", each.rule, each.verdict, settings)}
             for each in asked
         ],
         "routing": [
@@ -100,7 +104,7 @@ def _targets(ticket: Ticket, policy: SlaPolicy) -> list[dict[str, Any]]:
     ]
 
 
-def _show(document: dict[str, Any], asked: tuple[TriedPolicy, ...]) -> None:
+def _show(document: dict[str, Any], asked: tuple[TriedRule[SlaPolicy], ...]) -> None:
     said = [("policy", _cited(document["policy"], document["version"]))]
     if calendar := document["calendar"]:
         said.append(("calendar", _cited(calendar["id"], calendar["version"])))
@@ -115,7 +119,7 @@ def _show(document: dict[str, Any], asked: tuple[TriedPolicy, ...]) -> None:
     show_all(facts(said), table(columns, rows, right=("position",), flexible=("why not",)))
 
 
-def _show_rules(document: dict[str, Any], tried: Iterable[routing.TriedRoute]) -> None:
+def _show_rules(document: dict[str, Any], tried: Iterable[TriedRule[RoutingRule]]) -> None:
     rows = [
         [rule.position, rule.id, verdict.matches, "; ".join(map(str, verdict.failed))]
         for rule, verdict in tried

@@ -10,16 +10,17 @@ from ticketlog.application.as_of import Past
 from ticketlog.cli.output import show_all, table
 from ticketlog.desk import Desk
 from ticketlog.domain.base import Recorded, iso
-from ticketlog.domain.settings.automation_rules import EscalationRule, Rule
+from ticketlog.domain.settings.automation_rules import AssignmentRule, EscalationRule
 from ticketlog.domain.settings.conditions import ConditionVerdict
 from ticketlog.domain.settings.model import Settings
-from ticketlog.domain.settings.sla_policy import SlaPolicy
+from ticketlog.domain.settings.rule import Rule, tried
 from ticketlog.domain.ticket.absence import leaving, rule_for
 from ticketlog.domain.ticket.assignment import AssigneeChanged, Escalated
 from ticketlog.domain.ticket.automation import AgentChosen, ChoiceDropped
+from ticketlog.domain.ticket.condition_fields import facts_of
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.policies import escalation
-from ticketlog.policies.agent_ranking import Weighed, tried, weighed
+from ticketlog.policies.agent_ranking import Weighed, weighed
 
 
 class WorkExplanation:
@@ -33,7 +34,8 @@ class WorkExplanation:
         self._settings = settings
         self._now = now
         self._history = source.history(stream)
-        self._tried = list(tried(ticket, settings))
+        rules = settings.rules_of(AssignmentRule).values()
+        self._tried = list(tried(rules, facts_of(ticket, settings)))
         self._planned = escalation.planned(ticket, settings)
 
     def document(self) -> dict[str, Any]:
@@ -164,9 +166,7 @@ class WorkExplanation:
         )
 
 
-def judged(
-    kind: str, rule: SlaPolicy | Rule, verdict: ConditionVerdict, settings: Settings
-) -> dict[str, Any]:
+def judged(kind: str, rule: Rule, verdict: ConditionVerdict, settings: Settings) -> dict[str, Any]:
     """What a rule's conditions say, for a document."""
     failed = [
         {"group": failure.group, **failure.condition.model_dump(), "found": failure.found}

@@ -16,7 +16,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 from ticketlog.domain.base import Actor, Event, Invalid, Recorded, Value
 from ticketlog.domain.rights import admins, is_admin
-from ticketlog.domain.settings.events import KINDS, SettingChanged, SettingsActivated
+from ticketlog.domain.settings.automation_rules import RULE_KINDS
+from ticketlog.domain.settings.events import KINDS, SettingsActivated
+from ticketlog.domain.settings.kind import RuleKind, SettingChanged
 from ticketlog.domain.settings.model import Agent, Settings
 from ticketlog.domain.settings.validation import broken
 
@@ -149,7 +151,9 @@ def settings_of(
         kind, _, id = stream.partition("/")
         if kind in tables:
             tables[kind][id] = things[stream]
-    values: dict[str, Any] = {kind.table: tables[kind.name] for kind in KINDS}
+    plain = (kind for kind in KINDS if not isinstance(kind, RuleKind))
+    values: dict[str, Any] = {kind.table: tables[kind.name] for kind in plain}
+    values["rules"] = {kind.value: tables[kind.name] for kind in RULE_KINDS}
     values["priorities"] = next(iter(tables["priorities"].values()), None)
     return Settings(position=position, versions=versions or {}, **values)
 

@@ -1,15 +1,18 @@
-"""The rules by which a desk acts by itself, as its settings hold them (docs/POLICIES.md)."""
+"""The rules by which a desk acts by itself (docs/POLICIES.md): of each kind its value, what must
+hold of it, the event of its change, and its entry in `RULE_KINDS`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Literal, TypeVar
+from collections.abc import Collection, Iterator, Mapping
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from ticketlog.domain.base import Key, Line, Seconds, Value
-from ticketlog.domain.settings.conditions import Conditions
-from ticketlog.domain.settings.sla_policy import POSITION, Metric
+from ticketlog.domain.base import Key, Line, Seconds
+from ticketlog.domain.settings.kind import RuleKind, SettingChanged
+from ticketlog.domain.settings.model import Settings
+from ticketlog.domain.settings.rule import Rule
+from ticketlog.domain.settings.sla_policy import Metric
 
 LifecycleAction = Literal["remind", "solve", "close", "wake", "survey"]
 Balance = Literal["round-robin", "least-loaded", "most-capacity", "weighted", "longest-idle"]
@@ -34,15 +37,7 @@ INTERNAL: frozenset[Occasion] = frozenset({"noted", "escalated", "warned", "brea
 END_USERS: frozenset[Recipient] = frozenset({"requester", "ccs"})
 Affinity = Literal["requester", "account"]
 _Level = Annotated[int, Field(ge=1, le=100)]
-
-
-class Rule(Value):
-    """What all rules have in common: which tickets they are for, and when they are tried."""
-
-    id: Key
-    title: Line | None = None
-    position: Annotated[int, POSITION]
-    when: Conditions
+_Delay = Annotated[Seconds, Field(ge=0, le=10 * 366 * 86_400)]
 
 
 class LifecycleRule(Rule):
@@ -62,6 +57,25 @@ class LifecycleRule(Rule):
     """The resolution code of what it solves."""
     survey: Key | None = None
 
+    def broken(self, settings: Settings) -> Iterator[str]:
+        if self.after is None and self.action in ("remind", "solve", "close"):
+            yield f"action {self.action!r} needs `after`"
+        if self.after is not None and self.action == "wake":
+            yield "action 'wake' has no `after`: a ticket wakes when its hold is over"
+        for key, action in (("times", "remind"), ("code", "solve"), ("survey", "survey")):
+            if getattr(self, key) is not None and self.action != action:
+                yield f"`{key}` is for the action {action!r}"
+        if self.calendar is not None:
+            yield from _unknown("calendar", self.calendar, settings.calendars)
+
+
+class LifecycleRuleSet(SettingChanged):
+    """A rule of what time does to tickets is there, is another, or is gone."""
+
+    NAME: ClassVar[str] = "settings.lifecycle-rule-set.v1"
+    old: LifecycleRule | None = None
+    new: LifecycleRule | None = None
+
 
 class RoutingRule(Rule):
     """Where a ticket goes, and what it is made, when it is created (or `changed` by people).
@@ -80,6 +94,29 @@ class RoutingRule(Rule):
     add_tags: tuple[Key, ...] = ()
     remove_tags: tuple[Key, ...] = ()
 
+    def broken(self, settings: Settings) -> Iterator[str]:
+        priorities = settings.priorities.names if settings.priorities else ()
+        for what, name, known in (
+            ("team", self.team, settings.teams),
+            ("agent", self.assignee, settings.agents),
+            ("priority", self.priority, priorities),
+            ("category", self.category, settings.categories or None),
+            ("product", self.product, settings.products or None),
+        ):
+            if name is not None and known is not None:
+                yield from _unknown(what, name, known)
+        names = ("team", "assignee", "priority", "category", "product", "add_tags", "remove_tags")
+        if not any(getattr(self, name) for name in names):
+            yield f"it does nothing: give it one of {', '.join(names)}"
+
+
+class RoutingRuleSet(SettingChanged):
+    """A rule of where tickets go is there, is another, or is gone."""
+
+    NAME: ClassVar[str] = "settings.routing-rule-set.v1"
+    old: RoutingRule | None = None
+    new: RoutingRule | None = None
+
 
 class AssignmentRule(Rule):
     """Who in a team gets a ticket that nobody has."""
@@ -95,6 +132,18 @@ class AssignmentRule(Rule):
     """Only who is on shift, beside being online."""
     capacity: Annotated[int, Field(ge=1)] | None = None
     """Of agents who have none of their own; None: they take any number."""
+
+    def broken(self, settings: Settings) -> Iterator[str]:
+        if self.balance == "weighted" and not any(a.weight for a in settings.agents.values()):
+            yield "balance 'weighted' needs agents with a `weight`"
+
+
+class AssignmentRuleSet(SettingChanged):
+    """A rule of who gets a ticket is there, is another, or is gone."""
+
+    NAME: ClassVar[str] = "settings.assignment-rule-set.v1"
+    old: AssignmentRule | None = None
+    new: AssignmentRule | None = None
 
 
 class EscalationRule(Rule):
@@ -112,6 +161,27 @@ class EscalationRule(Rule):
     metrics: tuple[Metric, ...] = ()
     team: Key | None = None
 
+    def broken(self, settings: Settings) -> Iterator[str]:
+        if self.team is not None:
+            yield from _unknown("team", self.team, settings.teams)
+        if self.words and self.after is not None:
+            yield "`words` act when they are said; leave `after` out"
+        for key in ("words", "after"):
+            if self.on and getattr(self, key):
+                yield f"`on` acts when a target is missed or comes near; leave `{key}` out"
+        if self.metrics and not self.on:
+            yield "`metrics` are those of `on`; say on what: 'warned', 'breached'"
+        if not (self.words or self.after or self.on or self.when.all or self.when.any):
+            yield "every ticket would go there at once: give it `when`, `after`, `words` or `on`"
+
+
+class EscalationRuleSet(SettingChanged):
+    """A rule of when tickets go to a support tier is there, is another, or is gone."""
+
+    NAME: ClassVar[str] = "settings.escalation-rule-set.v1"
+    old: EscalationRule | None = None
+    new: EscalationRule | None = None
+
 
 class NotificationRule(Rule):
     """Who is told of what has happened to a ticket, by which outbox."""
@@ -122,8 +192,23 @@ class NotificationRule(Rule):
     template: Key | None = None
     """Which text the outbox makes of it; None: one of the rule's name."""
 
+    def broken_when_said(self) -> Iterator[str]:
+        """It would tell end users of what is internal, which none is ever told."""
+        to = sorted(END_USERS.intersection(self.to))
+        on = sorted(INTERNAL.intersection(self.on))
+        if to and on:
+            yield (
+                f"{', '.join(on)}: internal, never told to {' and '.join(to)}; tell them to "
+                "assignee or followers by a rule of its own"
+            )
 
-_Delay = Annotated[Seconds, Field(ge=0, le=10 * 366 * 86_400)]
+
+class NotificationRuleSet(SettingChanged):
+    """A rule of who is told of what is there, is another, or is gone."""
+
+    NAME: ClassVar[str] = "settings.notification-rule-set.v1"
+    old: NotificationRule | None = None
+    new: NotificationRule | None = None
 
 
 class AbsenceRule(Rule):
@@ -140,10 +225,30 @@ class AbsenceRule(Rule):
     reopened: _Delay | None = None
     replied: _Delay | None = None
 
+    def broken(self, settings: Settings) -> Iterator[str]:
+        if self.begins is self.reopened is self.replied is None:
+            yield "it does nothing: say one of begins, reopened, replied: 'at once', '2d'"
 
-R = TypeVar("R", bound=Rule)
+
+class AbsenceRuleSet(SettingChanged):
+    """A rule of what becomes of an absent agent's tickets is there, is another, or is gone."""
+
+    NAME: ClassVar[str] = "settings.absence-rule-set.v1"
+    old: AbsenceRule | None = None
+    new: AbsenceRule | None = None
 
 
-def in_order(rules: Iterable[R]) -> list[R]:
-    """The rules as they are tried."""
-    return sorted(rules, key=lambda rule: (rule.position, rule.id))
+def _unknown(what: str, name: str, known: Collection[str]) -> Iterator[str]:
+    if name not in known:
+        yield f"{what} {name!r} is unknown; known are {', '.join(sorted(known)) or 'none'}"
+
+
+RULE_KINDS: tuple[RuleKind, ...] = (
+    RuleKind("lifecycle-rule", "lifecycle", LifecycleRule, LifecycleRuleSet),
+    RuleKind("routing-rule", "routing", RoutingRule, RoutingRuleSet),
+    RuleKind("assignment-rule", "assignment", AssignmentRule, AssignmentRuleSet),
+    RuleKind("escalation-rule", "escalation", EscalationRule, EscalationRuleSet),
+    RuleKind("notification-rule", "notifications", NotificationRule, NotificationRuleSet),
+    RuleKind("absence-rule", "absence", AbsenceRule, AbsenceRuleSet),
+)
+"""All kinds of such rules. What each does stands in `policies`, under its name."""

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, NamedTuple, Self
+from typing import Annotated, ClassVar, Self
 
-from pydantic import Field
-
-from ticketlog.domain.base import Event, Key, Line, Personal, Value
-from ticketlog.domain.settings.automation_rules import (
-    AbsenceRule,
-    AssignmentRule,
-    EscalationRule,
-    LifecycleRule,
-    NotificationRule,
-    RoutingRule,
-)
+from ticketlog.domain.base import Event, Key, Line, Personal
+from ticketlog.domain.settings.automation_rules import RULE_KINDS
+from ticketlog.domain.settings.kind import SettingChanged, SettingKind, Sha256
 from ticketlog.domain.settings.model import (
     Agent,
     Category,
@@ -27,30 +19,6 @@ from ticketlog.domain.settings.model import (
 )
 from ticketlog.domain.settings.sla_policy import SlaPolicy
 from ticketlog.domain.time.calendar import Calendar
-
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-
-
-class SettingChanged(Event):
-    """What all changes of settings have in common; `new` None: it was removed."""
-
-    file_sha256: Sha256
-    """The digest of the settings file that says so."""
-
-    @classmethod
-    def of(cls, id: str, old: Any, new: Any, file_sha256: str) -> Self:
-        """The change of the thing `id` from one value to another."""
-        return cls.model_validate({"old": old, "new": new, "file_sha256": file_sha256})
-
-    def before(self) -> Value | None:
-        """The whole value that was in force."""
-        value: Value | None = getattr(self, "old", None)
-        return value
-
-    def after(self) -> Value | None:
-        """The whole value that is to be in force."""
-        value: Value | None = getattr(self, "new", None)
-        return value
 
 
 def _named(agent: Agent | None, name: str | None) -> Agent | None:
@@ -153,54 +121,6 @@ class SlaPolicySet(SettingChanged):
     new: SlaPolicy | None = None
 
 
-class LifecycleRuleSet(SettingChanged):
-    """A rule of what time does to tickets is there, is another, or is gone."""
-
-    NAME: ClassVar[str] = "settings.lifecycle-rule-set.v1"
-    old: LifecycleRule | None = None
-    new: LifecycleRule | None = None
-
-
-class RoutingRuleSet(SettingChanged):
-    """A rule of where tickets go is there, is another, or is gone."""
-
-    NAME: ClassVar[str] = "settings.routing-rule-set.v1"
-    old: RoutingRule | None = None
-    new: RoutingRule | None = None
-
-
-class AssignmentRuleSet(SettingChanged):
-    """A rule of who gets a ticket is there, is another, or is gone."""
-
-    NAME: ClassVar[str] = "settings.assignment-rule-set.v1"
-    old: AssignmentRule | None = None
-    new: AssignmentRule | None = None
-
-
-class EscalationRuleSet(SettingChanged):
-    """A rule of when tickets go to a support tier is there, is another, or is gone."""
-
-    NAME: ClassVar[str] = "settings.escalation-rule-set.v1"
-    old: EscalationRule | None = None
-    new: EscalationRule | None = None
-
-
-class NotificationRuleSet(SettingChanged):
-    """A rule of who is told of what is there, is another, or is gone."""
-
-    NAME: ClassVar[str] = "settings.notification-rule-set.v1"
-    old: NotificationRule | None = None
-    new: NotificationRule | None = None
-
-
-class AbsenceRuleSet(SettingChanged):
-    """A rule of what becomes of an absent agent's tickets is there, is another, or is gone."""
-
-    NAME: ClassVar[str] = "settings.absence-rule-set.v1"
-    old: AbsenceRule | None = None
-    new: AbsenceRule | None = None
-
-
 class ServiceSet(SettingChanged):
     """A service is known, has other rights, or is gone."""
 
@@ -216,15 +136,6 @@ class SettingsActivated(Event):
     file_sha256: Sha256
 
 
-class SettingKind(NamedTuple):
-    """A kind of settings: its streams' kind, its table in files and in `Settings`, its event."""
-
-    name: str
-    table: str
-    value: type[Value]
-    event: type[SettingChanged]
-
-
 KINDS: tuple[SettingKind, ...] = (
     SettingKind("workflow", "workflows", Workflow, WorkflowSet),
     SettingKind("priorities", "priorities", Priorities, PrioritiesSet),
@@ -235,12 +146,7 @@ KINDS: tuple[SettingKind, ...] = (
     SettingKind("product", "products", Product, ProductSet),
     SettingKind("calendar", "calendars", Calendar, CalendarSet),
     SettingKind("sla-policy", "sla_policies", SlaPolicy, SlaPolicySet),
-    SettingKind("lifecycle-rule", "lifecycle", LifecycleRule, LifecycleRuleSet),
-    SettingKind("routing-rule", "routing", RoutingRule, RoutingRuleSet),
-    SettingKind("assignment-rule", "assignment", AssignmentRule, AssignmentRuleSet),
-    SettingKind("escalation-rule", "escalation", EscalationRule, EscalationRuleSet),
-    SettingKind("notification-rule", "notifications", NotificationRule, NotificationRuleSet),
-    SettingKind("absence-rule", "absence", AbsenceRule, AbsenceRuleSet),
+    *RULE_KINDS,
     SettingKind("service", "services", Service, ServiceSet),
 )
 EVENTS: tuple[type[Event], ...] = (*(kind.event for kind in KINDS), SettingsActivated)

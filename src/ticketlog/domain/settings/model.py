@@ -11,15 +11,8 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field
 
 from ticketlog.domain.base import Key, Line, Seconds, Value
-from ticketlog.domain.settings.automation_rules import (
-    AbsenceRule,
-    AssignmentRule,
-    EscalationRule,
-    LifecycleRule,
-    NotificationRule,
-    RoutingRule,
-)
-from ticketlog.domain.settings.sla_policy import SlaPolicy, in_order
+from ticketlog.domain.settings.rule import R, Rule, in_order
+from ticketlog.domain.settings.sla_policy import SlaPolicy
 from ticketlog.domain.sla.clock import Edition
 from ticketlog.domain.time.calendar import Calendar
 
@@ -224,6 +217,9 @@ def _frozen() -> Mapping[str, Any]:
     return MappingProxyType({})
 
 
+_NO_RULES: Mapping[str, Any] = _frozen()
+
+
 @dataclass(frozen=True)
 class Settings:
     """All settings in force at `position` of the settings log (its last `settings.activated`)."""
@@ -239,12 +235,10 @@ class Settings:
     products: Mapping[str, Product] = field(default_factory=_frozen)
     calendars: Mapping[str, Calendar] = field(default_factory=_frozen)
     sla_policies: Mapping[str, SlaPolicy] = field(default_factory=_frozen)
-    lifecycle: Mapping[str, LifecycleRule] = field(default_factory=_frozen)
-    routing: Mapping[str, RoutingRule] = field(default_factory=_frozen)
-    assignment: Mapping[str, AssignmentRule] = field(default_factory=_frozen)
-    escalation: Mapping[str, EscalationRule] = field(default_factory=_frozen)
-    notifications: Mapping[str, NotificationRule] = field(default_factory=_frozen)
-    absence: Mapping[str, AbsenceRule] = field(default_factory=_frozen)
+    rules: Mapping[type[Rule], Mapping[str, Any]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    """The rules by which the desk acts by itself, by their class and id; `rules_of` has them."""
     services: Mapping[str, Service] = field(default_factory=_frozen)
     versions: Mapping[str, int] = field(default_factory=_frozen)
     """Stream of each thing, 'calendar/berlin' -> its version in force: which of the events of its
@@ -269,6 +263,10 @@ class Settings:
         """Whether a rule was there, in whatever version, when something was decided under the
         settings at a position."""
         return self.since.get(f"{kind}/{id}", 0) <= position
+
+    def rules_of(self, kind: type[R]) -> Mapping[str, R]:
+        """The rules of a kind, by id."""
+        return self.rules.get(kind, _NO_RULES)
 
     @cached_property
     def scales(self) -> Mapping[str, tuple[str, ...]]:

@@ -6,14 +6,13 @@ have are warnings, the calendar of an organisation or a team, and versions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import cached_property
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ticketlog.domain.base import Key, Line, Seconds, Value
-from ticketlog.domain.settings.conditions import Conditions, ConditionVerdict, Facts, judge, matches
+from ticketlog.domain.base import Key, Seconds, Value
+from ticketlog.domain.settings.rule import Rule
 
 Metric = Literal[
     "first_reply_time",
@@ -44,7 +43,6 @@ Switch = Literal[
 CalendarSource = Literal["organisation", "team"]
 TARGET = Field(ge=15, le=10 * 366 * 86_400)
 """Seconds: from Zendesk's least target to ten years."""
-POSITION = Field(ge=0, le=1_000_000)
 _MICROSECONDS = 1_000_000
 
 
@@ -72,14 +70,10 @@ class Target(Value):
     warnings: tuple[SlaWarning, ...] = ()
 
 
-class SlaPolicy(Value):
-    """The promises to the tickets that its conditions match."""
+class SlaPolicy(Rule):
+    """The promises to the tickets that its conditions match; the first that matches applies
+    (Zendesk)."""
 
-    id: Key
-    title: Line | None = None
-    position: Annotated[int, POSITION]
-    """The policies are tried by their positions, and the first that matches applies (Zendesk)."""
-    when: Conditions
     targets: Annotated[tuple[Target, ...], Field(min_length=1)]
     calendar: Key | None = None
     calendar_by: tuple[CalendarSource, ...] = ()
@@ -93,30 +87,3 @@ class SlaPolicy(Value):
     @cached_property
     def _targets(self) -> dict[tuple[str, str], Target]:
         return {(each.metric, each.priority): each for each in reversed(self.targets)}
-
-
-class TriedPolicy(NamedTuple):
-    """A policy that was asked, and what its conditions said."""
-
-    policy: SlaPolicy
-    verdict: ConditionVerdict
-
-
-def tried(policies: Iterable[SlaPolicy], facts: Facts) -> tuple[TriedPolicy, ...]:
-    """The policies by position, each with its verdict, up to the first that matches."""
-    asked: list[TriedPolicy] = []
-    for policy in in_order(policies):
-        asked.append(TriedPolicy(policy, judge(policy.when, facts)))
-        if asked[-1].verdict.matches:
-            break
-    return tuple(asked)
-
-
-def first_match(ordered: Iterable[SlaPolicy], facts: Facts) -> SlaPolicy | None:
-    """The first of the policies, as they are tried, that matches; None: no promise is made."""
-    return next((each for each in ordered if matches(each.when, facts)), None)
-
-
-def in_order(policies: Iterable[SlaPolicy]) -> list[SlaPolicy]:
-    """The policies as they are tried."""
-    return sorted(policies, key=lambda policy: (policy.position, policy.id))

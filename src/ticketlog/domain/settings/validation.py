@@ -12,6 +12,7 @@ from typing import TypeVar, get_args
 from ticketlog.domain.aggregates import RIGHTS
 from ticketlog.domain.base import Value
 from ticketlog.domain.rights import ACTS
+from ticketlog.domain.settings.automation_rules import RULE_KINDS
 from ticketlog.domain.settings.model import (
     REQUIRABLE,
     ROLES,
@@ -25,8 +26,8 @@ from ticketlog.domain.settings.model import (
     Transition,
     Workflow,
 )
-from ticketlog.domain.settings.validate_automation import broken_automation, broken_notifications
 from ticketlog.domain.settings.validate_calendars import broken_calendars
+from ticketlog.domain.settings.validate_conditions import broken_conditions
 from ticketlog.domain.settings.validate_sla import broken_sla_policies
 
 _T = TypeVar("_T")
@@ -47,8 +48,9 @@ def broken(
         *_categories(settings),
         *broken_calendars(settings),
         *broken_sla_policies(settings),
-        *broken_automation(settings),
-        *(broken_notifications(settings) if "notification-rule" in said else ()),
+        *_rules(settings),
+        *(problem for agent in settings.agents.values() for problem in _capacity(agent)),
+        *_rules_said(settings, said),
         *_meanings(settings, former),
     )
 
@@ -163,6 +165,27 @@ def _agent(agent: Agent, settings: Settings) -> Iterator[str]:
         if team not in settings.teams:
             known = _list(settings.teams) or "none"
             yield f"[agents.{agent.id}] team {team!r} is unknown; known are {known}"
+
+
+def _rules(settings: Settings) -> Iterator[str]:
+    for kind in RULE_KINDS:
+        for rule in settings.rules_of(kind.value).values():
+            for problem in (*rule.broken(settings), *broken_conditions(rule.when, settings)):
+                yield f"[{kind.table}.{rule.id}] {problem}"
+
+
+def _rules_said(settings: Settings, said: Collection[str]) -> Iterator[str]:
+    for kind in RULE_KINDS:
+        if kind.name in said:
+            for rule in settings.rules_of(kind.value).values():
+                for problem in rule.broken_when_said():
+                    yield f"[{kind.table}.{rule.id}] {problem}"
+
+
+def _capacity(agent: Agent) -> Iterator[str]:
+    for channel, number in agent.capacity.items():
+        if number < 0:
+            yield f"[agents.{agent.id}] capacity {channel}: {number} is less than none"
 
 
 def _service(service: Service) -> Iterator[str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ticketlog.domain.settings.automation_rules import AbsenceRule, in_order
-from ticketlog.domain.settings.conditions import matches
+from ticketlog.domain.settings.automation_rules import AbsenceRule
 from ticketlog.domain.settings.model import Settings
+from ticketlog.domain.settings.rule import first_match, in_order
 from ticketlog.domain.ticket.condition_fields import facts_of
 from ticketlog.domain.ticket.state import Ticket
 
@@ -35,11 +35,8 @@ def leaving(ticket: Ticket, since: int | None, settings: Settings) -> Leaving | 
 
 def rule_for(ticket: Ticket, settings: Settings) -> AbsenceRule | None:
     """The first rule that matches the ticket; None: it stays with its agent."""
-    if not settings.absence:
-        return None
-    facts = facts_of(ticket, settings)
-    rules = in_order(settings.absence.values())
-    return next((each for each in rules if matches(each.when, facts)), None)
+    rules = settings.rules_of(AbsenceRule)
+    return first_match(in_order(rules.values()), facts_of(ticket, settings)) if rules else None
 
 
 def _times(ticket: Ticket, since: int, rule: AbsenceRule) -> Iterator[int]:

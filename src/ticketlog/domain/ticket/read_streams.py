@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ticketlog.domain.base import Command, Context
 from ticketlog.domain.parties.person import Person
+from ticketlog.domain.settings.automation_rules import AbsenceRule
 from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.ticket.assignment import Unassign
 from ticketlog.domain.ticket.classification import SetOrganisation, SetRequester
@@ -84,7 +85,7 @@ def _creates_for_actor(command: Command, context: Context) -> bool:
 
 def _asks_presence(context: Context) -> bool:
     settings = context.settings
-    return isinstance(settings, Settings) and bool(settings.absence)
+    return isinstance(settings, Settings) and bool(settings.rules_of(AbsenceRule))
 
 
 def _linked(command: Command) -> frozenset[LinkKind]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from ticketlog.domain.base import Command, Context, Event, Refused, iso
 from ticketlog.domain.settings.model import Settings
-from ticketlog.domain.settings.sla_policy import SlaPolicy, first_match
+from ticketlog.domain.settings.rule import first_match
+from ticketlog.domain.settings.sla_policy import SlaPolicy
 from ticketlog.domain.sla.clock import Applied, DueItem, late
 from ticketlog.domain.ticket.condition_fields import facts_of
 from ticketlog.domain.ticket.evolution import after, afters
