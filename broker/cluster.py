@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from broker import guarded, node, ports
-from broker.doors import LISTENERS, Doors
+from broker.listeners import LISTENERS, SecureListeners
 from broker.node import Ports
 
 _STARTED = "Kafka Server started"
@@ -30,8 +30,8 @@ class Cluster:
     """Brokers on this machine with their data in `folder`, numbered from 0; as a context manager,
     started at once and killed at its end. Data that is there already is taken up again.
 
-    `settings`: Kafka's own, over ours. `doors`: ways in besides the open one.
-    `until`: the process whose end is theirs too, if not this one.
+    `settings`: Kafka's own, over those of node.py. `secure_listeners`: besides the open one.
+    `until`: the process with whose end the brokers end, if not this one.
     """
 
     def __init__(
@@ -41,12 +41,12 @@ class Cluster:
         *,
         at: Sequence[Ports] | None = None,
         settings: Mapping[str, str] | None = None,
-        doors: Doors | None = None,
+        secure_listeners: SecureListeners | None = None,
         until: int | None = None,
     ) -> None:
         self.folder = folder.absolute()
         self._reserved = ExitStack()
-        self._doors = doors
+        self._secure_listeners = secure_listeners
         self._ports = list(at) if at else [self._reserve() for _ in range(brokers)]
         self._settings = dict(settings or {})
         self._until = until or os.getpid()
@@ -54,9 +54,9 @@ class Cluster:
         self._logged = dict.fromkeys(range(brokers), 0)
 
     def _reserve(self) -> Ports:
-        number = 2 + (len(LISTENERS) if self._doors else 0)
-        clients, controller, *doors = ports.reserve(number, self._reserved)
-        return Ports(clients, controller, tuple(doors))
+        number = 2 + (len(LISTENERS) if self._secure_listeners else 0)
+        clients, controller, *secure_listeners = ports.reserve(number, self._reserved)
+        return Ports(clients, controller, tuple(secure_listeners))
 
     def __enter__(self) -> Self:
         try:
@@ -79,7 +79,7 @@ class Cluster:
         return self.bootstrap_of("PLAINTEXT")
 
     def bootstrap_of(self, listener: str) -> str:
-        """Of the open listener, or of one of the doors."""
+        """The addresses of the open listener, or of a secure one, of all brokers."""
         return ",".join(f"127.0.0.1:{each.listeners()[listener]}" for each in self._ports)
 
     def start(self, *brokers: int, wait: bool = True) -> None:
@@ -88,16 +88,16 @@ class Cluster:
         A broker of three serves only while another one runs: else say `wait=False`.
         """
         self._format()
-        for broker in self._meant(brokers):
+        for broker in self._chosen(brokers):
             if not self.is_running(broker):
                 self._spawn(broker)
         if wait:
             self.wait(*brokers)
 
     def wait(self, *brokers: int) -> None:
-        """Returns when these brokers, or all, serve. Raises BrokerError with their last words."""
+        """Returns when these brokers, or all, serve. Raises BrokerError with their last output."""
         until = time.monotonic() + _START_SECONDS
-        for broker in self._meant(brokers):
+        for broker in self._chosen(brokers):
             while _STARTED not in self._new_log(broker):
                 if not self.is_running(broker) or time.monotonic() > until:
                     raise BrokerError(f"broker {broker} doesn't start:\n{self._last_words(broker)}")
@@ -108,12 +108,12 @@ class Cluster:
         return process is not None and process.poll() is None
 
     def pid(self, broker: int) -> int:
-        """Of its process, as last started."""
+        """The id of a broker's process, as last started."""
         return self._processes[broker].pid
 
     def kill(self, *brokers: int) -> None:
         """kill -9 of these brokers, or of all."""
-        running = [broker for broker in self._meant(brokers) if self.is_running(broker)]
+        running = [broker for broker in self._chosen(brokers) if self.is_running(broker)]
         for broker in running:
             self._processes[broker].kill()
         for broker in running:
@@ -121,7 +121,7 @@ class Cluster:
 
     def stop(self, *brokers: int) -> None:
         """Stops these brokers, or all, as an operator would; kills the one that doesn't."""
-        running = [broker for broker in self._meant(brokers) if self.is_running(broker)]
+        running = [broker for broker in self._chosen(brokers) if self.is_running(broker)]
         for broker in running:
             self._processes[broker].terminate()
         until = time.monotonic() + _STOP_SECONDS
@@ -142,15 +142,15 @@ class Cluster:
         self._processes[broker].send_signal(signal.SIGCONT)
 
     def log(self, broker: int = 0) -> str:
-        """All that the broker has said, over all its starts."""
+        """The broker's output, over all its starts."""
         return self._log_file(broker).read_text(errors="replace")
 
     def close(self) -> None:
-        """Kills what still runs; the data stays."""
+        """Kills the brokers that still run; the data stays."""
         self.kill()
         self._reserved.close()
 
-    def _meant(self, brokers: Sequence[int]) -> Sequence[int]:
+    def _chosen(self, brokers: Sequence[int]) -> Sequence[int]:
         return brokers or range(len(self._ports))
 
     def _home(self, broker: int) -> Path:
@@ -165,11 +165,13 @@ class Cluster:
             data = self._home(broker) / "data"
             if not data.exists():
                 self._home(broker).mkdir(parents=True, exist_ok=True)
-                node.format_data(data, broker + 1, cluster, len(self._ports), self._doors)
+                node.format_data(
+                    data, broker + 1, cluster, len(self._ports), self._secure_listeners
+                )
 
     def _spawn(self, broker: int) -> None:
         home = self._home(broker)
-        values = node.settings(broker + 1, self._ports, home / "data", self._doors)
+        values = node.settings(broker + 1, self._ports, home / "data", self._secure_listeners)
         node.write(home / "server.properties", values | self._settings)
         guard = [sys.executable, "-ISE", guarded.__file__, str(self._until)]
         with self._log_file(broker).open("ab") as log:
@@ -184,7 +186,7 @@ class Cluster:
             )
 
     def _new_log(self, broker: int) -> str:
-        """What the broker has said since its last start."""
+        """The broker's output since its last start."""
         with self._log_file(broker).open("rb") as log:
             log.seek(self._logged[broker])
             return log.read().decode(errors="replace")

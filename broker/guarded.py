@@ -1,6 +1,6 @@
 """python guarded.py PID COMMAND...: becomes the command, and kills it when process PID ends.
 
-However PID ends, by kill -9 too: a child of ours waits for that, and ends with the command. The
+However PID ends, by kill -9 too: a child process waits for that, and ends with the command. The
 kernel's own way (PR_SET_PDEATHSIG) would kill the command when the *thread* that started it ends.
 """
 
@@ -13,9 +13,9 @@ import sys
 
 
 def main() -> None:
-    ours = os.pidfd_open(os.getpid())
+    own = os.pidfd_open(os.getpid())
     try:
-        theirs = os.pidfd_open(int(sys.argv[1]))
+        guardian = os.pidfd_open(int(sys.argv[1]))
     except ProcessLookupError:
         return
     if os.fork():
@@ -24,9 +24,9 @@ def main() -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nowhere, stream)
-    ended, _, _ = select.select([ours, theirs], [], [])
-    if ours not in ended:
-        signal.pidfd_send_signal(ours, signal.SIGKILL)
+    ended, _, _ = select.select([own, guardian], [], [])
+    if own not in ended:
+        signal.pidfd_send_signal(own, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""What a broker needs on this machine: Kafka's jars, by Maven, and a Java.
+"""The installation of a broker on this machine: Kafka's jars, by Maven, and a Java.
 
-Both are looked up once. `build/kafka` keeps where the jars are, so that later starts ask nobody.
+Both are looked up once. `build/kafka` keeps where the jars are, so that later starts need no
+network.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from broker.doors import LISTENERS, Doors
 from broker.installed import CACHE, HERE, alone, classpath, java
+from broker.listeners import LISTENERS, SecureListeners
 
 _JVM = (
     *("-Xms64m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"),
@@ -43,21 +43,24 @@ _SETTINGS = {
 
 
 class Ports(NamedTuple):
-    """Of one node."""
+    """The ports of one node."""
 
     clients: int
     controller: int
-    doors: tuple[int, ...] = ()
+    secure_listeners: tuple[int, ...] = ()
 
     def listeners(self) -> dict[str, int]:
-        """Those of clients."""
-        return {"PLAINTEXT": self.clients, **dict(zip(LISTENERS, self.doors, strict=False))}
+        """The listeners for clients, by their names."""
+        return {
+            "PLAINTEXT": self.clients,
+            **dict(zip(LISTENERS, self.secure_listeners, strict=False)),
+        }
 
 
 def settings(
-    node: int, ports: Sequence[Ports], data: Path, doors: Doors | None = None
+    node: int, ports: Sequence[Ports], data: Path, secure_listeners: SecureListeners | None = None
 ) -> dict[str, str]:
-    """Of the node with this number, from 1, among those at these ports."""
+    """The settings of the node with this number, from 1, among those at these ports."""
     replicas = len(ports)
     synced = max(1, replicas - 1)
     own = ports[node - 1]
@@ -66,7 +69,7 @@ def settings(
     kinds = ",".join(f"{name}:{name}" for name in own.listeners())
     return (
         _SETTINGS
-        | (doors.settings() if doors else {})
+        | (secure_listeners.settings() if secure_listeners else {})
         | {
             "node.id": str(node),
             "log.dirs": str(data),
@@ -101,17 +104,23 @@ def new_id() -> str:
 
 
 def format_data(
-    data: Path, node: int, cluster: str, replicas: int, doors: Doors | None = None
+    data: Path,
+    node: int,
+    cluster: str,
+    replicas: int,
+    secure_listeners: SecureListeners | None = None,
 ) -> None:
     """Fresh data for a node: a copy of what Kafka's own tool made once, under ids of its own."""
-    shutil.copytree(_formatted(replicas, doors.scram() if doors else []), data)
+    shutil.copytree(
+        _formatted(replicas, secure_listeners.scram() if secure_listeners else []), data
+    )
     ids = {"version": "1", "cluster.id": cluster, "node.id": str(node), "directory.id": new_id()}
     write(data / "meta.properties", ids)
 
 
 def _formatted(replicas: int, scram: Sequence[str]) -> Path:
-    """What Kafka's tool leaves for a cluster of this size and these users; its JVM, slower than
-    all else about a small broker, starts only once."""
+    """The folder that Kafka's tool makes for a cluster of this size and these users. Its JVM takes
+    longer than all else about a small broker, so that it starts only once."""
     tool = command("kafka.tools.StorageTool", "format", *scram)
     digest = hashlib.sha256("\0".join(tool).encode()).hexdigest()[:12]
     kept = CACHE / f"formatted-{replicas}-{digest}"

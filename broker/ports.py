@@ -1,4 +1,4 @@
-"""Ports of this machine that stay ours while a broker is down, whoever else looks for some."""
+"""Ports of this machine that stay reserved for a broker while it is down."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def is_free(port: int) -> bool:
 
 
 def reserve(number: int, until: ExitStack) -> list[int]:
-    """So many free ports; no other process is given them before `until` is closed."""
+    """Free ports, `number` of them; no other process is given them before `until` is closed."""
     folder = Path(tempfile.gettempdir(), f"ticketlog-ports-{os.getuid()}")
     folder.mkdir(exist_ok=True)
     found: list[int] = []

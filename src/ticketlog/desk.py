@@ -371,7 +371,7 @@ class Desk:
         """Who publishes accepted events for other services (docs/SUBSCRIBING.md). Raises Usage
         where the desk's file says nowhere to, or what can't be."""
         from ticketlog.publishing import Publisher
-        from ticketlog.publishing.cloudevent import shown
+        from ticketlog.publishing.cloudevent import published_fields
 
         if self.publish_url is None:
             raise Usage(
@@ -382,7 +382,7 @@ class Desk:
             address = KafkaAddress.parse(self.publish_url)
         except Usage as error:
             raise Usage(str(error).replace("[log]", "[publish]", 1)) from None
-        return Publisher(self.log, address, shown(self.config.publish_personal))
+        return Publisher(self.log, address, published_fields(self.config.publish_personal))
 
     def policies(self, policies: Sequence[Policy] | None = None, **others: Any) -> PolicyRunner:
         """Who reacts to what is recorded: routes, assigns, reminds, closes (docs/POLICIES.md).

@@ -19,12 +19,12 @@ from ticketlog.errors import Usage
 from ticketlog.publishing.cloudevent import (
     CONTENT_TYPE,
     PUBLIC,
-    Told,
+    EventOrigin,
     envelope,
     message,
-    shown,
+    parse_origin,
+    published_fields,
     source,
-    told,
 )
 
 DESK = source("01a2110e-025a-758e-a13d-0e42eacb03a0")
@@ -49,7 +49,7 @@ def recorded(event: Event = REPLY, version: int = 7, index: int = 1, **meta: Any
 
 def published(event: Event = REPLY, **given: Any) -> dict[str, Any]:
     fields = given.pop("shown", ())
-    return envelope(recorded(event, **given), DESK, shown(fields))
+    return envelope(recorded(event, **given), DESK, published_fields(fields))
 
 
 def test_an_event_is_a_cloud_event_about_its_stream() -> None:
@@ -119,11 +119,11 @@ def test_who_did_it_is_said_in_the_words_of_cloud_events(kind: ActorKind) -> Non
 )
 def test_a_field_that_cant_be_published_is_refused(field: str, says: str) -> None:
     with pytest.raises(Usage, match=says):
-        shown([field])
+        published_fields([field])
 
 
 def test_the_sdk_reads_what_is_published() -> None:
-    made = message(recorded(), DESK, shown(["ticket.replied.v1.body"]))
+    made = message(recorded(), DESK, published_fields(["ticket.replied.v1.body"]))
     headers = {"content-type": CONTENT_TYPE.encode()}
     event = from_structured_event(KafkaMessage(headers, made.key, made.value), JSONFormat())
     assert made.key == b"ticket/4F7K2M9Q"
@@ -154,7 +154,7 @@ def test_a_published_event_says_where_it_comes_from(
         recorded(index=index, commit=commit, offset=offset, partition=partition), DESK, {}
     )
     assert (made.offset, made.number) == (offset, index)
-    assert told(made.value) == Told(
+    assert parse_origin(made.value) == EventOrigin(
         DESK,
         partition,
         offset,
@@ -173,7 +173,7 @@ def test_a_published_event_says_where_it_comes_from(
 )
 def test_what_no_publisher_wrote_is_told_apart(value: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011
-        told(value)
+        parse_origin(value)
 
 
 def test_an_event_at_its_defaults_says_only_what_it_must() -> None:

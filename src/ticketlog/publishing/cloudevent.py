@@ -1,8 +1,8 @@
-"""One accepted event as other services see it: a CloudEvent 1.0 in structured JSON.
+"""CloudEvents: an accepted event as other services see it, in structured JSON of CloudEvents 1.0.
 
-Only what the log says goes into it, so that an event that is published twice is the same event
-twice, with the same id. What was redacted meanwhile, or is left out now, may be missing in the
-second.
+It is made from the log alone, so that an event that is published twice is the same event twice,
+with the same id. Texts that were redacted meanwhile, and fields that are left out now, may be
+missing in the second.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from ticketlog.domain.base import ActorKind, Event, Recorded, iso
 from ticketlog.domain.settings import events
 from ticketlog.errors import Usage
 
-_OURS = (*events.EVENTS, *policy_checkpoint.EVENTS)
+_NOT_PUBLIC = (*events.EVENTS, *policy_checkpoint.EVENTS)
 PUBLIC: Mapping[str, type[Event]] = {
-    name: cls for name, cls in catalogue.EVENTS.items() if cls not in _OURS
+    name: cls for name, cls in catalogue.EVENTS.items() if cls not in _NOT_PUBLIC
 }
-"""What is published: everything that the log of the tickets holds, but for how far policies are."""
+"""The published events, by name: all of the log of the tickets without policies' checkpoints."""
 CONTENT_TYPE = "application/cloudevents+json; charset=UTF-8"
 DIGITS = 10
-"""Of `sequence`, which CloudEvents wants to be in order as a text too."""
+"""The width of `sequence`, which CloudEvents wants to be in order as a text too."""
 SEQUENCE_TYPE = "Version"
-"""The specification's own `Integer` begins at 1 and counts what a source sends; a version begins
-at 0 and counts what happened to a subject."""
+"""The specification's own `Integer` begins at 1 and counts the events of a source; a version begins
+at 0 and counts the events of a subject."""
 AUTH_TYPES: Mapping[ActorKind, str] = {
     "person": "app_user",
     "agent": "user",
@@ -36,12 +36,13 @@ AUTH_TYPES: Mapping[ActorKind, str] = {
     "import": "system",
     "service": "service_account",
 }
-Shown: TypeAlias = Mapping[str, frozenset[str]]
-"""The personal fields that are published all the same, by the name of their event."""
+PublishedFields: TypeAlias = Mapping[str, frozenset[str]]
+"""The personal fields that are published, by the name of their event."""
 
 
 class Message(NamedTuple):
-    """What is sent. `offset`, `number`: the record's place in the log, and the event's in it."""
+    """A record of the public topic. `offset`, `number`: the place in the log of the event's record,
+    and the event's place in that."""
 
     key: bytes
     value: bytes
@@ -49,8 +50,8 @@ class Message(NamedTuple):
     number: int
 
 
-class Told(NamedTuple):
-    """What a published event says of where it comes from."""
+class EventOrigin(NamedTuple):
+    """The origin of a published event: its desk, its place in the log, and its commit."""
 
     source: str
     partition: int
@@ -64,8 +65,7 @@ class Told(NamedTuple):
 
 
 def is_public(recorded: Recorded) -> bool:
-    """Whether subscribers are told of it: how far policies are and which files came in is the
-    desk's own."""
+    """Whether an event is published: checkpoints of policies and imported files are internal."""
     return not recorded.originator_id.startswith((f"{policy_checkpoint.KIND}/", f"{imports.KIND}/"))
 
 
@@ -74,11 +74,11 @@ def source(desk: str) -> str:
 
 
 def schema_id(name: str) -> str:
-    """Names the JSON Schema of an event's data: docs/contract/schemas/NAME.json."""
+    """The id of the JSON Schema of an event's data: docs/contract/schemas/NAME.json."""
     return f"urn:ticketlog:event:{name}"
 
 
-def shown(fields: Sequence[str]) -> Shown:
+def published_fields(fields: Sequence[str]) -> PublishedFields:
     """The personal fields to publish, each written EVENT.FIELD. Raises Usage."""
     found: dict[str, set[str]] = {}
     for each in fields:
@@ -97,17 +97,17 @@ def shown(fields: Sequence[str]) -> Shown:
     return {name: frozenset(names) for name, names in found.items()}
 
 
-def message(recorded: Recorded, source: str, shown: Shown) -> Message:
+def message(recorded: Recorded, source: str, published_fields: PublishedFields) -> Message:
     stream = recorded.originator_id
-    value = orjson.dumps(envelope(recorded, source, shown))
+    value = orjson.dumps(envelope(recorded, source, published_fields))
     return Message(stream.encode(), value, recorded.meta.offset, recorded.index)
 
 
-def envelope(recorded: Recorded, source: str, shown: Shown) -> dict[str, Any]:
+def envelope(recorded: Recorded, source: str, published_fields: PublishedFields) -> dict[str, Any]:
     meta, event = recorded.meta, recorded.event
     data = event.model_dump(mode="json", exclude_defaults=True)
     for field in event.PERSONAL:
-        if field not in shown.get(event.NAME, ()):
+        if field not in published_fields.get(event.NAME, ()):
             data.pop(field, None)
     attributes = {
         "specversion": "1.0",
@@ -132,13 +132,13 @@ def envelope(recorded: Recorded, source: str, shown: Shown) -> dict[str, Any]:
     return {**{name: text for name, text in attributes.items() if text}, "data": data}
 
 
-def told(value: bytes) -> Told:
-    """Raises ValueError for what no publisher wrote."""
+def parse_origin(value: bytes) -> EventOrigin:
+    """The origin of a record of the public topic. Raises ValueError for one of no publisher."""
     try:
         event = orjson.loads(value)
         commit, _, number = event["id"].rpartition(".")
         partition, _, offset = event["position"].partition(":")
-        return Told(
+        return EventOrigin(
             event["source"],
             int(partition),
             int(offset),

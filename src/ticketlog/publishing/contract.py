@@ -1,8 +1,8 @@
-"""What the public topic promises, for programs: a JSON Schema of each event's data, and an
+"""The contract of the public topic, for programs: a JSON Schema of each event's data, and an
 AsyncAPI document of the topic with all of its events. Made from the catalogue, kept in
 docs/contract/.
 
-The content model is open: a subscriber takes fields that it doesn't know, and so a field can be
+The content model is open: a subscriber accepts fields that it doesn't know, so that a field can be
 added. Sizes and patterns are left out: they are the desk's rules, which may be loosened, and no
 promise to subscribers.
 """
@@ -97,7 +97,7 @@ def data_schema(name: str) -> Json:
 
 
 def asyncapi() -> Json:
-    """The topic with all that may stand in it."""
+    """The AsyncAPI document of the topic with all of its events."""
     schemas: Json = {"CloudEvent": _envelope_schema(), "Headers": _headers_schema()}
     for name, cls in PUBLIC.items():
         schema = dict(_schema(cls, "#/components/schemas/{model}"))
@@ -204,27 +204,27 @@ def _headers_schema() -> Json:
 
 @cache
 def _schema(cls: type[Event], refs: str) -> Json:
-    schema: Json = _opened(cls.model_json_schema(mode="serialization", ref_template=refs))
+    schema: Json = _open_schema(cls.model_json_schema(mode="serialization", ref_template=refs))
     for name in cls.PERSONAL:
         schema["properties"][name]["x-personal"] = True
     required = [name for name in schema.get("required", ()) if name not in cls.PERSONAL]
     return {**schema, "required": required}
 
 
-def _opened(node: Any) -> Any:
-    """A schema as the desk has it, without what is no promise to others."""
+def _open_schema(node: Any) -> Any:
+    """A schema of the desk without the rules that are no promise to subscribers."""
     if isinstance(node, list):
-        return [_opened(each) for each in node]
+        return [_open_schema(each) for each in node]
     if not isinstance(node, dict):
         return node
-    opened: Json = {}
+    open_schema: Json = {}
     for key, value in node.items():
         if key in ("properties", "$defs"):
-            opened[key] = {name: _opened(schema) for name, schema in value.items()}
+            open_schema[key] = {name: _open_schema(schema) for name, schema in value.items()}
         elif key == "patternProperties":
-            opened["additionalProperties"] = _opened(*value.values())
+            open_schema["additionalProperties"] = _open_schema(*value.values())
         elif key in ("default", "enum", "const"):
-            opened[key] = value
+            open_schema[key] = value
         elif key not in _LEFT_OUT and not (key == "additionalProperties" and value is False):
-            opened[key] = _opened(value)
-    return opened
+            open_schema[key] = _open_schema(value)
+    return open_schema

@@ -1,4 +1,4 @@
-"""One partition of the log while it is published: how far it is, what goes next, what stops it."""
+"""The relay of one partition of the log to the public topic."""
 
 from __future__ import annotations
 
@@ -6,11 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ticketlog.errors import Damaged, TicketlogError, Unreadable
-from ticketlog.log import history as reading
+from ticketlog.log import history as histories
 from ticketlog.log.commit import Verdict, parse
 from ticketlog.log.port import Log
-from ticketlog.publishing.cloudevent import Message, Shown, Told, is_public, message, source
-from ticketlog.publishing.topic import MEND, Seen
+from ticketlog.publishing.cloudevent import (
+    EventOrigin,
+    Message,
+    PublishedFields,
+    is_public,
+    message,
+    source,
+)
+from ticketlog.publishing.topic import MEND, PublishedEvent
 
 PAGE_EVENTS = 500
 PAGE_BYTES = 500_000
@@ -18,34 +25,39 @@ PAGE_BYTES = 500_000
 
 
 class EventPlace(NamedTuple):
-    """An event in the log: of the record at which offset, and which one of it."""
+    """The place of an event in the log: its record's offset, and its number in the record."""
 
     offset: int
     number: int
 
 
 class RelayPage(NamedTuple):
-    """Events to send together, the place behind them, and what stops the partition there."""
+    """Events to send together, the place behind them, and the error that stops the partition
+    there."""
 
     messages: list[Message]
-    behind: EventPlace
+    next_place: EventPlace
     unreadable: Unreadable | None
 
 
-class Part:
-    def __init__(self, log: Log, topic: str, number: int, shown: Shown) -> None:
+class PartitionRelay:
+    """A partition's position in both logs, and its next page. For one thread."""
+
+    def __init__(
+        self, log: Log, topic: str, number: int, published_fields: PublishedFields
+    ) -> None:
         self.next = EventPlace(0, 0)
-        """The first event that isn't in the topic, as far as is known."""
+        """The place of the first event that isn't in the topic, as far as the topic was read."""
         self.end = 0
-        """How far the topic is known."""
+        """The offset up to which the topic was read."""
         self.report: TicketlogError | None = None
-        """Why it stands still, until the process begins anew."""
+        """The error for which the partition stands still until the process is started again."""
         self._log = log
         self._topic = topic
         self._number = number
         self._source = source(log.desk)
-        self._shown = shown
-        self._unchecked: Told | None = None
+        self._published_fields = published_fields
+        self._unchecked: EventOrigin | None = None
 
     def stop(self, why: str) -> None:
         self.report = Damaged(f"{self._topic} {self._number}: {why}. {MEND}")
@@ -53,73 +65,76 @@ class Part:
     def is_behind(self, ends: Sequence[int]) -> bool:
         return self.report is None and self.next.offset < ends[self._number]
 
-    def learn(self, found: Sequence[Seen], end: int) -> None:
-        """Takes in what stands in the topic up to `end`."""
+    def take_in(self, found: Sequence[PublishedEvent], end: int) -> None:
+        """Takes in the published events up to the topic's offset `end`."""
         self.end = end
-        strangers = {seen.told.source for seen in found} - {self._source}
-        if strangers:
-            self.stop(f"it holds events of {strangers.pop()}, and the log is {self._source}")
+        foreign_sources = {event.origin.source for event in found} - {self._source}
+        if foreign_sources:
+            self.stop(f"it holds events of {foreign_sources.pop()}, and the log is {self._source}")
         elif found:
-            last = max((seen.told for seen in found), key=lambda told: (told.offset, told.number))
+            last = max(
+                (event.origin for event in found), key=lambda origin: (origin.offset, origin.number)
+            )
             if self.next <= (last.offset, last.number):
                 self.next = EventPlace(last.offset, last.number + 1)
                 self._unchecked = last
 
     def compare(self) -> None:
-        """Stops where the log doesn't hold what the topic says was published from it.
+        """Stops where the log doesn't hold the event that the topic says was published from it.
 
-        The topic doesn't hold the record's hash: whoever guesses a personal value that was left
-        out could tell by it that the guess is right.
+        The topic doesn't hold the record's hash: a reader who guesses a personal value that was
+        left out could check the guess by it.
         """
-        told, self._unchecked = self._unchecked, None
-        if told is None or self.report is not None:
+        origin, self._unchecked = self._unchecked, None
+        if origin is None or self.report is not None:
             return
-        if self._log.ends()[self._number] <= told.offset:
+        if self._log.ends()[self._number] <= origin.offset:
             self._log.sync()
-        records = self._log.records(self._number, told.offset, 1)
+        records = self._log.records(self._number, origin.offset, 1)
         envelope = parse(records[0].data) if records else None
         if envelope is None or records[0].verdict is not Verdict.ACCEPTED:
             envelope = {}
-        if not _is_of(told, envelope):
+        if not _is_of(origin, envelope):
+            event = f"{origin.commit}.{origin.number}"
             self.stop(
-                f"it holds the event {told.commit}.{told.number} of {self._number}:{told.offset}, "
+                f"it holds the event {event} of {self._number}:{origin.offset}, "
                 "and the log doesn't hold that there: the log was truncated, or is another one"
             )
-        elif told.number + 1 == len(envelope["events"]):
-            self.next = max(self.next, EventPlace(told.offset + 1, 0))
+        elif origin.number + 1 == len(envelope["events"]):
+            self.next = max(self.next, EventPlace(origin.offset + 1, 0))
 
     def page(self, end: int) -> RelayPage:
-        """What is published next, of the records before `end`."""
+        """The next events to publish, of the records before `end`."""
         messages: list[Message] = []
         size = 0
         try:
-            for each in reading.between(self._log, self._number, self.next.offset, end):
+            for each in histories.between(self._log, self._number, self.next.offset, end):
                 if (each.meta.offset, each.index) < self.next or not is_public(each):
                     continue
-                made = message(each, self._source, self._shown)
+                made = message(each, self._source, self._published_fields)
                 size += len(made.value)
                 if messages and (size > PAGE_BYTES or len(messages) == PAGE_EVENTS):
                     return RelayPage(messages, EventPlace(made.offset, made.number), None)
                 messages.append(made)
         except Unreadable as error:
             last = messages[-1] if messages else None
-            behind = EventPlace(last.offset, last.number + 1) if last else self.next
-            return RelayPage(messages, behind, error)
+            next_place = EventPlace(last.offset, last.number + 1) if last else self.next
+            return RelayPage(messages, next_place, error)
         return RelayPage(messages, EventPlace(end, 0), None)
 
-    def passed(self, page: RelayPage) -> None:
-        """All of the page is in the topic."""
-        self.next = page.behind
+    def sent(self, page: RelayPage) -> None:
+        """Moves behind a page, all of which is in the topic."""
+        self.next = page.next_place
         if page.unreadable is not None:
             self.report = page.unreadable
 
 
-def _is_of(told: Told, envelope: Mapping[str, Any]) -> bool:
+def _is_of(origin: EventOrigin, envelope: Mapping[str, Any]) -> bool:
     return bool(envelope) and (
-        told.commit == envelope["id"]
-        and told.stream == envelope["stream"]
-        and told.number < len(envelope["events"])
-        and told.version == envelope["expects"] + told.number
-        and told.occurred_at == envelope["occurred_at"]
-        and told.recorded_at == envelope["recorded_at"]
+        origin.commit == envelope["id"]
+        and origin.stream == envelope["stream"]
+        and origin.number < len(envelope["events"])
+        and origin.version == envelope["expects"] + origin.number
+        and origin.occurred_at == envelope["occurred_at"]
+        and origin.recorded_at == envelope["recorded_at"]
     )

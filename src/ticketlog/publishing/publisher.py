@@ -1,14 +1,14 @@
-"""Relays what a log accepts to the public topic: in order, without a gap, from any number of
-processes at once.
+"""The publisher: it relays accepted events to the public topic, in order, without a gap, from any
+number of processes at once.
 
-It keeps nothing of its own: how far it has come stands in the topic. A page of events is sent when
-all of the one before is known to be there, and is there as a whole or not at all; so whatever
-event is in the topic, all before it are too, whoever sent them. To go on behind the last one that
-is found is therefore never a gap, and at worst, where an attempt was in doubt or somebody else
-publishes too, a page that is there twice.
+It keeps no state of its own: its position stands in the topic. A page of events is sent when all of
+the page before it is known to be there, and is there as a whole or not at all; so for every event
+in the topic, all before it are there too, from any publisher. To go on behind the last event that
+is found therefore never leaves a gap, and at worst, where an attempt was in doubt or another
+publisher works too, a page is there twice.
 
-Of two publishers that notice each other, the one whose name comes later stands by: it reads what
-the other one sends, and takes over when nothing comes any more.
+Of two publishers that notice each other, the one whose name comes later stands by: it reads the
+other's events, and takes over when none come any more.
 """
 
 from __future__ import annotations
@@ -24,102 +24,107 @@ from ticketlog.log.kafka.batch_producer import BatchProducer
 from ticketlog.log.kafka.topics import Topic
 from ticketlog.log.kafka.url import KafkaAddress
 from ticketlog.log.port import Log
-from ticketlog.publishing.cloudevent import CONTENT_TYPE, Shown
-from ticketlog.publishing.partition_relay import PAGE_EVENTS, Part, RelayPage
-from ticketlog.publishing.topic import PUBLISHER, Published, prepared
+from ticketlog.publishing.cloudevent import CONTENT_TYPE, PublishedFields
+from ticketlog.publishing.partition_relay import PAGE_EVENTS, PartitionRelay, RelayPage
+from ticketlog.publishing.topic import PUBLISHER, PublicTopicReader, prepare_topic
 
-TAIL = 2 * PAGE_EVENTS
-"""Records at the end of the topic that are looked at to find how far it is: the last of all may be
-of a page that was late."""
-LOOK = 0.5
-"""Seconds after which a publisher that waits looks whether it should stop."""
-QUIET = 3.0
+TAIL_RECORDS = 2 * PAGE_EVENTS
+"""Records at the end of the topic that are read to find its position: the last one may be of a page
+that was late."""
+STOP_CHECK_S = 0.5
+"""Seconds that a publisher waits for records before it checks whether it shall stop."""
+TAKEOVER_AFTER_S = 3.0
 """Seconds without an event of the other publisher after which one that stands by takes over."""
 _ATTEMPTS = 5
 
 
 class Publisher:
-    """`run` or `catch_up` in one thread at a time; everything else from any."""
+    """Publishes a log. `run` and `catch_up` are for one thread at a time, the rest for any."""
 
-    def __init__(self, log: Log, address: KafkaAddress, shown: Shown | None = None) -> None:
+    def __init__(
+        self, log: Log, address: KafkaAddress, published_fields: PublishedFields | None = None
+    ) -> None:
         self.topic = address.public_topic(log.name)
         self.name = uuid4().hex
         self.sent = 0
         """Events that were acknowledged to this publisher."""
         self._log = log
         self._address = address
-        self._working = threading.Lock()
-        self._known: Topic | None = None
-        self._published: Published | None = None
+        self._work_lock = threading.Lock()
+        self._known_topic: Topic | None = None
+        self._reader: PublicTopicReader | None = None
         headers = [("content-type", CONTENT_TYPE.encode()), (PUBLISHER, self.name.encode())]
-        self._sender = BatchProducer(address, self.topic, headers)
-        self._parts = [Part(log, self.topic, p, shown or {}) for p in range(log.partitions)]
+        self._producer = BatchProducer(address, self.topic, headers)
+        self._relays = [
+            PartitionRelay(log, self.topic, p, published_fields or {})
+            for p in range(log.partitions)
+        ]
         self._passed = 0.0
         self._stands_by = False
         self._quiet_since = 0.0
 
     def run(self, stop: threading.Event) -> None:
-        """Publishes what is there and what comes, until it is told to stop. A partition that
-        can't go on is left, and `troubles` says why; the others go on.
+        """Publishes accepted events until `stop` is set. A partition that can't go on is left, and
+        `troubles` says why; the rest go on.
 
-        Raises Unreachable, Unfit where the public topic isn't as it must be, and what reading the
-        log raises. Run again, it goes on where it was.
+        Raises Unreachable, Unfit where the public topic isn't as it must be, and the errors of
+        reading the log. Run again, it goes on where it was.
         """
-        with self._working:
+        with self._work_lock:
             try:
                 while not stop.is_set():
                     ends = self._log.ends()
-                    if not self._round(ends):
+                    if not self._relay_pages(ends):
                         self._passed = time.time()
-                        self._log.wait(ends, LOOK)
+                        self._log.wait(ends, STOP_CHECK_S)
             except Unreachable:
                 if not stop.is_set():
                     raise
             finally:
-                self._shut()
+                self._disconnect()
 
     def catch_up(self) -> int:
-        """Returns when everything that the log had accepted when it was called is in the topic:
-        how many events this publisher sent for that.
+        """Returns when all events are in the topic that the log had accepted when it was called:
+        the number of events that this publisher sent for that.
 
         Raises Unreachable, Unfit, Damaged where a partition can't go on.
         """
-        with self._working:
+        with self._work_lock:
             before, failures = self.sent, 0
             try:
                 self._log.sync()
                 ends = self._log.ends()
                 while True:
                     try:
-                        if not self._round(ends):
+                        if not self._relay_pages(ends):
                             break
                     except Unreachable:
                         failures += 1
                         if failures == _ATTEMPTS:
                             raise
-                        self._shut()
-                        time.sleep(LOOK)
+                        self._disconnect()
+                        time.sleep(STOP_CHECK_S)
             finally:
-                self._shut()
-            for part in self._parts:
-                if part.report is not None:
-                    raise type(part.report)(str(part.report))
+                self._disconnect()
+            for relay in self._relays:
+                if relay.report is not None:
+                    raise type(relay.report)(str(relay.report))
             return self.sent - before
 
     def passed(self) -> float:
-        """When all that the log held was last published, in seconds since 1970; 0: not yet."""
+        """The end of the last complete pass, in seconds since 1970; 0: none yet."""
         return self._passed
 
     def positions(self) -> list[int]:
-        """How far each partition of the log is published."""
-        return [part.next.offset for part in self._parts]
+        """Per partition the offset of the first record that isn't published."""
+        return [relay.next.offset for relay in self._relays]
 
     def troubles(self) -> list[str]:
-        """Why partitions stand still, a line each; empty: none does."""
-        return [str(part.report) for part in self._parts if part.report is not None]
+        """The errors for which partitions stand still, a line each; empty: none does."""
+        return [str(relay.report) for relay in self._relays if relay.report is not None]
 
     def status(self) -> dict[str, Any]:
-        """How far each partition is published; keys are stable."""
+        """The position and lag of each partition; keys are stable."""
         ends = self._log.ends()
         return {
             "topic": self.topic,
@@ -128,106 +133,111 @@ class Publisher:
             "partitions": [
                 {
                     "partition": number,
-                    "position": part.next.offset,
+                    "position": relay.next.offset,
                     "end": end,
-                    "behind": max(0, end - part.next.offset),
-                    "error": None if part.report is None else str(part.report),
+                    "behind": max(0, end - relay.next.offset),
+                    "error": None if relay.report is None else str(relay.report),
                 }
-                for number, (part, end) in enumerate(zip(self._parts, ends, strict=True))
+                for number, (relay, end) in enumerate(zip(self._relays, ends, strict=True))
             ],
         }
 
-    def _shut(self) -> None:
-        self._sender.close()
-        if self._published is not None:
-            self._published.close()
-            self._published = None
+    def _disconnect(self) -> None:
+        self._producer.close()
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
 
-    def _round(self, ends: Sequence[int]) -> bool:
-        """Sends a page of each partition that is behind, or looks what the other publisher sent.
+    def _relay_pages(self, ends: Sequence[int]) -> bool:
+        """Sends a page of each partition that is behind, or reads the other publisher's events.
         False where nothing is left to do."""
         if self._log.troubles():
             self._log.sync()
-        published = self._published or self._open()
+        reader = self._reader or self._open_reader()
         if self._stands_by:
-            self._follow(published, ends)
-        behind = {p: part for p, part in enumerate(self._parts) if part.is_behind(ends)}
+            self._follow_other_publisher(reader, ends)
+        behind = {p: relay for p, relay in enumerate(self._relays) if relay.is_behind(ends)}
         if self._stands_by:
-            time.sleep(LOOK)
+            time.sleep(STOP_CHECK_S)
         elif behind:
-            self._publish(published, {p: part.page(ends[p]) for p, part in behind.items()})
+            self._publish(reader, {p: relay.page(ends[p]) for p, relay in behind.items()})
         return bool(behind)
 
-    def _open(self) -> Published:
-        """Finds out how far the topic is."""
-        self._known = prepared(self._address, self._log, self._known)
-        self._published = Published(self._address, self._known)
+    def _open_reader(self) -> PublicTopicReader:
+        """Connects to the topic, and reads its end to find the positions."""
+        self._known_topic = prepare_topic(self._address, self._log, self._known_topic)
+        self._reader = PublicTopicReader(self._address, self._known_topic)
         ranges = {}
-        for partition, (first, end) in self._published.bounds().items():
-            part = self._parts[partition]
+        for partition, (first, end) in self._reader.bounds().items():
+            relay = self._relays[partition]
             if first > 0:
-                part.stop(f"its first record is {first}: events are gone")
-            elif end < part.end:
-                part.stop(f"it ends at {end}, and went to {part.end} before: events are gone")
+                relay.stop(f"its first record is {first}: events are gone")
+            elif end < relay.end:
+                relay.stop(f"it ends at {end}, and went to {relay.end} before: events are gone")
             else:
-                ranges[partition] = (max(0, end - TAIL, part.end), end)
-        self._look(self._published, ranges)
-        return self._published
+                ranges[partition] = (max(0, end - TAIL_RECORDS, relay.end), end)
+        self._take_in(self._reader, ranges)
+        return self._reader
 
-    def _look(
-        self, published: Published, ranges: Mapping[int, tuple[int, int]]
+    def _take_in(
+        self, reader: PublicTopicReader, ranges: Mapping[int, tuple[int, int]]
     ) -> dict[int, set[str]]:
-        """Takes in what stands in ranges of the topic: who sent it, by partition."""
-        senders = {}
-        going = {p: range for p, range in ranges.items() if self._parts[p].report is None}
-        for partition, found in published.read(going).items():
-            part = self._parts[partition]
+        """Takes in the events in ranges of the topic. Returns their publishers, by partition."""
+        publishers = {}
+        readable = {p: range for p, range in ranges.items() if self._relays[p].report is None}
+        for partition, found in reader.read(readable).items():
+            relay = self._relays[partition]
             if isinstance(found, Damaged):
-                part.report = found
+                relay.report = found
             else:
-                part.learn(found, going[partition][1])
-                part.compare()
-                senders[partition] = {seen.publisher for seen in found}
-        return senders
+                relay.take_in(found, readable[partition][1])
+                relay.compare()
+                publishers[partition] = {event.publisher for event in found}
+        return publishers
 
-    def _publish(self, published: Published, pages: Mapping[int, RelayPage]) -> None:
+    def _publish(self, reader: PublicTopicReader, pages: Mapping[int, RelayPage]) -> None:
         sending = {p: page.messages for p, page in pages.items() if page.messages}
-        acked = self._sender.send(sending) if sending else {}
+        acked = self._producer.send(sending) if sending else {}
         between = {}
         for partition, page in pages.items():
-            part = self._parts[partition]
-            offset = acked.get(partition, part.end)
-            if offset < part.end:
-                part.stop(f"it took an event at {offset}, and went to {part.end} before")
+            relay = self._relays[partition]
+            offset = acked.get(partition, relay.end)
+            if offset < relay.end:
+                relay.stop(f"it took an event at {offset}, and went to {relay.end} before")
             elif partition in acked or not page.messages:
-                between[partition] = (part.end, offset)
-                part.end = offset + len(page.messages)
-                part.passed(page)
+                between[partition] = (relay.end, offset)
+                relay.end = offset + len(page.messages)
+                relay.sent(page)
         self.sent += sum(len(sending[partition]) for partition in acked)
-        self._meet(published, {p: range for p, range in between.items() if range[0] < range[1]})
+        self._check_other_publishers(
+            reader, {p: range for p, range in between.items() if range[0] < range[1]}
+        )
         if len(acked) < len(sending):
-            raise Unreachable(f"{self.topic} isn't published to now: {self._sender.trouble}")
+            raise Unreachable(f"{self.topic} isn't published to now: {self._producer.trouble}")
 
-    def _meet(self, published: Published, between: Mapping[int, tuple[int, int]]) -> None:
-        """Looks who has written between two pages of ours; our own late attempts may have."""
-        ends = {p: self._parts[p].end for p in between}
-        for partition, names in self._look(published, between).items():
-            self._parts[partition].end = ends[partition]
+    def _check_other_publishers(
+        self, reader: PublicTopicReader, between: Mapping[int, tuple[int, int]]
+    ) -> None:
+        """Stands by where a publisher with an earlier name wrote between two pages of this one.
+        Late attempts of this publisher may stand there, too."""
+        ends = {p: self._relays[p].end for p in between}
+        for partition, names in self._take_in(reader, between).items():
+            self._relays[partition].end = ends[partition]
             if any(name < self.name for name in names):
                 self._stands_by = True
                 self._quiet_since = time.monotonic()
 
-    def _follow(self, published: Published, ends: Sequence[int]) -> None:
-        """Takes in what the other publisher sent; stands by no longer where it sends nothing."""
+    def _follow_other_publisher(self, reader: PublicTopicReader, ends: Sequence[int]) -> None:
+        """Takes in the other publisher's events; stands by no longer where it sends none."""
         grown = {
-            p: (part.end, end)
-            for p, (part, (_, end)) in enumerate(
-                zip(self._parts, published.bounds().values(), strict=True)
+            p: (relay.end, end)
+            for p, (relay, (_, end)) in enumerate(
+                zip(self._relays, reader.bounds().values(), strict=True)
             )
-            if end > part.end
+            if end > relay.end
         }
-        self._look(published, grown)
+        self._take_in(reader, grown)
         now = time.monotonic()
-        if grown or not any(part.is_behind(ends) for part in self._parts):
+        if grown or not any(relay.is_behind(ends) for relay in self._relays):
             self._quiet_since = now
-        self._stands_by = now - self._quiet_since <= QUIET
+        self._stands_by = now - self._quiet_since <= TAKEOVER_AFTER_S

@@ -1,4 +1,4 @@
-"""The public topic: made and checked as a log's topics are, read to see what was published."""
+"""The public topic: made and checked as a log's topics are, read to find what is published."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ticketlog.log.kafka.consumer import make_consumer
 from ticketlog.log.kafka.topics import BROKER_TIMEOUT_S, Topic, unreachable_error
 from ticketlog.log.kafka.url import KafkaAddress
 from ticketlog.log.port import Log
-from ticketlog.publishing.cloudevent import Told, told
+from ticketlog.publishing.cloudevent import EventOrigin, parse_origin
 
 PUBLISHER = "publisher"
 """The header that says which publisher sent a record."""
@@ -24,19 +24,19 @@ MEND = (
     "Nothing but ticketlog may write to that topic, and nothing may delete from it. Deleted as a "
     "whole, it is made again with all of the log when the publisher starts"
 )
-_POLL = 100
-"""Milliseconds that one look may take."""
+_POLL_MS = 100
+"""Milliseconds that a poll may take."""
 
 
-class Seen(NamedTuple):
+class PublishedEvent(NamedTuple):
     """An event in the public topic, and the publisher that sent it."""
 
-    told: Told
+    origin: EventOrigin
     publisher: str
 
 
-def prepared(address: KafkaAddress, log: Log, known: Topic | None) -> Topic:
-    """The public topic, made where it is missing; `known` is the one that was there before.
+def prepare_topic(address: KafkaAddress, log: Log, known: Topic | None) -> Topic:
+    """The public topic, made where it is missing. `known`: the topic as it was before, None: none.
 
     Raises Unfit where it wouldn't keep everything or isn't made for this log, Unreachable.
     """
@@ -62,14 +62,14 @@ def prepared(address: KafkaAddress, log: Log, known: Topic | None) -> Topic:
     return topic
 
 
-class Published:
-    """Reads the public topic; for one thread."""
+class PublicTopicReader:
+    """A reader of the public topic. For one thread."""
 
     def __init__(self, address: KafkaAddress, topic: Topic) -> None:
         self._address = address
         self._topic = topic
         self._consumer = make_consumer(address, fetch_min_bytes=1)
-        self._places = [TopicPartition(topic.name, p) for p in range(topic.partitions)]
+        self._partitions = [TopicPartition(topic.name, p) for p in range(topic.partitions)]
 
     def close(self) -> None:
         self._consumer.close()
@@ -79,58 +79,60 @@ class Published:
         Raises Unreachable."""
         wait = BROKER_TIMEOUT_S * 1000
         try:
-            firsts = self._consumer.beginning_offsets(self._places, timeout_ms=wait)
-            ends = self._consumer.end_offsets(self._places, timeout_ms=wait)
+            firsts = self._consumer.beginning_offsets(self._partitions, timeout_ms=wait)
+            ends = self._consumer.end_offsets(self._partitions, timeout_ms=wait)
         except KafkaError as error:
             raise unreachable_error(self._address, error) from error
-        return {place.partition: (firsts[place], ends[place]) for place in self._places}
+        return {place.partition: (firsts[place], ends[place]) for place in self._partitions}
 
-    def read(self, ranges: Mapping[int, tuple[int, int]]) -> dict[int, list[Seen] | Damaged]:
-        """What stands from one offset to another of each partition, or why it can't be trusted.
-        Raises Unreachable."""
-        parts = {p: _Range(self._topic.name, p, *range) for p, range in ranges.items()}
-        patience = time.monotonic() + BROKER_TIMEOUT_S
-        assigned: list[_Range] = []
-        while left := [part for part in parts.values() if part.is_open]:
+    def read(
+        self, ranges: Mapping[int, tuple[int, int]]
+    ) -> dict[int, list[PublishedEvent] | Damaged]:
+        """The published events in a range of offsets of each partition, or the reason for which the
+        partition can't be trusted. Raises Unreachable."""
+        spans = {p: _Span(self._topic.name, p, *range) for p, range in ranges.items()}
+        deadline = time.monotonic() + BROKER_TIMEOUT_S
+        assigned: list[_Span] = []
+        while left := [span for span in spans.values() if span.is_open]:
             if left != assigned:
                 self._assign(left)
                 assigned = left
-            if self._poll(parts):
-                patience = time.monotonic() + BROKER_TIMEOUT_S
-            elif time.monotonic() > patience:
+            if self._poll(spans):
+                deadline = time.monotonic() + BROKER_TIMEOUT_S
+            elif time.monotonic() > deadline:
                 raise Unreachable(
                     f"{self._topic.name} gives no records within {BROKER_TIMEOUT_S} s"
                 )
-        return {p: part.damage or part.seen for p, part in parts.items()}
+        return {p: span.damage or span.seen for p, span in spans.items()}
 
-    def _assign(self, parts: Sequence[_Range]) -> None:
-        self._consumer.assign([self._places[part.partition] for part in parts])
-        for part in parts:
-            self._consumer.seek(self._places[part.partition], part.next)
+    def _assign(self, spans: Sequence[_Span]) -> None:
+        self._consumer.assign([self._partitions[span.partition] for span in spans])
+        for span in spans:
+            self._consumer.seek(self._partitions[span.partition], span.next)
 
-    def _poll(self, parts: Mapping[int, _Range]) -> bool:
+    def _poll(self, spans: Mapping[int, _Span]) -> bool:
         try:
-            found = self._consumer.poll(timeout_ms=_POLL)
+            found = self._consumer.poll(timeout_ms=_POLL_MS)
             for place, records in found.items():
-                parts[place.partition].take(records)
+                spans[place.partition].take(records)
             if not found:
                 for place in self._consumer.assignment():
-                    parts[place.partition].passed(self._consumer.position(place, _POLL))
+                    spans[place.partition].passed(self._consumer.position(place, _POLL_MS))
         except OffsetOutOfRangeError as error:
             for place in error.args[0]:
-                parts[place.partition].broken("it isn't there: the topic was truncated")
+                spans[place.partition].set_damage("it isn't there: the topic was truncated")
         except KafkaError as error:
             raise unreachable_error(self._address, error) from error
         return bool(found)
 
 
-class _Range:
+class _Span:
     """A range of a partition while it is read."""
 
     def __init__(self, topic: str, partition: int, next: int, end: int) -> None:
         self.partition = partition
         self.next = next
-        self.seen: list[Seen] = []
+        self.seen: list[PublishedEvent] = []
         self.damage: Damaged | None = None
         self._topic = topic
         self._end = end
@@ -149,24 +151,24 @@ class _Range:
 
     def _take(self, record: ConsumerRecord) -> None:
         try:
-            event = told(record.value or b"")
+            origin = parse_origin(record.value or b"")
         except ValueError as error:
-            self.broken(str(error))
+            self.set_damage(str(error))
             return
         publisher = dict(record.headers).get(PUBLISHER, b"")
-        if event.partition != self.partition or not publisher:
-            self.broken("no publisher wrote it")
+        if origin.partition != self.partition or not publisher:
+            self.set_damage("no publisher wrote it")
             return
-        self.seen.append(Seen(event, publisher.decode("ascii", "replace")))
+        self.seen.append(PublishedEvent(origin, publisher.decode("ascii", "replace")))
         self.next += 1
 
     def passed(self, position: int | None) -> None:
-        """The reader has come to a position: there is no record before it that wasn't taken."""
+        """Takes the position of the consumer: no record before it is left to be taken."""
         if self.is_open and position is not None and position > self.next:
-            self.broken(
+            self.set_damage(
                 "what stands there is no record: a transactional producer wrote to the topic, or "
                 "it was compacted"
             )
 
-    def broken(self, why: str) -> None:
+    def set_damage(self, why: str) -> None:
         self.damage = Damaged(f"{self._topic} {self.partition}:{self.next}: {why}. {MEND}")

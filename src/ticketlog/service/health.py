@@ -1,4 +1,4 @@
-"""Whether a service lives, is ready, and its metrics, over HTTP:
+"""The health endpoints of a service, over HTTP:
 
 /live     200 while its workers' threads live
 /ready    200, or 503 with the reasons
@@ -24,12 +24,12 @@ from ticketlog.service.service import DeskService
 
 DEFAULT_HOST = "127.0.0.1"
 _JSON = "application/json"
-_SLOWEST = 10.0
-"""Seconds that a client may take to say what it wants."""
+_REQUEST_TIMEOUT_S = 10.0
+"""Seconds that a client may take to send its request."""
 
 
 class ListenAddress(NamedTuple):
-    """Where it listens. Port 0: the system chooses one."""
+    """The address that the endpoints listen at. Port 0: the system chooses one."""
 
     host: str
     port: int
@@ -48,7 +48,8 @@ class ListenAddress(NamedTuple):
 
 
 class Health:
-    """Answers from when it is made until it is closed. Raises Usage where it can't listen."""
+    """The HTTP server of the endpoints, from its making to `close`. Raises Usage where it can't
+    listen."""
 
     def __init__(self, service: DeskService, place: ListenAddress) -> None:
         try:
@@ -78,7 +79,7 @@ class _Server(ThreadingTCPServer):
         super().__init__((place.host, place.port), _Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away in the midst of it is nobody's failure."""
+        """Ignores clients that go away in the middle of a request."""
         if not isinstance(sys.exception(), ConnectionError | TimeoutError):
             super().handle_error(request, client_address)
 
@@ -86,7 +87,7 @@ class _Server(ThreadingTCPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
     server_version = "ticketlog"
-    timeout = _SLOWEST
+    timeout = _REQUEST_TIMEOUT_S
 
     def do_GET(self) -> None:
         match self.path.partition("?")[0]:
@@ -119,4 +120,4 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def log_message(self, format: str, *arguments: Any) -> None:
-        """Probes come every few seconds; nobody reads them."""
+        """Logs nothing: probes come every few seconds."""

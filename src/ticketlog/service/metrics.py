@@ -1,4 +1,4 @@
-"""What Prometheus sees of a service: read from the desk's status when it is scraped."""
+"""The metrics of a service for Prometheus: read from the desk's status when they are scraped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A desk at work: whoever keeps up what follows from its log, and how it is."""
+"""The service of a desk: the workers that keep views, policies and topics up, and its condition."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from ticketlog.errors import Damaged, NewerFormat, TicketlogError
 
 
 def workers(desk: Desk) -> list[Worker]:
-    """Whoever works for a desk, in the order of their start."""
+    """The workers of a desk, in the order of their start."""
     always = (desk.views_worker(), desk.policies_worker(), desk.outbox_worker())
     found = (*always, desk.publish_worker())
     return [each for each in found if each is not None]
 
 
 class ServiceCondition(NamedTuple):
-    """How a service is at a moment. `status`: the desk's; None where it can't be had.
+    """The condition of a service at a moment. `status`: the desk's; None where it can't be read.
 
-    `reasons`: why it isn't ready; none: it is. `warnings`: what somebody should see to while the
-    rest goes on.
+    `reasons`: for which it isn't ready; none: it is. `warnings`: troubles that need attention while
+    the rest goes on.
     """
 
     status: dict[str, Any] | None
@@ -30,7 +30,7 @@ class ServiceCondition(NamedTuple):
 
 
 class DeskService:
-    """`condition` and `document` may be called from any thread."""
+    """A desk with its workers. `condition` and `document` may be called from any thread."""
 
     def __init__(self, desk: Desk, report: Report) -> None:
         self.desk = desk
@@ -42,15 +42,15 @@ class DeskService:
         self.supervisor.start()
 
     def stop(self) -> bool:
-        """Returns once all have stopped: whether nothing is damaged beyond another attempt."""
+        """Stops the workers and waits for them. False where one of them failed for good."""
         self.supervisor.stop()
         errors = [each.error for each in self.supervisor.workers]
         return not any(isinstance(error, Damaged | NewerFormat) for error in errors)
 
     def condition(self) -> ServiceCondition:
-        """Not ready: until the views have caught up once with what the log held, while a worker
-        fails, and while the log or the views can't be used. A stream that a view has parked is
-        a warning, because all others go on."""
+        """The condition now. It isn't ready until the views have caught up once with the log, while
+        a worker fails, and while the log or the views can't be used. A stream that a view has
+        parked is a warning, because all other streams go on."""
         try:
             status = self.desk.status()
         except TicketlogError as error:
@@ -61,7 +61,7 @@ class DeskService:
         return ServiceCondition(status, reasons, [*_parked(status), *left])
 
     def document(self) -> dict[str, Any]:
-        """The same for programs and people; keys are stable."""
+        """The condition as a JSON document; keys are stable."""
         found = self.condition()
         return {
             "ready": not found.reasons,
@@ -83,7 +83,8 @@ class DeskService:
         return [f"{name}: {trouble}" for name, trouble in found if trouble and trouble not in known]
 
     def _missing(self, status: dict[str, Any]) -> list[str]:
-        """What the views lack of the records that the log held when it was first asked."""
+        """The records that views lack, a line each, of those that the log held at the first
+        call."""
         if self._caught_up:
             return []
         if self._goal is None and status["log"]["reachable"]:

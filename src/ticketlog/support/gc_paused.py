@@ -1,4 +1,4 @@
-"""Pauses Python's collector of cycles during bulk reads, which make none."""
+"""Pauses Python's cyclic garbage collector during bulk reads, which create no cycles."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from threading import Lock
 
 _lock = Lock()
 _pauses = 0
-"""Blocks, of all threads, in which it is paused."""
+"""The number of blocks, of all threads, that are running."""
 _was_on = False
-"""Whether it was on before the first of them."""
+"""Whether the collector was on before the first of them."""
 
 
 @contextmanager
 def gc_paused() -> Iterator[None]:
-    """Reading and folding make no cycles. In a process that holds many objects, looking for them
-    would take as long as the rest. Of several threads the last one that is done ends the pause."""
+    """Pauses the collector within the block. Reading and folding create no cycles, and in a process
+    with many objects the search for them would take as long as the rest. Of several threads, the
+    last one that leaves its block ends the pause."""
     global _pauses, _was_on
     with _lock:
         if not _pauses:

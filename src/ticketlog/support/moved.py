@@ -1,4 +1,4 @@
-"""Modules that scripts of release 0.1.0 import by their old paths: what to import instead."""
+"""Hints for modules that scripts of release 0.1.0 import by their old paths."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MOVED = {
     "ticketlog.settings_file": "ticketlog.settings_files.parser",
     "ticketlog.views": "ticketlog.application.views",
 }
-"""Old path -> where it is now. For one release."""
+"""Old path -> the path to import from now. For one release."""
 
 
 class MovedModules:

@@ -1,4 +1,4 @@
-"""A database in a file that nobody else sees."""
+"""Scratch databases: SQLite in a temporary file without a name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import pysqlite3.dbapi2 as sqlite
 
 
 def scratch_database() -> sqlite.Connection:
-    """What doesn't fit in its cache lies on disk, and is gone with the connection.
+    """A database of this process alone. Pages beyond its cache lie on disk; it is gone with the
+    connection.
 
     SQLite's own way, a database called '', keeps everything in memory in the builds that we use
     (TEMP_STORE=3). Without a journal: with one, SQLite refuses to write where it sees no name.

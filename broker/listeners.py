@@ -1,4 +1,4 @@
-"""Ways into a broker besides the open one: TLS with a certificate of one's own, and Kafka's four
+"""A broker's listeners besides the open one: TLS with client certificates, and Kafka's four
 mechanisms to log in, with TLS and without."""
 
 from __future__ import annotations
@@ -18,17 +18,19 @@ _MODULES = {
 }
 
 
-class Doors(NamedTuple):
-    """OAUTHBEARER takes any token that is unsigned and hasn't expired, as Kafka does by default."""
+class SecureListeners(NamedTuple):
+    """Keys and users of the secure listeners. OAUTHBEARER takes any token that is unsigned and
+    hasn't expired, as Kafka does by default."""
 
     identity: Path
     """PEM: the broker's private key as PKCS#8, then its certificates."""
     trusted: Path
-    """PEM: who signs the certificates of clients."""
+    """PEM: the authorities that sign the certificates of clients."""
     users: Mapping[str, str]
     """Passwords for PLAIN and SCRAM."""
 
     def settings(self) -> dict[str, str]:
+        """Kafka's settings of the listeners."""
         stores = {"keystore": self.identity, "truststore": self.trusted}
         return (
             {f"ssl.{store}.location": str(file) for store, file in stores.items()}

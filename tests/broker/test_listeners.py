@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from kafka import KafkaAdminClient
 
 from broker.cluster import Cluster
-from broker.doors import Doors
+from broker.listeners import SecureListeners
 from ticketlog.errors import Unreachable
 from ticketlog.log.kafka.client import connect_client
 from ticketlog.log.kafka.url import VARIABLE, KafkaAddress
@@ -79,8 +79,10 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     write_identity(ours.issue_cert("127.0.0.1"), folder / "broker.pem")
     write_identity(ours.issue_cert("ann@example.org"), folder / "ann.pem")
     write_identity(other.issue_cert("ann@example.org"), folder / "other-ann.pem")
-    doors = Doors(folder / "broker.pem", folder / "ca.pem", {"ann": "right word"})
-    with Cluster(folder / "kafka", doors=doors) as cluster:
+    secure_listeners = SecureListeners(
+        folder / "broker.pem", folder / "ca.pem", {"ann": "right word"}
+    )
+    with Cluster(folder / "kafka", secure_listeners=secure_listeners) as cluster:
         yield Guarded(cluster, folder)
 
 
