@@ -12,8 +12,18 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Self, TypeVar
 
-from ticketlog.domain.aggregates import Aggregate, informed
-from ticketlog.domain.base import Actor, Command, Context, Event, Meta, Recorded, Refused, instant
+from ticketlog.domain.aggregates import informed
+from ticketlog.domain.base import (
+    Actor,
+    Aggregate,
+    Command,
+    Context,
+    Event,
+    Meta,
+    Recorded,
+    Refused,
+    instant,
+)
 from ticketlog.domain.parties.person import Person, addresses_of, has
 from ticketlog.domain.settings.model import (
     Agent,

@@ -23,10 +23,9 @@ import orjson
 from pydantic import BaseModel
 
 from ticketlog.documents.page import page
-from ticketlog.domain import catalogue, imports, policy_checkpoint, recorded_refusal, rights, ticket
+from ticketlog.domain import catalogue, recorded_refusal, rights
 from ticketlog.domain.aggregates import AGGREGATES, RIGHTS
 from ticketlog.domain.base import Event, Instant, Key, Line, Personal, Text, Value
-from ticketlog.domain.parties import agent, organisation, person
 from ticketlog.domain.settings import events as settings_events
 from ticketlog.domain.settings.kind import Sha256
 from ticketlog.publishing import contract
@@ -74,16 +73,7 @@ made it, is claimed by the first agent who applies settings. In Python
 What a workflow's transitions require besides stands in the settings.
 """
 _SECTIONS: tuple[tuple[str, str, tuple[type[Event], ...]], ...] = (
-    ("Ticket", "Streams `ticket/ID` of the ticket log.", ticket.EVENTS),
-    ("Person", "Streams `person/ID` of the ticket log.", person.EVENTS),
-    ("Organisation", "Streams `organisation/ID` of the ticket log.", organisation.EVENTS),
-    ("Agent", "Streams `agent/ID` of the ticket log: what agents do.", agent.EVENTS),
-    (
-        "Policy",
-        "Streams `policy/NAME` of the ticket log: how far each is.",
-        policy_checkpoint.EVENTS,
-    ),
-    ("Import", "Streams `import/SOURCE` of the ticket log: which files came in.", imports.EVENTS),
+    *((each.kind.capitalize(), each.streams, each.events) for each in AGGREGATES.values()),
     (
         "Settings",
         "The settings log: a stream for each thing, `settings/active` for what is in force.",
@@ -237,7 +227,7 @@ def commands_module() -> str:
         "What a desk can be asked to do: every command that `Desk.execute` takes, by its class.\n\n"
         "What each says is in its docstring and in docs/CLI.md; who may send it, in docs/RIGHTS.md."
     )
-    kinds = (each for kind, each in AGGREGATES.items() if kind != policy_checkpoint.KIND)
+    kinds = (each for each in AGGREGATES.values() if not each.internal)
     return _module(about, (command for each in kinds for command in each.commands))
 
 

@@ -18,7 +18,8 @@ from pathlib import Path
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from ticketlog.domain.aggregates import AGGREGATES, Aggregate
+from ticketlog.domain.aggregates import AGGREGATES
+from ticketlog.domain.base import Aggregate
 
 STORED = Path(__file__).with_name("codes.json")
 OURS = "ticketlog."

@@ -19,11 +19,12 @@ from uuid_utils import uuid7
 
 from ticketlog.application.unseen_replies import with_words
 from ticketlog.domain import text
-from ticketlog.domain.aggregates import AGGREGATES, Aggregate, aggregate_of, informed
+from ticketlog.domain.aggregates import AGGREGATES, aggregate_of, informed
 from ticketlog.domain.base import (
     FIRST,
     LAST,
     Actor,
+    Aggregate,
     Closed,
     Command,
     Context,
@@ -35,7 +36,6 @@ from ticketlog.domain.base import (
     stream_key,
 )
 from ticketlog.domain.parties.contact import Address, RemoveAddress
-from ticketlog.domain.parties.organisation import RegisterOrganisation
 from ticketlog.domain.parties.person import RegisterPerson, addresses_of, taken, takes_address
 from ticketlog.domain.recorded_refusal import CommandRefused, recorded, refused_again
 from ticketlog.domain.rights import check_known
@@ -55,7 +55,6 @@ from ticketlog.log.port import Log, Placed
 
 ATTEMPTS = 50
 """Conflicts in a row after which a command gives up; each means that another one got through."""
-CREATES: frozenset[type[Command]] = frozenset({CreateTicket, RegisterPerson, RegisterOrganisation})
 
 
 class Outcome(NamedTuple):
@@ -177,7 +176,7 @@ def stream_of(command: type[Command], on: str | None, id: str) -> tuple[Aggregat
     except KeyError:
         raise Usage(f"{command.__name__} is no command that a desk takes") from None
     if on is None:
-        if command not in CREATES:
+        if not command.SPEC.creates:
             raise Usage(f"{command.NAME} needs the {aggregate.kind} that it is for: on='ID'")
         return aggregate, f"{aggregate.kind}/{stream_key(id)}"
     kind, slash, key = on.rpartition("/")
@@ -324,7 +323,7 @@ class Executor:
     def state(self, request: Request) -> Any:
         """What the command is decided on at first. One that creates takes its stream to be new,
         which spares the look: where it isn't, the append says so."""
-        if type(request.command) in CREATES:
+        if request.command.SPEC.creates:
             return request.aggregate.initial(request.stream.partition("/")[2])
         return self.repository.load(request.stream)
 
@@ -332,7 +331,7 @@ class Executor:
         """When the command happens: as stated, where that can be, and never before the stream's
         clock."""
         command = type(request.command)
-        bounds = LIVE_CREATION if command in CREATES else LIVE
+        bounds = LIVE_CREATION if command.SPEC.creates else LIVE
         stated, received = request.occurred_at, request.received_at
         known = believed(stated, received, SIMULATED if self.simulated else bounds)
         return known if command.SETS_BACK else max(known, int(state.clock))

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple, Protocol
 from weakref import WeakValueDictionary
 
 from ticketlog.demo.dice import Dice
-from ticketlog.domain.aggregates import AGGREGATES, Aggregate, aggregate_of, informed
+from ticketlog.domain.aggregates import AGGREGATES, aggregate_of, informed
 from ticketlog.domain.base import (
     Actor,
+    Aggregate,
     Command,
     Context,
     Recorded,

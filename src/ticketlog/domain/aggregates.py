@@ -1,86 +1,46 @@
-"""The one list of aggregates that take commands: kind of stream -> its pure functions."""
+"""The one list of aggregates that take commands: kind of stream -> what it is made of."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import reduce
-from typing import Any, NamedTuple
+from typing import Any
 
 from ticketlog.domain import imports, policy_checkpoint, rights, ticket
-from ticketlog.domain.base import ActorKind, Command, Context, Event, Recorded
+from ticketlog.domain.base import Aggregate, Command, Context, Event
 from ticketlog.domain.parties import agent, organisation, person
 from ticketlog.domain.rights import Right
 
-_SELVES: Mapping[str, ActorKind] = {"person": "person", "agent": "agent", "policy": "service"}
-"""Kind of stream -> the kind of actor that it is about."""
+_KINDS = (
+    ticket.AGGREGATE,
+    person.AGGREGATE,
+    organisation.AGGREGATE,
+    agent.AGGREGATE,
+    policy_checkpoint.AGGREGATE,
+    imports.AGGREGATE,
+)
 
 
-class Aggregate(NamedTuple):
-    """What a desk needs to execute a command on a stream of the kind."""
-
-    kind: str
-    initial: Callable[[str], Any]
-    decide: Callable[[Any, Any, Context], list[Event]]
-    evolve: Callable[[Any, Recorded], Any]
-    fold: Callable[[Any, Iterable[Recorded]], Any]
-    """The same as to evolve by one event after the other."""
-    commands: tuple[type[Command], ...]
-    reads: Callable[..., tuple[str, ...]]
-    """(command, state, context): the streams whose states `decide` wants in `context.others`."""
-
-    def in_shell(self) -> dict[str, type[Command]]:
-        """The commands that a command line asks for by their fields, by their names there."""
-        asked = (each for each in self.commands if each.SPEC.help)
-        return {each.SPEC.shell or each.NAME.removeprefix(f"{self.kind}."): each for each in asked}
-
-
-def _folding(evolve: Callable[[Any, Recorded], Any]) -> Callable[[Any, Iterable[Recorded]], Any]:
-    return lambda state, history: reduce(evolve, history, state)
-
-
-def _deciding(module: Any) -> Callable[[Any, Any, Context], list[Event]]:
-    """Rights come before all other rules, for every kind of stream alike."""
+def _under_rights(kind: Aggregate) -> Aggregate:
+    """The kind, with rights before all its own rules."""
 
     def decide(command: Command, state: Any, context: Context) -> list[Event]:
         rights.check(RIGHTS[command.NAME], state, context)
-        events: list[Event] = module.decide(command, state, context)
-        return events
+        return kind.decide(command, state, context)
 
-    return decide
-
-
-def _reading(module: Any) -> Callable[..., tuple[str, ...]]:
     def reads(command: Command, state: Any, context: Context | None = None) -> tuple[str, ...]:
-        streams: tuple[str, ...] = module.reads(command, state, context)
+        streams = kind.reads(command, state, context)
         if context is None:
             return streams
         return tuple(dict.fromkeys((*streams, *rights.reads(RIGHTS[command.NAME], state, context))))
 
-    return reads
+    return kind._replace(decide=decide, reads=reads)
 
 
-def _aggregate(module: Any) -> Aggregate:
-    return Aggregate(
-        module.KIND,
-        module.initial,
-        _deciding(module),
-        module.evolve,
-        getattr(module, "fold", None) or _folding(module.evolve),
-        module.COMMANDS,
-        _reading(module),
-    )
-
-
-AGGREGATES: dict[str, Aggregate] = {
-    each.kind: each
-    for each in map(_aggregate, (ticket, person, organisation, agent, policy_checkpoint, imports))
-}
+AGGREGATES: dict[str, Aggregate] = {each.kind: _under_rights(each) for each in _KINDS}
 _BY_COMMAND = {command: each for each in AGGREGATES.values() for command in each.commands}
-
-
 RIGHTS: Mapping[str, Right] = {
-    command.NAME: Right(command.NAME, command.SPEC.who_may, _SELVES.get(each.kind))
+    command.NAME: Right(command.NAME, command.SPEC.who_may, each.of_actor)
     for command, each in _BY_COMMAND.items()
 }
 """A command's name -> who may send it. What isn't here nobody may."""

@@ -8,9 +8,10 @@ today can't make yesterday's stream unreadable.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import reduce
 from typing import (
     Annotated,
     Any,
@@ -475,6 +476,50 @@ class Context:
     """States of the other streams the command reads (person, organisation, agent), by stream."""
     holders: tuple[str, ...] = ()
     """Persons who have an address that the command names, or had it a moment ago."""
+
+
+def reads_none(command: Command, state: Any, context: Context | None = None) -> tuple[str, ...]:
+    """The streams that a decision reads besides its own: none."""
+    return ()
+
+
+def folding(evolve: Callable[[Any, Recorded], Any]) -> Callable[[Any, Iterable[Recorded]], Any]:
+    """The `fold` of an aggregate that has no quicker one."""
+    return lambda state, history: reduce(evolve, history, state)
+
+
+class Aggregate(NamedTuple):
+    """A kind of stream: what is asked of it anywhere in the package. `aggregates.AGGREGATES` is
+    the list of them."""
+
+    kind: str
+    """The part of its streams' names before the slash."""
+    streams: str
+    """Which streams there are and what they tell, as a sentence of docs/EVENTS.md."""
+    initial: Callable[[str], Any]
+    """(ID): the state of a stream without events."""
+    decide: Callable[[Any, Any, Context], list[Event]]
+    """(command, state, context): the events. Raises Refused."""
+    evolve: Callable[[Any, Recorded], Any]
+    """(state, recorded): the state after one more event."""
+    fold: Callable[[Any, Iterable[Recorded]], Any]
+    """The same as to evolve by one event after the other."""
+    commands: tuple[type[Command], ...]
+    """Those that its streams take, in the order in which a command line lists them."""
+    events: tuple[type[Event], ...]
+    reads: Callable[..., tuple[str, ...]] = reads_none
+    """(command, state, context): the streams whose states `decide` wants in `context.others`."""
+    of_actor: ActorKind | None = None
+    """The kind of actor that a stream is about, whom `rights.SELF` means; None: about nobody."""
+    public: bool = True
+    """Other services see its events, on the public topic and in its contract."""
+    internal: bool = False
+    """The desk alone sends its commands: they aren't in `ticketlog.commands`."""
+
+    def in_shell(self) -> dict[str, type[Command]]:
+        """The commands that a command line asks for by their fields, by their names there."""
+        asked = (each for each in self.commands if each.SPEC.help)
+        return {each.SPEC.shell or each.NAME.removeprefix(f"{self.kind}."): each for each in asked}
 
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

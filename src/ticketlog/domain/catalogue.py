@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from ticketlog.domain import imports, policy_checkpoint, recorded_refusal, ticket
+from ticketlog.domain import recorded_refusal
+from ticketlog.domain.aggregates import AGGREGATES
 from ticketlog.domain.base import Event
-from ticketlog.domain.parties import agent, organisation, person
 from ticketlog.domain.settings import events
 
 Data: TypeAlias = dict[str, Any]
@@ -20,12 +20,7 @@ Data: TypeAlias = dict[str, Any]
 EVENTS: dict[str, type[Event]] = {
     cls.NAME: cls
     for cls in (
-        *ticket.EVENTS,
-        *person.EVENTS,
-        *organisation.EVENTS,
-        *agent.EVENTS,
-        *policy_checkpoint.EVENTS,
-        *imports.EVENTS,
+        *(event for kind in AGGREGATES.values() for event in kind.events),
         *events.EVENTS,
         *recorded_refusal.EVENTS,
     )

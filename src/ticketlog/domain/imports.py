@@ -13,6 +13,7 @@ from pydantic import Field
 
 from ticketlog.domain.base import (
     Actor,
+    Aggregate,
     Command,
     CommandSpec,
     Context,
@@ -23,6 +24,7 @@ from ticketlog.domain.base import (
     Personal,
     Recorded,
     Refused,
+    folding,
 )
 from ticketlog.domain.parties.party import Party, after
 from ticketlog.domain.rights import LEADS
@@ -248,11 +250,6 @@ COMMANDS: tuple[type[Command], ...] = (
 )
 
 
-def reads(command: Command, imports: Imports, context: Context | None = None) -> tuple[str, ...]:
-    """The streams whose states `decide` wants in `context.others`: none."""
-    return ()
-
-
 def decide(command: Command, imports: Imports, context: Context) -> list[Event]:
     """What the command changes. Raises NotFound, Refused."""
     match command:
@@ -326,3 +323,16 @@ def _check_batch(id: str, imports: Imports) -> None:
         )
     if batch.withdrawn is not None:
         raise Refused(f"batch {id} of {imports.id} is withdrawn already", source=imports.id)
+
+
+AGGREGATE = Aggregate(
+    kind=KIND,
+    streams="Streams `import/SOURCE` of the ticket log: which files came in.",
+    initial=initial,
+    decide=decide,
+    evolve=evolve,
+    fold=folding(evolve),
+    commands=COMMANDS,
+    events=EVENTS,
+    public=False,
+)

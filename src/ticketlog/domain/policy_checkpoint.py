@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from ticketlog.domain.base import (
+    Aggregate,
     Command,
     CommandSpec,
     Context,
@@ -19,6 +20,7 @@ from ticketlog.domain.base import (
     Recorded,
     Unseen,
     Value,
+    folding,
 )
 from ticketlog.domain.parties.party import Party, after
 from ticketlog.domain.rights import SELF
@@ -134,13 +136,6 @@ class Unpark(Command):
 COMMANDS: tuple[type[Command], ...] = (Advance, Park, Unpark)
 
 
-def reads(
-    command: Command, progress: PolicyCheckpoint, context: Context | None = None
-) -> tuple[str, ...]:
-    """The streams whose states `decide` wants in `context.others`: none."""
-    return ()
-
-
 def decide(command: Command, progress: PolicyCheckpoint, context: Context) -> list[Event]:
     """What the command changes. Refuses nothing."""
     match command:
@@ -159,3 +154,18 @@ def decide(command: Command, progress: PolicyCheckpoint, context: Context) -> li
 def _is_ahead(place: Place, progress: PolicyCheckpoint) -> bool:
     now = progress.places.get(place.partition)
     return now is None or now.offset < place.offset
+
+
+AGGREGATE = Aggregate(
+    kind=KIND,
+    streams="Streams `policy/NAME` of the ticket log: how far each is.",
+    initial=initial,
+    decide=decide,
+    evolve=evolve,
+    fold=folding(evolve),
+    commands=COMMANDS,
+    events=EVENTS,
+    of_actor="service",
+    public=False,
+    internal=True,
+)

@@ -8,21 +8,24 @@ missing in the second.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import quote
 
 import orjson
 
-from ticketlog.domain import catalogue, imports, policy_checkpoint
+from ticketlog.domain import recorded_refusal
+from ticketlog.domain.aggregates import AGGREGATES
 from ticketlog.domain.base import ActorKind, Event, Recorded, iso
-from ticketlog.domain.settings import events
 from ticketlog.errors import Usage
 
-_NOT_PUBLIC = (*events.EVENTS, *policy_checkpoint.EVENTS)
+_KINDS = [kind for kind in AGGREGATES.values() if kind.public]
+_STREAMS = tuple(f"{kind.kind}/" for kind in _KINDS)
 PUBLIC: Mapping[str, type[Event]] = {
-    name: cls for name, cls in catalogue.EVENTS.items() if cls not in _NOT_PUBLIC
+    event.NAME: event
+    for event in (*chain.from_iterable(kind.events for kind in _KINDS), *recorded_refusal.EVENTS)
 }
-"""The published events, by name: all of the log of the tickets without policies' checkpoints."""
+"""The published events, by name: all of the log of the tickets on streams of public kinds."""
 CONTENT_TYPE = "application/cloudevents+json; charset=UTF-8"
 DIGITS = 10
 """The width of `sequence`, which CloudEvents wants to be in order as a text too."""
@@ -65,8 +68,8 @@ class EventOrigin(NamedTuple):
 
 
 def is_public(recorded: Recorded) -> bool:
-    """Whether an event is published: checkpoints of policies and imported files are internal."""
-    return not recorded.originator_id.startswith((f"{policy_checkpoint.KIND}/", f"{imports.KIND}/"))
+    """Whether an event is published: its stream is of a public kind."""
+    return recorded.originator_id.startswith(_STREAMS)
 
 
 def source(desk: str) -> str:

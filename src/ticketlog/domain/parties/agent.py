@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 from pydantic import Field
 
 from ticketlog.domain.base import (
+    Aggregate,
     Command,
     CommandSpec,
     Context,
@@ -24,6 +25,7 @@ from ticketlog.domain.base import (
     Personal,
     Recorded,
     Unseen,
+    folding,
 )
 from ticketlog.domain.parties import attention
 from ticketlog.domain.parties.attention import MarkSeen, Snooze
@@ -327,3 +329,17 @@ def _reschedule(command: SetShifts, agent: AgentAtWork) -> list[Event]:
     if (shifts, zone) == (agent.shifts, agent.zone):
         return []
     return [ShiftsChanged(old=agent.shifts, new=shifts, old_zone=agent.zone, new_zone=zone)]
+
+
+AGGREGATE = Aggregate(
+    kind=KIND,
+    streams="Streams `agent/ID` of the ticket log: what agents do.",
+    initial=initial,
+    decide=decide,
+    evolve=evolve,
+    fold=folding(evolve),
+    commands=COMMANDS,
+    events=EVENTS,
+    reads=reads,
+    of_actor="agent",
+)

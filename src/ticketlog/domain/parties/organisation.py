@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, StringConstraints
 
 from ticketlog.domain.base import (
+    Aggregate,
     Command,
     CommandSpec,
     Context,
@@ -17,6 +18,7 @@ from ticketlog.domain.base import (
     NotFound,
     Recorded,
     Refused,
+    folding,
 )
 from ticketlog.domain.parties.party import (
     Country,
@@ -245,13 +247,6 @@ COMMANDS: tuple[type[Command], ...] = (
 )
 
 
-def reads(
-    command: Command, organisation: Organisation, context: Context | None = None
-) -> tuple[str, ...]:
-    """The streams whose states `decide` wants in `context.others`: none."""
-    return ()
-
-
 def decide(command: Command, organisation: Organisation, context: Context) -> list[Event]:
     """What the command changes. Raises NotFound, Stale, Refused."""
     if isinstance(command, RegisterOrganisation):
@@ -293,3 +288,15 @@ def _register(command: RegisterOrganisation, organisation: Organisation) -> list
 
 def _once(domains: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(set(domains)))
+
+
+AGGREGATE = Aggregate(
+    kind=KIND,
+    streams="Streams `organisation/ID` of the ticket log.",
+    initial=initial,
+    decide=decide,
+    evolve=evolve,
+    fold=folding(evolve),
+    commands=COMMANDS,
+    events=EVENTS,
+)

@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from ticketlog.domain.base import (
+    Aggregate,
     Command,
     CommandSpec,
     Context,
@@ -23,6 +24,7 @@ from ticketlog.domain.base import (
     Personal,
     Recorded,
     Refused,
+    folding,
 )
 from ticketlog.domain.parties import contact
 from ticketlog.domain.parties.contact import Address, address_of
@@ -489,3 +491,17 @@ def _check_organisation(id: str | None, context: Context) -> None:
     organisation = context.others.get(f"organisation/{id}")
     if organisation is None or not organisation.exists:
         raise Invalid(f"organisation {id} doesn't exist; register it first", organisation=id)
+
+
+AGGREGATE = Aggregate(
+    kind=KIND,
+    streams="Streams `person/ID` of the ticket log.",
+    initial=initial,
+    decide=decide,
+    evolve=evolve,
+    fold=folding(evolve),
+    commands=COMMANDS,
+    events=EVENTS,
+    reads=reads,
+    of_actor="person",
+)

@@ -15,7 +15,7 @@ every commit what it did to those that have a target.
 
 from __future__ import annotations
 
-from ticketlog.domain.base import Command, Context, Event
+from ticketlog.domain.base import Aggregate, Command, Context, Event
 from ticketlog.domain.sla.clock import next_due
 from ticketlog.domain.ticket import (
     assignment_rules,
@@ -40,7 +40,18 @@ from ticketlog.domain.ticket.read_streams import reads
 from ticketlog.domain.ticket.sla import recording
 from ticketlog.domain.ticket.state import Decisions, Ticket
 
-__all__ = ["COMMANDS", "EVENTS", "KIND", "decide", "due", "evolve", "fold", "initial", "reads"]
+__all__ = [
+    "AGGREGATE",
+    "COMMANDS",
+    "EVENTS",
+    "KIND",
+    "decide",
+    "due",
+    "evolve",
+    "fold",
+    "initial",
+    "reads",
+]
 
 KIND = "ticket"
 _DECIDE: Decisions = {
@@ -91,3 +102,16 @@ def due(ticket: Ticket) -> int | None:
     """The earliest instant at which a breach or a warning will be due if nothing happens until
     then; None: none will. `RecordDue`, sent after that instant, records it."""
     return None if ticket.withdrawn else next_due(ticket.clocks)
+
+
+AGGREGATE = Aggregate(
+    kind=KIND,
+    streams="Streams `ticket/ID` of the ticket log.",
+    initial=initial,
+    decide=decide,
+    evolve=evolve,
+    fold=fold,
+    commands=COMMANDS,
+    events=EVENTS,
+    reads=reads,
+)

@@ -18,8 +18,7 @@ from eventsourcing.persistence import (
 )
 from pydantic import TypeAdapter
 
-from ticketlog.domain.aggregates import Aggregate
-from ticketlog.domain.base import State
+from ticketlog.domain.base import Aggregate, State
 from ticketlog.log.eventsourcing.recorder import LogAggregateRecorder
 from ticketlog.log.eventsourcing.snapshots import SnapshotRecorder
 from ticketlog.log.index.indexed_log import IndexedLog

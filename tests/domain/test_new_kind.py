@@ -1,0 +1,166 @@
+"""A kind of aggregate is a module and its line in the list: everything else follows from that."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import ticketlog
+
+GADGET = '''
+"""Gadgets that are painted: streams `gadget/ID`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from ticketlog.domain.base import (
+    Aggregate, Command, CommandSpec, Context, Event, Key, NotFound, Recorded, folding,
+)
+from ticketlog.domain.parties.party import Party, after
+from ticketlog.domain.rights import SELF, STAFF
+
+
+class GadgetBuilt(Event):
+    """A gadget came to be."""
+
+    NAME: ClassVar[str] = "gadget.built.v1"
+    name: Key
+
+
+class GadgetPainted(Event):
+    """It got a coat."""
+
+    NAME: ClassVar[str] = "gadget.painted.v1"
+
+
+@dataclass(frozen=True)
+class Gadget(Party):
+    name: str = ""
+    coats: int = 0
+
+
+class Build(Command):
+    NAME: ClassVar[str] = "gadget.build"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=frozenset({STAFF}), help="Build one.", positional=("name",)
+    )
+    name: Key
+
+
+class Paint(Command):
+    NAME: ClassVar[str] = "gadget.paint"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(who_may=frozenset({SELF}))
+    coats: int
+
+
+class Melt(Command):
+    NAME: ClassVar[str] = "gadget.melt"
+
+
+def initial(id: str) -> Gadget:
+    return Gadget(id=id)
+
+
+def evolve(gadget: Gadget, recorded: Recorded) -> Gadget:
+    changes = {}
+    match recorded.event:
+        case GadgetBuilt(name=name):
+            changes = {"name": name}
+        case GadgetPainted():
+            changes = {"coats": gadget.coats + 1}
+    return gadget.but(after(gadget, recorded, changes))
+
+
+def decide(command: Command, gadget: Gadget, context: Context) -> list[Event]:
+    match command:
+        case Build(name=name):
+            return [GadgetBuilt(name=name)]
+        case Paint(coats=coats) if gadget.exists:
+            return [GadgetPainted()] * coats
+    raise NotFound("no such gadget")
+
+
+AGGREGATE = Aggregate(
+    kind="gadget",
+    streams="Streams `gadget/ID` of the ticket log: how they look.",
+    initial=initial,
+    decide=decide,
+    evolve=evolve,
+    fold=folding(evolve),
+    commands=(Build, Paint, Melt),
+    events=(GadgetBuilt, GadgetPainted),
+    of_actor="agent",
+    public=PUBLIC,
+)
+'''
+USED = """
+import sys
+from pathlib import Path
+
+from ticketlog import Actor, docs, init_desk, open_desk
+from ticketlog.domain.base import Forbidden
+from ticketlog.domain.gadget import Build, GadgetBuilt, GadgetPainted, Melt, Paint
+from ticketlog.publishing.cloudevent import PUBLIC, is_public
+
+folder, public = Path(sys.argv[1]), sys.argv[2] == "True"
+ann = Actor("ann", "agent")
+with init_desk(folder, admin=ann) as desk:
+    for id in ("ann", "bob"):
+        desk.execute(Build(name="lamp"), on=f"gadget/{id}", actor=ann)
+    desk.execute(Paint(coats=300), on="gadget/ann", actor=ann)
+    for command, on in ((Paint(coats=1), "gadget/bob"), (Melt(), "gadget/ann")):
+        assert not desk.may(ann, type(command), on)
+        try:
+            desk.execute(command, on=on, actor=ann)
+        except Forbidden:
+            continue
+        raise AssertionError(f"{command} was let through")
+assert b"gadget.state.v1" in (folder / "snapshots.db").read_bytes()
+with open_desk(folder) as desk:
+    state = desk.load("gadget/ann")
+    assert (state.name, state.coats, state.version) == ("lamp", 300, 300)
+    history = desk.history("gadget/bob")
+    assert [each.event for each in history] == [GadgetBuilt(name="lamp")]
+    assert [is_public(each) for each in history] == [public]
+assert (GadgetBuilt.NAME in PUBLIC) is public
+assert ("gadget.built.v1" in docs.PAGES[Path("docs/contract/asyncapi.json")]()) is public
+events = docs.events_page()
+assert "## Gadget\\n\\nStreams `gadget/ID` of the ticket log: how they look.\\n" in events
+assert "| `gadget.painted.v1` | It got a coat. |" in events
+assert "`gadget.build` | any agent |" in docs.rights_page()
+assert "Build" in docs.commands_module() and "GadgetPainted" in docs.events_module()
+assert '"gadget": {\\n        "build": "Build one.",\\n' in docs.model_commands_module()
+"""
+
+
+@pytest.mark.parametrize("public", [True, False])
+def test_a_kind_in_the_list_is_executed_folded_documented_and_published(
+    tmp_path: Path, public: bool
+) -> None:
+    package = tmp_path / "ticketlog"
+    source = Path(ticketlog.__file__).parent
+    shutil.copytree(source, package, ignore=shutil.ignore_patterns("__pycache__"))
+    text = GADGET.replace("PUBLIC", str(public))
+    (package / "domain" / "gadget.py").write_text(text, encoding="utf-8")
+    listed = package / "domain" / "aggregates.py"
+    text = listed.read_text(encoding="utf-8")
+    for old, new in (
+        ("    imports.AGGREGATE,\n", "    imports.AGGREGATE,\n    gadget.AGGREGATE,\n"),
+        ("from ticketlog.domain import imports,", "from ticketlog.domain import gadget, imports,"),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    listed.write_text(text, encoding="utf-8")
+    subprocess.run(
+        [sys.executable, "-c", USED, str(tmp_path / "desk"), str(public)],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        check=True,
+    )
