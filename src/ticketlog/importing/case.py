@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Mapping
 from hashlib import blake2b
-from itertools import count
+from itertools import count, islice
 from typing import Any, NamedTuple
 
 from ticketlog.domain import ticket
@@ -29,6 +29,20 @@ class CaseTicket(NamedTuple):
     stream: str
     generation: int
     records: list[Record]
+
+
+def holds_tickets(log: Log) -> bool:
+    """Whether a log has a ticket."""
+    return any(
+        name.startswith(f"{ticket.KIND}/")
+        for partition in range(log.partitions)
+        for name, _ in islice(log.streams(partition, None, f"{ticket.KIND}/"), 1)
+    )
+
+
+def first_of(source: str, case: str) -> CaseTicket:
+    """The ticket that a case of a source will be, in a log that has none."""
+    return CaseTicket(stream_of(source, case, 0), 0, [])
 
 
 def find(log: Log, source: str, case: str) -> CaseTicket:

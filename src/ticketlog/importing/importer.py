@@ -28,7 +28,13 @@ from ticketlog.domain.ticket.imported import ActivityRecorded, RecordActivity
 from ticketlog.domain.ticket.lifecycle import StatusEvent
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.errors import Conflict, Unreadable, Usage
-from ticketlog.importing.case import CaseTicket, ImportedCase, find
+from ticketlog.importing.case import (
+    CaseTicket,
+    ImportedCase,
+    find,
+    first_of,
+    holds_tickets,
+)
 from ticketlog.importing.files import Files
 from ticketlog.importing.journal import Journal
 from ticketlog.importing.mapping import Mapping
@@ -264,6 +270,8 @@ class _Run:
         self._trial = trial
         self.know(AddressHolders())
         self._files = Files(folder, desk.attachments)
+        self._first = not holds_tickets(desk.log)
+        """The desk had no ticket before: no case needs to be looked for."""
         self._held: dict[str, ImportedCase] = {}
         self._packed: dict[str, array[int]] = {}
         self._names: dict[str, str] = {}
@@ -370,7 +378,9 @@ class _Run:
         case = self._held.pop(name, None)
         if case is None:
             packed = self._packed.pop(name, None)
-            case = ImportedCase(find(self._log, self._source, name), self._log.codec, packed)
+            found = first_of(self._source, name) if self._first and packed is None else None
+            found = found or find(self._log, self._source, name)
+            case = ImportedCase(found, self._log.codec, packed)
             if packed is None:
                 self._report.tickets += 1
         self._held[name] = case

@@ -228,7 +228,8 @@ class Ticket(State):
 
     @property
     def is_duplicate(self) -> bool:
-        return any(link.kind == "duplicate-of" for link in self.links)
+        links = self.links
+        return bool(links) and any(link.kind == "duplicate-of" for link in links)
 
     @property
     def waits_for_agent(self) -> bool:

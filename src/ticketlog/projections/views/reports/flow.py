@@ -9,6 +9,7 @@ it came in, or once less.
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Literal, TypeAlias
 
 from ticketlog.domain.ticket.state import Ticket
@@ -21,6 +22,8 @@ FLOWS = (*INTO, *OUT_OF)
 OUTCOMES = {"solved": "solved", "cancelled": "cancelled", "spam": "spam", "duplicates": "duplicate"}
 """How a single ticket left the backlog, by the column that counts it."""
 _ENDED = ("solved", "closed")
+_weighed = attrgetter("status", "status_category", "spam", "withdrawn", "links")
+"""All that `in_backlog` looks at: most events change none of it."""
 
 
 def in_backlog(ticket: Ticket) -> bool:
@@ -31,6 +34,8 @@ def in_backlog(ticket: Ticket) -> bool:
 def flows(before: Ticket, after: Ticket) -> tuple[In | Out, ...]:
     """How an event moves a ticket into the backlog or out of it; a new one that is done already
     moves both ways."""
+    if _weighed(before) == _weighed(after):
+        return ()
     now = in_backlog(after)
     if not before.status:
         if not after.status:
