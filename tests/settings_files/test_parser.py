@@ -209,6 +209,22 @@ def test_a_duration_is_written_with_its_unit(within: str, seconds: int) -> None:
             "[workflows.w]\nstatuses = []\ntransitions = []\nreopen_within = 28",
             "[workflows.w] reopen_within should be a duration: '28d'",
         ),
+        (
+            "[lifecycle.r]\nposition = 1\naction = 'remind'\nafter = '1d'\ntimes = 0",
+            "[lifecycle.r] times should be greater than or equal to 1, not 0",
+        ),
+        (
+            "[escalation.r]\nposition = 1\ntier = 10",
+            "[escalation.r] tier should be less than or equal to 9, not 10",
+        ),
+        (
+            "[routing.r]\nposition = 1\nwhen = { all = [{ field = 'team', is = 'a', iss = 'b' }] }",
+            "entry 1 of all: iss is unknown; known are field, is, is_not, in, not_in, contains",
+        ),
+        (
+            "[sla_policies.p]\nposition = 1\ntargets = [{ metrics = 'agent_work_time' }]",
+            "entry 1 of targets: metrics is unknown; known are metric, within, business, warnings",
+        ),
     ],
 )
 def test_a_file_that_can_not_be_read_is_refused_by_table_and_key(

@@ -5,99 +5,43 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 import orjson
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from ticketlog.domain.base import Actor, Key, Value
 from ticketlog.domain.settings.activation import FIRST_ROLES, Desired
 from ticketlog.domain.settings.events import KINDS
-from ticketlog.domain.settings.model import (
-    Agent,
-    Category,
-    CustomField,
-    Option,
-    Priorities,
-    Product,
-    Service,
-    Status,
-    Team,
-)
+from ticketlog.domain.settings.kind import SettingKind
+from ticketlog.domain.settings.notation import FILE, Written, keys_of
 from ticketlog.domain.text import line, lines
+from ticketlog.domain.time.calendar import Calendar
 from ticketlog.errors import Usage
-from ticketlog.settings_files.calendars.form import CalendarForm, HolidaysForm
-from ticketlog.settings_files.forms import (
-    AbsenceForm,
-    ArrowsForm,
-    AssignmentForm,
-    ConditionForm,
-    ConditionsForm,
-    EscalationForm,
-    LifecycleForm,
-    NotificationForm,
-    RoutingForm,
-    RuleForm,
-    SlaPolicyForm,
-    TargetsForm,
-    WorkflowForm,
-)
+from ticketlog.settings_files.calendars.form import CalendarForm
 
 Table: TypeAlias = dict[str, Any]
 MOVES = "moves"
 """The table of a file that is no setting: where tickets go of what it takes away."""
 
 
-class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    workflows: dict[Key, WorkflowForm] | None = None
-    priorities: Priorities | None = None
-    fields: dict[Key, CustomField] | None = None
-    teams: dict[Key, Team] | None = None
-    agents: dict[Key, Agent] | None = None
-    categories: dict[Key, Category] | None = None
-    products: dict[Key, Product] | None = None
-    calendars: dict[Key, CalendarForm] | None = None
-    sla_policies: dict[Key, SlaPolicyForm] | None = None
-    lifecycle: dict[Key, LifecycleForm] | None = None
-    routing: dict[Key, RoutingForm] | None = None
-    assignment: dict[Key, AssignmentForm] | None = None
-    escalation: dict[Key, EscalationForm] | None = None
-    notifications: dict[Key, NotificationForm] | None = None
-    absence: dict[Key, AbsenceForm] | None = None
-    services: dict[Key, Service] | None = None
+_TABLES: Mapping[str, SettingKind] = {kind.table: kind for kind in KINDS}
 
 
-_MODELS: Mapping[str, type[BaseModel]] = {
-    "workflows": WorkflowForm,
-    "statuses": Status,
-    "transitions": ArrowsForm,
-    "priorities": Priorities,
-    "fields": CustomField,
-    "options": Option,
-    "teams": Team,
-    "agents": Agent,
-    "categories": Category,
-    "products": Product,
-    "calendars": CalendarForm,
-    "holidays": HolidaysForm,
-    "sla_policies": SlaPolicyForm,
-    "lifecycle": LifecycleForm,
-    "routing": RoutingForm,
-    "assignment": AssignmentForm,
-    "escalation": EscalationForm,
-    "notifications": NotificationForm,
-    "absence": AbsenceForm,
-    "services": Service,
-    "when": ConditionsForm,
-    "all": ConditionForm,
-    "any": ConditionForm,
-    "targets": TargetsForm,
-}
+def _form(kind: SettingKind) -> type[BaseModel]:
+    """What a thing of a kind is written as: as itself, but for calendars, which are made."""
+    return CalendarForm if kind.value is Calendar else kind.value
+
+
+def _table(kind: SettingKind) -> Any:
+    return _form(kind) if kind.single else dict[Key, _form(kind)]  # type: ignore[misc]
+
+
+_FIELDS: dict[str, Any] = {kind.table: (_table(kind) | None, None) for kind in KINDS}
+_File = create_model("_File", __config__=ConfigDict(extra="forbid", strict=True), **_FIELDS)
 
 
 def defaults(admin: Actor | None = None) -> bytes:
@@ -127,16 +71,15 @@ def parse(content: bytes | str, folder: Path | None = None) -> Desired:
     tables = _tables(content)
     tables.pop(MOVES, None)
     try:
-        file = _File.model_validate_json(orjson.dumps(_with_ids(tables)))
+        file = _File.model_validate_json(orjson.dumps(_with_ids(tables)), context=FILE)
     except ValidationError as error:
         raise Usage(_explained(error)) from error
     desired: dict[str, Mapping[str, Value]] = {}
     for kind in KINDS:
-        values = getattr(file, kind.table)
-        if isinstance(values, Priorities):
-            desired[kind.name] = {values.id: values}
-        elif values is not None:
-            desired[kind.name] = {id: _value(each, folder) for id, each in values.items()}
+        found = getattr(file, kind.table)
+        if found is not None:
+            things = {found.id: found} if kind.single else found
+            desired[kind.name] = {id: _value(each, folder) for id, each in things.items()}
     return desired
 
 
@@ -173,8 +116,6 @@ def _list(names: Iterable[str]) -> str:
 
 
 def _value(each: Value, folder: Path | None) -> Value:
-    if isinstance(each, WorkflowForm | SlaPolicyForm | RuleForm):
-        return each.value()
     try:
         return each.value(folder) if isinstance(each, CalendarForm) else each
     except Usage as error:
@@ -204,30 +145,31 @@ def _written(fit: Callable[[str], str], given: str, where: tuple[str | int, ...]
 
 
 def _with_ids(tables: Table) -> Table:
-    """The tables with what files leave unsaid: a thing's id is the name of its table, an agent
-    without roles has the role agent, an option's label is its id."""
-    given = {
-        name: {id: _with_id(name, id, each) for id, each in table.items()}
-        if isinstance(table, dict) and name != "priorities"
-        else table
-        for name, table in tables.items()
-    }
-    if isinstance(given.get("priorities"), dict):
-        given["priorities"] = _with_id("priorities", "default", given["priorities"])
+    """The tables with what files leave unsaid: a thing's id is the name of its table, an option's
+    label is its id, and what the kind says."""
+    given: Table = {}
+    for name, table in tables.items():
+        kind = _TABLES.get(name)
+        if kind is None or not isinstance(table, dict):
+            given[name] = table
+        elif kind.single:
+            given[name] = _with_id(kind, "default", table)
+        else:
+            given[name] = {id: _with_id(kind, id, each) for id, each in table.items()}
     return given
 
 
-def _with_id(table: str, id: str, entry: object) -> object:
+def _with_id(kind: SettingKind, id: str, entry: object) -> object:
     if not isinstance(entry, dict):
         return entry
     if "id" in entry:
         raise Usage(
-            f"the settings file: [{table}.{id}] id: leave it out; the name of the table is the id"
+            f"the settings file: [{kind.table}.{id}] id: leave it out; the name of the table is "
+            "the id"
         )
-    unsaid: Table = {"roles": ["agent"]} if table == "agents" else {}
-    if table == "fields" and isinstance(entry.get("options"), list):
+    if isinstance(entry.get("options"), list):
         entry = {**entry, "options": [_with_label(option) for option in entry["options"]]}
-    return {**unsaid, **entry, "id": id}
+    return {**kind.unsaid, **entry, "id": id}
 
 
 def _with_label(option: object) -> object:
@@ -278,11 +220,24 @@ def _printable(key: str | int) -> str:
 
 def _known_keys(where: tuple[str | int, ...]) -> str:
     if len(where) == 1:
-        return _list((*_File.model_fields, MOVES))
-    # Of the tables that lead there, those of a file's words; where[1] is an id of its own.
-    tables = [name for name in (where[0], *where[2:-1]) if name in _MODELS]
-    model = _MODELS[str(tables[-1])]
-    names = getattr(model, "KEYS", None) or [
-        info.alias or name for name, info in model.model_fields.items()
-    ]
-    return ", ".join(name for name in names if len(tables) > 1 or name != "id")
+        return _list((*_TABLES, MOVES))
+    kind = _TABLES[str(where[0])]
+    model: type[BaseModel] = _form(kind)
+    keys = [name for name in keys_of(model) if name != "id"]
+    for step in where[1 if kind.single else 2 : -1]:
+        if step in model.model_fields:
+            field = model.model_fields[str(step)]
+            for part in _parts(field.annotation, field.metadata):
+                if isinstance(part, Written) and part.keys:
+                    return _list(part.keys)
+                if isinstance(part, type) and issubclass(part, BaseModel):
+                    model, keys = part, [*keys_of(part)]
+    return _list(keys)
+
+
+def _parts(annotation: Any, marks: Iterable[Any] = ()) -> Iterator[Any]:
+    """What an annotation is made of: marks, then types, from the outside."""
+    yield from marks
+    yield annotation
+    for part in get_args(annotation):
+        yield from _parts(part)

@@ -177,7 +177,7 @@ def _portions(every: Sequence[Any]) -> Iterator[Any]:
 
 def _time(text: str) -> int:
     """Raises Usage."""
-    from ticketlog.settings_files.forms import seconds
+    from ticketlog.domain.settings.notation import seconds
 
     try:
         return instant(text)

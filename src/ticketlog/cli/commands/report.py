@@ -183,7 +183,7 @@ def _number(text: str) -> tuple[str, int]:
 
 def _length(text: str | None) -> int | None:
     """Seconds of a length of time: '3d'. Raises Usage."""
-    from ticketlog.settings_files.forms import seconds
+    from ticketlog.domain.settings.notation import seconds
 
     try:
         return None if text is None else seconds(text)

@@ -113,7 +113,7 @@ def sla(
 
 def _given(asked: dict[str, Any], now: int) -> dict[str, Any]:
     """The options as the view's query has them."""
-    from ticketlog.settings_files.forms import seconds
+    from ticketlog.domain.settings.notation import seconds
 
     given = {name: value for name, value in asked.items() if value}
     if "agent" in given:

@@ -11,6 +11,7 @@ from pydantic import Field
 from ticketlog.domain.base import Key, Line, Seconds
 from ticketlog.domain.settings.kind import RuleKind, SettingChanged
 from ticketlog.domain.settings.model import Settings
+from ticketlog.domain.settings.notation import DELAY, DURATION, SEVERAL
 from ticketlog.domain.settings.rule import Rule
 from ticketlog.domain.settings.sla_policy import Metric
 
@@ -37,7 +38,8 @@ INTERNAL: frozenset[Occasion] = frozenset({"noted", "escalated", "warned", "brea
 END_USERS: frozenset[Recipient] = frozenset({"requester", "ccs"})
 Affinity = Literal["requester", "account"]
 _Level = Annotated[int, Field(ge=1, le=100)]
-_Delay = Annotated[Seconds, Field(ge=0, le=10 * 366 * 86_400)]
+_LONGEST_S = 10 * 366 * 86_400
+_Delay = Annotated[Annotated[Seconds, Field(ge=0, le=_LONGEST_S)] | None, DELAY]
 
 
 class LifecycleRule(Rule):
@@ -49,7 +51,7 @@ class LifecycleRule(Rule):
     """
 
     action: LifecycleAction
-    after: Annotated[Seconds, Field(ge=1, le=10 * 366 * 86_400)] | None = None
+    after: Annotated[Seconds, Field(ge=1, le=_LONGEST_S), DURATION] | None = None
     times: Annotated[int, Field(ge=1, le=100)] | None = None
     calendar: Key | None = None
     """Whose open time `after` counts; None: all time."""
@@ -155,9 +157,9 @@ class EscalationRule(Rule):
     """
 
     tier: Annotated[int, Field(ge=1, le=9)]
-    after: Annotated[Seconds, Field(ge=1, le=10 * 366 * 86_400)] | None = None
+    after: Annotated[Seconds, Field(ge=1, le=_LONGEST_S), DURATION] | None = None
     words: tuple[Line, ...] = ()
-    on: tuple[EscalationOccasion, ...] = ()
+    on: Annotated[tuple[EscalationOccasion, ...], SEVERAL] = ()
     metrics: tuple[Metric, ...] = ()
     team: Key | None = None
 
@@ -221,9 +223,9 @@ class AbsenceRule(Rule):
     or the absence began.
     """
 
-    begins: _Delay | None = None
-    reopened: _Delay | None = None
-    replied: _Delay | None = None
+    begins: _Delay = None
+    reopened: _Delay = None
+    replied: _Delay = None
 
     def broken(self, settings: Settings) -> Iterator[str]:
         if self.begins is self.reopened is self.replied is None:

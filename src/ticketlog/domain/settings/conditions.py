@@ -6,13 +6,16 @@ not, which ones failed and what they met, so that a rule that passed a ticket by
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, get_args
 
 from pydantic import Field, StringConstraints
 
-from ticketlog.domain.base import Key, Value
+from ticketlog.domain.base import Key, Value, instant, iso
+from ticketlog.domain.settings.notation import Written
 
 Scalar: TypeAlias = Annotated[str, StringConstraints(max_length=1_000)] | int | bool
 Operator = Literal[
@@ -49,11 +52,49 @@ class Condition(Value):
         return f"{self.field} {_WORDS.get(self.operator, self.operator)} {values}".rstrip()
 
 
+_KEYS: Mapping[str, Operator] = {
+    operator.replace("-", "_"): operator for operator in get_args(Operator)
+}
+"""Key of a condition in a file -> the operator of its values."""
+
+
+def _read(entry: object) -> object:
+    """A condition of a file, whose operator is the key of its values."""
+    if not isinstance(entry, Mapping):
+        raise ValueError("should be a table")
+    operators = [key for key in entry if key in _KEYS]
+    if len(operators) != 1:
+        raise ValueError(f"should have a field and one of {', '.join(_KEYS)}")
+    key = operators[0]
+    rest = {name: each for name, each in entry.items() if name != key}
+    given = entry[key]
+    if key in ("present", "absent"):
+        if given is not True:
+            raise ValueError(f"{key} should be true; its contrary is a condition of its own")
+        given = []
+    values = tuple(map(_operand, given if isinstance(given, list) else [given]))
+    return {**rest, "operator": _KEYS[key], "values": values}
+
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d.*(Z|[+-]\d\d:\d\d)")
+
+
+def _operand(value: object) -> object:
+    """A time as it stands in records, where the same instant is always the same text."""
+    if isinstance(value, str) and _TIME.fullmatch(value):
+        with suppress(ValueError, OverflowError):
+            return iso(instant(value))
+    return value
+
+
+_Written = Annotated[Condition, Written(_read, ("field", *_KEYS))]
+
+
 class Conditions(Value):
     """All of `all`, and at least one of `any` where there are some. Without any: every ticket."""
 
-    all: tuple[Condition, ...] = ()
-    any: tuple[Condition, ...] = ()
+    all: tuple[_Written, ...] = ()
+    any: tuple[_Written, ...] = ()
 
     def __str__(self) -> str:
         parts = [*map(str, self.all)]

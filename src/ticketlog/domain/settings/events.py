@@ -138,14 +138,14 @@ class SettingsActivated(Event):
 
 KINDS: tuple[SettingKind, ...] = (
     SettingKind("workflow", "workflows", Workflow, WorkflowSet),
-    SettingKind("priorities", "priorities", Priorities, PrioritiesSet),
+    SettingKind("priorities", "priorities", Priorities, PrioritiesSet, single=True),
     SettingKind("field", "fields", CustomField, FieldSet),
     SettingKind("team", "teams", Team, TeamSet),
-    SettingKind("agent", "agents", Agent, AgentSet),
+    SettingKind("agent", "agents", Agent, AgentSet, {"roles": ["agent"]}),
     SettingKind("category", "categories", Category, CategorySet),
     SettingKind("product", "products", Product, ProductSet),
     SettingKind("calendar", "calendars", Calendar, CalendarSet),
-    SettingKind("sla-policy", "sla_policies", SlaPolicy, SlaPolicySet),
+    SettingKind("sla-policy", "sla_policies", SlaPolicy, SlaPolicySet, {"when": {}}),
     *RULE_KINDS,
     SettingKind("service", "services", Service, ServiceSet),
 )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Self
 
 from pydantic import Field
 
 from ticketlog.domain.base import Event, Value
-from ticketlog.domain.settings.model import Priorities, Settings
+from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.settings.rule import Rule
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -45,11 +45,18 @@ class SettingKind:
     table: str
     value: type[Value]
     event: type[SettingChanged]
+    unsaid: Mapping[str, Any] = field(default_factory=dict)
+    """What a file may leave out, although records hold it."""
+    single: bool = False
+    """There is one thing of the kind, and its table is the thing."""
 
     def held(self, settings: Settings) -> Mapping[str, Any]:
         """The things of this kind that settings hold, by id."""
         found: Any = getattr(settings, self.table)
-        return {found.id: found} if isinstance(found, Priorities) else found or {}
+        if self.single:
+            return {} if found is None else {found.id: found}
+        things: Mapping[str, Any] = found
+        return things
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,7 @@ class RuleKind(SettingKind):
     """A kind of the rules by which a desk acts by itself."""
 
     value: type[Rule]
+    unsaid: Mapping[str, Any] = field(default_factory=lambda: {"when": {}})
 
     def held(self, settings: Settings) -> Mapping[str, Any]:
         return settings.rules_of(self.value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field
 
 from ticketlog.domain.base import Key, Line, Seconds, Value
+from ticketlog.domain.settings.notation import DURATION, SEVERAL, lines
 from ticketlog.domain.settings.rule import R, Rule, in_order
 from ticketlog.domain.settings.sla_policy import SlaPolicy
 from ticketlog.domain.sla.clock import Edition
@@ -62,14 +63,30 @@ class Transition(Value):
     requires: tuple[Key, ...] = ()
 
 
+class Arrows(Value):
+    """Transitions from one or several statuses to one or several: a line of a settings file."""
+
+    source: Annotated[tuple[Key, ...], SEVERAL, Field(alias="from")]
+    target: Annotated[tuple[Key, ...], SEVERAL, Field(alias="to")]
+    roles: tuple[Key, ...] = ("*",)
+    requires: tuple[Key, ...] = ()
+
+    def values(self) -> Iterator[Transition]:
+        for source in self.source:
+            for target in self.target:
+                yield Transition(
+                    source=source, target=target, roles=self.roles, requires=self.requires
+                )
+
+
 class Workflow(Value):
     """The life of a ticket. `types` empty: the workflow of every type that has none of its own."""
 
     id: Key
     types: tuple[TicketType, ...] = ()
     statuses: tuple[Status, ...]
-    transitions: tuple[Transition, ...]
-    reopen_within: Seconds | None = None
+    transitions: Annotated[tuple[Transition, ...], lines(Arrows)]
+    reopen_within: Annotated[Seconds, DURATION] | None = None
     """Seconds after solving in which a ticket may be reopened; None: until it is closed."""
 
     def status(self, id: str) -> Status | None:

@@ -6,12 +6,15 @@ have are warnings, the calendar of an organisation or a team, and versions.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from ticketlog.domain.base import Key, Seconds, Value
+from ticketlog.domain.settings.notation import DURATION, Written, lines, seconds
 from ticketlog.domain.settings.rule import Rule
 
 Metric = Literal[
@@ -70,11 +73,39 @@ class Target(Value):
     warnings: tuple[SlaWarning, ...] = ()
 
 
+def _warning(text: object) -> SlaWarning:
+    if isinstance(text, str) and re.fullmatch("[1-9][0-9]?%", text):
+        return SlaWarning(percent=int(text[:-1]))
+    try:
+        return SlaWarning(seconds_before=seconds(text))
+    except ValueError:
+        raise ValueError("should be a share like '80%' or a time before like '30m'") from None
+
+
+class MetricTargets(Value):
+    """The targets of one metric, by priority: a line of a settings file."""
+
+    metric: Metric
+    within: Annotated[Mapping[Key, Annotated[Seconds, TARGET, DURATION]], Field(min_length=1)]
+    business: bool = False
+    warnings: tuple[Annotated[SlaWarning, Written(_warning)], ...] = ()
+
+    def values(self) -> Iterator[Target]:
+        for priority, target in self.within.items():
+            yield Target(
+                metric=self.metric,
+                priority=priority,
+                seconds=target,
+                business=self.business,
+                warnings=self.warnings,
+            )
+
+
 class SlaPolicy(Rule):
     """The promises to the tickets that its conditions match; the first that matches applies
     (Zendesk)."""
 
-    targets: Annotated[tuple[Target, ...], Field(min_length=1)]
+    targets: Annotated[tuple[Target, ...], Field(min_length=1), lines(MetricTargets)]
     calendar: Key | None = None
     calendar_by: tuple[CalendarSource, ...] = ()
     """Whose calendar goes before the policy's own, in this order, where they have one."""
