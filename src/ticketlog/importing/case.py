@@ -157,7 +157,7 @@ class ImportedCase:
         return count
 
     def packed(self) -> array[int]:
-        """What must be remembered of it while it isn't held: 8 bytes a row."""
+        """The part that must be remembered of it while it isn't held: 8 bytes a row."""
         seen = self._seen.items()
         return array("Q", (hash for hash, count in seen for _ in range(count)))
 

@@ -1,4 +1,4 @@
-"""What cells say: each distinct one is read once, as most columns say the same things again."""
+"""Cells and their meanings: each distinct one is read once, as most columns repeat theirs."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600}
 
 
 class Says:
-    """What a cell says when it isn't a value; `word` is what the mapping should know."""
+    """A cell that holds no value; `word` is what the mapping should know."""
 
     def __init__(self, problem: str = "", word: str | None = None) -> None:
         self.problem = problem
@@ -56,7 +56,7 @@ NO_VALUE = Says()
 
 
 class Blank:
-    """What means "no value" in a column: exact words, patterns, and those of the whole file."""
+    """The blanks of a column: exact words and patterns, with those of the whole file."""
 
     def __init__(self, file: FileIs, column: Column | None = None) -> None:
         self._words = frozenset(file.empty) | frozenset(column.empty if column else ())
@@ -247,7 +247,7 @@ def worked(column: WorkedColumn, file: FileIs) -> Callable[[str], int]:
 
 
 class Words:
-    """What status words mean; what is not in the mapping is reported each time it comes."""
+    """The meanings of status words; a word that isn't in the mapping is reported each time."""
 
     def __init__(
         self, status: StatusColumn, words: Sequence[StatusWord], names: Sequence[str], file: FileIs
@@ -264,7 +264,7 @@ class Words:
             self._known["", ""] = said, None
 
     def read(self, cells: Sequence[Any]) -> tuple[Arguments, StatusWord | Says | None]:
-        """What goes in for the words, and what they mean or what is wrong with them."""
+        """The original words as they are recorded, and their meaning or what is wrong with them."""
         pair = (
             "" if self._status is None else cells[self._status],
             "" if self._substatus is None else cells[self._substatus],

@@ -27,7 +27,7 @@ _MARKS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 DELIMITERS = (",", ";", "\t", "|")
-"""What parts the cells of most files."""
+"""The separators of most files."""
 _UNDECODED = re.compile("[\udc80-\udcff]")
 _MANY = re.compile(r"(.+)\[([1-9]\d*)?\]", re.DOTALL)
 _Content: TypeAlias = Callable[[list[str]], str]
@@ -94,7 +94,7 @@ class CsvRows:
             yield Raw(line, line, cells, before)
 
     def _unreadable(self, line: int, error: csv.Error) -> Iterator[Problem]:
-        """What is wrong with a row; each line that it has swallowed is a row that is lost."""
+        """The problems of a row; each line that it has swallowed is a row that is lost."""
         first = line + self._skipped
         if "end of data" in str(error):
             kind, why = "cut-off", "the file ends inside a quoted cell"

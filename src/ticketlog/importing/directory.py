@@ -39,7 +39,7 @@ class Directory:
         return read
 
     def found(self, line: int) -> Iterator[Problem]:
-        """What is wrong with the columns of persons, once for each."""
+        """The problems of the columns of persons, once for each."""
         for label, why in self.findings.items():
             yield Problem(line, "bare-address", why, label)
         self._told.update(self.findings)

@@ -114,7 +114,7 @@ class JsonRows(_Documents):
 
 
 class JsonLines(_Documents):
-    """A document a line; a line that can't be read is lost, the others are not."""
+    """A document a line; a line that can't be read is lost, all further ones are read."""
 
     def documents(self) -> Iterator[tuple[int, Any] | Problem]:
         line = good = 0
@@ -173,7 +173,7 @@ class XmlRows(_Documents):
 
 
 class _Elements:
-    """What expat calls."""
+    """Handlers that expat calls."""
 
     def __init__(self, wanted: str, source: Source) -> None:
         self.wanted = wanted

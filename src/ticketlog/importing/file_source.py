@@ -20,7 +20,7 @@ _WORKBOOK = "xl/workbook.xml"
 _START = 4096
 
 BROKEN = (EOFError, OSError, zlib.error, zipfile.BadZipFile)
-"""What reading a file raises that is cut off or damaged; rows that came before are good."""
+"""Errors of reading a file that is cut off or damaged; rows that came before are good."""
 
 
 class Source:
@@ -76,7 +76,7 @@ class Source:
 
     @property
     def done(self) -> int:
-        """How many bytes of the file were read so far, of `size`."""
+        """The number of bytes of the file that were read so far, of `size`."""
         return self.size if self._raw.closed else self._raw.tell()
 
     def close(self) -> None:
@@ -85,8 +85,8 @@ class Source:
 
 
 class _Unpacked(io.RawIOBase):
-    """What a gzip or ZIP holds, as far as it goes: what comes before a fault is given before the
-    fault is raised, which neither does when it is asked for more than that."""
+    """The content of a gzip or ZIP, as far as it goes: what comes before a fault is given before
+    the fault is raised, which neither library does when it is asked for more than that."""
 
     def __init__(self, packed: Any) -> None:
         self._packed = packed
@@ -102,7 +102,7 @@ class _Unpacked(io.RawIOBase):
 
 
 def broken(error: BaseException) -> str:
-    """Why a file could not be read to its end."""
+    """The reason why a file could not be read to its end."""
     if isinstance(error, EOFError):
         return "the file is cut off"
     if isinstance(error, OSError) and error.strerror:
@@ -111,8 +111,8 @@ def broken(error: BaseException) -> str:
 
 
 def format_of(source: Source) -> str | None:
-    """What the file looks like by its first bytes: one of the formats of a mapping, 'xls', or None
-    for what may be CSV."""
+    """The format of a file by its first bytes: one of those of a mapping, 'xls', or None for what
+    may be CSV."""
     if source.workbook:
         return "xlsx"
     try:
@@ -142,7 +142,7 @@ def _decoded(start: bytes) -> str:
 
 
 def recognised(source: Source, wanted: str) -> str:
-    """What to write in the mapping, where the file isn't of the format that it names."""
+    """A hint at what to write in the mapping, where the file isn't of the format that it names."""
     found = format_of(source)
     if found == "xls":
         return " It is a workbook of an old Excel: save it as .xlsx or as CSV."

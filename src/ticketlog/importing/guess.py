@@ -106,7 +106,7 @@ _ZONES = {
     "JST": "+09:00",
     "MSK": "+03:00",
 }
-"""What names of zones mean most often."""
+"""The most frequent meanings of names of zones."""
 
 
 @dataclass
@@ -203,7 +203,7 @@ def _encoding(data: bytes) -> tuple[str, bool]:
 
 
 def _fits(text: str, delimiter: str) -> tuple[int, int]:
-    """How many rows have the width that most have, and the width; nothing for a single column."""
+    """The number of rows of the most frequent width, and the width; 0 for a single column."""
     widths = Counter(len(line) for line in _parsed(text, delimiter, 50) if line)
     if not widths:
         return 0, 0
@@ -479,8 +479,8 @@ class _Guess:
         return few[0] if few else None
 
     def _status(self, others: Sequence[str]) -> Iterator[str]:
-        """What the words of the status mean; of a list whose tickets tell when they ended, those
-        that mean an end say nothing yet."""
+        """The words of the status with their meanings; of a list whose tickets tell when they
+        ended, those that mean an end say nothing yet."""
         name = self._status_column()
         if name is None:
             return
@@ -576,7 +576,7 @@ class _Guess:
             yield said or f"# unsure: category = {_quoted(value)}"
 
     def _said_by(self, text: str, value: str, values: Sequence[str]) -> str | None:
-        """What a field of this name says, as a line of a block."""
+        """The meaning of a field of this name, as a line of a block."""
         if _STATUS.search(text):
             words = [f"status = {_quoted(each)}{_to(each)}" for each in values]
             listed = ", ".join(f"{{ {each} }}" for each in words)
@@ -630,7 +630,7 @@ class _Guess:
 
 
 def _plain(name: str) -> str:
-    """What a path is about: `fields.assignee.displayName` is about the assignee."""
+    """The subject of a path: `fields.assignee.displayName` is about the assignee."""
     about = re.sub(r"\.(name|displayName|value)$", "", name)
     return about.rpartition(".")[2].removesuffix("[]")
 
@@ -654,7 +654,7 @@ def _zone_names(texts: Iterable[str]) -> set[str]:
 
 
 def _to(word: str) -> str:
-    """What a word of a status means, for a line of words."""
+    """The meaning of a word of a status, for a line of words."""
     to = _meaning(word, _STATUSES)
     if to is None:
         return ""

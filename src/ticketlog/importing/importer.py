@@ -62,7 +62,7 @@ _NEVER = 1_000_000
 
 
 class ImportProgress(NamedTuple):
-    """How far an import is; bytes are those of the file as it lies on the disk."""
+    """Progress of an import; bytes are those of the file as it lies on the disk."""
 
     rows: int
     commits: int
@@ -73,7 +73,7 @@ class ImportProgress(NamedTuple):
 
 @dataclass(frozen=True)
 class ImportTarget:
-    """What an import needs of the desk that it is for.
+    """The desk that an import is for, as far as it needs it.
 
     `journal` None: no batch is kept of it. `attachments` None: files are read and not kept.
     `secret`: what the ids of persons are made with; it is kept when a file names some.
@@ -138,8 +138,8 @@ def check_file(
     progress: Callable[[ImportProgress], None] | None = None,
     **desk: Any,
 ) -> ImportReport:
-    """What importing the file would report, with why it would be refused (`refusals`); nothing is
-    recorded. `desk`: see `ImportTarget`. Raises Usage."""
+    """The report that importing the file would give, with why it would be refused (`refusals`);
+    nothing is recorded. `desk`: see `ImportTarget`. Raises Usage."""
     into = ImportTarget(Trial(log), settings, **desk)
     return _Import(into, path, mapping, BATCH, progress, trial=True).run()
 
@@ -275,7 +275,7 @@ class _Run:
         self._held: dict[str, ImportedCase] = {}
         self._packed: dict[str, array[int]] = {}
         self._names: dict[str, str] = {}
-        """Stream -> case, of those that others are linked to."""
+        """Stream -> case, of the tickets that rows are linked to."""
         self._links: dict[str, tuple[int, str]] = {}
         """Stream of a ticket that another is linked to -> the first line, and the case."""
         self._batch: list[_Item] = []
@@ -482,7 +482,7 @@ class _Run:
                 report.reach(event.new)
 
     def _again(self, refused: list[_Item]) -> None:
-        """Decides again where somebody else was first: the same row, or another command."""
+        """Decides again where another writer was first: with the same row, or another command."""
         for case in {item.case.stream: item.case for item in refused}.values():
             self._check_settings(case.stream)
             case.load(self._log)

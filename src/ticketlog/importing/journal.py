@@ -1,4 +1,4 @@
-"""What a desk keeps of its imports: each file that came in, as a batch of its source."""
+"""The journal of imports: each file that came in, as a batch of its source."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Journal:
         return stream_of(self._mapping.source)
 
     def correlation(self) -> str:
-        """What the batch's commits name; begins the batch. Raises Refused."""
+        """The correlation that the batch's commits name; begins the batch. Raises Refused."""
         if self.batch is None:
             self.batch = self._begun()
             self._correlation = f"{self.stream}/{self.batch}"
@@ -90,8 +90,8 @@ class Journal:
 
 
 def secret(load: Callable[[str], Any]) -> bytes:
-    """What the ids of persons are made with in this log, by whichever desk; a new one where none
-    is kept yet."""
+    """The secret that the ids of persons are made with in this log, by whichever desk; a new one
+    where none is kept yet."""
     imports: Imports = load(PERSONS)
     return (imports.secret or secrets.token_hex(32)).encode()
 

@@ -1,4 +1,4 @@
-"""What the columns of a file mean: a mapping in TOML, as docs/IMPORT.md describes it."""
+"""The mapping: the meaning of a file's columns in TOML, as docs/IMPORT.md describes it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _as_words(given: object) -> object:
 
 
 class Column(_Part):
-    """Where a value comes from; a bare text is the name of a column.
+    """The origin of a value; a bare text is the name of a column.
 
     One column, several that are joined, or one `value` for all rows. `words` translates what
     the column says, and reports what it doesn't know. Cells that are a word of `empty`, or match
@@ -84,7 +84,7 @@ class Column(_Part):
 
 
 class PersonColumn(Column):
-    """Where a person comes from. `is` says by what the file tells persons apart: their address,
+    """The origin of a person. `is` says by what the file tells persons apart: their address,
     their name, both in one cell (`Kim Lee <kim@example.org>`), or an id of the source's.
 
     A person gets an id that is derived from it, and `name` and `address`, other columns, are kept
@@ -110,13 +110,13 @@ class PersonColumn(Column):
 
 
 class FieldColumn(Column):
-    """Where a custom field comes from, and what its text is read as."""
+    """The origin of a custom field, and the type that its text is read as."""
 
     kind: Literal["text", "integer", "boolean"] = "text"
 
 
 class WorkedColumn(Column):
-    """Where the time worked comes from: a number of units, or hours and minutes such as 1:30.
+    """The origin of the time worked: a number of units, or hours and minutes such as 1:30.
     `total`: it is all that was worked on the ticket so far."""
 
     unit: Literal["seconds", "minutes", "hours"] = "minutes"
@@ -170,7 +170,7 @@ Bound = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d")]
 
 
 class Time(_Part):
-    """When a row happened: a column, or one stated `value` for all rows.
+    """The time of a row: a column, or one stated `value` for all rows.
 
     `zone` is that of times which name none themselves, `zones` what names of zones in cells mean.
     """
@@ -194,7 +194,7 @@ class Time(_Part):
 
 
 class TimeColumn(_Part):
-    """Where a time comes from; what it doesn't say is as under [time]."""
+    """The origin of a time; what it doesn't say is as under [time]."""
 
     column: Name | None = None
     value: Bound | None = None
@@ -218,16 +218,16 @@ class TimeColumn(_Part):
 
 
 class StatusWord(_Part):
-    """What a status (with its substatus; without: with any) means.
+    """The meaning of a status (with its substatus; without: with any).
 
-    `to` is a status of ours; without it the word is known and says nothing about the status.
+    `to` is a status of the desk; without it the word is known and says nothing about the status.
     """
 
     status: Name
     substatus: Name | None = None
     to: Key | None = None
     agent: Literal["keep", "none"] | None = None
-    """keep: whoever acted, who works on the ticket stays the same; none: nobody works on it."""
+    """keep: the assignee stays the same, whichever person acted; none: nobody works on it."""
     cancelled: bool = False
     """It ended without being solved; `to` is a status of category closed."""
 
@@ -239,7 +239,7 @@ class StatusWord(_Part):
 
 
 class StatusColumn(_Part):
-    """Where the status comes from: a column whose words are translated, or the one status `to`
+    """The origin of the status: a column whose words are translated, or the one status `to`
     that every such row means (a bare text). Under [[events]], without words, those of [status]."""
 
     column: Name | None = None
@@ -320,7 +320,7 @@ class When(_Part):
 
 
 class CommentColumns(Column):
-    """What was said in a row: publicly or internally, by the requester or by the actor."""
+    """The comment of a row: said publicly or internally, by the requester or by the actor."""
 
     public: bool | Flag
     by_requester: bool | Flag = False
@@ -334,7 +334,7 @@ class CommentColumns(Column):
 
 
 class LinkColumn(_Part):
-    """What ticket this one is linked to: `kind` says as what, the column which case."""
+    """A link to another ticket: `kind` says which, the column names the case."""
 
     kind: LinkKind
     column: Column
@@ -350,7 +350,7 @@ class LinkColumn(_Part):
 
 
 class Targets(_Part):
-    """What can be said of a ticket, and where it comes from."""
+    """The facts that a row can tell of a ticket, and the origin of each."""
 
     activity: Column | None = None
     actor: PersonColumn | None = None
@@ -443,7 +443,7 @@ class FileIs(_Part):
     skip: Annotated[int, Field(ge=0, le=1000)] = 0
     """Lines before the header."""
     header: Annotated[int, Field(ge=1, le=5)] = 1
-    """Lines of the header; names that stand above others are put before them, with ' / '."""
+    """Lines of the header; names that stand above further ones are put before them, with ' / '."""
     sheet: Name | None = None
     records: Name | None = None
     """JSON: the path to the list of documents. XML: the name of the elements that are rows."""
@@ -476,7 +476,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Accept(_Part):
-    """How large a share of the new rows may be so, from 0 to 1, before the file is refused."""
+    """The share of the new rows that may be so, from 0 to 1, before the file is refused."""
 
     out_of_order: Share = 0.2
     """Older than a row before it of its case."""
@@ -487,7 +487,7 @@ class Accept(_Part):
 
 
 class Mapping(_Part):
-    """What a file's columns mean."""
+    """The meaning of a file's columns."""
 
     source: Key
     """The name of the system the history comes from: part of what every ticket's id is made of."""
@@ -591,7 +591,7 @@ class Mapping(_Part):
         return status.words or (self.status.words if self.status else ())
 
     def statuses(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
-        """Each status of ours that the mapping leads to, with its place."""
+        """Each status of the desk that the mapping leads to, with its place."""
         places: list[tuple[tuple[str | int, ...], StatusColumn | None]] = [
             (("status",), self.status)
         ]

@@ -1,8 +1,8 @@
 """The persons that rows name: registered once, and kept up with what later rows say of them.
 
 An address belongs to one person. Whom the desk knows by it already is who the row means: their own
-id stands in the ticket, and what the desk says of them stays. A row is told from others by the id
-that is derived from the file, so that it is the same row whoever has the address by now.
+id stands in the ticket, and what the desk says of them stays. Rows are told apart by the id
+that is derived from the file, so that it is the same row whichever person has the address by now.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def emailed(address: str) -> Address | None:
 
 
 class _Said(NamedTuple):
-    """What a row says of a person."""
+    """A person as a row describes them."""
 
     row: ImportRow
     person: NamedPerson
@@ -115,7 +115,7 @@ class ImportedPersons:
         return id
 
     def _agent(self, each: NamedPerson) -> str:
-        """The id of somebody who works: the agent whom the settings say to be that person."""
+        """The id of an acting person: that of the agent whom the settings say to be that person."""
         id = self._of(each)
         return self._holders.agents.get(id, id)
 
@@ -203,8 +203,8 @@ class ImportedPersons:
 
 
 def _commands(row: ImportRow, each: NamedPerson, known: person.Person) -> Iterator[Command]:
-    """What makes the desk know what the row says. A name counts where the row isn't older than what
-    is known. Raises ValidationError."""
+    """The commands by which the desk learns what the row says. A name counts where the row isn't
+    older than what is known. Raises ValidationError."""
     address = Address(kind="email", value=each.address) if each.address else None
     if not known.exists:
         if each.name or address:

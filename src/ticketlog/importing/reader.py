@@ -48,7 +48,7 @@ class FileRows:
 
     @property
     def done(self) -> int:
-        """How many bytes of the file were read so far."""
+        """The number of bytes of the file that were read so far."""
         return self._source.done
 
     @property
@@ -58,12 +58,12 @@ class FileRows:
 
     @property
     def swallowed(self) -> Counter[tuple[str, str]]:
-        """How many cells `empty` took for no value so far, by column and the cell's text."""
+        """The cells that `empty` took for no value so far, counted by column and text."""
         return self._translator.swallowed
 
     @property
     def left_out(self) -> int:
-        """How many rows don't meet [rows] when."""
+        """The number of rows that don't meet [rows] when."""
         return self._translator.left_out
 
     def __iter__(self) -> Iterator[ImportRow | Problem]:
@@ -104,7 +104,7 @@ class FileRows:
 
 
 def mapping_problems(mapping: Mapping) -> Iterable[Problem]:
-    """What of a mapping is likely to mean something else than it says."""
+    """Doubts about a mapping: what is likely to mean something else than it says."""
     for column, word in mapping.like_patterns():
         yield Problem(
             1,

@@ -1,4 +1,4 @@
-"""What an import did, in numbers and with the lines that people should look at."""
+"""The report of an import: numbers, and the lines that people should look at."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _OTHER = "other rules"
 
 @dataclass
 class Findings:
-    """How often something was found, and the first places."""
+    """A finding: how often it was made, and the first places."""
 
     total: int = 0
     lost: int = 0
-    """How many rows did not go in because of it."""
+    """The number of rows that did not go in because of it."""
     listed: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, line: int, *, lost: bool = False, **facts: Any) -> None:
@@ -69,7 +69,7 @@ class ImportReport:
     empty: dict[str, dict[str, int]] = field(default_factory=dict)
     """Column -> cell -> in how many rows `empty` made it no value."""
     refusals: list[str] = field(default_factory=list)
-    """Why nothing of the file goes in, and what to do; of what was imported, empty."""
+    """The reasons why nothing of the file goes in, with what to do; of what was imported, empty."""
     seconds: float = 0.0
 
     @property

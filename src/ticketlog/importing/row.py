@@ -1,4 +1,4 @@
-"""What a file holds: rows to record, and problems with their line numbers."""
+"""Rows of a file that are to be recorded, and problems with their line numbers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Problem(NamedTuple):
     column: str | None = None
     lost: bool = False
     word: str | None = None
-    """What the cell says that the mapping doesn't know."""
+    """The word of the cell that the mapping doesn't know."""
 
 
 class Raw(NamedTuple):

@@ -59,7 +59,7 @@ _LINES = frozenset({"description", "rating_comment"})
 
 
 class _Target(NamedTuple):
-    """Where a value goes, and the parts of its cell that are at work for each row."""
+    """The target of a value, with the parts of its cell that are at work for each row."""
 
     id: str
     pick: Callable[[Sequence[Any]], Any]
@@ -68,7 +68,7 @@ class _Target(NamedTuple):
 
 
 class _Reading:
-    """What a row says while it is read."""
+    """The values of a row while it is read."""
 
     __slots__ = ("cells", "cleared", "line", "people", "said", "wrong")
 
@@ -82,7 +82,7 @@ class _Reading:
 
 
 class _Shared(NamedTuple):
-    """What all parts of a mapping are read with."""
+    """The context in which all parts of a mapping are read."""
 
     mapping: Mapping
     names: Sequence[str]
@@ -92,7 +92,7 @@ class _Shared(NamedTuple):
 
 
 class _Clock:
-    """When something happened: reads the cell of a time, within its bounds."""
+    """A reader of times: of the cell of a time, within its bounds."""
 
     def __init__(self, time: Time, shared: _Shared) -> None:
         self.label = time.column
@@ -105,7 +105,7 @@ class _Clock:
             self._stated = instants(time.model_copy(update={"formats": ("iso",)}))(time.value)
 
     def text(self, cells: Sequence[Any]) -> str:
-        """What the cell holds; nothing where it is empty."""
+        """The text of the cell; empty where it is."""
         if self._at is None:
             return "stated"
         cell = cells[self._at]
@@ -373,7 +373,7 @@ def _items(cells: Sequence[Any], levels: Sequence[Sequence[int]]) -> Iterator[Se
 def _levels(
     mapping: Mapping, used: Sequence[str], names: Sequence[str], place: tuple[str | int, ...]
 ) -> list[list[int]]:
-    """Which cells are parted into items, from the outer list to the inner one."""
+    """The cells that are parted into items, from the outer list to the inner one."""
     listed = [name for name in used if "[]" in name]
     if not listed:
         return []
@@ -399,7 +399,7 @@ def _prefixes(name: str) -> list[str]:
 
 
 class _Parts:
-    """Columns that the patterns of [parts] make of others."""
+    """Columns that the patterns of [parts] make of further ones."""
 
     def __init__(self, mapping: Mapping, names: Sequence[str]) -> None:
         self._patterns = [
@@ -639,7 +639,7 @@ def _main_names(mapping: Mapping) -> tuple[str, ...]:
 
 
 def _tags(events: Sequence[_Event]) -> list[bytes]:
-    """What tells events of one row apart that are read from the same columns."""
+    """Tags that tell events of one row apart that are read from the same columns."""
     counted: Counter[tuple[str, ...]] = Counter()
     tags = []
     for event in events:
@@ -650,8 +650,8 @@ def _tags(events: Sequence[_Event]) -> list[bytes]:
 
 
 def _content(used: Sequence[str], names: Sequence[str]) -> Callable[[Sequence[Any]], bytes]:
-    """What tells rows apart: the filled cells with their columns' names, whatever the order of
-    the columns, so that a column that joins later changes nothing where it is empty."""
+    """The identity of rows: the filled cells with their columns' names, whatever the order of the
+    columns, so that a column that joins later changes nothing where it is empty."""
     at = [names.index(name) for name in used]
     labels = [name + "\x1f" for name in used]
     lists = any("[]" in name for name in used)

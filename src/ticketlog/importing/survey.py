@@ -1,5 +1,5 @@
-"""What a file looks like beside the desk, before anything of it is recorded: a wrong import can't
-be mended, so what looks wrong is refused until the mapping accepts it."""
+"""A survey of a file beside the desk, before anything of it is recorded: a wrong import can't be
+mended, so what looks wrong is refused until the mapping accepts it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Survey:
         self.persons = False
         """Rows name persons."""
         self.addresses: dict[str, None] = {}
-        """Those of the persons whom new rows name."""
+        """The addresses of the persons whom new rows name."""
         self.new = 0
         self.of_known = 0
         """New rows of cases that the desk has already."""
@@ -62,7 +62,7 @@ class Survey:
                 self.older.add(row.line, case=name)
 
     def refusals(self) -> list[str]:
-        """Why nothing of the file is to be recorded, with what to do; empty: it may go in."""
+        """The reasons for recording nothing of the file, with what to do; empty: it may go in."""
         return list(self._refusals())
 
     def _refusals(self) -> Iterator[str]:

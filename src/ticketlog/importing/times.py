@@ -1,4 +1,4 @@
-"""When a row happened."""
+"""The time of a row."""
 
 from __future__ import annotations
 

@@ -27,8 +27,8 @@ ATTEMPTS = 50
 
 
 class WithdrawnTickets(NamedTuple):
-    """What was withdrawn. `kept`: tickets that another batch began and this one only added to;
-    withdraw the whole source to be rid of what it added."""
+    """The tickets that were withdrawn. `kept`: tickets that another batch began and this one
+    only added to; withdraw the whole source to be rid of what it added."""
 
     source: str
     batch: str | None
@@ -38,7 +38,7 @@ class WithdrawnTickets(NamedTuple):
 
 
 class Withdrawing(NamedTuple):
-    """What a withdrawal needs of the desk."""
+    """The parts of the desk that a withdrawal needs."""
 
     log: Log
     settings: Settings

@@ -69,7 +69,7 @@ class XesRows:
 
 
 class _Handler:
-    """What expat calls. Document types are refused: entities could be anything, of any size."""
+    """Handlers that expat calls. Document types are refused: entities could be of any size."""
 
     def __init__(self, names: list[str], path: Path) -> None:
         self.seen: set[str] = set()

@@ -13,7 +13,7 @@ from ticketlog.importing.mapping import Mapping
 from ticketlog.importing.row import Found, Problem, Raw
 
 _BAD = (ValueError, KeyError, TypeError, AttributeError, IndexError, OSError, EOFError)
-"""What openpyxl raises for a workbook that is damaged."""
+"""The errors that openpyxl raises for a workbook that is damaged."""
 
 
 class XlsxRows:

@@ -1,1 +1,1 @@
-"""How views are folded, kept, rebuilt, brought forward and verified."""
+"""The engine of the views: folds, keeps, rebuilds, advances and verifies them."""

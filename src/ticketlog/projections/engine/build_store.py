@@ -1,4 +1,4 @@
-"""Where views are kept: builds of their tables, which of them is live, how far each has come.
+"""The store of the views: builds of their tables, which of them is live, the position of each.
 
 A build is one set of a view's tables. Queries read the live one; a rebuild fills another beside it
 and takes over by moving one pointer. A position belongs to a build and a partition of the log.
@@ -170,7 +170,7 @@ def _standing(connection: Connection, view: Projection) -> Any:
 
 
 def building(connection: Connection, view: Projection, seconds: int) -> int | None:
-    """A build of this view that somebody fills right now: it moved on within `seconds`."""
+    """A build of this view that a process fills right now: it moved on within `seconds`."""
     query = select(func.max(BUILDS.c.build)).where(
         BUILDS.c.view == view.name,
         BUILDS.c.version == view.version,
@@ -235,7 +235,7 @@ def drop(connection: Connection, view: Projection, number: int) -> None:
 
 
 def positions(connection: Connection, build: Build) -> tuple[Position, ...]:
-    """How far the build has come in each partition, in their order."""
+    """The build's position in each partition, in their order."""
     query = (
         select(POSITIONS.c.next, POSITIONS.c.leaf)
         .where(POSITIONS.c.build == build.number)

@@ -31,11 +31,11 @@ from ticketlog.projections.engine.stream_fold import (
 from ticketlog.support.gc_paused import gc_paused
 
 CHUNK = 20_000
-"""Rows a chunk, which is written in one transaction: others write to the views between two."""
+"""Rows a chunk, which is written in one transaction: other writers come in between."""
 
 
 class Task(NamedTuple):
-    """What is to be folded.
+    """A task of folding: which views, which partitions, up to which moment.
 
     `past`: what was redacted since the moment is left out, for readers. `park`: a stream that
     can't be taken is parked; otherwise it stops the task. `basis`: tickets' histories as other
@@ -75,7 +75,7 @@ class Chunk(NamedTuple):
 
 
 class Histories(Protocol):
-    """What of a log is read: a log, or only its index."""
+    """The histories that a task folds: of a log, or only of its index."""
 
     def streams(
         self, partition: int, ends: Sequence[int] | None = None, after: str = ""
@@ -227,7 +227,7 @@ class _Sink:
         return found
 
     def chunk(self) -> Chunk:
-        """What was gathered since the last one."""
+        """The rows gathered since the last chunk."""
         chunk = Chunk(self._rows, self._stuck, self._records, self._events)
         self._begin()
         return chunk

@@ -28,7 +28,7 @@ HUGE = 30_000
 
 
 class ReplayProgress(NamedTuple):
-    """How far it is: records and events taken in, records there are, seconds passed."""
+    """Progress of a replay: records and events taken in, records there are, seconds passed."""
 
     records: int
     events: int
@@ -53,7 +53,7 @@ ProgressCallback = Callable[[str, ReplayProgress | None], None]
 
 @contextmanager
 def telling(told: ProgressCallback | None, what: str) -> Iterator[Report]:
-    """How far one thing is, for somebody who is told of many."""
+    """Progress of one thing, for a callback that hears of many."""
     if told is None:
         yield lambda progress: None
         return
@@ -93,8 +93,8 @@ def fill(
 
 
 def helpers(ends: Sequence[int], views: Sequence[Projection]) -> int:
-    """How many processes to fold a log with: one a core where they are worth their start, else
-    none. What is no ticket's is soon folded."""
+    """The number of processes to fold a log with: one a core where they are worth their start, else
+    none. Streams that aren't of tickets are soon folded."""
     cores = os.cpu_count() or 1
     much = sum(ends) > HUGE and any(TICKET in view.folds for view in views)
     return cores if cores > 1 and much else 0

@@ -71,7 +71,7 @@ def _started(log: IndexReader, task: Task) -> subprocess.Popen[bytes]:
         [sys.executable, "-m", __name__],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        process_group=0,  # Ctrl-C is for this process alone, which ends the others.
+        process_group=0,  # Ctrl-C is for this process alone, which ends the workers.
     )
     names = [view.name for view in task.views]
     assert process.stdin is not None
@@ -81,7 +81,7 @@ def _started(log: IndexReader, task: Task) -> subprocess.Popen[bytes]:
 
 
 def _receive(pipe: IO[bytes], arrived: Queue[bytes | None]) -> None:
-    """What one process sends; None where it ends."""
+    """The bytes that one process sends; None where it ends."""
     with pipe:
         while length := pipe.read(_LENGTH):
             arrived.put(pipe.read(int.from_bytes(length, "big")))

@@ -1,4 +1,4 @@
-"""What a view is made of: its tables, and the fold that says which rows one stream has."""
+"""A projection: the tables of a view, and the fold that says which rows one stream has."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ class Rows:
     seconds: tuple[str, ...] = ()
     """The columns that hold durations in seconds."""
     microseconds: tuple[str, ...] = ()
-    """Those that hold them in microseconds."""
+    """The columns that hold durations in microseconds."""
 
     @property
     def columns(self) -> Columns:
         return {**self.key, **self.values}
 
     def told(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """What documents say of a row, or of some of its columns: instants are ISO texts,
-        durations are seconds and called so, and the numbers of groups are texts, since not every
-        reader of JSON keeps them exact."""
+        """A row, or some of its columns, as documents have it: instants are ISO texts, durations
+        are seconds and called so, and the numbers of groups are texts, since not every reader of
+        JSON keeps them exact."""
         return dict(self._told(name, value) for name, value in row.items())
 
     def _told(self, name: str, value: Any) -> tuple[str, Any]:
@@ -80,7 +80,7 @@ class Sum(Rows):
 
 
 class Fold:
-    """What a view keeps of one stream while its events pass by; one instance per stream.
+    """The fold of one stream for one view: what it keeps while the events pass by.
 
     It reads no clock, no settings and no other view, so that its rows follow from the stream's
     events alone.
@@ -109,7 +109,7 @@ class Fold:
 
 
 def nothing(connection: Connection, tables: Tables) -> None:
-    """What most views have to do besides their tables."""
+    """The parts of a view that most views have alike."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""What a batch of events changes in a build's tables, gathered, then written in few statements."""
+"""Row changes of a batch of events in a build's tables, written in few statements."""
 
 from __future__ import annotations
 

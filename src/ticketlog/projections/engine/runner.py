@@ -38,7 +38,7 @@ class Stopped(Exception):
 
 
 class ViewStatus(NamedTuple):
-    """Where a view stands. `behind`: records of the log that it hasn't applied."""
+    """The position of a view. `behind`: records of the log that it hasn't applied."""
 
     view: str
     version: int
@@ -114,12 +114,12 @@ class ViewRunner:
 
     @property
     def passed(self) -> float:
-        """When all views had last applied what the log held, in seconds since 1970; 0: they
-        haven't yet since this was made."""
+        """The time at which all views had last applied what the log held, in seconds since 1970;
+        0: they haven't yet since this was made."""
         return min(track.passed for track in self._tracks)
 
     def status(self, ends: Sequence[int] | None = None) -> list[ViewStatus]:
-        """Where each view stands, in a log that reaches to `ends`, or as far as it can be read."""
+        """The position of each view, in a log that reaches to `ends`, or as far as it is read."""
         ends = self._log.ends() if ends is None else ends
         with storage.reading(self._engine) as connection:
             found = []
@@ -244,8 +244,9 @@ class _Track:
             )
 
     def _workers(self, ends: Sequence[int]) -> int:
-        """Where there is much to fold and another track is at work, slow views are folded by a
-        process of their own, so that the others don't share a core with them."""
+        """The number of processes that fold. Where there is much to fold and another track is at
+        work, slow views are folded by a process of their own, so that quick ones don't share a core
+        with them."""
         if self._alone:
             return helpers(ends, self._views)
         return min(helpers(ends, self._views), 1) if self._views[0].track else 0

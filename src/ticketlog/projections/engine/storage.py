@@ -1,4 +1,4 @@
-"""The database that holds the views: how it is opened, its transactions, its errors as ours."""
+"""The database that holds the views: opening it, its transactions, its errors as ticketlog's."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _prepared(engine: Engine) -> Engine:
 
 
 def interruptible(engine: Engine, goes_on: Callable[[], None]) -> Engine:
-    """The same database, where whoever waits to write calls `goes_on` now and then; what that
+    """The same database, where a thread that waits to write calls `goes_on` now and then; what that
     raises ends the wait."""
     return engine.execution_options(goes_on=goes_on)
 
@@ -60,7 +60,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def translated(engine: Engine) -> Iterator[None]:
-    """The database's errors as ours."""
+    """The database's errors as those of ticketlog."""
     try:
         yield
     except Exception as error:

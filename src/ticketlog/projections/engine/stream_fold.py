@@ -126,7 +126,8 @@ class StreamFold:
             self.version = recorded.originator_version
 
     def _rectified(self, commits: list[Commit]) -> list[Commit]:
-        """What was stamped ahead before the clock was set back counts as of its receipt."""
+        """The commits, where those that were stamped ahead before the clock was set back count
+        as of their receipt."""
         if not any(map(corrects, commits)):
             return commits
         if self._last is not None:

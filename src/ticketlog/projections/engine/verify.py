@@ -28,7 +28,7 @@ class VerifiedView(NamedTuple):
     tables: tuple[Compared, ...]
     parked: tuple[Parked, ...]
     damage: str | None = None
-    """What else is wrong: the index of words doesn't fit the texts."""
+    """Further faults: the index of words doesn't fit the texts."""
 
     @property
     def same(self) -> bool:
@@ -108,8 +108,8 @@ def _damage(engine: Engine, view: Projection) -> str | None:
 def differences(
     log: Log, view: Projection, first: Moment, second: Moment, told: ProgressCallback | None = None
 ) -> list[Compared]:
-    """What of a view is different at the second moment from what it was at the first: per table
-    the rows that went (missing), came (extra) and changed."""
+    """The differences of a view between two moments: per table the rows that went (missing), came
+    (extra) and changed."""
     with (
         past(log, view, first, told=told) as (before, old),
         past(log, view, second, told=told) as (after, new),

@@ -43,7 +43,7 @@ class _Known(NamedTuple):
 
 
 class _New:
-    """What a batch holds of one stream."""
+    """The commits of one stream in a batch."""
 
     __slots__ = ("commits", "readable")
 
@@ -65,7 +65,7 @@ class ViewGroup:
         self._known: OrderedDict[str, _Known] = OrderedDict()
         kinds = sorted({kind for build in builds for kind in build.view.folds})
         self._marks = () if TICKET in kinds else tuple(f'"{kind}/'.encode() for kind in kinds)
-        """What is in a record that is followed, where most aren't; empty: all are read."""
+        """Bytes that stand in a record that is followed, where most aren't; empty: all are read."""
         with storage.reading(engine) as connection:
             self.at = build_store.positions(connection, self.builds[0])
             self._parked = {

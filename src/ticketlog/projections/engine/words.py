@@ -56,7 +56,7 @@ _UNSEEN = re.compile(
 """Formatting, soft hyphens, variants of emoji, and the points of Hebrew and Arabic, which are
 written or left out."""
 _APART = re.compile(f"[{_SIGN}{KIND}\u2120\u2122]")
-"""What would become letters of the word before it."""
+"""Signs that would become letters of the word before them."""
 _SPECIAL = re.compile(
     "[^\x00-\xa7\xa9\xab\xac\xae\xb0\xb1\xb6\xb7\xbb\xbf-\xde\xe0-\u0131\u0134-\u013e\u0141-\u0148"
     "\u014a-\u017e\u0400-\u0481\u048a-\u04ff\u2010-\u2016\u2018-\u2023\u2025-\u2027\u2030-\u203d\u203f-\u2046\u204a-\u2056"
@@ -77,15 +77,15 @@ _DIGITS = re.compile("[0-9]{2}")
 
 
 def words(text: str) -> str | None:
-    """What is to be indexed for a text; None: the text as it stands."""
+    """The words to be indexed for a text; None: the text as it stands."""
     if text.isascii() or not _SPECIAL.search(text):
         return None
     return _spaced(_folded(text))
 
 
 def parts(text: str) -> str | None:
-    """What else a text is found by: the parts of its numbers (INC0012345 by inc, 0012345, 12345)
-    and its emoji. None: nothing."""
+    """Further words by which a text is found: the parts of its numbers (INC0012345 by inc, 0012345,
+    12345) and its emoji. None: there are none."""
     found: dict[str, None] = {}
     if not text.isascii():
         found.update(dict.fromkeys(signs(text)))
@@ -136,7 +136,7 @@ class SearchTerm(NamedTuple):
 
 
 class WordGroup(NamedTuple):
-    """What one text must hold, and what it mustn't."""
+    """Terms that one text must hold, and terms that it mustn't."""
 
     wanted: tuple[SearchTerm, ...]
     unwanted: tuple[SearchTerm, ...]
@@ -148,7 +148,7 @@ _MOST = 100
 
 
 def asked(query: str) -> list[WordGroup]:
-    """What a person typed, whatever they typed: one of the groups must fit a text.
+    """A search text, read: one of the groups must fit a text; any text can be read.
 
     Every word is wanted; "two words" stand side by side; wor* begins so; -word and NOT word are
     unwanted; OR stands between groups; subject:word is wanted there.
@@ -182,7 +182,7 @@ def _is_letter(char: str) -> bool:
 
 
 def phrases(term: SearchTerm) -> Iterator[tuple[str, bool]]:
-    """What an index is asked for by a term: words that stand side by side, and whether the last of
+    """The phrases of a term: words that stand side by side in the index, and whether the last of
     them may go on. A number is asked for with its letters apart, too: INC0012345 is INC-0012345."""
     spaced, prefix = _spaced(term.text).strip(), term.prefix
     if run := _LAST.search(term.text):
@@ -200,9 +200,9 @@ _LETTER = f"(?:(?![{_UNSPACED}{_HANGUL}])[^\\W_])"
 _PIECE = re.compile(f"[{_UNSPACED}{_HANGUL}]+|{_LETTER}+")
 _WORD = re.compile(f"[{_UNSPACED}{_HANGUL}]|{_LETTER}+")
 _ROOM = 48
-"""How much of a text a snippet shows: a word takes 3, a character of a script without spaces 1."""
+"""Length of a snippet: a word takes 3, a character of a script without spaces 1."""
 _BEFORE = 12
-"""How much of it may stand before the first word found."""
+"""The part of it that may stand before the first word found."""
 _CUT = 400
 """Characters after which a snippet ends in any case."""
 
@@ -246,7 +246,7 @@ def _back(sizes: Sequence[int], at: int, room: int) -> int:
 
 
 def _found(text: str, terms: Iterable[SearchTerm]) -> list[tuple[int, int]]:
-    """Where the terms stand in a text: spans that don't overlap, in order."""
+    """The spans of a text in which the terms stand; they don't overlap, and are in order."""
     folded, at = _mapped(text)
     spans: list[tuple[int, int]] = []
     for term in terms:

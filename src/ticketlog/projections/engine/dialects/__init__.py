@@ -1,4 +1,4 @@
-"""What each database that can hold the views does in its own way: one object a database.
+"""Dialects: the ways of a database that can hold the views, one object a database.
 
 Everything else in `projections` speaks SQLAlchemy Core. A further database is a file here with a
 `Dialect`, its line in `DIALECTS`, and the scheme of its URL.

@@ -51,8 +51,8 @@ class Dialect(Protocol):
         while it waits, and what that raises ends the wait."""
 
     def failure(self, error: Exception, where: str) -> TicketlogError | None:
-        """A database error as ours: Unreachable, Damaged; None where it is a fault of the code.
-        `where`: what was to be used."""
+        """A database error as one of ticketlog's: Unreachable, Damaged; None for a fault of the
+        code. `where`: what was to be used."""
 
     def insert(self, table: Table) -> Any:
         """An insert that can say what to do where the key is there already, by
