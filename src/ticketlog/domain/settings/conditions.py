@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, get_args
 
@@ -82,8 +81,10 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d.*(Z|[+-]\d\d:\d\d)")
 def _operand(value: object) -> object:
     """A time as it stands in records, where the same instant is always the same text."""
     if isinstance(value, str) and _TIME.fullmatch(value):
-        with suppress(ValueError, OverflowError):
+        try:
             return iso(instant(value))
+        except (ValueError, OverflowError):
+            return value
     return value
 
 
