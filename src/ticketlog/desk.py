@@ -136,15 +136,16 @@ def restore_desk(
 
 
 def open_desk(
-    path: str | os.PathLike[str] | None = None, *, told: ProgressCallback | None = None
+    path: str | os.PathLike[str] | None = None, *, on_progress: ProgressCallback | None = None
 ) -> Desk:
     """The desk in a folder; without one, the desk that TICKETLOG_DESK names, or the nearest one
-    at or above the working folder. `told`: how far it is where a question has to wait for a view.
+    at or above the working folder. `on_progress`: told how far a view is for which
+    a question has to wait.
 
     Raises Usage, Unreachable, Damaged.
     """
     found = configuration.read(configuration.find(path))
-    return Desk(found, open_logs(found, RecordCodec()), told=told)
+    return Desk(found, open_logs(found, RecordCodec()), on_progress=on_progress)
 
 
 class Desk:
@@ -155,7 +156,7 @@ class Desk:
         config: Config,
         logs: Logs,
         clock: Callable[[], int] | None = None,
-        told: ProgressCallback | None = None,
+        on_progress: ProgressCallback | None = None,
     ) -> None:
         self.config = config
         self.folder = config.folder
@@ -176,7 +177,7 @@ class Desk:
             holders=self._holders,
         )
         self._attachments = Attachments(self.folder / "attachments")
-        self._told = told
+        self._on_progress = on_progress
         self._views: Views | None = None
         self._supervisor: Supervisor | None = None
         self._opening = threading.Lock()
@@ -260,7 +261,7 @@ class Desk:
             if self._views is None:
                 from ticketlog.application.views import Views
 
-                self._views = Views(self._logs, self.config, self._told)
+                self._views = Views(self._logs, self.config, self._on_progress)
             return self._views
 
     def query(self, function: Callable[..., Any], **parameters: Any) -> Any:

@@ -83,7 +83,7 @@ def test_a_desk_tells_what_a_question_waits_for(folder: Path) -> None:
         told.clear()
         return found
 
-    with open_desk(folder, told=lambda *each: told.append(each)) as desk:
+    with open_desk(folder, on_progress=lambda *each: told.append(each)) as desk:
         create(desk)
         desk.refresh()
         views = ("making 8 views", "making persons", "making search")

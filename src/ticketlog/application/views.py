@@ -34,12 +34,14 @@ _SCHEME = "sqlite:///"
 class Views:
     """Thread-safe."""
 
-    def __init__(self, logs: Logs, config: Config, told: ProgressCallback | None = None) -> None:
-        """`told`: how far it is where a question has to wait for what it is asked of."""
+    def __init__(
+        self, logs: Logs, config: Config, on_progress: ProgressCallback | None = None
+    ) -> None:
+        """`on_progress`: how far it is where a question has to wait for what it is asked of."""
         self._logs = logs
         self._engine = storage.open_views(_url(config))
-        self._told = told
-        self._runner = ViewRunner(logs.tickets, self._engine, told=told)
+        self._on_progress = on_progress
+        self._runner = ViewRunner(logs.tickets, self._engine, on_progress=on_progress)
         self._open = ExitStack()
 
     def close(self) -> None:
@@ -104,7 +106,7 @@ class Views:
         self, view: Projection, moment: Moment, basis: Basis | None, stream: str | None
     ) -> tuple[Connection, Tables]:
         """A view's tables as of a moment, made from the log and kept until this is closed."""
-        made = past(self._logs.tickets, view, moment, basis, stream, self._told)
+        made = past(self._logs.tickets, view, moment, basis, stream, self._on_progress)
         return self._open.enter_context(made)
 
     def rebuild(
@@ -124,7 +126,7 @@ class Views:
 
     def differences(self, name: str, first: Moment, second: Moment) -> list[Compared]:
         """What of a view is different at the second moment. Raises Usage for an unknown view."""
-        return differences(self._logs.tickets, _named(name), first, second, self._told)
+        return differences(self._logs.tickets, _named(name), first, second, self._on_progress)
 
     def status(self, ends: Sequence[int] | None = None) -> list[dict[str, Any]]:
         """Where each view stands, in a log that reaches to `ends`, or as far as it can be read;
@@ -234,11 +236,11 @@ class PastViews:
             for row in connection.execute(query):
                 yield spec.name, dict(zip(spec.columns, row, strict=True))
 
-    def told(self, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    def documents(self, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """The same, each as documents have it."""
         specs = {spec.name: spec for spec in _named(name).tables}
         for table, row in self.rows(name):
-            yield table, specs[table].told(row)
+            yield table, specs[table].document(row)
 
 
 def verified_document(found: Sequence[VerifiedView]) -> replays.Verified:

@@ -27,7 +27,7 @@ class App:
     def desk(self) -> Desk:
         from ticketlog.desk import open_desk
 
-        desk = open_desk(self.folder, told=Waiting())
+        desk = open_desk(self.folder, on_progress=Waiting())
         click.get_current_context().find_root().call_on_close(desk.close)
         return desk
 

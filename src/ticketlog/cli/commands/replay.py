@@ -162,7 +162,7 @@ def as_of(
         raise Usage("say the moment: --as-of or --occurred-as-of")
     source: Any = reader(app, as_of, occurred_as_of)
     if rows:
-        for name, row in source.views.told(view):
+        for name, row in source.views.documents(view):
             print_line({"table": name, **row})
         return
     tables = source.views.compared(view)

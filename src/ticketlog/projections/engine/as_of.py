@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from ticketlog.log.port import Log
 from ticketlog.projections.engine import build_store, storage
 from ticketlog.projections.engine.basis import Basis
-from ticketlog.projections.engine.fill import ProgressCallback, fill, telling
+from ticketlog.projections.engine.fill import ProgressCallback, fill, reporting_progress
 from ticketlog.projections.engine.moment import Moment
 from ticketlog.projections.engine.projection import Projection, Tables
 
@@ -22,7 +22,7 @@ def past(
     moment: Moment,
     basis: Basis | None = None,
     stream: str | None = None,
-    told: ProgressCallback | None = None,
+    on_progress: ProgressCallback | None = None,
 ) -> Iterator[tuple[Connection, Tables]]:
     """A view's tables as they were, or as they would have been on another `basis`, in a scratch
     database; of all streams, or of one. What was redacted since is not in them.
@@ -33,7 +33,7 @@ def past(
     try:
         with storage.writing(engine) as connection:
             build = build_store.create(connection, view, log.partitions)
-        with telling(told, f"replaying {view.name}") as progress:
+        with reporting_progress(on_progress, f"replaying {view.name}") as progress:
             fill(
                 log,
                 engine,

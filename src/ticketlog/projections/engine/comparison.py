@@ -117,8 +117,8 @@ class _Tally:
         if expected is not None and found is not None:
             other = [name for name in names if wanted[name] != had[name]]
             wanted, had = ({name: row[name] for name in other} for row in (wanted, had))
-        told = self._spec.told
-        return Differing(kind, told(key), told(wanted) or None, told(had) or None)
+        document = self._spec.document
+        return Differing(kind, document(key), document(wanted) or None, document(had) or None)
 
     def result(self) -> Compared:
         return Compared(

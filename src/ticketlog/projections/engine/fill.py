@@ -52,15 +52,15 @@ ProgressCallback = Callable[[str, ReplayProgress | None], None]
 
 
 @contextmanager
-def telling(told: ProgressCallback | None, what: str) -> Iterator[Report]:
+def reporting_progress(on_progress: ProgressCallback | None, what: str) -> Iterator[Report]:
     """Progress of one thing, for a callback that hears of many."""
-    if told is None:
+    if on_progress is None:
         yield lambda progress: None
         return
     try:
-        yield lambda progress: told(what, progress)
+        yield lambda progress: on_progress(what, progress)
     finally:
-        told(what, None)
+        on_progress(what, None)
 
 
 def fill(

@@ -48,13 +48,13 @@ class Rows:
     def columns(self) -> Columns:
         return {**self.key, **self.values}
 
-    def told(self, row: Mapping[str, Any]) -> dict[str, Any]:
+    def document(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """A row, or some of its columns, as documents have it: instants are ISO texts, durations
         are seconds and called so, and the numbers of groups are texts, since not every reader of
         JSON keeps them exact."""
-        return dict(self._told(name, value) for name, value in row.items())
+        return dict(self._in_document(name, value) for name, value in row.items())
 
-    def _told(self, name: str, value: Any) -> tuple[str, Any]:
+    def _in_document(self, name: str, value: Any) -> tuple[str, Any]:
         if name in self.seconds or name in self.microseconds:
             if name in self.microseconds and value is not None:
                 value = value // SECOND if value % SECOND == 0 else value / SECOND

@@ -18,7 +18,12 @@ from ticketlog.log.port import Log
 from ticketlog.projections import PROJECTIONS
 from ticketlog.projections.engine import build_store, storage
 from ticketlog.projections.engine.build_store import Build, Overtaken, Parked, Position
-from ticketlog.projections.engine.fill import ProgressCallback, ReplayProgress, helpers, telling
+from ticketlog.projections.engine.fill import (
+    ProgressCallback,
+    ReplayProgress,
+    helpers,
+    reporting_progress,
+)
 from ticketlog.projections.engine.projection import Projection, tracks
 from ticketlog.projections.engine.rebuild import rebuild
 from ticketlog.projections.engine.row_changes import RowChanges
@@ -56,13 +61,13 @@ class ViewRunner:
         log: Log,
         engine: Engine,
         projections: Sequence[Projection] = PROJECTIONS,
-        told: ProgressCallback | None = None,
+        on_progress: ProgressCallback | None = None,
     ) -> None:
-        """`told`: how far it is where it builds views."""
+        """`on_progress`: how far it is where it builds views."""
         self._log = log
         self._engine = engine
         self._projections = tuple(projections)
-        self._tracks = [_Track(log, engine, views, told) for views in tracks(projections)]
+        self._tracks = [_Track(log, engine, views, on_progress) for views in tracks(projections)]
 
     def catch_up(self, views: Collection[str] | None = None) -> None:
         """Applies all that the log holds now; returns once it is visible in the views (in all, or
@@ -147,14 +152,18 @@ class _Track:
     """Views that are followed by one thread."""
 
     def __init__(
-        self, log: Log, engine: Engine, views: Sequence[Projection], told: ProgressCallback | None
+        self,
+        log: Log,
+        engine: Engine,
+        views: Sequence[Projection],
+        on_progress: ProgressCallback | None,
     ) -> None:
         self.names = frozenset(view.name for view in views)
         self.passed = 0.0
         self._log = log
         self._engine = storage.interruptible(engine, self._goes_on)
         self._views = tuple(views)
-        self._told = told
+        self._on_progress = on_progress
         self._lock = threading.Lock()
         self._ended: Callable[[], bool] = lambda: False
         self._alone = False
@@ -238,7 +247,7 @@ class _Track:
             report(progress)
 
         what = views[0].name if len(views) == 1 else f"{len(views)} views"
-        with telling(self._told, f"making {what}") as report:
+        with reporting_progress(self._on_progress, f"making {what}") as report:
             rebuild(
                 self._log, self._engine, views, workers=workers, progress=goes_on, automatic=True
             )

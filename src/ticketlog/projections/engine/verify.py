@@ -106,12 +106,16 @@ def _damage(engine: Engine, view: Projection) -> str | None:
 
 
 def differences(
-    log: Log, view: Projection, first: Moment, second: Moment, told: ProgressCallback | None = None
+    log: Log,
+    view: Projection,
+    first: Moment,
+    second: Moment,
+    on_progress: ProgressCallback | None = None,
 ) -> list[Compared]:
     """The differences of a view between two moments: per table the rows that went (missing), came
     (extra) and changed."""
     with (
-        past(log, view, first, told=told) as (before, old),
-        past(log, view, second, told=told) as (after, new),
+        past(log, view, first, on_progress=on_progress) as (before, old),
+        past(log, view, second, on_progress=on_progress) as (after, new),
     ):
         return compare(view, Side(before, old), Side(after, new))
