@@ -19,6 +19,7 @@ from ticketlog.domain import ticket
 from ticketlog.domain.aggregates import AGGREGATES, aggregate_of, informed
 from ticketlog.domain.base import Context, iso
 from ticketlog.domain.parties.agent import AgentAtWork
+from ticketlog.domain.settings.automation_rules import AssignmentRule
 from ticketlog.domain.ticket.assignment import Escalated
 from ticketlog.domain.ticket.automation import (
     AgentChosen,
@@ -225,7 +226,7 @@ def test_agents_hold_what_is_theirs_and_never_too_much() -> None:
     held = {ticket: agent for agent, state in at_work.items() for ticket in state.held}
     wanted = {t: f"agent/{who}" for t, (who, active) in theirs.items() if who and active}
     assert held == wanted
-    limits = {rule.capacity for rule in settings_at(0).assignment.values()}
+    limits = {rule.capacity for rule in settings_at(0).rules_of(AssignmentRule)}
     assert max(len(state.held) for state in at_work.values()) <= max(limits)  # type: ignore[type-var]
 
 

@@ -1,4 +1,4 @@
-"""What happens to a ticket once it is solved: answers to surveys, reviews, and the law."""
+"""The aftermath of a solved ticket: answers to surveys, reviews, legal holds and redactions."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from ticketlog.domain.ticket.relations import (
 
 
 class Aftermath:
+    """Plans what follows of a ticket's solution and closing."""
+
     def __init__(self, world: World, staff: Staff, requesters: Requesters) -> None:
         self.world = world
         self.dice = world.dice
@@ -22,14 +24,15 @@ class Aftermath:
         self.requesters = requesters
 
     def solved(self, case: DemoCase) -> None:
-        """Somebody, or a rule, has solved it."""
+        """Plans the requester's reaction to a solution, and goes on with tickets that waited for
+        it."""
         self.requesters.react(case)
         for then in case.solved:
             then()
         case.solved.clear()
 
     def asked(self, case: DemoCase) -> None:
-        """They were sent a survey; not everybody answers."""
+        """Plans the answer to a survey, for a part of the requesters."""
         if self.dice.chance(0.4):
             self.world.after(self.dice.skewed(10 * MINUTE, 3 * DAY), self.requesters.rate, case)
 
@@ -42,7 +45,7 @@ class Aftermath:
             self.world.after(self.dice.whole(DAY, 9 * DAY), self.redact, case)
 
     def review(self, case: DemoCase) -> None:
-        """A lead looks at how it was handled."""
+        """A team lead reviews the ticket."""
         lead = self.staff.leads.get(case.state.team or "")
         if lead is None:
             return
@@ -52,7 +55,7 @@ class Aftermath:
         case.do(Review(verdict=verdict, text=text), lead)
 
     def hold(self, case: DemoCase) -> None:
-        """A matter at law: nothing of it may be erased until it is over."""
+        """Places a legal hold, and plans its release."""
         matter = f"matter-{self.dice.whole(100, 999)}"
         case.do(PlaceLegalHold(matter=matter, reason="requested by counsel"), PRIVACY)
         if self.dice.chance(0.5):
@@ -62,7 +65,7 @@ class Aftermath:
         case.do(ReleaseLegalHold(matter=matter, reason="matter settled"), PRIVACY)
 
     def redact(self, case: DemoCase) -> None:
-        """Somebody asks that a file be hidden that shows more than it should."""
+        """Redacts an attachment that shows another person's data."""
         for attachment in case.state.attachments:
             if not attachment.redacted:
                 reason = "shows another person's data"

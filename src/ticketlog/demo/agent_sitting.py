@@ -1,4 +1,4 @@
-"""What an agent does in one sitting: takes a ticket, works on it, and passes it one step on."""
+"""An agent's sitting at a ticket: the agent takes it, works on it, and passes it one step on."""
 
 from __future__ import annotations
 
@@ -23,10 +23,12 @@ from ticketlog.domain.ticket.lifecycle import Hold, MarkSpam, Restore, SetStatus
 from ticketlog.domain.ticket.relations import LinkTo, Unlink
 
 VENDOR = "waiting-for-vendor"
-"""The desk's own status for what lies with a supplier."""
+"""The desk's own status for tickets that wait for a supplier."""
 
 
 class Sitting:
+    """Sittings of all agents."""
+
     def __init__(
         self,
         world: World,
@@ -41,7 +43,7 @@ class Sitting:
         self.requesters = requesters
 
     def sit(self, worker: DemoAgent, case: DemoCase) -> None:
-        """Takes the ticket, and gets up again after some minutes."""
+        """Begins a sitting, and plans its end."""
         worker.busy = case.busy = True
         if case.state.assignee != worker.id:
             case.do(Claim(), worker.actor)
@@ -55,7 +57,7 @@ class Sitting:
         self.world.after(minutes * MINUTE, self.rise, worker, case)
 
     def rise(self, worker: DemoAgent, case: DemoCase) -> None:
-        """The end of a sitting: one step on."""
+        """Ends a sitting with one step."""
         case.busy = False
         if worker.id in case.state.working:
             seconds = self.dice.whole(3, 30) * MINUTE if self.dice.chance(0.1) else None
@@ -83,7 +85,7 @@ class Sitting:
             self._advance(worker, case)
 
     def _advance(self, worker: DemoAgent, case: DemoCase) -> None:
-        """What the plan of the case says is next."""
+        """The next step of the case's plan."""
         if case.thanked:
             self._solve(worker, case)
         elif case.questions > 0 and case.requester is not None:
@@ -115,7 +117,7 @@ class Sitting:
             self.world.after(self.dice.whole(HOUR, 8 * HOUR), self._restore, case)
 
     def _restore(self, case: DemoCase) -> None:
-        """A lead goes through the spam, and finds one that isn't."""
+        """A team lead restores a ticket that was marked as spam by mistake."""
         lead = self.staff.leads.get(case.state.team or "")
         if lead is not None:
             case.fate = "solved"
@@ -123,7 +125,7 @@ class Sitting:
             self.staff.hand_back(case)
 
     def _hand_over(self, worker: DemoAgent, case: DemoCase) -> None:
-        """It landed with the wrong team."""
+        """Hands a misrouted ticket over to the right team."""
         chores.note(worker, case, self.staff)
         reason = f"belongs to {case.topic.team}"
         case.do(Assign(team=case.topic.team), worker.actor, reason=reason)
@@ -151,7 +153,7 @@ class Sitting:
         return True
 
     def _split(self, worker: DemoAgent, case: DemoCase) -> None:
-        """A part of it is another team's: a task that the ticket waits for."""
+        """Opens a task for another team, which the ticket waits for."""
         case.split = True
         task = self.reception.raised(
             topics()["workplace"], "task", worker.actor, case, team="hardware"
@@ -186,18 +188,18 @@ class Sitting:
             self.world.after(wait, self.requesters.answer, case)
 
     def _escalate(self, worker: DemoAgent, case: DemoCase) -> None:
-        """It goes up a tier, to somebody who knows more."""
+        """Escalates the ticket a tier, to an agent with the skill."""
         case.escalates = False
         tier = case.state.tier_level + 1
         reason = self.dice.pick(("needs rights that we lack", "beyond first line", "vip waits"))
         case.do(Escalate(tier=tier, reason=reason), worker.actor)
-        able = [
+        skilled = [
             other
             for other in self.staff.teams[case.state.team or case.topic.team]
             if other is not worker and case.topic.skill in other.agent.skills
         ]
-        if able:
-            case.do(Assign(assignee=self.dice.pick(able).id), worker.actor)
+        if skilled:
+            case.do(Assign(assignee=self.dice.pick(skilled).id), worker.actor)
         self.staff.hand_back(case)
 
     def _hold(self, worker: DemoAgent, case: DemoCase) -> None:
@@ -212,7 +214,7 @@ class Sitting:
         case.do(Hold(reason=reason, until=until, status=status), worker.actor)
 
     def _resume(self, case: DemoCase, worker: DemoAgent) -> None:
-        """The task that it waited for is done."""
+        """Goes on with a ticket whose task is done."""
         if case.state.status_category == "on-hold":
             case.do(SetStatus(status=case.status("open")), worker.actor)
             self.staff.hand_back(case)

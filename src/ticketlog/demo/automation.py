@@ -1,7 +1,7 @@
 """The desk's own rules at work in the simulation: what `ticketlog run` does, in memory.
 
-After everything that somebody does, the policies are asked about it at the same instant; a timer
-of a ticket stands on the world's agenda, once.
+Policies react to each commit at the same instant; a ticket's timer stands on the world's agenda,
+once.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ticketlog.policies.protocol import Policy, Reaction, Situation, Timer
 from ticketlog.process_managers.command_sender import CHANNEL
 from ticketlog.process_managers.workload_index import WorkloadIndex
 
-Heard = Callable[[DemoCase, Sequence[Recorded]], None]
+OnCommit = Callable[[DemoCase, Sequence[Recorded]], None]
 
 
 class _Commit(NamedTuple):
@@ -31,45 +31,46 @@ class _Commit(NamedTuple):
 
 
 class DemoRules:
-    """`heard` is told of everything that happens to a ticket, before the rules answer it."""
+    """The policies and timers of the simulation. `on_commit` is called with every commit on a
+    ticket, before the policies react to it."""
 
-    def __init__(self, world: World, heard: Heard) -> None:
+    def __init__(self, world: World, on_commit: OnCommit) -> None:
         self._world = world
-        self._heard = heard
+        self._on_commit = on_commit
         self._workload = WorkloadIndex()
-        self._news: deque[_Commit] = deque()
+        self._commits: deque[_Commit] = deque()
         self._cases: dict[str, DemoCase] = {}
-        """Those that aren't over, by stream: the world forgets what nobody else has plans for."""
-        self._asked: dict[type[Event], list[Policy]] = {}
-        world.told = self._told
+        """The open cases by stream: the world itself only has weak references."""
+        self._policies_of: dict[type[Event], list[Policy]] = {}
+        world.told = self._queue_commit
         world.settle = self.settle
 
-    def _told(self, stream: str, events: list[Recorded], before: Any, after: Any) -> None:
-        self._news.append(_Commit(stream, events, before, after))
+    def _queue_commit(self, stream: str, events: list[Recorded], before: Any, after: Any) -> None:
+        self._commits.append(_Commit(stream, events, before, after))
 
     def settle(self) -> None:
-        """Does what the rules say to all that has happened since the last call."""
-        while self._news:
-            commit = self._news.popleft()
+        """Lets the policies react to all commits since the last call."""
+        while self._commits:
+            commit = self._commits.popleft()
             kind = commit.stream.partition("/")[0]
             if kind == "ticket":
-                self._of_ticket(commit)
+                self._take_ticket_commit(commit)
             elif kind == "agent":
                 self._workload.put_agent(commit.after)
-                self._answer(commit)
+                self._react(commit)
 
-    def _of_ticket(self, commit: _Commit) -> None:
+    def _take_ticket_commit(self, commit: _Commit) -> None:
         stream, world = commit.stream, self._world
         case = self._cases[stream] = self._case(stream)
         if case.over:
             del self._cases[stream]
         self._workload.put_ticket(stream, commit.after, world.settings)
-        self._heard(case, commit.events)
-        self._answer(commit)
-        if not self._news or self._news[-1].stream != stream:  # Else it is asked then.
+        self._on_commit(case, commit.events)
+        self._react(commit)
+        if not self._commits or self._commits[-1].stream != stream:  # Else it is asked then.
             self._plan(case)
 
-    def _answer(self, commit: _Commit) -> None:
+    def _react(self, commit: _Commit) -> None:
         situation = Situation(
             settings=self._world.settings,
             now=self._world.now,
@@ -81,7 +82,7 @@ class DemoRules:
         )
         reactions = []
         for recorded in commit.events:
-            for policy in self._policies(type(recorded.event)):
+            for policy in self._policies_for(type(recorded.event)):
                 for reaction in policy.react(recorded, situation):
                     if isinstance(reaction.command, Choose) and reaction.on is not None:
                         self._workload.expect(reaction.on, reaction.command.agent)
@@ -89,10 +90,10 @@ class DemoRules:
         for cause, name, reaction in reactions:
             self._send(cause, name, reaction)
 
-    def _policies(self, kind: type[Event]) -> list[Policy]:
-        found = self._asked.get(kind)
+    def _policies_for(self, kind: type[Event]) -> list[Policy]:
+        found = self._policies_of.get(kind)
         if found is None:
-            found = self._asked[kind] = [each for each in POLICIES if kind in each.ON]
+            found = self._policies_of[kind] = [each for each in POLICIES if kind in each.ON]
         return found
 
     def _send(self, cause: str, policy: str, reaction: Reaction) -> None:
@@ -116,11 +117,11 @@ class DemoRules:
         return case
 
     def _plan(self, case: DemoCase) -> None:
-        """Asks when the next thing is due on a ticket."""
+        """Puts the ticket's next timer on the agenda."""
         due = self._due(case)
-        if due is not None and due[0] != case.rings_at:
-            case.rings_at = due[0]
-            self._world.at(max(due[0], self._world.now), self._ring, case, due[0])
+        if due is not None and due[0] != case.timer_at:
+            case.timer_at = due[0]
+            self._world.at(max(due[0], self._world.now), self._fire, case, due[0])
 
     def _due(self, case: DemoCase) -> tuple[int, Timer] | None:
         settings, ticket = self._world.settings, case.state
@@ -133,15 +134,15 @@ class DemoRules:
         ]
         return min(found, key=lambda due: due[0], default=None)
 
-    def _ring(self, case: DemoCase, at: int) -> None:
-        """What is due is done; where it is refused or changes nothing, the ticket has to change
-        before it is tried again."""
+    def _fire(self, case: DemoCase, at: int) -> None:
+        """Fires a timer. Where its command is refused or changes nothing, it fires again only after
+        the ticket has changed."""
         due = self._due(case)
-        if due is None or case.rings_at != at:
+        if due is None or case.timer_at != at:
             return
         if due[0] != at:
             self._plan(case)
             return
-        case.rings_at = None
+        case.timer_at = None
         for reaction in due[1].act(case.state, self._world.settings, self._workload.agent):
             self._send(f"{case.state.last_commit}@{at}", due[1].NAME, reaction)

@@ -1,4 +1,4 @@
-"""A ticket as the simulation sees it: its state, what it is about, and what is planned for it."""
+"""Cases: tickets of the simulation with their state, their matter, and the plan for them."""
 
 from __future__ import annotations
 
@@ -16,42 +16,44 @@ from ticketlog.domain.ticket.state import Ticket
 
 @dataclass(slots=True, weakref_slot=True, eq=False)
 class DemoCase:
+    """A ticket of the simulation."""
+
     world: World
     topic: DemoTopic
     matter: Matter
     channel: str
     slots: dict[str, Any]
-    """What the texts' {slots} are filled with."""
+    """Values for the {slots} of texts."""
     state: Ticket = field(default_factory=Ticket)
     requester: Actor | None = None
     copied: Actor | None = None
-    """Somebody in CC."""
+    """The person in copy."""
     fate: str = "solved"
-    """How it is meant to end: solved, spam, duplicate, withdrawn, silent."""
+    """The planned end: solved, spam, duplicate, withdrawn, silent."""
     asked: int = 0
-    """How often an agent has asked back."""
+    """The number of times that an agent has asked back."""
     questions: int = 0
-    """How often an agent will have to ask back."""
+    """The number of times that an agent still has to ask back."""
     holds: int = 0
     escalates: bool = False
     noted: bool = False
-    """An agent has written down what the matter is."""
+    """Whether an agent has noted the matter."""
     sorted_out: bool = False
-    """Somebody has classified it."""
+    """Whether it is classified."""
     split: bool = False
-    """A part of it has become a task of its own."""
+    """Whether a part of it has become a task of its own."""
     thanked: bool = False
-    """They only came back to say thanks."""
+    """Whether the requester only reopened it to say thanks."""
     busy: bool = False
-    """An agent sits on it right now."""
+    """Whether an agent works on it right now."""
     twin: DemoCase | None = None
-    """The earlier one of which it is a duplicate."""
-    rings_at: int | None = None
-    """When a timer of the desk's rules is due on it."""
+    """The earlier case that it is a duplicate of."""
+    timer_at: int | None = None
+    """The instant at which the next timer of the policies fires."""
     message: str | None = None
     """The last message-id of its mails."""
     solved: list[Callable[[], None]] = field(default_factory=list)
-    """What happens elsewhere once it is solved."""
+    """Actions of other cases that wait for its solution."""
 
     @property
     def language(self) -> str:
@@ -69,7 +71,7 @@ class DemoCase:
         return template.format_map(self.slots)
 
     def said(self, occasion: str, language: str | None = None) -> str:
-        """One of the things that are said on any ticket."""
+        """A general phrase for an occasion."""
         choice = phrases()[language or self.language][occasion]
         return self.text(self.world.dice.pick(choice))
 
@@ -81,7 +83,7 @@ class DemoCase:
 
     @property
     def misrouted(self) -> bool:
-        """It is with a team that can't solve it."""
+        """Whether it is with a team that can't solve it."""
         return self.state.team not in (None, self.topic.team)
 
     @property

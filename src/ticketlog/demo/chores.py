@@ -1,4 +1,4 @@
-"""The small things that an agent does while sitting on a ticket: sorting out, notes, tags."""
+"""Chores of an agent at a ticket: classification, corrections, notes, tags."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CAUSES = ("user", "configuration", "defect", "hardware", "third-party")
 
 
 def sort_out(worker: DemoAgent, case: DemoCase) -> None:
-    """The first look at it: what it is about, and how bad it is."""
+    """Classifies and prioritises the ticket."""
     dice, topic, state = case.world.dice, case.topic, case.state
     case.sorted_out = True
     category: str | None = topic.category
@@ -68,7 +68,7 @@ def look_again(worker: DemoAgent, case: DemoCase) -> None:
 
 
 def right_the_caller(worker: DemoAgent, case: DemoCase) -> None:
-    """The call was written down under the name of another one."""
+    """Corrects the requester of a call that was noted under another person's name."""
     if case.requester is not None and case.state.requester != case.requester.id:
         case.do(SetRequester(requester=case.requester.id), worker.actor)
         if case.world.dice.chance(0.5):
@@ -76,7 +76,7 @@ def right_the_caller(worker: DemoAgent, case: DemoCase) -> None:
 
 
 def fill_in(worker: DemoAgent, case: DemoCase) -> None:
-    """The fields that the desk wants to know."""
+    """Fills in the desk's own fields."""
     dice, state = case.world.dice, case.state
     wanted: dict[str, Any] = {}
     if state.impact in ("team", "company"):
@@ -92,10 +92,10 @@ def fill_in(worker: DemoAgent, case: DemoCase) -> None:
 
 
 def note(worker: DemoAgent, case: DemoCase, staff: Staff) -> None:
-    """A word among colleagues; one who is called follows it for a while."""
+    """Writes an internal note; a colleague who is mentioned may follow the ticket for a while."""
     dice = case.world.dice
-    others = [w for w in staff.teams[case.topic.team] if w is not worker]
-    mentioned = dice.pick(others) if others and dice.chance(0.35) else None
+    colleagues = [w for w in staff.teams[case.topic.team] if w is not worker]
+    mentioned = dice.pick(colleagues) if colleagues and dice.chance(0.35) else None
     body = case.said("notes", "desk") if case.noted else case.text(case.matter.note)
     case.noted = True
     if mentioned is not None:
@@ -110,7 +110,7 @@ def note(worker: DemoAgent, case: DemoCase, staff: Staff) -> None:
 
 
 def copy(worker: DemoAgent, case: DemoCase) -> None:
-    """Somebody joins the conversation, or leaves it."""
+    """Adds a person in copy, or removes one."""
     state = case.state
     if case.copied is not None and case.copied.id not in state.ccs:
         case.do(AddCc(person=case.copied.id), worker.actor)

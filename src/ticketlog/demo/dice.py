@@ -1,4 +1,4 @@
-"""Chance that is the same on every machine and under every Python.
+"""Random choices that are the same on every machine and under every Python.
 
 Only `Random.random()` is promised never to change, and only + - * / give the same bits
 everywhere (logarithms don't): so everything here is made of these.
@@ -24,6 +24,8 @@ class Weighted:
 
 
 class Dice:
+    """A seeded source of random choices."""
+
     def __init__(self, seed: int) -> None:
         self.random = Random(seed).random
 
@@ -34,13 +36,13 @@ class Dice:
         return values[int(self.random() * len(values))]
 
     def whole(self, low: int, high: int) -> int:
-        """low <= n <= high, each as likely as the others."""
+        """A whole number from `low` to `high`, all equally likely."""
         return low + int(self.random() * (high - low + 1))
 
     def weighted(self, choice: Weighted) -> str:
         return choice.values[bisect(choice.sums, self.random() * choice.sums[-1])]
 
     def skewed(self, low: int, high: int) -> int:
-        """Mostly near `low`, seldom near `high`: how long people take."""
+        """A whole number, mostly near `low`, seldom near `high`, as the time that people take."""
         luck = self.random()
         return low + int(luck * luck * luck * (high - low + 1))

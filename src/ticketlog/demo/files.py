@@ -11,6 +11,8 @@ from ticketlog.domain.ticket.conversation import Attach
 
 
 class File(NamedTuple):
+    """A file to attach."""
+
     name: str
     media_type: str
     content: bytes
@@ -37,7 +39,7 @@ FILES = (
 
 
 def attach(case: DemoCase, actor: Actor, channel: str) -> None:
-    """One of the files comes with the last comment, or with the ticket."""
+    """Attaches one of the files to the last comment, or to the ticket."""
     file = case.world.dice.pick(FILES)
     case.do(
         Attach(

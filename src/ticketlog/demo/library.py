@@ -1,4 +1,5 @@
-"""What people say and who they are: the TOML files of this folder, as values to choose from."""
+"""The library of the simulation: topics, phrases, people, read from the TOML files of this
+folder."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ Phrases = Mapping[str, Mapping[str, list[str]]]
 
 @dataclass(frozen=True)
 class Matter:
-    """One request: what is asked, asked back, answered, noted and done about it."""
+    """The texts of one request: question, note, question back, answer and fix."""
 
     subject: str
     opening: str
@@ -30,7 +31,7 @@ class Matter:
 
 @dataclass(frozen=True)
 class DemoTopic:
-    """What comes up again and again: whose it is to solve, how bad it is, and in which forms."""
+    """A recurring topic: the team that solves it, its severity, and its matters."""
 
     id: str
     team: str
@@ -50,7 +51,7 @@ class DemoTopic:
 
 @dataclass(frozen=True)
 class Country:
-    """Where people of a language live, and what they are called."""
+    """The home of people of a language: sites, and names to choose from."""
 
     country: str
     zone: str
@@ -62,10 +63,12 @@ class Country:
 
 @dataclass(frozen=True)
 class People:
+    """Organisations, and names for their people."""
+
     countries: Mapping[str, Country]
     """By language."""
     tiers: Mapping[str, int]
-    """Tier -> how many people of such an organisation write to the desk."""
+    """Tier -> the number of people of such an organisation who write to the desk."""
     organisations: Mapping[str, Mapping[str, str]]
 
 
@@ -85,7 +88,7 @@ def phrases() -> Phrases:
 
 @cache
 def own(kind: str) -> Matter:
-    """What the desk opens for itself: a task, a problem or a change."""
+    """The matter of a ticket that the desk opens for itself: a task, a problem or a change."""
     return Matter(**_read("phrases.toml")[kind])
 
 

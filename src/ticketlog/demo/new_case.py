@@ -1,4 +1,4 @@
-"""A new case: who asks about what, what they tell at once, and how it is going to go."""
+"""New cases: requester, matter, first details, and the plan of how the case goes."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def case_of(
     return case
 
 
-def straight(case: DemoCase) -> DemoCase:
-    """The same without odd fates: it is classified, in the right place, and will be solved."""
+def with_plain_plan(case: DemoCase) -> DemoCase:
+    """The case with a plain plan: it is classified, with the right team, and will be solved."""
     case.fate, case.sorted_out = "solved", True
     return case
 
@@ -71,7 +71,7 @@ def _plan(case: DemoCase, dice: Dice) -> None:
 
 
 def open_ticket(case: DemoCase, actor: Actor, **values: Any) -> None:
-    """The case becomes a ticket."""
+    """Creates the case's ticket."""
     world = case.world
     values = {
         "subject": case.text(case.matter.subject),
@@ -86,7 +86,7 @@ def open_ticket(case: DemoCase, actor: Actor, **values: Any) -> None:
 
 
 def classified(case: DemoCase) -> dict[str, Any]:
-    """What somebody knows at once who knows the desk."""
+    """Classification and priority, as an agent or a program states them at once."""
     dice, topic = case.world.dice, case.topic
     return {
         "category": topic.category,
@@ -98,7 +98,7 @@ def classified(case: DemoCase) -> dict[str, Any]:
 
 
 def form(case: DemoCase) -> dict[str, Any]:
-    """What the portal asks for."""
+    """The fields of the portal's form."""
     dice = case.world.dice
     fields: Mapping[str, Any] = {
         "operating-system": dice.pick(("windows", "windows", "macos", "linux")),
@@ -110,7 +110,7 @@ def form(case: DemoCase) -> dict[str, Any]:
 
 
 def mail(case: DemoCase) -> dict[str, Any]:
-    """What a mail says of itself."""
+    """The details that a mail brings along."""
     assert case.requester is not None
     case.message = f"<{case.world.created}.first@mail.example>"
     person = case.world.state_of(f"person/{case.requester.id}")

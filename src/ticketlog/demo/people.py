@@ -1,4 +1,4 @@
-"""Who takes part: organisations, and the persons who ask."""
+"""The people of the simulation: organisations, and the persons who ask for help."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from ticketlog.domain.parties.person import (
 )
 
 CHANGES = ("rename", "move", "verify", "phone", "merge", "contract")
-"""What happens to persons and organisations in the course of time."""
+"""Kinds of changes to persons and organisations."""
 NEWCOMERS = 0.01
-"""How many calls come from somebody who has never called before."""
+"""The part of calls that come from new persons."""
 CLERK = Actor("directory-sync", "service", "service")
 
 
@@ -47,7 +47,7 @@ class Caller:
 
 
 class Cast:
-    """Everybody who may call, and the organisations they work for."""
+    """All callers, and the organisations that they work for."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -55,13 +55,13 @@ class Cast:
         self.people = people()
         self.callers: dict[str, list[Caller]] = {each: [] for each in self.people.countries}
         self.colleagues: dict[str, list[Caller]] = {}
-        self.organisations = [self._found(name) for name in self.people.organisations]
+        self.organisations = [self._register(name) for name in self.people.organisations]
         self._names: set[str] = set()
         for organisation in self.organisations:
             for _ in range(self.people.tiers[organisation.tier or "bronze"]):
                 self.hire(organisation)
 
-    def _found(self, name: str) -> Organisation:
+    def _register(self, name: str) -> Organisation:
         entry = self.people.organisations[name]
         home = self.people.countries[entry["language"]]
         command = RegisterOrganisation(
@@ -73,11 +73,11 @@ class Cast:
             zone=home.zone,
             domains=(f"{_plain(name.split()[0])}.example",),
         )
-        founded: Organisation = self.world.begin(command, CLERK, "api")
-        return founded
+        registered: Organisation = self.world.begin(command, CLERK, "api")
+        return registered
 
     def hire(self, organisation: Organisation) -> Caller:
-        """A new person of the organisation, who will call from now on."""
+        """Registers a new person of the organisation, who may call from now on."""
         language = organisation.language or "en"
         name = self._new_name(language)
         mail = f"{_plain(name)}@{organisation.domains[0]}"
@@ -96,19 +96,20 @@ class Cast:
         return caller
 
     def caller(self, language: str) -> Caller:
-        """Somebody who calls in that language."""
+        """A caller who speaks that language."""
         if self.dice.chance(NEWCOMERS):
             speaking = [o for o in self.organisations if o.language == language]
             return self.hire(self.dice.pick(speaking))
         return self.dice.pick(self.callers[language])
 
     def colleague(self, caller: Caller) -> Caller | None:
-        """Somebody else of the same organisation."""
+        """Another caller of the same organisation; None: none was found."""
         other = self.dice.pick(self.colleagues[caller.organisation])
         return other if other is not caller else None
 
     def change(self) -> None:
-        """Somebody marries, moves, is found twice: what the directory hears of."""
+        """Makes a change that the directory reports: of a name, an address, a contract, or a
+        merge."""
         caller = self.dice.pick(self.callers[self.dice.pick(tuple(self.callers))])
         match self.dice.pick(CHANGES):
             case "merge":
@@ -134,7 +135,7 @@ class Cast:
         return VerifyAddress(kind=mail.kind, value=mail.value)
 
     def _merge(self, caller: Caller) -> None:
-        """The caller had been registered a second time under another address."""
+        """Merges a second registration of the caller, under another address, into the first."""
         mail = Address(kind="email", value=f"{_plain(caller.name)}.{caller.id[:4]}@mail.example")
         twice = self.world.begin(
             RegisterPerson(name=caller.name, addresses=(mail,), language=caller.language),
@@ -152,7 +153,7 @@ class Cast:
         self.world.act(state, SetOrganisationContract(contract=contract), CLERK, "api")
 
     def _new_name(self, language: str) -> str:
-        """A name that nobody has yet; once they run out, one with a number."""
+        """A name that isn't taken; once names run out, one with a number."""
         home = self.people.countries[language]
         name = ""
         for _ in range(20):

@@ -1,4 +1,4 @@
-"""How tickets begin: by mail, portal, chat, phone and monitoring."""
+"""The reception: tickets come in by mail, portal, chat, phone and monitoring."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ticketlog.demo.case import DemoCase
 from ticketlog.demo.dice import Weighted
 from ticketlog.demo.files import attach
 from ticketlog.demo.library import DemoTopic, Matter, own, topics
-from ticketlog.demo.new_case import case_of, classified, form, mail, open_ticket, straight
+from ticketlog.demo.new_case import case_of, classified, form, mail, open_ticket, with_plain_plan
 from ticketlog.demo.people import Caller, Cast
 from ticketlog.demo.staff import DemoAgent, Staff
 from ticketlog.demo.world import DAY, HOUR, MONDAY, SECOND, WEEK, World
@@ -18,9 +18,9 @@ from ticketlog.domain.settings.model import TicketType
 from ticketlog.domain.ticket.conversation import Reply
 
 WEEKLY = 900
-"""Tickets in a week at most: what the staff can cope with."""
+"""Tickets in a week at most, for the staff to cope with."""
 WEEKS = 8
-"""How long the history is at least."""
+"""The least length of the history."""
 HOURS = (2, 1, 1, 1, 2, 4, 15, 50, 110, 130, 110, 90, 60, 90, 95, 80, 60, 30, 15, 10, 8, 6, 4, 3)
 DAYS = (135, 110, 100, 95, 80, 12, 8)
 CHANNELS = Weighted({"email": 42, "portal": 26, "phone": 16, "chat": 12, "api": 4})
@@ -30,26 +30,27 @@ MONITORING = Actor("monitoring", "service", "service")
 
 
 def weekly(tickets: int) -> float:
-    """How many tickets arrive in a week, so that the history has some length."""
+    """The number of tickets that arrive in a week, so that the history has its least length."""
     return min(WEEKLY, tickets / WEEKS)
 
 
 class Reception:
+    """Opens tickets. `on_opened` is called with each ticket that a person wrote."""
+
     def __init__(
-        self, world: World, cast: Cast, staff: Staff, opened: Callable[[DemoCase], None]
+        self, world: World, cast: Cast, staff: Staff, on_opened: Callable[[DemoCase], None]
     ) -> None:
         self.world = world
         self.dice = world.dice
         self.cast = cast
         self.staff = staff
-        self.opened = opened
-        """Is told of every ticket that a person wrote."""
+        self.on_opened = on_opened
         self.topics = Weighted({topic.id: topic.weight for topic in topics().values()})
         self.latest: dict[str, DemoCase] = {}
         """The last ordinary case of each topic."""
 
     def hour(self) -> None:
-        """The arrivals of the hour that begins, and the next hour's turn."""
+        """Plans the arrivals of the hour that begins, and the next hour."""
         world, dice = self.world, self.dice
         world.after(HOUR, self.hour)
         seconds = world.now // SECOND - MONDAY
@@ -61,7 +62,7 @@ class Reception:
             self.cast.change()
 
     def arrive(self) -> None:
-        """Somebody, or something, asks for help."""
+        """Opens a ticket of a person or of monitoring."""
         if self.world.full:
             return
         topic = topics()[self.dice.weighted(self.topics)]
@@ -81,7 +82,7 @@ class Reception:
     def written(
         self, topic: DemoTopic, caller: Caller, channel: str, matter: Matter | None = None
     ) -> DemoCase:
-        """A mail, a form, a chat or another program's call."""
+        """Opens a ticket that a person writes: by mail, form, chat or another program."""
         case = case_of(self.world, self.cast, topic, caller, channel, matter)
         assert case.requester is not None
         more: dict[str, Any] = {"language": topic.language}
@@ -100,7 +101,7 @@ class Reception:
         return case
 
     def _pair(self, case: DemoCase) -> None:
-        """The same person has written about the same thing already."""
+        """Makes the case a duplicate of the last one on its topic."""
         case.twin = self.latest.get(case.topic.id)
         if case.twin is None or case.twin.over:
             case.fate = "solved"
@@ -117,10 +118,10 @@ class Reception:
             self.world.after(dice.whole(1, 20), self._greet, case)
         if case.fate == "solved":
             self.latest[case.topic.id] = case
-        self.opened(case)
+        self.on_opened(case)
 
     def like(self, first: DemoCase) -> DemoCase | None:
-        """Another one has the same trouble; None where no more tickets were asked for."""
+        """A ticket of another person with the same trouble; None: all tickets have been opened."""
         if self.world.full:
             return None
         caller = self.cast.caller(first.language)
@@ -130,8 +131,9 @@ class Reception:
         return case
 
     def _called(self, topic: DemoTopic, caller: Caller, worker: DemoAgent) -> None:
-        """A phone call: the agent writes the ticket, and keeps it where it is theirs to solve."""
-        case = straight(case_of(self.world, self.cast, topic, caller, "phone"))
+        """Opens a ticket for a phone call: the agent writes it, and keeps it if their team solves
+        it."""
+        case = with_plain_plan(case_of(self.world, self.cast, topic, caller, "phone"))
         mine = topic.team in worker.agent.teams and not worker.busy
         wrong = self.cast.colleague(caller) if self.dice.chance(0.05) else None
         case.slots["agent"] = worker.first
@@ -150,8 +152,8 @@ class Reception:
             self.staff.offer(case)
 
     def _monitored(self, topic: DemoTopic) -> None:
-        """A program reports what it measured."""
-        case = straight(case_of(self.world, self.cast, topic, None, "monitoring"))
+        """Opens a ticket for a report of monitoring."""
+        case = with_plain_plan(case_of(self.world, self.cast, topic, None, "monitoring"))
         open_ticket(
             case,
             MONITORING,
@@ -166,10 +168,11 @@ class Reception:
     def raised(
         self, topic: DemoTopic, type: TicketType, by: Actor, like: DemoCase, **more: Any
     ) -> DemoCase | None:
-        """A ticket that an agent opens for the desk itself: a problem, a change, a task."""
+        """A ticket that an agent opens for the desk itself: a problem, a change, a task. None: all
+        tickets have been opened."""
         if self.world.full:
             return None
-        case = straight(case_of(self.world, self.cast, topic, None, "web", own(type)))
+        case = with_plain_plan(case_of(self.world, self.cast, topic, None, "web", own(type)))
         for slot in ("site", "colleague"):
             case.slots[slot] = like.slots[slot]
         values = {"category": topic.category, "product": topic.product, **more}
@@ -177,10 +180,10 @@ class Reception:
         return case
 
     def follow_up(self, earlier: DemoCase, text: str) -> None:
-        """An answer to a closed ticket becomes a new one that names it."""
+        """Opens a new ticket for a reply to a closed one, which it names."""
         if self.world.full or earlier.requester is None:
             return
-        case = straight(
+        case = with_plain_plan(
             case_of(self.world, self.cast, earlier.topic, None, earlier.channel, earlier.matter)
         )
         case.slots, case.requester = dict(earlier.slots), earlier.requester

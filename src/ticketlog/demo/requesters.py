@@ -1,4 +1,4 @@
-"""What those who asked do while they wait, when they are asked back, and once it is solved."""
+"""The requesters: they wait, answer questions, and react to solutions."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ PRIVACY = Actor("privacy-officer", "agent", "admin")
 
 
 class Requesters:
+    """The actions of requesters and of persons in copy."""
+
     def __init__(self, world: World, staff: Staff, reception: Reception) -> None:
         self.world = world
         self.dice = world.dice
@@ -23,7 +25,7 @@ class Requesters:
         self.reception = reception
 
     def wait(self, case: DemoCase) -> None:
-        """Somebody has asked, and may lose patience or find the answer themselves."""
+        """Plans a withdrawal, a nudge or a comment in copy, while the requester waits."""
         if case.requester is None or case.fate == "spam":
             return
         if case.fate == "withdrawn" and self.dice.chance(0.4):
@@ -34,13 +36,16 @@ class Requesters:
             self.world.after(self.dice.skewed(20 * MINUTE, 2 * DAY), self.chime_in, case)
 
     def say(self, case: DemoCase, text: str, by: Actor | None = None) -> bool:
-        """A public comment by mail or in the portal; False where the ticket takes none any more."""
-        who = by or case.requester
-        if who is None or case.over:
+        """Writes a public comment by mail or in the portal. False: the ticket takes none any
+        more."""
+        actor = by or case.requester
+        if actor is None or case.over:
             return False
         earlier = case.message
         channel = "email" if case.channel in ("email", "phone", "web") else case.channel
-        case.do(Reply(body=text, message_id=case.next_message(), in_reply_to=earlier), who, channel)
+        case.do(
+            Reply(body=text, message_id=case.next_message(), in_reply_to=earlier), actor, channel
+        )
         return True
 
     def withdraw(self, case: DemoCase) -> None:
@@ -56,13 +61,13 @@ class Requesters:
             self._wake(case)
 
     def chime_in(self, case: DemoCase) -> None:
-        """Somebody in CC adds a word."""
+        """The person in copy writes a comment."""
         if case.state.active and case.copied is not None:
             self.say(case, case.said("copied"), case.copied)
             self._wake(case)
 
     def answer(self, case: DemoCase) -> None:
-        """They were asked back."""
+        """The requester answers a question."""
         if not case.state.active or case.state.status_category != "pending":
             return
         body = case.text(case.matter.answer) if case.asked == 1 else case.said("since")
@@ -81,12 +86,12 @@ class Requesters:
             case.do(Redact(target=comment, reason="contains a password"), PRIVACY)
 
     def _wake(self, case: DemoCase) -> None:
-        """Whoever works on it has to look at it again."""
+        """Hands the ticket back to its assignee, who has to look at it again."""
         if case.state.active and not case.busy:
             self.staff.hand_back(case)
 
     def react(self, case: DemoCase) -> None:
-        """They were told that it is solved."""
+        """Plans the requester's reaction to a solution."""
         if case.requester is None:
             return
         times, luck = case.state.solves, self.dice.random()
@@ -104,7 +109,7 @@ class Requesters:
         return case.state.status_category == "solved" and case.state.solves == times
 
     def thank(self, case: DemoCase, times: int) -> None:
-        """A word of thanks opens it again, in every help desk of the world."""
+        """The requester says thanks, which reopens the ticket."""
         if self._still_solved(case, times):
             case.thanked = True
             self.say(case, case.said("thanks"))
@@ -125,13 +130,14 @@ class Requesters:
             case.do(Verify(), case.requester, "portal")
 
     def come_back(self, case: DemoCase) -> None:
-        """Days later: on a closed ticket that makes a new one."""
+        """The requester replies days later; to a closed ticket, that opens a new one."""
         text = case.said("reopen")
         if case.state.status_category == "closed" and not case.state.spam:
             self.reception.follow_up(case, text)
 
     def rate(self, case: DemoCase) -> None:
-        """The longer it took and the oftener it came back, the worse."""
+        """The requester answers the survey: the longer it took and the oftener it was reopened, the
+        worse."""
         state = case.state
         if case.requester is None or state.solved_at is None or state.spam or state.cancelled:
             return

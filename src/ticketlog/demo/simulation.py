@@ -1,4 +1,4 @@
-"""The whole help desk, hour by hour: `simulate` yields what it did as commands."""
+"""The simulation of a help desk, hour by hour: `simulate` yields its commits."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ from ticketlog.settings_files import parser
 
 END = instant("2026-06-29T00:00:00Z")
 """The Monday before which the simulated history ends."""
-AFTERWARDS = 18 * HOUR
-"""How long the desk works on after the last ticket came in."""
+AFTERWARDS_S = 18 * HOUR
+"""Seconds that the desk works on after the last ticket came in."""
 
 
 def settings_text() -> str:
-    """The settings file of the simulated help desk: who works there and how."""
+    """The settings file of the simulated help desk: teams, agents, workflows."""
     return files(__package__).joinpath("settings.toml").read_text("utf-8")
 
 
 def rules_text() -> str:
-    """The settings file of what it promises, and of what it does by itself."""
+    """The settings file of its rules: SLA policies and automation."""
     return files(__package__).joinpath("rules.toml").read_text("utf-8")
 
 
 def settings_at(position: int) -> Settings:
-    """The same as settings in force at a position of the settings log."""
+    """The settings of both files, in force at a position of the settings log."""
     desired = parser.parse(f"{settings_text()}\n{rules_text()}")
     things = {f"{kind}/{id}": each for kind, all in desired.items() for id, each in all.items()}
     return settings_of(things, position)
@@ -55,32 +55,32 @@ def start_of(tickets: int) -> int:
 def simulate(
     seed: int, tickets: int, start: int | None = None, settings: Settings | None = None
 ) -> Iterator[DemoStep]:
-    """What a help desk does with so many tickets, as commands with the events they decided.
+    """The steps of a help desk with so many tickets: commands with their commits.
 
     The same seed, number and start give the same steps, on every machine. `start` is an instant
     (a Monday midnight, UTC, suits); None: so that it ends in the summer of 2026. `settings` are
     those of `settings_text`, in force at some position.
     """
-    play = _Play(settings or settings_at(0), seed, tickets, start or start_of(tickets))
-    world = play.world
-    play.rules.settle()
+    simulation = _Simulation(settings or settings_at(0), seed, tickets, start or start_of(tickets))
+    world = simulation.world
+    simulation.rules.settle()
     yield from world.taken()
     end = None
     while world.advance(end):
         yield from world.taken()
         if end is None and world.full:
-            end = world.now + AFTERWARDS * SECOND
+            end = world.now + AFTERWARDS_S * SECOND
 
 
-class _Play:
-    """Everybody, made known to each other; and what people do when a ticket moves."""
+class _Simulation:
+    """All parts of the simulation, connected, and people's reactions to changes of tickets."""
 
     def __init__(self, settings: Settings, seed: int, tickets: int, start: int) -> None:
         self.world = World(settings, seed, tickets, start)
-        self.rules = DemoRules(self.world, self._heard)
+        self.rules = DemoRules(self.world, self._on_commit)
         self.staff = Staff(self.world, self._sit)
         cast = Cast(self.world)
-        self.reception = Reception(self.world, cast, self.staff, self._opened)
+        self.reception = Reception(self.world, cast, self.staff, self._on_opened)
         self.requesters = Requesters(self.world, self.staff, self.reception)
         self.aftermath = Aftermath(self.world, self.staff, self.requesters)
         self.work = Sitting(self.world, self.staff, self.reception, self.requesters)
@@ -90,7 +90,7 @@ class _Play:
     def _sit(self, worker: DemoAgent, case: DemoCase) -> None:
         self.work.sit(worker, case)
 
-    def _heard(self, case: DemoCase, events: Sequence[Recorded]) -> None:
+    def _on_commit(self, case: DemoCase, events: Sequence[Recorded]) -> None:
         by_rule = events[0].meta.actor.kind == "rule"
         for recorded in events:
             match recorded.event:
@@ -105,6 +105,6 @@ class _Play:
                 case TeamChanged() if by_rule:
                     self.staff.offer(case)
 
-    def _opened(self, case: DemoCase) -> None:
+    def _on_opened(self, case: DemoCase) -> None:
         self.requesters.wait(case)
         self.trouble.perhaps(case)

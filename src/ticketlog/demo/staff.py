@@ -1,4 +1,4 @@
-"""The agents: their shifts, what waits for each and for each team, and who takes what next."""
+"""The staff: agents with their shifts, the queues of teams, and the next ticket for an agent."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ DAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri")
 
 @dataclass(slots=True)
 class DemoAgent:
-    """An agent on the job."""
+    """An agent at work."""
 
     agent: Agent
     actor: Actor
     shift: tuple[int, int]
-    on: bool = False
+    is_at_work: bool = False
     busy: bool = False
     todo: deque[DemoCase] = field(default_factory=deque)
-    """Tickets of theirs that want them again."""
+    """Assigned tickets that the agent has to look at again."""
 
     @property
     def id(self) -> str:
@@ -44,10 +44,12 @@ class DemoAgent:
 
 
 Sit = Callable[[DemoAgent, DemoCase], None]
-"""A worker sits down to a ticket; whoever is passed it calls `Staff.release` at the end."""
+"""Begins a sitting of an agent at a ticket, which ends with a call of `Staff.release`."""
 
 
 class Staff:
+    """The agents of all teams."""
+
     def __init__(self, world: World, sit: Sit) -> None:
         self.world = world
         self.sit = sit
@@ -61,7 +63,8 @@ class Staff:
             self._employ(agent)
 
     def _employ(self, agent: Agent) -> None:
-        """Who is in no team, as the admin of the desk may be, doesn't work tickets."""
+        """Takes an agent into the staff; one in no team, as the desk's admin, doesn't work
+        tickets."""
         if not agent.teams:
             return
         if "agent" not in agent.roles:
@@ -83,12 +86,12 @@ class Staff:
         self.world.at(midnight + shift[0] * HOUR * SECOND, self._arrive, worker)
 
     def _arrive(self, worker: DemoAgent) -> None:
-        """Comes to work, except at weekends and when ill or away, and plans for tomorrow."""
+        """An agent comes to work, except at weekends and when ill, and plans the next day."""
         self.world.after(DAY, self._arrive, worker)
         weekday = (self.world.now // SECOND - MONDAY) // DAY % 7
         if weekday >= len(DAYS) or self.world.dice.chance(0.04):
             return
-        worker.on = True
+        worker.is_at_work = True
         self._appear(worker, SetAvailability(availability="online"))
         start, end = worker.shift
         self.world.after((end - start) * HOUR, self._leave, worker)
@@ -97,13 +100,13 @@ class Staff:
         self.next(worker)
 
     def _leave(self, worker: DemoAgent) -> None:
-        worker.on = False
+        worker.is_at_work = False
         self._appear(worker, SetAvailability(availability="offline"))
 
     def _step_out(self, worker: DemoAgent) -> None:
-        """Away for training or at the doctor's; the rest of the day's work waits."""
-        if worker.on:
-            worker.on = False
+        """An agent goes away for the rest of the day."""
+        if worker.is_at_work:
+            worker.is_at_work = False
             why = self.world.dice.pick(("training", "at the dentist", "meeting of all"))
             self._appear(worker, SetAvailability(availability="away", reason=why))
 
@@ -112,7 +115,7 @@ class Staff:
         self.world.act(state, command, worker.actor, "web")
 
     def offer(self, case: DemoCase) -> None:
-        """The ticket waits in its team's queue, most urgent first, then oldest, unless a rule
+        """Puts a ticket into its team's queue, most urgent first, then oldest, unless a rule
         assigns it."""
         team = case.state.team
         if team is None or case.over or rule_for(case.state, self.world.settings) is not None:
@@ -121,23 +124,24 @@ class Staff:
         rank = priorities.rank(case.state.priority) if priorities else 0
         heappush(self.queues[team], (rank, next(self._arrivals), case))
         for worker in self.teams[team]:
-            if worker.on and not worker.busy:
+            if worker.is_at_work and not worker.busy:
                 self.next(worker)
                 return
 
     def hand_back(self, case: DemoCase) -> None:
-        """The ticket wants its assignee again; without one it goes to the team's queue."""
+        """Hands a ticket back to its assignee; without one it goes to the team's queue."""
         worker = self.workers.get(case.state.assignee or "")
         if worker is None:
             self.offer(case)
             return
         worker.todo.append(case)
-        if worker.on and not worker.busy:
+        if worker.is_at_work and not worker.busy:
             self.next(worker)
 
     def next(self, worker: DemoAgent) -> None:
-        """Sits down to what waits longest among their own, else to the first of a team's queue."""
-        if worker.busy or not worker.on:
+        """Begins a sitting at the agent's own ticket that waits longest, else at a queue's
+        first."""
+        if worker.busy or not worker.is_at_work:
             return
         while worker.todo:
             case = worker.todo.popleft()
@@ -157,10 +161,10 @@ class Staff:
         return state.active and not case.busy and state.team == team and state.assignee is None
 
     def release(self, worker: DemoAgent) -> None:
-        """The sitting is over; a short breath, then the next."""
+        """Ends a sitting; the next one begins after a pause."""
         worker.busy = False
-        if worker.on:
+        if worker.is_at_work:
             self.world.after(self.world.dice.whole(1, 4) * MINUTE, self.next, worker)
 
     def at_work(self, team: str) -> list[DemoAgent]:
-        return [worker for worker in self.teams[team] if worker.on]
+        return [worker for worker in self.teams[team] if worker.is_at_work]

@@ -15,27 +15,29 @@ from ticketlog.domain.ticket.relations import LinkTo
 
 STORMS = ("vpn", "wifi", "erp-posting", "mailbox", "intranet")
 ODDS = 0.03
-"""How likely a ticket about one of these is the first of a storm."""
+"""The probability that a ticket about one of these is the first of a storm."""
 
 
 class Trouble:
+    """Begins storms, and leads them to their end."""
+
     def __init__(self, world: World, staff: Staff, reception: Reception) -> None:
         self.world = world
         self.dice = world.dice
         self.staff = staff
         self.reception = reception
         self.quiet_until = world.now
-        """When the next storm may begin."""
+        """The instant from which the next storm may begin."""
 
     def perhaps(self, case: DemoCase) -> None:
-        """Now and then a ticket is the first of many."""
+        """Begins a storm with a ticket, now and then."""
         may = case.topic.id in STORMS and case.fate == "solved"
         if may and self.world.now >= self.quiet_until and self.dice.chance(ODDS):
             self.quiet_until = self.world.now + DAY * SECOND
             self._storm(case)
 
     def _storm(self, first: DemoCase) -> None:
-        """Others meet the same within the hour; at some point a lead sees it."""
+        """Plans tickets of other persons with the same trouble, and the lead's problem ticket."""
         cases = [first]
         for _ in range(self.dice.whole(3, 11)):
             self.world.after(self.dice.skewed(2 * MINUTE, 90 * MINUTE), self._another, cases)
@@ -68,7 +70,7 @@ class Trouble:
         self.world.after(hours * HOUR, self._remove, problem, cases, lead)
 
     def _gather(self, problem: DemoCase, case: DemoCase, lead: Actor) -> None:
-        """An incident waits for its problem."""
+        """Links an incident to its problem, and puts it on hold."""
         if case.state.status_category == "closed":
             return
         case.do(LinkTo(kind="problem", target=problem.state.id), lead)
@@ -90,7 +92,7 @@ class Trouble:
         problem.do(SetFields(fields={"root-cause": "defect"}), lead)
 
     def _remove(self, problem: DemoCase, cases: list[DemoCase], lead: Actor) -> None:
-        """The cause is found: the incidents are answered, the problem is solved, a change asked."""
+        """Solves the problem and its incidents, and asks for a change."""
         matter = problem.matter
         self._ask_for_change(problem, lead)
         problem.do(Solve(code=matter.code, resolution=problem.text(matter.fix)), lead)
