@@ -42,7 +42,7 @@ DIRECTIONS: dict[str, set[str]] = {
     "projections": set(),
     "projections/views": {"documents", "domain"},
     "projections/views/gaming": {"documents", "domain"},
-    "projections/views/reports": {"documents", "domain"},
+    "projections/views/reports": {"documents", "domain", "policies"},
     "projections/views/shared": {"domain"},
     "projections/views/sla": {"documents", "domain"},
     "projections/views/utilisation": {"documents", "domain"},

@@ -19,9 +19,18 @@ from ticketlog.policies import (
     routing,
     sla_timer,
 )
-from ticketlog.policies.protocol import Policy, Timer
+from ticketlog.policies.protocol import Policy, RulePolicy, Timer
 
 POLICIES: tuple[Policy, ...] = (routing, presence, assignment, escalation, notification)
 NOTIFYING: frozenset[str] = frozenset({notification.NAME})
 """Policies that notify people: not of events that were old when they began."""
 TIMERS: tuple[Timer, ...] = (lifecycle, escalation, sla_timer, presence)
+RULES: tuple[RulePolicy, ...] = (
+    routing.RULES,
+    lifecycle.RULES,
+    assignment.RULES,
+    presence.RULES,
+    escalation.RULES,
+    notification.RULES,
+)
+"""What each kind of rule does: one for each of `RULE_KINDS`."""

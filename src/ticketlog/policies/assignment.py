@@ -24,9 +24,11 @@ from ticketlog.domain.parties.agent import (
     TicketReserved,
 )
 from ticketlog.domain.settings.automation_rules import AssignmentRule
-from ticketlog.domain.settings.model import cited
+from ticketlog.domain.settings.model import Settings, cited
+from ticketlog.domain.settings.rule import TriedRule, tried
 from ticketlog.domain.ticket.assignment import AssigneeChanged, TeamChanged
 from ticketlog.domain.ticket.automation import AgentChosen, ChoiceDropped, Choose, Settle
+from ticketlog.domain.ticket.condition_fields import facts_of
 from ticketlog.domain.ticket.creation import TicketCreated
 from ticketlog.domain.ticket.lifecycle import (
     Cancelled,
@@ -40,7 +42,7 @@ from ticketlog.domain.ticket.lifecycle import (
 from ticketlog.domain.ticket.state import Candidate, Ticket
 from ticketlog.domain.ticket.withdrawal import Withdrawn
 from ticketlog.policies.agent_selection import pick, rule_for
-from ticketlog.policies.protocol import Reaction, Situation
+from ticketlog.policies.protocol import Reaction, RuleAct, RulePolicy, Situation, named
 
 NAME = "assignment"
 _ENDS = (Solved, TicketClosed, Cancelled, MarkedSpam, Withdrawn)
@@ -164,3 +166,26 @@ def _reserve(
 def _release(stream: str, agent: str, cause: Recorded) -> Reaction:
     command = Release(ticket=stream, version=cause.originator_version)
     return Reaction(command, f"agent/{agent}", NAME, "release")
+
+
+def _made(recorded: Recorded, before: Ticket) -> RuleAct | None:
+    """An assignment of a choice, which came of a rule."""
+    event = recorded.event
+    assert isinstance(event, AssigneeChanged)
+    return None if event.new is None or event.choice is None else named(recorded, before)
+
+
+def _dropped(recorded: Recorded, before: Ticket) -> RuleAct | None:
+    return None if before.choice is None else RuleAct(before.choice.rule, refused=True)
+
+
+def _tried(ticket: Ticket, settings: Settings) -> Iterable[TriedRule[AssignmentRule]]:
+    return tried(settings.rules_of(AssignmentRule).values(), facts_of(ticket, settings))
+
+
+RULES = RulePolicy(
+    AssignmentRule,
+    acts={AssigneeChanged: _made, ChoiceDropped: _dropped},
+    commands=frozenset({Choose.NAME, Settle.NAME}),
+    tried=_tried,
+)

@@ -15,13 +15,13 @@ from ticketlog.domain.settings.automation_rules import EscalationRule
 from ticketlog.domain.settings.conditions import ConditionVerdict, judge, matches
 from ticketlog.domain.settings.model import Settings, cited
 from ticketlog.domain.settings.rule import in_order
-from ticketlog.domain.ticket.assignment import Escalate
+from ticketlog.domain.ticket.assignment import Escalate, Escalated
 from ticketlog.domain.ticket.condition_fields import facts_of
 from ticketlog.domain.ticket.conversation import Replied
 from ticketlog.domain.ticket.creation import TicketCreated
 from ticketlog.domain.ticket.sla_events import DueEvent, SlaBreached, SlaWarned
 from ticketlog.domain.ticket.state import Ticket
-from ticketlog.policies.protocol import AtWork, Reaction, Situation
+from ticketlog.policies.protocol import AtWork, Reaction, RulePolicy, Situation, named
 
 NAME = "escalation"
 ON: frozenset[type[Event]] = frozenset({TicketCreated, Replied, SlaWarned, SlaBreached})
@@ -175,3 +175,10 @@ def _escalated(rule: EscalationRule, ticket: Ticket, settings: Settings, why: st
     reason = f"{rule.title or rule.id}: {' '.join(why.split())}"[:500]
     command = Escalate.of_records(tier=rule.tier, reason=reason, team=rule.team, rule=named)
     return Reaction(command, f"ticket/{ticket.id}", named)
+
+
+RULES = RulePolicy(
+    EscalationRule,
+    acts={Escalated: named},
+    commands=frozenset({Escalate.NAME}),
+)

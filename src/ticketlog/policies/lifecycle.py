@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ticketlog.domain.base import Command
+from ticketlog.domain.base import Command, Recorded
 from ticketlog.domain.settings.automation_rules import LifecycleRule
 from ticketlog.domain.settings.conditions import matches
 from ticketlog.domain.settings.model import Settings, cited
 from ticketlog.domain.settings.rule import in_order
-from ticketlog.domain.ticket.automation import Remind
+from ticketlog.domain.ticket.automation import Remind, RequesterReminded
 from ticketlog.domain.ticket.condition_fields import facts_of
-from ticketlog.domain.ticket.feedback import OfferSurvey
-from ticketlog.domain.ticket.lifecycle import Close, SetStatus, Solve
+from ticketlog.domain.ticket.evolution import EVENTS
+from ticketlog.domain.ticket.feedback import OfferSurvey, SurveyOffered
+from ticketlog.domain.ticket.lifecycle import Close, SetStatus, Solve, StatusEvent
+from ticketlog.domain.ticket.sla_events import RecordDue
 from ticketlog.domain.ticket.state import Ticket
-from ticketlog.policies.protocol import AtWork, Reaction
+from ticketlog.policies.protocol import AtWork, Reaction, RuleAct, RulePolicy, by_actor
 
 NAME = "lifecycle"
 _SECOND_US = 1_000_000
@@ -107,3 +109,24 @@ def _command(rule: LifecycleRule, cited: str, ticket: Ticket, settings: Settings
         case "wake":
             target = settings.workflow_of(ticket.type).first_of("open")
             return SetStatus.of_records(status=target.id) if target else None
+
+
+def _moved(recorded: Recorded, before: Ticket) -> RuleAct | None:
+    """A status that follows from an assignment is that one's doing."""
+    event = recorded.event
+    assert isinstance(event, StatusEvent)
+    return None if event.because == "assignment" else by_actor(recorded, before)
+
+
+RULES = RulePolicy(
+    LifecycleRule,
+    acts={},
+    acts_as_actor={
+        **{each: _moved for each in EVENTS if issubclass(each, StatusEvent)},
+        SurveyOffered: by_actor,
+        RequesterReminded: by_actor,
+    },
+    commands=frozenset(
+        each.NAME for each in (Remind, Solve, Close, OfferSurvey, SetStatus, RecordDue)
+    ),
+)

@@ -23,7 +23,7 @@ from ticketlog.domain.settings.conditions import matches
 from ticketlog.domain.settings.model import Settings, cited
 from ticketlog.domain.settings.rule import in_order
 from ticketlog.domain.ticket.assignment import AssigneeChanged, Escalated
-from ticketlog.domain.ticket.automation import Notify, RequesterReminded
+from ticketlog.domain.ticket.automation import NotificationDecided, Notify, RequesterReminded
 from ticketlog.domain.ticket.condition_fields import facts_of
 from ticketlog.domain.ticket.conversation import Noted, Replied
 from ticketlog.domain.ticket.creation import TicketCreated
@@ -31,7 +31,7 @@ from ticketlog.domain.ticket.feedback import SurveyOffered
 from ticketlog.domain.ticket.lifecycle import Reopened, Solved, TicketClosed
 from ticketlog.domain.ticket.sla_events import DueEvent, SlaBreached, SlaWarned
 from ticketlog.domain.ticket.state import Ticket
-from ticketlog.policies.protocol import Reaction, Situation
+from ticketlog.policies.protocol import Reaction, RulePolicy, Situation, named
 
 NAME = "notification"
 _OCCASIONS: dict[type[Event], Occasion] = {
@@ -204,3 +204,11 @@ def _named(recipient: Recipient, ticket: Ticket, event: Event) -> list[str]:
         case "mentioned":
             mentions = event.mentions if isinstance(event, Noted) else ()
             return [f"agent/{each}" for each in mentions]
+
+
+RULES = RulePolicy(
+    NotificationRule,
+    acts={NotificationDecided: named},
+    commands=frozenset({Notify.NAME}),
+    explained=False,
+)

@@ -16,9 +16,9 @@ from ticketlog.domain.parties.presence import why_gone
 from ticketlog.domain.settings.automation_rules import AbsenceRule
 from ticketlog.domain.settings.model import Settings, cited
 from ticketlog.domain.ticket.absence import Leaving, leaving
-from ticketlog.domain.ticket.assignment import Unassign
+from ticketlog.domain.ticket.assignment import AssigneeChanged, Unassign
 from ticketlog.domain.ticket.state import Ticket
-from ticketlog.policies.protocol import AtWork, Reaction, Situation
+from ticketlog.policies.protocol import AtWork, Reaction, RuleAct, RulePolicy, Situation, named
 
 NAME = "presence"
 ON: frozenset[type[Event]] = frozenset()
@@ -58,3 +58,16 @@ def _leaving(ticket: Ticket, settings: Settings, at_work: AtWork) -> Leaving | N
     if not settings.rules_of(AbsenceRule) or ticket.assignee is None:
         return None
     return leaving(ticket, at_work(ticket.assignee).absent_since, settings)
+
+
+def _left(recorded: Recorded, before: Ticket) -> RuleAct | None:
+    event = recorded.event
+    assert isinstance(event, AssigneeChanged)
+    return named(recorded, before) if event.new is None else None
+
+
+RULES = RulePolicy(
+    AbsenceRule,
+    acts={AssigneeChanged: _left},
+    commands=frozenset({Unassign.NAME}),
+)

@@ -3,14 +3,17 @@ return."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from ticketlog.domain.base import Command, Event, Recorded
 from ticketlog.domain.parties.agent import AgentAtWork
 from ticketlog.domain.rights import survivor
+from ticketlog.domain.settings.conditions import judge
 from ticketlog.domain.settings.model import Settings
+from ticketlog.domain.settings.rule import Rule, TriedRule, in_order
+from ticketlog.domain.ticket.condition_fields import facts_of
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.policies.workload import Workload
 
@@ -59,6 +62,56 @@ class Situation:
             known = self.settings.agents.get(id)
             kind, id = ("person", known.person) if known and known.person else (kind, id)
         return f"person/{survivor(id, self.load)}" if kind == "person" else name
+
+
+class RuleAct(NamedTuple):
+    """What a rule did to a ticket. `rule`: with its version, as events name it; `refused`: it
+    matched and could not."""
+
+    rule: str
+    refused: bool = False
+
+
+ActReader: TypeAlias = Callable[[Recorded, Ticket], RuleAct | None]
+"""(event, the ticket before it) -> what a rule did; None: the event isn't a rule's doing, or
+follows from one that is."""
+
+
+@dataclass(frozen=True)
+class RulePolicy:
+    """What rules of one kind do: the other half of the kind's entry in `RULE_KINDS`. A change of
+    what counts is a change of the rows of the view `reports`, and raises its VERSION."""
+
+    rule: type[Rule]
+    acts: Mapping[type[Event], ActReader]
+    """Events that name the rule which did them."""
+    acts_as_actor: Mapping[type[Event], ActReader] = field(default_factory=dict)
+    """Events that don't, asked of commits whose actor is a rule."""
+    commands: frozenset[str] = frozenset()
+    """Commands that are sent for such rules: one that is refused counts as theirs."""
+    explained: bool = True
+    """Whether a ticket's explanation has them: not where they are about an event."""
+    tried: Callable[[Ticket, Settings], Iterable[TriedRule[Any]]] | None = None
+    """The rules that are asked about a ticket, with their verdicts; None: all of them, in order."""
+
+    def explain(self, ticket: Ticket, settings: Settings) -> list[TriedRule[Any]]:
+        """The rules that are asked about the ticket as it is, in order, with their verdicts."""
+        if self.tried is not None:
+            return list(self.tried(ticket, settings))
+        facts = facts_of(ticket, settings)
+        rules = in_order(settings.rules_of(self.rule).values())
+        return [TriedRule(each, judge(each.when, facts)) for each in rules]
+
+
+def named(recorded: Recorded, before: Ticket) -> RuleAct | None:
+    """The act of an event that holds its rule."""
+    rule: str | None = getattr(recorded.event, "rule", None)
+    return None if rule is None else RuleAct(rule)
+
+
+def by_actor(recorded: Recorded, before: Ticket) -> RuleAct | None:
+    """The act of an event whose actor is the rule."""
+    return RuleAct(recorded.meta.actor.id)
 
 
 class Policy(Protocol):

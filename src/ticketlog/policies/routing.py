@@ -8,6 +8,7 @@ and changes that rules have made are no reason to try them again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from ticketlog.domain.base import Event, Recorded
@@ -15,12 +16,12 @@ from ticketlog.domain.settings.automation_rules import RoutingRule
 from ticketlog.domain.settings.conditions import judge
 from ticketlog.domain.settings.model import Settings, cited
 from ticketlog.domain.settings.rule import TriedRule, in_order
-from ticketlog.domain.ticket.automation import Route, Step
+from ticketlog.domain.ticket.automation import Route, RuleFired, Step
 from ticketlog.domain.ticket.condition_fields import facts_of
 from ticketlog.domain.ticket.creation import TicketCreated
 from ticketlog.domain.ticket.evolution import EVENTS
 from ticketlog.domain.ticket.state import Ticket
-from ticketlog.policies.protocol import Reaction, Situation
+from ticketlog.policies.protocol import Reaction, RuleAct, RulePolicy, Situation
 
 NAME = "routing"
 ON: frozenset[type[Event]] = frozenset(EVENTS)
@@ -94,3 +95,17 @@ def _step(rule: RoutingRule, settings: Settings) -> Step:
         add_tags=rule.add_tags,
         remove_tags=rule.remove_tags,
     )
+
+
+def _fired(recorded: Recorded, before: Ticket) -> RuleAct | None:
+    event = recorded.event
+    assert isinstance(event, RuleFired)
+    return RuleAct(event.rule, refused=event.refused is not None)
+
+
+RULES = RulePolicy(
+    RoutingRule,
+    acts={RuleFired: _fired},
+    commands=frozenset({Route.NAME}),
+    tried=partial(tried, created=True),
+)

@@ -66,5 +66,10 @@ class RuleKind(SettingKind):
     value: type[Rule]
     unsaid: Mapping[str, Any] = field(default_factory=lambda: {"when": {}})
 
+    @property
+    def word(self) -> str:
+        """How reports name it: 'routing' of 'routing-rule'."""
+        return self.name.removesuffix("-rule")
+
     def held(self, settings: Settings) -> Mapping[str, Any]:
         return settings.rules_of(self.value)

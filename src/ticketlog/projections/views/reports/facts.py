@@ -6,21 +6,19 @@ counts for the team and the agent who solved it, whatever happens to the ticket 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
+from typing import TypeAlias
 
-from ticketlog.domain.base import Actor, Event, Recorded
+from ticketlog.domain.base import Event, Recorded
 from ticketlog.domain.recorded_refusal import CommandRefused
-from ticketlog.domain.ticket.assignment import AssigneeChanged, Escalated
-from ticketlog.domain.ticket.automation import (
-    ChoiceDropped,
-    NotificationDecided,
-    RequesterReminded,
-    RuleFired,
-)
+from ticketlog.domain.settings.automation_rules import RULE_KINDS
 from ticketlog.domain.ticket.conversation import Replied
 from ticketlog.domain.ticket.feedback import Rated, SurveyOffered
-from ticketlog.domain.ticket.lifecycle import StatusEvent, TicketClosed
+from ticketlog.domain.ticket.lifecycle import TicketClosed
 from ticketlog.domain.ticket.state import Ticket
+from ticketlog.policies import RULES
+from ticketlog.policies.protocol import ActReader, RuleAct, RulePolicy
 from ticketlog.projections.engine.projection import BOOL, INT, TEXT, Fold, Row, Rows
 from ticketlog.projections.views.reports.flow import flows, in_backlog
 from ticketlog.projections.views.shared.dimensions import group, groups
@@ -102,7 +100,7 @@ class FactsFold(Fold):
         elif event is SurveyOffered or event is Rated:
             self._survey(recorded, after)
         self._flow(recorded, before, after)
-        if event in _RULED or recorded.meta.actor.kind == "rule":
+        if event in _NAMED or recorded.meta.actor.kind == "rule":
             self._rule(recorded, before, after)
 
     def _flow(self, recorded: Recorded, before: Ticket, after: Ticket) -> None:
@@ -167,9 +165,10 @@ class FactsFold(Fold):
     def _rule(self, recorded: Recorded, before: Ticket, after: Ticket) -> None:
         found = _firing(recorded, before)
         if found is not None:
-            kind, named, refused = found
-            rule, _, edition = named.rpartition("@") if "@" in named else (named, "", "")
-            said = (kind, rule, int(edition) if edition.isdecimal() else None, refused)
+            kind, act = found
+            rule, at, edition = act.rule.rpartition("@")
+            named = (rule, int(edition) if edition.isdecimal() else None) if at else (edition, None)
+            said = (kind, *named, act.refused)
             key = (self.id, recorded.originator_version)
             occasion = self._occasion(recorded, after, _dimensions(after))
             self.firings.append((*key, *occasion, *said))
@@ -190,46 +189,41 @@ def _figures(after: Ticket) -> Row:
     return (_seconds(after), int(first_contact), hops, after.touches)
 
 
-_RULED = frozenset({RuleFired, AssigneeChanged, ChoiceDropped, Escalated, NotificationDecided})
+_KINDS = {kind.value: kind.word for kind in RULE_KINDS}
 
 
-def _firing(recorded: Recorded, before: Ticket) -> tuple[str, str, bool] | None:
-    """(kind of rule, the rule as it is cited, whether it was refused) of what a rule did or tried
-    to do; None: the event is no such thing, or follows from another one that is."""
-    event, actor = recorded.event, recorded.meta.actor
-    match event:
-        case RuleFired():
-            return "routing", event.rule, event.refused is not None
-        case AssigneeChanged(rule=str(rule), new=None):
-            return "absence", rule, False
-        case AssigneeChanged(rule=str(rule), choice=str()):
-            return "assignment", rule, False
-        case ChoiceDropped() if before.choice is not None:
-            return "assignment", before.choice.rule, True
-        case Escalated(rule=rule) if rule is not None:
-            return "escalation", rule, False
-        case NotificationDecided():
-            return "notification", event.rule, False
-    return _by_rule(event, actor) if actor.kind == "rule" else None
+def _readers(of: Callable[[RulePolicy], Mapping[type[Event], ActReader]]) -> _Readers:
+    found: dict[type[Event], list[tuple[str, ActReader]]] = {}
+    for policy in RULES:
+        for event, reader in of(policy).items():
+            found.setdefault(event, []).append((_KINDS[policy.rule], reader))
+    return found
 
 
-def _by_rule(event: Event, actor: Actor) -> tuple[str, str, bool] | None:
-    """The same of events that don't name the rule, which acts."""
-    match event:
-        case StatusEvent() if event.because != "assignment":
-            return "lifecycle", actor.id, False
-        case SurveyOffered() | RequesterReminded():
-            return "lifecycle", actor.id, False
-        case CommandRefused():
-            return _REFUSED.get(event.command, "lifecycle"), actor.id, True
-    return None
+def _refused(recorded: Recorded, before: Ticket) -> RuleAct:
+    return RuleAct(recorded.meta.actor.id, refused=True)
 
 
-_REFUSED = {
-    "ticket.choose": "assignment",
-    "ticket.escalate": "escalation",
-    "ticket.notify": "notification",
-    "ticket.route": "routing",
-    "ticket.settle": "assignment",
-    "ticket.unassign": "absence",
+_Readers: TypeAlias = Mapping[type[Event], Sequence[tuple[str, ActReader]]]
+_NAMED: _Readers = _readers(lambda policy: policy.acts)
+_AS_ACTOR: _Readers = _readers(lambda policy: policy.acts_as_actor)
+_REFUSED: Mapping[str, Sequence[tuple[str, ActReader]]] = {
+    name: [(_KINDS[policy.rule], _refused)] for policy in RULES for name in policy.commands
 }
+
+
+def _firing(recorded: Recorded, before: Ticket) -> tuple[str, RuleAct] | None:
+    """(kind of rule, what it did or tried to do); None: the event is no such thing, or follows from
+    another one that is."""
+    event = recorded.event
+    readers = _NAMED.get(type(event), ())
+    if not readers and recorded.meta.actor.kind == "rule":
+        if isinstance(event, CommandRefused):
+            readers = _REFUSED.get(event.command, ())
+        else:
+            readers = _AS_ACTOR.get(type(event), ())
+    for kind, reader in readers:
+        act = reader(recorded, before)
+        if act is not None:
+            return kind, act
+    return None
