@@ -226,7 +226,7 @@ def test_agents_hold_what_is_theirs_and_never_too_much() -> None:
     held = {ticket: agent for agent, state in at_work.items() for ticket in state.held}
     wanted = {t: f"agent/{who}" for t, (who, active) in theirs.items() if who and active}
     assert held == wanted
-    limits = {rule.capacity for rule in settings_at(0).rules_of(AssignmentRule)}
+    limits = {rule.capacity for rule in settings_at(0).rules_of(AssignmentRule).values()}
     assert max(len(state.held) for state in at_work.values()) <= max(limits)  # type: ignore[type-var]
 
 

@@ -1,4 +1,4 @@
-"""A simulated help desk into a desk's log: each step of the simulation is one commit."""
+"""The recorder of a simulation: it appends each step to a desk's log, as one commit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BATCH = 2_000
 
 @dataclass
 class Simulated:
-    """What a simulation added; `known` commits were in the log already."""
+    """The result of a simulation; `known` commits were in the log already."""
 
     tickets: int = 0
     commits: int = 0
@@ -49,7 +49,7 @@ def record(
     """Appends the steps, in batches that are each durable. The ids are those of the simulation,
     so that the same one adds nothing twice and an interrupted one goes on.
 
-    Raises Conflict where somebody else worked on the simulated tickets, Unreachable, Damaged.
+    Raises Conflict where another actor worked on the simulated tickets, Unreachable, Damaged.
     """
     done = Simulated()
     started = time.monotonic()

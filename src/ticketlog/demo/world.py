@@ -63,11 +63,12 @@ class World:
         self.cases: WeakValueDictionary[str, HasState] = WeakValueDictionary()
         """The cases that something may still happen to, by their tickets' stream."""
         self.fresh: list[HasState] = []
-        """The cases that began in this action: nobody need have plans for them yet."""
+        """Strong references to the cases that began in this action, until they are on the
+        agenda."""
         self.told: Told | None = None
-        """Hears of everything that is done."""
+        """Called with each commit."""
         self.settle: Callable[[], None] | None = None
-        """What follows by itself of what was done; called after each action."""
+        """Called after each action: lets the policies react."""
         self._key = stream_key(f"demo\0{seed}\0{tickets}\0{start}")
         self._commands = count(1)
         self._agenda: list[tuple[int, int, Action, tuple[Any, ...]]] = []
@@ -117,7 +118,7 @@ class World:
         **how: Any,
     ) -> Any:
         """The state after a command. Raises Refused for a rule's command that is refused, Mistake
-        for anybody else's."""
+        for that of any other actor."""
         aggregate = aggregate_of(type(command))
         id = id or self._next_id()
         return self._carry_out(aggregate, state, command, actor, channel, id, how)
