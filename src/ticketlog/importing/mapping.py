@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PrivateAttr,
@@ -38,10 +39,20 @@ NUMBERS = ("excel", "unix", "unix-ms")
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+    BARE: ClassVar[str | None] = None
+    """The key that a bare text fills, where one stands for the whole table."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _filled(cls, given: object) -> object:
+        return {cls.BARE: given} if cls.BARE and isinstance(given, str) else given
 
 
 def _as_words(given: object) -> object:
     return [given] if isinstance(given, str) else given
+
+
+_SomeWords = Annotated[tuple[str, ...] | None, BeforeValidator(_as_words)]
 
 
 class Column(_Part):
@@ -54,6 +65,7 @@ class Column(_Part):
     from -1.
     """
 
+    BARE = "column"
     column: Name | None = None
     columns: Annotated[tuple[Name, ...] | None, Field(min_length=2)] = None
     join: str = " "
@@ -64,11 +76,6 @@ class Column(_Part):
     ignore: tuple[str, ...] = ()
     split: Name | None = None
     take: int | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short(cls, given: object) -> object:
-        return {"column": given} if isinstance(given, str) else given
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -196,15 +203,11 @@ class Time(_Part):
 class TimeColumn(_Part):
     """The origin of a time; what it doesn't say is as under [time]."""
 
+    BARE = "column"
     column: Name | None = None
     value: Bound | None = None
     formats: Formats | None = None
     zone: Zone | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short(cls, given: object) -> object:
-        return {"column": given} if isinstance(given, str) else given
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -242,16 +245,12 @@ class StatusColumn(_Part):
     """The origin of the status: a column whose words are translated, or the one status `to`
     that every such row means (a bare text). Under [[events]], without words, those of [status]."""
 
+    BARE = "to"
     column: Name | None = None
     substatus: Name | None = None
     words: tuple[StatusWord, ...] = ()
     to: Key | None = None
     cancelled: bool = False
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short(cls, given: object) -> object:
-        return {"to": given} if isinstance(given, str) else given
 
     @model_validator(mode="after")
     def _once(self) -> Self:
@@ -302,21 +301,22 @@ class When(_Part):
     """Holds where the column is one of the words of `is`, or none of those of `is_not`."""
 
     column: Name
-    words: Annotated[tuple[str, ...] | None, Field(alias="is")] = None
-    others: Annotated[tuple[str, ...] | None, Field(alias="is_not")] = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short(cls, given: object) -> object:
-        if not isinstance(given, dict):
-            return given
-        return {key: _as_words(v) if key != "column" else v for key, v in given.items()}
+    words: Annotated[_SomeWords, Field(alias="is")] = None
+    others: Annotated[_SomeWords, Field(alias="is_not")] = None
 
     @model_validator(mode="after")
     def _one_of(self) -> Self:
         if (self.words is None) == (self.others is None):
             raise ValueError("it needs one of is and is_not")
         return self
+
+
+def _as_conditions(given: object) -> object:
+    return [given] if isinstance(given, dict) else given
+
+
+Conditions = Annotated[tuple[When, ...], BeforeValidator(_as_conditions)]
+"""All of them must hold; a single one may stand without a list."""
 
 
 class CommentColumns(Column):
@@ -398,18 +398,11 @@ class Happening(Targets):
     time; without, what a row says besides where `when` holds."""
 
     time: TimeColumn | None = None
-    when: tuple[When, ...] = ()
+    when: Conditions = ()
     status: StatusColumn | None = None
     fields: dict[Key, FieldColumn] = Field(default_factory=dict)
     comment: CommentColumns | None = None
     links: tuple[LinkColumn, ...] = ()
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one_condition(cls, given: object) -> object:
-        if isinstance(given, dict) and isinstance(given.get("when"), dict):
-            return {**given, "when": [given["when"]]}
-        return given
 
     @model_validator(mode="after")
     def _told(self) -> Self:
@@ -421,20 +414,14 @@ class Happening(Targets):
 class RowsAre(_Part):
     """[rows]: what a row is, what tells rows apart, and in which order they stand."""
 
+    BARE = "kind"
     kind: Literal["event", "state"]
     """event: a row is an event, and an empty cell says nothing. state: a row is the state after a
     change, and an empty cell says that there is no value now."""
     key: Annotated[tuple[Name, ...], Field(min_length=1)] | None = None
     order: Literal["time", "file", "reverse"] | None = None
-    when: tuple[When, ...] = ()
+    when: Conditions = ()
     """Rows that don't meet it are left out."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short(cls, given: object) -> object:
-        if isinstance(given, str):
-            return {"kind": given}
-        return Happening._one_condition(given)  # type: ignore[operator]
 
 
 class FileIs(_Part):
