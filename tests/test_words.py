@@ -14,18 +14,14 @@ RIDDLE = re.compile(r"(?:What|Who|Whom|Whose|Where|How|Whoever|Those who|That wh
 PRONOUNS = {"ours", "theirs", "others", "whoever", "whomever", "somebody"}
 """Words for an actor or a thing that has a name."""
 UNDONE = {
-    "",
     "application",
-    "cli",
     "cli/commands",
     "documents",
     "domain",
     "domain/parties",
     "domain/settings",
-    "domain/sla",
     "domain/ticket",
     "domain/ticket/sla",
-    "domain/time",
     "importing",
     "projections",
     "projections/engine",

@@ -1,6 +1,6 @@
-"""What a desk can be asked to do: every command that `Desk.execute` takes, by its class.
+"""The commands of a desk: every one that `Desk.execute` takes, by its class.
 
-What each says is in its docstring and in docs/CLI.md; who may send it, in docs/RIGHTS.md.
+Docstrings and docs/CLI.md say what each does, docs/RIGHTS.md which roles may send it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where a desk is and where its log and its views live: `ticketlog.toml` in the desk's folder.
+"""The configuration of a desk, of its log and its views: `ticketlog.toml` in the desk's folder.
 
 [log]
 url = "sqlite:///log.db"

@@ -103,7 +103,7 @@ def init_desk(
         folder.mkdir(parents=True, exist_ok=True)
         desk = Desk(made, make_logs(made, RecordCodec()))
         if desk.settings.position == 0:
-            desk._apply_ours(parser.defaults(admin), "the defaults of a new desk")
+            desk._apply_own_settings(parser.defaults(admin), "the defaults of a new desk")
         configuration.write(made)
     except OSError as error:
         raise Unreachable(f"{folder} can't be written: {error.strerror}") from error
@@ -124,10 +124,10 @@ def restore_desk(
     for simulation is one again.
 
     `log_url`: where the log is made; topics must be empty, and nothing else may write to them.
-    `lines` are read twice then. `progress` is told how many records of how many are there.
+    `lines` are read twice then. `progress` is called with the numbers of records there and of all.
 
     Raises Usage where the folder is another desk already, Damaged where a line is missing or
-    changed or where somebody else wrote meanwhile, Unfit for topics that hold something else,
+    changed or where another program wrote meanwhile, Unfit for topics that hold something else,
     Unreachable.
     """
     given = Config(Path(path), log_url or LOG_URL, views_url or VIEWS_URL)
@@ -224,13 +224,13 @@ class Desk:
         `on` names the stream ('ticket/ID', or the ID alone), None for a command that creates.
         `id` makes the command safe to send again: it is done once and has one answer. `seen` is
         the version that the sender saw: it is refused where what it touches has changed since, or
-        where it answers and somebody else has spoken since (`facts["said"]`); `anyway` sends it.
+        where it answers and another person has spoken since (`facts["said"]`); `anyway` sends it.
         `occurred_at`: when it happened, where a channel knows; a time that can't be true
         (`time.receipt`) counts as that of receipt, and stays recorded as claimed. A reply to a
         closed ticket, or its reopening, opens a follow-up ticket instead.
 
         Raises Refused (and its kinds) where a rule says no, CommandReused where the id stands for
-        something else, Conflict where others are always faster, Usage, Unreachable, Damaged.
+        something else, Conflict where other commits are always faster, Usage, Unreachable, Damaged.
         """
         fresh = id is None
         id = new_id() if id is None else id
@@ -265,7 +265,7 @@ class Desk:
             return self._views
 
     def query(self, function: Callable[..., Any], **parameters: Any) -> Any:
-        """What a view's query function says of everything that was recorded until now.
+        """The result of a view's query function, on everything that was recorded until now.
 
             desk.query(queue.page, team="network", limit=20)
 
@@ -298,11 +298,13 @@ class Desk:
             return []
         stands = self.query(persons.survivor, person=known.person)
         ids = [stands, *self.query(persons.merged, person=stands)]
-        others = [each.id for each in agents.values() if each.person in ids and each.id != agent]
-        return [*(f"person/{id}" for id in ids), *(f"agent/{id}" for id in others)]
+        same_person = [
+            each.id for each in agents.values() if each.person in ids and each.id != agent
+        ]
+        return [*(f"person/{id}" for id in ids), *(f"agent/{id}" for id in same_person)]
 
     def _holders(self, addresses: Collection[Address]) -> list[str]:
-        """Who has one of these addresses. Raises Unreachable, Damaged."""
+        """The persons who have one of these addresses. Raises Unreachable, Damaged."""
         found = self._having(addresses)
         return list(dict.fromkeys(id for ids in found.values() for id in ids))
 
@@ -314,7 +316,7 @@ class Desk:
         return found
 
     def _known_by(self, addresses: Collection[Address]) -> AddressHolders:
-        """Whom the desk knows by these addresses, as far as its log goes now."""
+        """The persons whom the desk knows by these addresses, as far as its log goes now."""
         from ticketlog.importing import AddressHolders
 
         agents: dict[str, str] = {}
@@ -355,7 +357,7 @@ class Desk:
             self._supervisor.start()
 
     def views_worker(self) -> Worker:
-        """Who keeps the views up."""
+        """The worker that keeps the views up."""
 
         def passed() -> float:
             return self._views.passed if self._views is not None else 0.0
@@ -364,13 +366,13 @@ class Desk:
 
     @property
     def publish_url(self) -> str | None:
-        """Where accepted events are published for other services; None: nowhere."""
+        """The URL that accepted events are published at for other services; None: none."""
         given, log = self.config.publish_url, self.config.log_url
         return given or (log if log.startswith(SCHEME) else None)
 
     def publisher(self) -> Publisher:
-        """Who publishes accepted events for other services (docs/SUBSCRIBING.md). Raises Usage
-        where the desk's file says nowhere to, or what can't be."""
+        """The publisher of accepted events for other services (docs/SUBSCRIBING.md). Raises Usage
+        where the desk's file names no URL for them, or a wrong one."""
         from ticketlog.publishing import Publisher
         from ticketlog.publishing.cloudevent import published_fields
 
@@ -385,16 +387,16 @@ class Desk:
             raise Usage(str(error).replace("[log]", "[publish]", 1)) from None
         return Publisher(self.log, address, published_fields(self.config.publish_personal))
 
-    def policies(self, policies: Sequence[Policy] | None = None, **others: Any) -> PolicyRunner:
-        """Who reacts to what is recorded: routes, assigns, reminds, closes (docs/POLICIES.md).
+    def policies(self, policies: Sequence[Policy] | None = None, **given: Any) -> PolicyRunner:
+        """The runner of policies, which route, assign, remind and close (docs/POLICIES.md).
         `policies`, `timers` and `now`: instead of those that every desk has; `start`: before
         which record of each partition those begin that never ran, instead of at the desk's
         beginning."""
         from ticketlog.process_managers.runner import PolicyRunner
 
         if policies is not None:
-            others["policies"] = policies
-        given = {"now": self._clock, **others}
+            given["policies"] = policies
+        given = {"now": self._clock, **given}
         return PolicyRunner(self.log, self._executor, self._settings.in_force, **given)
 
     def begin(self, start: str) -> tuple[int, ...]:
@@ -411,12 +413,12 @@ class Desk:
         return tuple(max(end, 1) for end in ends)  # Behind the genesis.
 
     def policies_worker(self) -> Worker:
-        """Who keeps reacting."""
+        """The worker that runs the policies."""
         found = self.policies()
         return Worker("policies", found.run, found.passed, found.positions, found.troubles)
 
     def outbox_relay(self, outboxes: Mapping[str, Outbox] | None = None) -> OutboxRelay:
-        """Who delivers notifications: to the outboxes that the desk's file names, or to these."""
+        """The relay of notifications: to the outboxes that the desk's file names, or to these."""
         from ticketlog.process_managers.outbox import FileOutbox, OutboxRelay
 
         named = {name: FileOutbox(self.folder / path) for name, path in self.config.outboxes}
@@ -424,12 +426,12 @@ class Desk:
         return OutboxRelay(self.log, self._executor, self._clock, given)
 
     def outbox_worker(self) -> Worker:
-        """Who keeps delivering."""
+        """The worker that delivers notifications."""
         found = self.outbox_relay()
         return Worker("outbox", found.run, found.passed, found.positions, found.troubles)
 
     def publish_worker(self) -> Worker | None:
-        """Who keeps the public topic up, where the desk publishes. Raises Usage."""
+        """The worker that keeps the public topic up, where the desk publishes. Raises Usage."""
         if self.publish_url is None:
             return None
         found = self.publisher()
@@ -505,7 +507,7 @@ class Desk:
         return Past(moment, sources, under(basis, self._settings))
 
     def cut(self) -> Cut:
-        """How far both logs have come: what `at(position=...)` takes to see it so again."""
+        """The ends of both logs, as `at(position=...)` takes them to look back at this moment."""
         from ticketlog.application.as_of import Cuts
 
         return Cuts(*self._logs).now()
@@ -518,8 +520,8 @@ class Desk:
         return None if start is None else Cuts(*self._logs).start(start)
 
     def status(self) -> dict[str, Any]:
-        """How much the desk holds, how far its index and its views are, what is missing and what
-        is wrong; keys are stable. Raises Unreachable or Damaged where its log can't be read."""
+        """The status of the desk: sizes, the positions of its index and views, lags and troubles;
+        keys are stable. Raises Unreachable or Damaged where its log can't be read."""
         from ticketlog.application.status import standing
 
         found = standing(self._logs, lambda ends: self.views.status(ends))
@@ -562,7 +564,7 @@ class Desk:
         return {"number": number, "first": first}
 
     def log_stat(self) -> dict[str, Any]:
-        """How much each partition of both logs holds; keys are stable."""
+        """The sizes of each partition of both logs; keys are stable."""
         from ticketlog.application.status import stat
 
         return {**stat(self._logs), "cut": str(self.cut())}
@@ -573,8 +575,8 @@ class Desk:
         return export_lines(self._logs, simulation=self.config.simulation)
 
     def log_problems(self) -> list[str]:
-        """What is wrong with the logs: every record is read and judged again, and each place
-        where a view stands is compared with the record that is there."""
+        """The problems of the logs: every record is read and judged again, and each position of a
+        view is compared with the record that is there."""
         from ticketlog.application.status import log_problems
 
         return [*log_problems(self._logs), *self.views.problems()]
@@ -637,8 +639,8 @@ class Desk:
         folder: Path | None = None,
         moves: Mapping[tuple[str, str], str] | None = None,
     ) -> settings_removal.SettingsPlan:
-        """What `settings_apply` would do. Nothing is recorded. Raises Usage, Invalid, Forbidden,
-        Unreachable, Damaged."""
+        """The changes that `settings_apply` would make. Nothing is recorded. Raises Usage, Invalid,
+        Forbidden, Unreachable, Damaged."""
         self.check_right(actor, rights.APPLY)
         return self._planned(file, actor, folder, moves)
 
@@ -667,7 +669,7 @@ class Desk:
                     "registers them, and says their id"
                 )
 
-    def _apply_ours(self, file: bytes | str, reason: str) -> None:
+    def _apply_own_settings(self, file: bytes | str, reason: str) -> None:
         """Puts settings in force that the desk itself brings along."""
         self._settings.apply(file, id=new_id(), actor=SERVICE, reason=reason, internal=True)
 
@@ -697,7 +699,7 @@ class Desk:
             rights.check_sends(right, stream, actor, self.settings, load)
 
     def settings_history(self) -> list[Recorded]:
-        """Who changed what of the settings, in order."""
+        """The changes of the settings, in order."""
         return self._settings.history()
 
     def import_file(
@@ -740,8 +742,8 @@ class Desk:
         *,
         progress: Callable[[Any], None] | None = None,
     ) -> ImportReport:
-        """What importing the file would report, with why it would be refused (`refusals`).
-        Nothing is recorded. Raises Usage, Unreachable, Damaged."""
+        """The report that importing the file would give, with the reasons to refuse it
+        (`refusals`). Nothing is recorded. Raises Usage, Unreachable, Damaged."""
         from ticketlog.importing import check_file, load_mapping, secret
 
         path, loaded = Path(file), load_mapping(Path(mapping))
@@ -797,7 +799,7 @@ class Desk:
         for file in FILES:
             self._attachments.add(file.content)
         why = "the settings of the simulated help desk"
-        self._apply_ours(f"{settings_text()}\n{rules_text()}", why)
+        self._apply_own_settings(f"{settings_text()}\n{rules_text()}", why)
         steps = simulate(seed, tickets, settings=self.settings)
         return record(self.log, steps, self._writer, progress)
 
@@ -857,8 +859,8 @@ def _check_envelope(id: str, channel: str, actor: Actor) -> None:
 
 
 def _said(what: str, said: str | None) -> str | None:
-    """What a sender says beside a command, made fit. Raises Usage for what is blank or can't be
-    seen."""
+    """A text that a sender states beside a command, made fit. Raises Usage for one that is blank or
+    can't be seen."""
     if said is None:
         return None
     try:

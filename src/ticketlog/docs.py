@@ -170,7 +170,7 @@ def _annotated(hint: Any) -> str:
 
 
 def _values_in(models: Iterable[type[BaseModel]]) -> set[type[Value]]:
-    """The value types that fields hold, those within others too."""
+    """The value types that fields hold, also within values."""
     found: set[type[Value]] = set()
     left: list[Any] = list(models)
     while left:
@@ -186,7 +186,7 @@ def _values_in(models: Iterable[type[BaseModel]]) -> set[type[Value]]:
 
 
 def cli_page() -> str:
-    """The manual of the command line, which nothing of ours imports."""
+    """The manual of the command line, which no other module imports."""
     return str(import_module("ticketlog.cli.manual").cli_page())
 
 
@@ -224,8 +224,8 @@ def _roles(granted: Iterable[str]) -> str:
 def commands_module() -> str:
     """The list of commands of the public face."""
     about = (
-        "What a desk can be asked to do: every command that `Desk.execute` takes, by its class.\n\n"
-        "What each says is in its docstring and in docs/CLI.md; who may send it, in docs/RIGHTS.md."
+        "The commands of a desk: every one that `Desk.execute` takes, by its class.\n\n"
+        "Docstrings and docs/CLI.md say what each does, docs/RIGHTS.md which roles may send it."
     )
     kinds = (each for each in AGGREGATES.values() if not each.internal)
     return _module(about, (command for each in kinds for command in each.commands))
@@ -265,9 +265,7 @@ def _quoted(text: str) -> str:
 
 def events_module() -> str:
     """The list of events of the public face."""
-    about = (
-        "What can have happened: every event of a desk's two logs, by its class (docs/EVENTS.md)."
-    )
+    about = "The events of a desk's two logs, by their classes (docs/EVENTS.md)."
     return _module(about, catalogue.EVENTS.values())
 
 
@@ -310,7 +308,7 @@ PAGES: Mapping[Path, Callable[[], str]] = {
 
 
 def broken(released: Path) -> list[str]:
-    """What the contract breaks of those that were released, which are kept in a folder."""
+    """The breaks of the contract with released ones, which are kept in a folder."""
     return [
         f"{file}: {each}"
         for file in sorted(released.glob("*.json"))

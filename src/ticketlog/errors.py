@@ -1,8 +1,8 @@
-"""What can go wrong, and the exit code it gives.
+"""The errors of ticketlog, and the exit code of each.
 
     TicketlogError
     |- Usage          2  wrong use of an interface, an unreadable file, a bad mapping
-    |- Conflict       1  somebody else was first; load and decide again
+    |- Conflict       1  another commit was first; load and decide again
     |- CommandReused  1  the id was used for another command
     |- Unfit          1  a topic that would not keep a log: a setting, a number of replicas
     |- Unreachable    3  the log or a view's database does not answer, or is full

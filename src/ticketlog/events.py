@@ -1,4 +1,4 @@
-"""What can have happened: every event of a desk's two logs, by its class (docs/EVENTS.md)."""
+"""The events of a desk's two logs, by their classes (docs/EVENTS.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be asked of a desk's views: `desk.query(queries.queue, team="network", limit=20)`.
+"""The queries of a desk's views: `desk.query(queries.queue, team="network", limit=20)`.
 
 Each is a function of a view; its parameters are those after `tables`, by name. `desk.at(...)` asks
 the same of a moment of the past. Reports have names of their own: `desk.report("flow", by="team")`.

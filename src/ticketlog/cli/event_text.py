@@ -23,7 +23,7 @@ _NOTHING = "\N{EN DASH}"
 
 
 def phrase(event: Event) -> str:
-    """What happened: 'status changed: new → open  because command'."""
+    """An event in a line: 'status changed: new → open  because command'."""
     name = event.NAME.split(".")[1].replace("-", " ")
     if isinstance(event, ClocksChanged):
         return f"{name}: {', '.join(f'{c.metric} {c.change}' for c in event.changes)}"

@@ -1,4 +1,4 @@
-"""What every command shares: groups that load late, the desk they work on, common options."""
+"""The frame of commands: groups that load late, the desk that they work on, common options."""
 
 from __future__ import annotations
 
@@ -82,7 +82,8 @@ class ShellCommand(click.Command):
 
 
 class Entry(NamedTuple):
-    """Where a command of a group is, and its help in one line. No module: its model makes it."""
+    """An entry of a group: a command's module, and its help in one line. No module: its model makes
+    it."""
 
     module: str
     attribute: str
@@ -133,7 +134,7 @@ class ShellGroup(click.Group):
 
 
 class ReaderGone(Exception):
-    """Whoever read the output has gone; click would make a failure of it."""
+    """The reader of the output has gone, which click would report as a failure."""
 
 
 class Root(ShellGroup):
@@ -155,9 +156,9 @@ class Root(ShellGroup):
 class ModelGroup(ShellGroup):
     """The commands of one kind of stream: some written by hand, most made from the domain's."""
 
-    def __init__(self, kind: str, *, others: Mapping[str, Entry], help: str) -> None:
+    def __init__(self, kind: str, *, reads: Mapping[str, Entry], help: str) -> None:
         made = {name: Entry("", name, line) for name, line in MODEL_COMMANDS[kind].items()}
-        super().__init__(kind, sections={"Reads": others, "Commands": made}, help=help)
+        super().__init__(kind, sections={"Reads": reads, "Commands": made}, help=help)
         self.kind = kind
 
     def load(self, name: str, entry: Entry) -> click.Command:

@@ -186,7 +186,7 @@ _HINTS = {
 
 
 class _Kind(NamedTuple):
-    """How a field is written in a shell."""
+    """The way in which a field is written in a shell."""
 
     type: click.ParamType[Any]
     metavar: str | None = None

@@ -79,7 +79,7 @@ def note_imported(app: App) -> None:
 def reader(
     app: App, as_of: str | None, occurred_as_of: str | None, basis: str = "was"
 ) -> Desk | Past:
-    """What `--as-of` and `--occurred-as-of` ask about, on a basis: the desk now, or at a moment."""
+    """The desk that `--as-of` and `--occurred-as-of` ask about, on a basis: now, or at a moment."""
     if as_of and occurred_as_of:
         raise click.UsageError("name one moment: --as-of or --occurred-as-of")
     if occurred_as_of:
@@ -107,7 +107,7 @@ def asked_at(source: Desk | Past, as_of: str | None, occurred_as_of: str | None)
 
 
 class SenderOptions(NamedTuple):
-    """Who sends a command, and what goes with it into the record."""
+    """The sender of a command, and the details that go with it into the record."""
 
     id: str | None
     actor: Actor
@@ -147,8 +147,8 @@ SENDING = (
 """The options of every command that writes."""
 
 
-def acting(function: F) -> F:
-    """Adds `--as` alone; the command gets `actor`, for `actor_of`."""
+def actor_option(function: F) -> F:
+    """Adds the option `--as` alone; the command gets `actor`, for `actor_of`."""
     option = click.option(
         "--as",
         "actor",

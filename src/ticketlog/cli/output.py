@@ -176,7 +176,7 @@ def _fitting(columns: Sequence[str], widths: Sequence[int], flexible: Sequence[s
 
 
 def _room(widths: Sequence[int]) -> int:
-    """What a line has left beside columns of these widths, their gaps and lines."""
+    """The room that a line has left beside columns of these widths, their gaps and lines."""
     return _width() - sum(width + _GAP for width in widths if width)
 
 
@@ -212,7 +212,7 @@ def cut_lines(lines: Sequence[str], most: int, width: int) -> None:
 
 
 def retried(document: Document, name: str, lines: Sequence[str], json: bool) -> None:
-    """What is still parked after somebody has tried it again, as a document or in a line each."""
+    """Prints events that are still parked after a retry, as a document or in a line each."""
     if json:
         print_json(document)
     elif lines:

@@ -24,16 +24,16 @@ def print_history(
     as_of: str | None,
     occurred_as_of: str | None,
     as_json: bool,
-    others: Sequence[str] = (),
+    further: Sequence[str] = (),
 ) -> None:
-    """`others`: further streams, whose events are among those of the first. Raises NotFound for a
-    stream that doesn't exist."""
+    """Prints a stream's history. `further`: streams whose events are shown among it. Raises
+    NotFound for a stream that doesn't exist."""
     source = reader(app, as_of, occurred_as_of)
     events = source.history(stream)
     if not events:
         raise NotFound(f"{stream} doesn't exist" + (" at that moment" if as_of else ""))
-    if others:
-        histories = [events, *map(source.history, others)]
+    if further:
+        histories = [events, *map(source.history, further)]
         events = list(merge(*histories, key=lambda each: each.meta.recorded_at))
     if as_json:
         print_json(History.made(stream, events))
@@ -43,8 +43,8 @@ def print_history(
 
 
 def lines(events: list[Recorded], stream: str | None = None) -> list[str]:
-    """One line an event: when, who and how where they change, what; texts below, indented.
-    `stream`: whose history it is; events of others say whose they are."""
+    """One line an event: time, actor and channel where they change, change; texts below, indented.
+    `stream`: the one whose history it is; events of further streams name their stream."""
     found = []
     width = max(len(who(each.meta.actor)) for each in events)
     before = ""

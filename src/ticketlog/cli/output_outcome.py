@@ -1,4 +1,4 @@
-"""What a command did, printed."""
+"""The outcome of a command, printed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""How far a long command is: one line on standard error that is written over, on a terminal."""
+"""The progress of a long command: one line on standard error that is written over, on a
+terminal."""
 
 from __future__ import annotations
 

@@ -65,8 +65,8 @@ class Situation:
 
 
 class RuleAct(NamedTuple):
-    """What a rule did to a ticket. `rule`: with its version, as events name it; `refused`: it
-    matched and could not."""
+    """An act of a rule on a ticket. `rule`: with its version, as events name it; `refused`: it
+    matched and could not act."""
 
     rule: str
     refused: bool = False
@@ -79,8 +79,8 @@ follows from one that is."""
 
 @dataclass(frozen=True)
 class RulePolicy:
-    """What rules of one kind do: the other half of the kind's entry in `RULE_KINDS`. A change of
-    what counts is a change of the rows of the view `reports`, and raises its VERSION."""
+    """The policies of one kind of rule: the other half of the kind's entry in `RULE_KINDS`. Another
+    way to count acts changes the rows of the view `reports`, and raises its VERSION."""
 
     rule: type[Rule]
     acts: Mapping[type[Event], ActReader]

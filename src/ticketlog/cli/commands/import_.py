@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ticketlog.cli.framework import App, Entry, ShellCommand, ShellGroup, pass_app
-from ticketlog.cli.options import acting, actor_of, as_json
+from ticketlog.cli.options import actor_of, actor_option, as_json
 from ticketlog.cli.output import cell, clean, facts, print_json, show_all, table
 from ticketlog.cli.progress import Meter
 from ticketlog.documents import imports as documents
@@ -46,7 +46,7 @@ _WORDS = 20
     help="Print a mapping for the file, with comments on what is unsure; record nothing.",
 )
 @click.option("--check", is_flag=True, help="Try it against this desk and report; record nothing.")
-@acting
+@actor_option
 @as_json
 @pass_app
 @click.pass_context
@@ -262,7 +262,7 @@ def _number(value: int | None) -> str:
 @click.argument("source")
 @click.option("--batch", metavar="NUMBER", help="One file of it; `import list` shows them.")
 @click.option("--reason", metavar="TEXT", required=True, help="Why; it stands in the record.")
-@acting
+@actor_option
 @as_json
 @pass_app
 def withdraw(

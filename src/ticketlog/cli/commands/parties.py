@@ -7,7 +7,7 @@ from ticketlog.cli.framework import Entry, ModelGroup
 person = ModelGroup(
     "person",
     help="Register and change those who ask and are answered.",
-    others={
+    reads={
         "show": Entry(
             "ticketlog.cli.commands.party_reads", "show_person", "Show a person, now or then."
         ),
@@ -25,7 +25,7 @@ person = ModelGroup(
 organisation = ModelGroup(
     "organisation",
     help="Register and change organisations.",
-    others={
+    reads={
         "show": Entry(
             "ticketlog.cli.commands.party_reads",
             "show_organisation",
@@ -42,7 +42,7 @@ organisation = ModelGroup(
 agent = ModelGroup(
     "agent",
     help="Availability and shifts of agents; who they are is in the settings.",
-    others={
+    reads={
         "show": Entry(
             "ticketlog.cli.commands.party_reads", "show_agent", "Show an agent, now or then."
         ),

@@ -18,6 +18,4 @@ OTHERS = {
     ),
 }
 
-ticket = ModelGroup(
-    "ticket", others=OTHERS, help="Create, show and work tickets; one command each."
-)
+ticket = ModelGroup("ticket", reads=OTHERS, help="Create, show and work tickets; one command each.")

@@ -47,7 +47,7 @@ class Edition(Value):
 
 
 class Applied(Value):
-    """What was promised to a ticket: by which policy, on which calendar."""
+    """The promise to a ticket: its policy and its calendar."""
 
     policy: Edition
     calendar: Edition | None = None
@@ -105,7 +105,7 @@ Clocks: TypeAlias = Mapping[Metric, Clock]
 
 
 class DueItem(NamedTuple):
-    """What had become due: a breach, or a warning."""
+    """An item that has become due: a breach, or a warning."""
 
     at: int
     metric: Metric
@@ -161,7 +161,7 @@ def opened(clock: Clock, at: int, calendar: BusinessHours | None) -> int | None:
 
 
 def spent(clock: Clock, target: Promise) -> int:
-    """What a settled clock has used in the target's time."""
+    """The time that a settled clock has used, in the target's time."""
     return (clock.business or 0) if target.business else clock.used
 
 

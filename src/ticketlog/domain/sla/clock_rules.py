@@ -1,8 +1,9 @@
-"""What starts, pauses and ends the clocks of a ticket, whether a policy applies to it or not.
+"""The rules that start, pause and end the clocks of a ticket, whether a policy applies to it or
+not.
 
-The rules are Zendesk's; docs/SLA.md has them in words, with their sources. A fact is what of an
-event concerns clocks. So a ticket remembers facts, and its clocks are run when somebody asks: to
-load a ticket doesn't cost more for clocks that nobody reads.
+The rules are Zendesk's; docs/SLA.md has them in words, with their sources. A trigger is the part of
+an event that concerns clocks. A ticket keeps triggers, and its clocks are run when they are read,
+so that loading a ticket costs no more for clocks that aren't read.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ UPDATES: tuple[Metric, ...] = ("periodic_update_time", "pausable_update_time")
 
 
 class ClockTrigger(NamedTuple):
-    """Something that happened to a ticket, with what the ticket was after it."""
+    """A trigger of clocks, with the ticket's status and team after it."""
 
     kind: Kind
     at: int
@@ -43,20 +44,22 @@ class ClockTrigger(NamedTuple):
     """The switches one of which has to be on, where it counts by a switch only."""
 
 
-def run(clocks: Clocks, facts: Iterable[ClockTrigger], switches: tuple[Switch, ...] = ()) -> Clocks:
-    """The clocks after more facts, under a policy's switches."""
-    hands = ClockSet(clocks, switches)
-    for fact in facts:
-        hands.fact = fact
-        _RULES[fact.kind](hands)
-    return hands.clocks
+def run(
+    clocks: Clocks, triggers: Iterable[ClockTrigger], switches: tuple[Switch, ...] = ()
+) -> Clocks:
+    """The clocks after more triggers, under a policy's switches."""
+    clock_set = ClockSet(clocks, switches)
+    for trigger in triggers:
+        clock_set.trigger = trigger
+        _RULES[trigger.kind](clock_set)
+    return clock_set.clocks
 
 
 class ClockSet:
-    """Turns clocks by one fact after the other."""
+    """Turns clocks by one trigger after the other."""
 
-    __slots__ = ("clocks", "fact", "switches")
-    fact: ClockTrigger
+    __slots__ = ("clocks", "switches", "trigger")
+    trigger: ClockTrigger
 
     def __init__(self, clocks: Clocks, switches: tuple[Switch, ...]) -> None:
         self.clocks: dict[Metric, Clock] = dict(clocks)
@@ -64,14 +67,14 @@ class ClockSet:
 
     @property
     def ended(self) -> bool:
-        return self.fact.category in ENDED
+        return self.trigger.category in ENDED
 
     def switched(self, *any_of: Switch) -> bool:
         return any(switch in self.switches for switch in any_of)
 
     def phase(self, metric: Metric) -> Phase:
-        """What a clock does in the ticket's status."""
-        return "paused" if self.fact.category in _PAUSES.get(metric, ()) else "running"
+        """The phase of a clock in the ticket's status."""
+        return "paused" if self.trigger.category in _PAUSES.get(metric, ()) else "running"
 
     def is_live(self, metric: Metric) -> bool:
         clock = self.clocks.get(metric)
@@ -79,117 +82,122 @@ class ClockSet:
 
     def start(self, metric: Metric) -> None:
         """The next instance begins; one that is live has been fulfilled by what begins it."""
-        fact = self.fact
-        if not fact.out:
+        trigger = self.trigger
+        if not trigger.out:
             before = self.clocks.get(metric)
             instance = before.instance + 1 if before else 1
-            self.clocks[metric] = started(instance, self.phase(metric), fact.because, fact.at)
+            self.clocks[metric] = started(instance, self.phase(metric), trigger.because, trigger.at)
 
     def turn(self, metric: Metric, phase: Phase) -> None:
         """Turns a clock, also one that ended where it is to go on."""
-        clock, fact = self.clocks.get(metric), self.fact
+        clock, trigger = self.clocks.get(metric), self.trigger
         if clock is None or clock.phase == phase:
             return
-        if clock.phase in LIVE or (phase in LIVE and not fact.out):
-            self.clocks[metric] = turned(clock, phase, fact.because, fact.at)
+        if clock.phase in LIVE or (phase in LIVE and not trigger.out):
+            self.clocks[metric] = turned(clock, phase, trigger.because, trigger.at)
 
     def end(self, metric: Metric, phase: Phase) -> None:
         """Ends a clock that is live. One that was taken out of the running ends for good."""
-        clock, fact = self.clocks.get(metric), self.fact
+        clock, trigger = self.clocks.get(metric), self.trigger
         if clock is None:
             return
         if clock.phase in LIVE:
-            self.clocks[metric] = turned(clock, phase, fact.because, fact.at)
+            self.clocks[metric] = turned(clock, phase, trigger.because, trigger.at)
         elif clock.taken_out:
-            self.clocks[metric] = clock._replace(because=fact.because)
+            self.clocks[metric] = clock._replace(because=trigger.because)
 
 
-def _created(hands: ClockSet) -> None:
-    needed = hands.fact.switches
-    if not needed or hands.switched(*needed):
-        hands.start("first_reply_time")
+def _created(clock_set: ClockSet) -> None:
+    needed = clock_set.trigger.switches
+    if not needed or clock_set.switched(*needed):
+        clock_set.start("first_reply_time")
     for metric in PAUSED_IN:
-        hands.start(metric)
-    if hands.fact.team:
-        hands.start("group_ownership_time")
+        clock_set.start(metric)
+    if clock_set.trigger.team:
+        clock_set.start("group_ownership_time")
 
 
-def _asked(hands: ClockSet) -> None:
-    """Somebody waits for an answer, since the first thing that they said (Zendesk: the oldest
-    unanswered comment). It is the first reply that they wait for where an agent created the ticket
-    and nobody had said anything yet."""
-    fact = hands.fact
-    if fact.category == "closed" or (fact.switches and not hands.switched(*fact.switches)):
+def _asked(clock_set: ClockSet) -> None:
+    """Starts the clock of a reply, at the first comment without an answer (Zendesk: the oldest
+    unanswered comment). It is the first reply where an agent created the ticket and no end user had
+    commented yet."""
+    trigger = clock_set.trigger
+    if trigger.category == "closed" or (
+        trigger.switches and not clock_set.switched(*trigger.switches)
+    ):
         return
-    if any(map(hands.is_live, REPLIES)):
+    if any(map(clock_set.is_live, REPLIES)):
         return
-    begun = "first_reply_time" in hands.clocks or fact.because == "note"
-    hands.start("next_reply_time" if begun else "first_reply_time")
+    begun = "first_reply_time" in clock_set.clocks or trigger.because == "note"
+    clock_set.start("next_reply_time" if begun else "first_reply_time")
 
 
-def _answered(hands: ClockSet) -> None:
+def _answered(clock_set: ClockSet) -> None:
     for metric in REPLIES:
-        hands.end(metric, "fulfilled")
+        clock_set.end(metric, "fulfilled")
     for metric in UPDATES:
-        hands.end(metric, "fulfilled")
-        if not hands.ended:
+        clock_set.end(metric, "fulfilled")
+        if not clock_set.ended:
             # The requester knows how things are, and is to be told again.
-            hands.start(metric)
+            clock_set.start(metric)
 
 
-def _noted(hands: ClockSet) -> None:
-    if hands.switched("first_reply_time.fulfill_on_agent_internal_note"):
-        hands.end("first_reply_time", "fulfilled")
-    if hands.switched(
+def _noted(clock_set: ClockSet) -> None:
+    if clock_set.switched("first_reply_time.fulfill_on_agent_internal_note"):
+        clock_set.end("first_reply_time", "fulfilled")
+    if clock_set.switched(
         "next_reply_time.fulfill_on_non_requesting_agent_internal_note_after_activation"
     ):
-        hands.end("next_reply_time", "fulfilled")
-    if hands.switched("periodic_update_time.activate_on_agent_internal_note") and not hands.ended:
-        hands.end("periodic_update_time", "fulfilled")
-        hands.start("periodic_update_time")
-    if hands.fact.switches:
-        _asked(hands)
+        clock_set.end("next_reply_time", "fulfilled")
+    if (
+        clock_set.switched("periodic_update_time.activate_on_agent_internal_note")
+        and not clock_set.ended
+    ):
+        clock_set.end("periodic_update_time", "fulfilled")
+        clock_set.start("periodic_update_time")
+    if clock_set.trigger.switches:
+        _asked(clock_set)
 
 
-def _moved(hands: ClockSet) -> None:
-    fact = hands.fact
-    if not hands.ended:
+def _moved(clock_set: ClockSet) -> None:
+    trigger = clock_set.trigger
+    if not clock_set.ended:
         for metric in _PAUSES:
-            if metric in PAUSED_IN or hands.is_live(metric):
-                hands.turn(metric, hands.phase(metric))
-        if fact.because == "reopened" and fact.team:
-            hands.start("group_ownership_time")
+            if metric in PAUSED_IN or clock_set.is_live(metric):
+                clock_set.turn(metric, clock_set.phase(metric))
+        if trigger.because == "reopened" and trigger.team:
+            clock_set.start("group_ownership_time")
         return
-    end: Phase = "withdrawn" if fact.because == "cancelled" else "fulfilled"
+    end: Phase = "withdrawn" if trigger.because == "cancelled" else "fulfilled"
     for metric in PAUSED_IN:
-        if hands.is_live(metric):
-            hands.turn(metric, end)
-    hands.end("group_ownership_time", end)
+        if clock_set.is_live(metric):
+            clock_set.turn(metric, end)
+    clock_set.end("group_ownership_time", end)
     for metric in (*REPLIES, *UPDATES):
-        hands.end(metric, "withdrawn")
+        clock_set.end(metric, "withdrawn")
 
 
-def _handed_over(hands: ClockSet) -> None:
-    hands.end("group_ownership_time", "fulfilled")
-    if hands.fact.team and not hands.ended:
-        hands.start("group_ownership_time")
+def _handed_over(clock_set: ClockSet) -> None:
+    clock_set.end("group_ownership_time", "fulfilled")
+    if clock_set.trigger.team and not clock_set.ended:
+        clock_set.start("group_ownership_time")
 
 
-def _put_out(hands: ClockSet) -> None:
-    for metric in tuple(hands.clocks):
-        if hands.is_live(metric):
-            hands.turn(metric, "withdrawn")
+def _put_out(clock_set: ClockSet) -> None:
+    for metric in tuple(clock_set.clocks):
+        if clock_set.is_live(metric):
+            clock_set.turn(metric, "withdrawn")
 
 
-def _taken_back(hands: ClockSet) -> None:
-    """What was taken out goes on where it stopped."""
-    if hands.ended:
+def _taken_back(clock_set: ClockSet) -> None:
+    """Lets the clocks of a ticket that was out go on where they stopped."""
+    if clock_set.ended:
         return
-    for metric, clock in tuple(hands.clocks.items()):
+    for metric, clock in tuple(clock_set.clocks.items()):
         if clock.taken_out or metric in PAUSED_IN:
-            hands.turn(metric, hands.phase(metric))
-    if hands.fact.team and not hands.is_live("group_ownership_time"):
-        hands.start("group_ownership_time")
+            clock_set.turn(metric, clock_set.phase(metric))
+    if clock_set.trigger.team and not clock_set.is_live("group_ownership_time"):
+        clock_set.start("group_ownership_time")
 
 
 Rule: TypeAlias = Callable[[ClockSet], None]

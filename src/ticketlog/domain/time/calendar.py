@@ -38,7 +38,7 @@ _EPOCH = date(1970, 1, 1).toordinal()
 
 
 def _from_monday(week: Mapping[Weekday, tuple[str, ...]]) -> dict[Weekday, tuple[str, ...]]:
-    """Records have their keys sorted; whoever reads a week wants it in its order."""
+    """A week with its days in order; records have their keys sorted."""
     return {day: week[day] for day in WEEKDAYS if day in week}
 
 

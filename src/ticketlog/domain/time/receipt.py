@@ -19,7 +19,7 @@ given up after days; what is older is a history, and histories are imported."""
 
 
 class Bounds(NamedTuple):
-    """How far from its receipt a stated time may lie, in microseconds; None: any distance."""
+    """Bounds of a stated time: its largest distance from the receipt in microseconds; None: any."""
 
     ahead: int | None
     behind: int | None = None
