@@ -421,7 +421,7 @@ class TestReading:
         desk.start()
         ticket = create(desk)
         desk.refresh()
-        assert desk.status()["views"][0]["behind"] == 0
+        assert desk.status().views[0].behind == 0
         assert desk.query(tickets.ticket, ticket=ticket)["subject"] == "VPN drops"
 
     def test_a_moment_by_position_by_time_and_by_business_time(self, desk: Desk) -> None:
@@ -530,37 +530,37 @@ class TestReading:
     def test_the_status_says_how_far_everything_is(self, desk: Desk) -> None:
         create(desk)
         status = desk.status()
-        assert status["log"]["records"] == sum(desk.log.ends())
-        assert status["log"]["void"] == {}
-        assert status["settings"]["position"] == desk.settings.position
-        assert "none" in status["keyring"]
-        assert {view["view"] for view in status["views"]} >= {"tickets", "queue", "search"}
-        assert status["log"]["reachable"]
-        assert status["index"] == {"ends": list(desk.log.ends()), "behind": 0}
-        assert status["troubles"] == []
+        assert status.log.records == sum(desk.log.ends())
+        assert status.log.void == {}
+        assert status.settings.position == desk.settings.position
+        assert "none" in status.keyring
+        assert {view.view for view in status.views} >= {"tickets", "queue", "search"}
+        assert status.log.reachable
+        assert status.index.plain() == {"ends": list(desk.log.ends()), "behind": 0}
+        assert status.troubles == []
 
     def test_the_status_says_how_far_each_partition_is(self, desk: Desk) -> None:
         desk.refresh()
         made = desk.execute(CreateTicket(subject="VPN drops"), actor=ANN)
-        partitions = desk.status()["partitions"]
-        assert [part["partition"] for part in partitions] == list(range(desk.log.partitions))
-        assert [part["end"] for part in partitions] == list(desk.log.ends())
-        assert [part["events"] for part in partitions if part["events"]] == [1]
-        assert partitions[made.partition]["views"]["queue"] == {
+        partitions = desk.status().partitions
+        assert [part.partition for part in partitions] == list(range(desk.log.partitions))
+        assert [part.end for part in partitions] == list(desk.log.ends())
+        assert [part.events for part in partitions if part.events] == [1]
+        assert partitions[made.partition].views["queue"].plain() == {
             "position": 1,
             "lag": 1,
             "events": 0,
         }
         desk.refresh()
-        for view in desk.status()["partitions"][made.partition]["views"].values():
-            assert view == {"position": 2, "lag": 0, "events": 1}
+        for view in desk.status().partitions[made.partition].views.values():
+            assert view.plain() == {"position": 2, "lag": 0, "events": 1}
 
     def test_the_status_says_what_is_wrong_with_the_views(self, desk: Desk) -> None:
         (desk.folder / "views.db").write_bytes(b"no database" * 1000)
         status = desk.status()
-        assert status["views"] == []
-        assert "views.db are damaged" in status["troubles"][0]
-        assert status["log"]["records"] == sum(desk.log.ends())
+        assert status.views == []
+        assert "views.db are damaged" in status.troubles[0]
+        assert status.log.records == sum(desk.log.ends())
 
 
 class TestSettings:

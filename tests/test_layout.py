@@ -72,7 +72,7 @@ DIRECTIONS: dict[str, set[str]] = {
         "process_managers",
         "settings_files",
     },
-    "service": {"application", "desk", "errors", "log"},
+    "service": {"application", "desk", "documents", "errors", "log"},
 }
 """Room -> what of ours its files may import, besides the rooms of their own part (what stands
 before the first slash)."""

@@ -23,11 +23,11 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
 
 
 def test_views_are_made_anew(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
-    before = {view["view"]: view["build"] for view in desk.views.status()}
+    before = {view.view: view.build for view in desk.views.status()}
 
     assert main(["rebuild", "queue"]) == 0
 
-    after = {view["view"]: view["build"] for view in desk.views.status()}
+    after = {view.view: view.build for view in desk.views.status()}
     assert [name for name in after if after[name] != before[name]] == ["queue"]
     assert str(desk.cut()) in capsys.readouterr().out
 

@@ -41,7 +41,6 @@ from ticketlog.domain.base import (
     Recorded,
     Refused,
     instant,
-    iso,
 )
 from ticketlog.domain.imports import Imports
 from ticketlog.domain.parties.contact import Address
@@ -62,6 +61,7 @@ if TYPE_CHECKING:
     from ticketlog.application.as_of import Past
     from ticketlog.application.views import Views
     from ticketlog.demo.recorder import Simulated
+    from ticketlog.documents.desks import LogStat, LogVerified, Status
     from ticketlog.importing import AddressHolders, ImportReport, WithdrawnTickets
     from ticketlog.policies.protocol import Policy
     from ticketlog.process_managers.outbox import Outbox, OutboxRelay
@@ -519,67 +519,31 @@ class Desk:
 
         return None if start is None else Cuts(*self._logs).start(start)
 
-    def status(self) -> dict[str, Any]:
-        """The status of the desk: sizes, the positions of its index and views, lags and troubles;
-        keys are stable. Raises Unreachable or Damaged where its log can't be read."""
-        from ticketlog.application.status import standing
+    def status(self) -> Status:
+        """The status of the desk: sizes, the positions of its index and views, lags and troubles.
+        Raises Unreachable or Damaged where its log can't be read."""
+        from ticketlog.application.status import status
 
-        found = standing(self._logs, lambda ends: self.views.status(ends))
-        return {
-            "desk": self.log.desk,
-            "folder": str(self.folder),
-            "log": {"url": self.config.log_url, **found["log"]},
-            "index": found["index"],
-            "partitions": found["partitions"],
-            "settings": {"position": self.settings.position},
-            "cut": str(self.cut()),
-            "views": found["views"],
-            "ahead": self._ahead() if found["views"] else {"streams": 0, "first": []},
-            "circles": self._circles() if found["views"] else {"number": 0, "first": []},
-            "shared_addresses": self._shared() if found["views"] else {"number": 0, "first": []},
-            "troubles": found["troubles"],
-            "keyring": "none: personal values are not encrypted, and no person can be erased",
-        }
+        views, settings = (lambda: self.views), self._settings.in_force
+        return status(self._logs, self.config, views, settings, self._clock())
 
-    def _ahead(self) -> dict[str, Any]:
-        """The streams whose clock is ahead of now, as far as the view of tickets has come."""
-        from ticketlog.projections.views import tickets
+    def log_stat(self) -> LogStat:
+        """The sizes of each partition of both logs."""
+        from ticketlog.application.status import log_stat
 
-        number, first = self.views.peek(tickets.ahead, {"now": self._clock()}) or (0, [])
-        shown = [{**row, "clock": iso(row["clock"])} for row in first]
-        return {"streams": number, "first": shown}
-
-    def _circles(self) -> dict[str, Any]:
-        """Links that lead back to where they come from, as far as the view of tickets has come."""
-        from ticketlog.projections.views import tickets
-
-        number, first = self.views.peek(tickets.circles, {}) or (0, [])
-        return {"number": number, "first": first}
-
-    def _shared(self) -> dict[str, Any]:
-        """Addresses of several persons, as far as the view of persons has come."""
-        from ticketlog.projections.views import persons
-
-        number, first = self.views.peek(persons.shared, {}) or (0, [])
-        return {"number": number, "first": first}
-
-    def log_stat(self) -> dict[str, Any]:
-        """The sizes of each partition of both logs; keys are stable."""
-        from ticketlog.application.status import stat
-
-        return {**stat(self._logs), "cut": str(self.cut())}
+        return log_stat(self._logs)
 
     def log_export(self) -> Iterator[bytes]:
         """Both logs as JSON lines, byte for byte, with a digest in the last line; attachments'
         bytes aren't among them. `restore_desk` makes the same desk of them."""
         return export_lines(self._logs, simulation=self.config.simulation)
 
-    def log_problems(self) -> list[str]:
+    def log_verify(self) -> LogVerified:
         """The problems of the logs: every record is read and judged again, and each position of a
         view is compared with the record that is there."""
-        from ticketlog.application.status import log_problems
+        from ticketlog.application.status import log_verified
 
-        return [*log_problems(self._logs), *self.views.problems()]
+        return log_verified(self._logs, self.views)
 
     @property
     def settings(self) -> Settings:

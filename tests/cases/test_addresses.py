@@ -76,12 +76,12 @@ def test_what_one_has_no_other_gets(desk: Desk, address: Address) -> None:
     does(desk, kim, RemoveAddress(kind=address.kind, value=address.value))
     assert does(desk, lee, add) == 1
     assert have(desk, address.value) == [lee]
-    assert desk.status()["shared_addresses"] == {"number": 0, "first": []}
+    assert desk.status().shared_addresses.plain() == {"number": 0, "first": []}
 
 
 def test_whose_an_address_is_waits_for_no_other_view(desk: Desk) -> None:
     a_person(desk, "Kim", KIM)
-    assert [each["view"] for each in desk.status()["views"] if each["build"]] == ["persons"]
+    assert [each.view for each in desk.status().views if each.build] == ["persons"]
 
 
 def test_a_register_that_is_sent_again_meets_itself(desk: Desk) -> None:
@@ -203,7 +203,7 @@ def test_of_processes_no_two_keep_it(desk: Desk, others: list[Peer]) -> None:
             except Refused:
                 told += 1
         assert len(have(desk, value)) == 2 - told, "who wasn't refused has it"
-    assert desk.status()["shared_addresses"]["number"] == 0
+    assert desk.status().shared_addresses.number == 0
 
 
 @pytest.fixture
@@ -220,18 +220,18 @@ def test_an_older_desk_says_who_shares_one(twice: tuple[str, str], desk: Desk) -
     kim, old = twice
     desk.refresh()
     both = {"kind": "email", "persons": sorted(twice)}
-    assert desk.status()["shared_addresses"] == {"number": 1, "first": [both]}
+    assert desk.status().shared_addresses.plain() == {"number": 1, "first": [both]}
     assert sorted(have(desk)) == sorted(twice)
     assert does(desk, old, AddAddress(kind="email", value=KIM)) == 0, "it is there"
     lee = a_person(desk, "Lee")
     assert "has that e-mail address" in refused(desk, lee, AddAddress(kind="email", value=KIM))
     does(desk, old, MergePerson(into=kim))
     desk.refresh()
-    assert desk.status()["shared_addresses"]["number"] == 0
+    assert desk.status().shared_addresses.number == 0
     assert have(desk) == [kim]
     does(desk, old, UnmergePerson())
     desk.refresh()
-    assert desk.status()["shared_addresses"]["number"] == 1
+    assert desk.status().shared_addresses.number == 1
     assert all(each.same for each in desk.views.verify(["persons"]))
 
 
@@ -275,7 +275,7 @@ def test_of_two_desks_on_one_topic_no_two_keep_it(tmp_path: Path, kafka_url: str
                 kept = [each for each in pool.map(register, (a, b)) if each]
             assert have(a, value) == have(b, value) == kept
             assert len(kept) < 2
-        assert a.status()["shared_addresses"]["number"] == 0
+        assert a.status().shared_addresses.number == 0
 
 
 _WHO = st.integers(0, 3)
@@ -310,6 +310,6 @@ def test_whatever_is_done_an_address_is_one_human_s(acts: list[tuple[str, int, A
                 else:
                     does(desk, known[who], commands[act]())
         desk.refresh()
-        assert desk.status()["shared_addresses"] == {"number": 0, "first": []}
+        assert desk.status().shared_addresses.plain() == {"number": 0, "first": []}
         for value in ("a@example.org", "b@example.org"):
             assert len(have(desk, value)) <= 1

@@ -207,7 +207,7 @@ def test_views_that_follow_and_views_that_are_made_anew_agree(desk: Desk) -> Non
     desk.refresh()
     desk.execute(Tag(add=("c",)), on=ticket, actor=SUE)
     verified(desk)
-    assert not [parked for view in desk.status()["views"] for parked in view["parked"]]
+    assert not [parked for view in desk.status().views for parked in view.parked]
 
 
 def test_every_view_as_of_before_shows_what_was_known_then(desk: Desk) -> None:
@@ -262,12 +262,12 @@ def test_status_names_streams_that_are_ahead(
     desk: Desk, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     desk.refresh()
-    assert desk.status()["ahead"] == {"streams": 0, "first": []}
+    assert desk.status().ahead.plain() == {"streams": 0, "first": []}
     kim = desk.execute(RegisterPerson(name="Kim"), actor=ANN).stream
     by_an_older_release(desk, RenamePerson(name="Kim K."), kim, ahead=2 * YEAR)
     ticket = suffering(desk)
     desk.refresh()
-    found = desk.status()["ahead"]
+    found = desk.status().ahead.plain()
     assert found["streams"] == 2
     assert [each["stream"] for each in found["first"]] == [kim, f"ticket/{ticket}"]
     assert cli.run(["--desk", str(folder), "status"]) == 0
@@ -309,7 +309,7 @@ def test_status_names_whoever_is_ahead_and_what_that_means(
     by_an_older_release(desk, then, stream)
     ticket = suffering(desk)
     desk.refresh()
-    assert {each["stream"] for each in desk.status()["ahead"]["first"]} == {
+    assert {each.stream for each in desk.status().ahead.first} == {
         stream,
         f"ticket/{ticket}",
     }
@@ -389,6 +389,6 @@ def test_whatever_happens_views_are_those_of_a_replay_and_the_past_stays(
         with open_desk(desk.folder) as other:
             assert other.load(stream) == desk.load(stream)
     verified(desk)
-    assert desk.status()["ahead"]["streams"] == 0
+    assert desk.status().ahead.streams == 0
     for cut, was in seen[:2]:
         assert shown(desk.at(position=cut)) == was

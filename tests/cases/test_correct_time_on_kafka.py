@@ -28,7 +28,7 @@ def test_a_correction_is_the_same_for_every_desk_of_the_topics(
             assert after == told(desk, ticket)
             assert max(after) < now() + DAY
             other.refresh()
-            assert other.status()["ahead"]["streams"] == 0
+            assert other.status().ahead.streams == 0
             for each in (desk, other):
                 each.refresh()
                 assert [view for view in each.views.verify() if not view.same] == []

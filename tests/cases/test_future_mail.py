@@ -204,4 +204,4 @@ def test_a_policy_passes_a_wrong_time_on_to_no_other_stream(desk: Desk) -> None:
     for name in ("assignment", "routing"):
         assert desk.load(f"policy/{name}").clock <= now()
     desk.refresh()
-    assert [each["stream"] for each in desk.status()["ahead"]["first"]] == [ticket]
+    assert [each.stream for each in desk.status().ahead.first] == [ticket]

@@ -82,18 +82,18 @@ class Release:
         """Per view that has parked any the streams, once it holds everything else."""
         self.desk.refresh()
         return {
-            view["view"]: [row["stream"] for row in view["parked"]]
-            for view in self.desk.status()["views"]
-            if view["parked"]
+            view.view: [row.stream for row in view.parked]
+            for view in self.desk.status().views
+            if view.parked
         }
 
     def retry(self) -> int:
         """Tries what is parked again; how many streams still are."""
-        return sum(len(self.desk.views.retry(view)) for view in self.parked())
+        return sum(len(self.desk.views.retry(view).parked) for view in self.parked())
 
     def sound(self) -> bool:
         """Whether views are what a replay makes of the log, and the index is what the rule says."""
-        return not self.desk.log_problems() and all(each.same for each in self.desk.views.verify())
+        return self.desk.log_verify().ok and all(each.same for each in self.desk.views.verify())
 
     def index(self) -> str:
         """A digest of every record, verdict and entry."""

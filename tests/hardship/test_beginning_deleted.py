@@ -86,7 +86,7 @@ def test_a_desk_that_was_open_stops(desk: Desk) -> None:
         desk.publisher().catch_up()
     with pytest.raises(Damaged, match=LOST):
         desk.log.sync()
-    assert any(LOST in trouble for trouble in desk.status()["troubles"])
+    assert any(LOST in trouble for trouble in desk.status().troubles)
     assert ticket
 
 

@@ -38,7 +38,7 @@ def test_the_same_records_at_the_same_positions(desk: Desk, tmp_path: Path) -> N
     lines = list(desk.log_export())
     with restore_desk(tmp_path / "copy", lines) as copy:
         assert list(copy.log_export()) == lines
-        assert copy.log_problems() == []
+        assert copy.log_verify().problems == []
         assert copy.cut() == desk.cut()
         assert copy.log.desk == desk.log.desk
         again = copy.execute(CreateTicket(subject="Tö0"), actor=ANN, id="c0")

@@ -20,6 +20,7 @@ from tests.helpdesk import ANN, create
 from tests.log.commits import a_commit
 from tests.service.running import TICKETLOG, Running, running
 from ticketlog.desk import Desk, open_desk
+from ticketlog.documents.services import ANSWERED
 from ticketlog.domain.ticket.conversation import Note
 from ticketlog.log.commit import Verdict
 from ticketlog.policies import POLICIES
@@ -35,7 +36,7 @@ def service(desk: Desk) -> Iterator[Running]:
 
 def behind(desk: Desk) -> int:
     """Records that the views lack; to look doesn't bring them up."""
-    return sum(int(view["behind"]) for view in desk.views.status())
+    return sum(view.behind for view in desk.views.status())
 
 
 def followed(desk: Desk, service: Running) -> None:
@@ -64,7 +65,7 @@ class TestFollowing:
             with running(desk.folder) as service:
                 service.ready()
                 followed(desk, service)
-                builds = [view["build"] for view in desk.views.status()]
+                builds = [view.build for view in desk.views.status()]
                 service.signal(number)
                 code, out, err = service.ended()
             assert (code, err) == (0, "")
@@ -73,7 +74,7 @@ class TestFollowing:
             assert behind(desk) == len(builds)
         with running(desk.folder) as service:
             followed(desk, service)
-        assert [view["build"] for view in desk.views.status()] == builds
+        assert [view.build for view in desk.views.status()] == builds
         same(desk)
 
     def test_kill_9_harms_nothing(self, desk: Desk) -> None:
@@ -105,11 +106,11 @@ class TestFollowing:
     def test_a_rebuild_by_another_process_is_taken_up(self, desk: Desk, service: Running) -> None:
         service.ready()
         create(desk)
-        before = {view["view"]: view["build"] for view in desk.views.status()}
+        before = {view.view: view.build for view in desk.views.status()}
         desk.views.rebuild()
         create(desk)
         followed(desk, service)
-        after = {view["view"]: view["build"] for view in desk.views.status()}
+        after = {view.view: view.build for view in desk.views.status()}
         assert all(after[name] > before[name] for name in before)
         assert service.ready()["workers"][0]["failures"] == 0
         same(desk)
@@ -138,6 +139,11 @@ class TestHealth:
     def test_it_lives_from_the_start(self, service: Running) -> None:
         assert service.get("/live").code == 200
         assert service.get("/live").document == {"live": True}
+
+    @pytest.mark.parametrize("path", ANSWERED)
+    def test_it_answers_with_the_document_of_the_path(self, service: Running, path: str) -> None:
+        answer = service.get(path).document
+        assert ANSWERED[path].filled(answer).plain() == answer
 
     def test_other_paths_are_not_there(self, service: Running) -> None:
         answer = service.get("/readyz")

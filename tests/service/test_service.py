@@ -23,18 +23,18 @@ def test_it_is_ready_once_the_views_have_caught_up_with_what_was_there(
 ) -> None:
     create(desk)
     records = sum(desk.log.ends())
-    said = service.document()
-    assert not said["ready"]
-    assert f"view queue has {records} records to catch up with" in said["reasons"]
-    assert said["workers"] == [
+    said = service.readiness()
+    assert not said.ready
+    assert f"view queue has {records} records to catch up with" in said.reasons
+    assert said.plain()["workers"] == [
         {"worker": name, "failures": 0, "error": None, "seconds_since_pass": None}
         for name in ("views", "policies", "outbox")
     ]
     desk.refresh()
-    assert service.document()["reasons"] == []
-    assert service.document()["workers"][0]["seconds_since_pass"] >= 0
+    assert service.readiness().reasons == []
+    assert service.readiness().workers[0].seconds_since_pass is not None
     create(desk)
-    assert service.document()["ready"]
+    assert service.readiness().ready
 
 
 def test_a_log_that_does_not_answer(
@@ -44,17 +44,17 @@ def test_a_log_that_does_not_answer(
     desk.refresh()
     monkeypatch.setattr(desk.log, "latest_ends", lambda: None)
     monkeypatch.setattr(desk.log, "troubles", lambda: ["no broker answers"])
-    assert service.document()["reasons"] == [
+    assert service.readiness().reasons == [
         "no broker answers",
         "how much the views have to catch up with isn't known",
     ]
     monkeypatch.undo()
-    assert service.document()["ready"]
+    assert service.readiness().ready
 
 
 def test_a_log_that_was_closed(desk: Desk, service: DeskService) -> None:
     desk.refresh()
     desk.log.close()
-    (reason,) = service.document()["reasons"]
+    (reason,) = service.readiness().reasons
     assert "log.db was closed" in reason
-    assert not service.supervisor.alive
+    assert not service.liveness().live

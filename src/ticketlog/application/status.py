@@ -3,92 +3,127 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import orjson
 
+from ticketlog.application.as_of import Cuts
 from ticketlog.application.logs import Logs
+from ticketlog.application.views import Views
+from ticketlog.config import Config
+from ticketlog.documents import desks as documents
+from ticketlog.domain.settings.model import Settings
 from ticketlog.errors import TicketlogError
 from ticketlog.log.index.indexed_log import IndexedLog
 from ticketlog.log.index.verify import find_problems
+from ticketlog.projections.views import persons, tickets
 
 
-def standing(logs: Logs, views: Callable[[Sequence[int]], list[dict[str, Any]]]) -> dict[str, Any]:
+def status(
+    logs: Logs,
+    config: Config,
+    views: Callable[[], Views],
+    settings: Callable[[], Settings],
+    now: int,
+) -> documents.Status:
     """How far log, index and views are, a partition each, and what is wrong. Views that can't be
-    used are a trouble; `views` is asked with the log's ends."""
+    used are a trouble."""
     log = logs.tickets
     for each in logs:
         each.skip_sync()
     index, reach = log.ends(), log.latest_ends()
     ends = index if reach is None else reach
     troubles = [trouble for each in logs for trouble in each.troubles()]
+    found: list[documents.View] = []
     try:
-        found = views(ends)
+        found = views().status(ends)
     except TicketlogError as error:
-        found = []
         troubles.append(str(error))
     partitions = [_partition(log, p, end, index[p], found) for p, end in enumerate(ends)]
-    void = sum((Counter(part["void"]) for part in partitions), Counter[str]())
+    void = sum((Counter(part.void) for part in partitions), Counter[str]())
+    return documents.Status(
+        desk=log.desk,
+        folder=str(config.folder),
+        log=documents.LogState(
+            url=config.log_url,
+            ends=list(ends),
+            reachable=reach is not None,
+            records=sum(ends),
+            void=dict(void),
+        ),
+        index=documents.IndexState(ends=list(index), behind=sum(ends) - sum(index)),
+        partitions=partitions,
+        settings=documents.InForce(position=settings().position),
+        cut=str(Cuts(*logs).now()),
+        views=found,
+        **_doubtful(views() if found else None, now),
+        troubles=troubles,
+        keyring="none: personal values are not encrypted, and no person can be erased",
+    )
+
+
+def _doubtful(views: Views | None, now: int) -> dict[str, Any]:
+    """What somebody should see to, as far as the views have come: streams whose clock is ahead of
+    now, links that lead back, addresses of several persons."""
+
+    def asked(query: Callable[..., Any], **parameters: Any) -> tuple[int, list[Any]]:
+        return (views and views.peek(query, parameters)) or (0, [])
+
+    streams, ahead = asked(tickets.ahead, now=now)
+    circles, linked = asked(tickets.circles)
+    addresses, shared = asked(persons.shared)
     return {
-        "log": {
-            "ends": list(ends),
-            "reachable": reach is not None,
-            "records": sum(ends),
-            "void": dict(void),
-        },
-        "index": {"ends": list(index), "behind": sum(ends) - sum(index)},
-        "partitions": partitions,
-        "views": found,
-        "troubles": troubles,
+        "ahead": documents.Ahead.filled(streams=streams, first=ahead),
+        "circles": documents.Circles.filled(number=circles, first=linked),
+        "shared_addresses": documents.Shared.filled(number=addresses, first=shared),
     }
 
 
 def _partition(
-    log: IndexedLog, partition: int, end: int, index: int, views: list[dict[str, Any]]
-) -> dict[str, Any]:
-    at = {view["view"]: (view["positions"] or [0] * log.partitions)[partition] for view in views}
-    return {
-        "partition": partition,
-        "end": end,
-        "index": index,
-        "events": log.ordinals(partition),
-        "void": _void(log, partition),
-        "views": {
-            name: {
-                "position": next,
-                "lag": max(end - next, 0),
-                "events": log.ordinals(partition, next),
-            }
+    log: IndexedLog, partition: int, end: int, index: int, views: list[documents.View]
+) -> documents.Partition:
+    at = {view.view: (view.positions or [0] * log.partitions)[partition] for view in views}
+    return documents.Partition(
+        partition=partition,
+        end=end,
+        index=index,
+        events=log.ordinals(partition),
+        void=_void(log, partition),
+        views={
+            name: documents.ViewAt(
+                position=next, lag=max(end - next, 0), events=log.ordinals(partition, next)
+            )
             for name, next in at.items()
         },
-    }
+    )
 
 
 def _void(log: IndexedLog, partition: int | None = None) -> dict[str, int]:
     return {verdict.name.lower(): n for verdict, n in log.voids(partition).items()}
 
 
-def stat(logs: Logs) -> dict[str, Any]:
-    """How much each partition holds; keys are stable."""
-    return {
-        "desk": logs.tickets.desk,
-        **{
-            name: {
-                "void": _void(log),
-                "partitions": [
-                    {
-                        "partition": partition,
-                        "end": end,
-                        "events": log.ordinals(partition),
-                        "last_recorded_at": _last(log, partition, end),
-                    }
-                    for partition, end in enumerate(log.ends())
-                ],
-            }
-            for name, log in logs._asdict().items()
-        },
-    }
+def log_stat(logs: Logs) -> documents.LogStat:
+    """How much each partition of both logs holds."""
+    return documents.LogStat(
+        desk=logs.tickets.desk,
+        tickets=_counted(logs.tickets),
+        settings=_counted(logs.settings),
+        cut=str(Cuts(*logs).now()),
+    )
+
+
+def _counted(log: IndexedLog) -> documents.LogCounted:
+    parts = [
+        documents.LogPart.filled(
+            partition=partition,
+            end=end,
+            events=log.ordinals(partition),
+            last_recorded_at=_last(log, partition, end),
+        )
+        for partition, end in enumerate(log.ends())
+    ]
+    return documents.LogCounted(void=_void(log), partitions=parts)
 
 
 def _last(log: IndexedLog, partition: int, end: int) -> str | None:
@@ -98,10 +133,12 @@ def _last(log: IndexedLog, partition: int, end: int) -> str | None:
     return said if isinstance(said, str) else None
 
 
-def log_problems(logs: Logs) -> list[str]:
-    """What is wrong with the records of both logs, from reading them all again."""
-    found = []
+def log_verified(logs: Logs, views: Views) -> documents.LogVerified:
+    """Whether the records of both logs are sound, from reading them all again, and whether each
+    place where a view stands is the record that it was made from."""
+    found: list[str] = []
     for log in logs:
         log.skip_sync()
         found += [*log.troubles(), *find_problems(log), *log.differences()]
-    return found
+    found += views.problems()
+    return documents.LogVerified(ok=not found, problems=found, cut=str(Cuts(*logs).now()))

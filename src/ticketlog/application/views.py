@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 
 from ticketlog.application.logs import Logs
 from ticketlog.config import Config, views_file
-from ticketlog.documents import replays
+from ticketlog.documents import desks, replays
 from ticketlog.errors import TicketlogError, Usage
 from ticketlog.log.commit import leaf
 from ticketlog.projections import PROJECTIONS, named, view_of
@@ -128,33 +128,33 @@ class Views:
         """What of a view is different at the second moment. Raises Usage for an unknown view."""
         return differences(self._logs.tickets, _named(name), first, second, self._on_progress)
 
-    def status(self, ends: Sequence[int] | None = None) -> list[dict[str, Any]]:
-        """Where each view stands, in a log that reaches to `ends`, or as far as it can be read;
-        keys are stable."""
+    def status(self, ends: Sequence[int] | None = None) -> list[desks.View]:
+        """Where each view stands, in a log that reaches to `ends`, or as far as it can be read."""
         return [
-            {
-                "view": each.view,
-                "version": each.version,
-                "build": each.build,
-                "positions": list(each.positions),
-                "behind": each.behind,
-                "parked": [
-                    {
-                        "stream": row.stream,
-                        "position": f"{row.partition}:{row.offset}",
-                        "error": row.error,
-                    }
+            desks.View(
+                view=each.view,
+                version=each.version,
+                build=each.build,
+                positions=list(each.positions),
+                behind=each.behind,
+                parked=[
+                    desks.ParkedAt(
+                        stream=row.stream,
+                        position=f"{row.partition}:{row.offset}",
+                        error=row.error,
+                    )
                     for row in each.parked
                 ],
-            }
+            )
             for each in self._runner.status(ends)
         ]
 
-    def retry(self, name: str) -> list[dict[str, Any]]:
+    def retry(self, name: str) -> desks.ViewRetried:
         """Tries the parked streams of a view again; those that still can't be taken come back.
         Raises Usage for an unknown view."""
         rows = self._runner.retry(_named(name).name)
-        return [{"stream": row.stream, "error": row.error} for row in rows]
+        parked = [desks.Parked(stream=row.stream, error=row.error) for row in rows]
+        return desks.ViewRetried(view=name, parked=parked)
 
     def problems(self) -> list[str]:
         """Views that stand behind a record which isn't there any more, or is another one now."""

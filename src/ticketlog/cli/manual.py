@@ -12,6 +12,7 @@ from ticketlog.cli.options import SENDING
 from ticketlog.cli.root import root
 from ticketlog.documents.base import Document
 from ticketlog.documents.outcomes import Outcome, Refusal
+from ticketlog.documents.services import ANSWERED
 
 _HEAD = """\
 # The command line
@@ -85,6 +86,7 @@ def printed() -> dict[type[Document], list[str]]:
     for path, command in commands(root, click.Context(root, info_name="ticketlog")):
         for model in command.prints:
             found.setdefault(model, []).append(f"`{path.removeprefix('ticketlog ')}`")
+    found |= {model: [f"`run --health`, at {path}"] for path, model in ANSWERED.items()}
     found[Refusal] = ["every command that a rule refuses"]
     return found
 

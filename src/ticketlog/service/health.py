@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 import orjson
 from prometheus_client.exposition import choose_encoder
 
+from ticketlog.documents.base import Document
+from ticketlog.documents.services import ANSWERED
 from ticketlog.errors import Usage
 from ticketlog.service.metrics import registry
 from ticketlog.service.service import DeskService
@@ -92,23 +94,23 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         match self.path.partition("?")[0]:
             case "/live":
-                live = self.server.service.supervisor.alive
-                self._answer({"live": live}, live)
+                live = self.server.service.liveness()
+                self._answer(live, live.live)
             case "/ready":
-                document = self.server.service.document()
-                self._answer(document, document["ready"])
+                ready = self.server.service.readiness()
+                self._answer(ready, ready.ready)
             case "/metrics":
                 encode, kind = choose_encoder(self.headers.get("Accept", ""))
                 self._send(HTTPStatus.OK, kind, encode(self.server.registry))
             case _:
-                there = ["/live", "/ready", "/metrics"]
+                there = [*ANSWERED, "/metrics"]
                 self._send(HTTPStatus.NOT_FOUND, _JSON, orjson.dumps({"there_is": there}))
 
     do_HEAD = do_GET  # noqa: N815
 
-    def _answer(self, document: dict[str, Any], well: bool) -> None:
+    def _answer(self, document: Document, well: bool) -> None:
         code = HTTPStatus.OK if well else HTTPStatus.SERVICE_UNAVAILABLE
-        self._send(code, _JSON, orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE))
+        self._send(code, _JSON, orjson.dumps(document.plain(), option=orjson.OPT_APPEND_NEWLINE))
 
     def _send(self, code: HTTPStatus, kind: str, body: bytes) -> None:
         self.send_response(code)

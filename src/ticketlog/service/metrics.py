@@ -5,13 +5,13 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterator
 from importlib.metadata import version
-from typing import Any
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector, CollectorRegistry
 
+from ticketlog.documents.desks import Status
 from ticketlog.log.commit import Verdict
 from ticketlog.service.service import DeskService
 
@@ -41,7 +41,7 @@ class _Collector(Collector):
             yield from _of_views(found.status)
 
 
-def _of_workers(service: DeskService, status: dict[str, Any] | None) -> Iterator[Metric]:
+def _of_workers(service: DeskService, status: Status | None) -> Iterator[Metric]:
     up = _gauge("worker_up", "Whether a worker is not failing.", labels=["worker"])
     failures = _counter("worker_failures", "Attempts that failed.", ["worker"])
     passed = _gauge(
@@ -60,43 +60,43 @@ def _of_workers(service: DeskService, status: dict[str, Any] | None) -> Iterator
             continue
         for part, at in enumerate(each.worker.positions()):
             offset.add_metric([*name, str(part)], at)
-            lag.add_metric([*name, str(part)], max(status["log"]["ends"][part] - at, 0))
+            lag.add_metric([*name, str(part)], max(status.log.ends[part] - at, 0))
     yield from (up, failures, passed, offset, lag)
 
 
-def _of_log(status: dict[str, Any]) -> Iterator[Metric]:
-    yield _gauge("log_reachable", "Whether the log answers.", status["log"]["reachable"])
-    yield _gauge("settings_offset", "The settings in force.", status["settings"]["position"])
+def _of_log(status: Status) -> Iterator[Metric]:
+    yield _gauge("log_reachable", "Whether the log answers.", status.log.reachable)
+    yield _gauge("settings_offset", "The settings in force.", status.settings.position)
     end = _gauge("log_end_offset", "The log's next record.", labels=["partition"])
     index = _gauge("index_end_offset", "The index's next record.", labels=["partition"])
     lag = _gauge("index_lag_records", "Records left for the index.", labels=["partition"])
     events = _counter("log_events", "Accepted events in the index.", ["partition"])
     void = _counter("log_void_records", "Void records.", ["partition", "reason"])
-    for part in status["partitions"]:
-        labels = [str(part["partition"])]
-        end.add_metric(labels, part["end"])
-        index.add_metric(labels, part["index"])
-        lag.add_metric(labels, max(part["end"] - part["index"], 0))
-        events.add_metric(labels, part["events"])
+    for part in status.partitions:
+        labels = [str(part.partition)]
+        end.add_metric(labels, part.end)
+        index.add_metric(labels, part.index)
+        lag.add_metric(labels, max(part.end - part.index, 0))
+        events.add_metric(labels, part.events)
         for reason in _REASONS:
             name = reason.name.lower()
-            void.add_metric([*labels, name], part["void"].get(name, 0))
+            void.add_metric([*labels, name], part.void.get(name, 0))
     yield from (end, index, lag, events, void)
 
 
-def _of_views(status: dict[str, Any]) -> Iterator[Metric]:
+def _of_views(status: Status) -> Iterator[Metric]:
     labels = ["view", "partition"]
     offset = _gauge("view_offset", "A view's next record.", labels=labels)
     lag = _gauge("view_lag_records", "Records left for a view.", labels=labels)
     events = _counter("view_events", "Accepted events that a view has applied.", labels)
-    for part in status["partitions"]:
-        for name, view in part["views"].items():
-            offset.add_metric([name, str(part["partition"])], view["position"])
-            lag.add_metric([name, str(part["partition"])], view["lag"])
-            events.add_metric([name, str(part["partition"])], view["events"])
+    for part in status.partitions:
+        for name, view in part.views.items():
+            offset.add_metric([name, str(part.partition)], view.position)
+            lag.add_metric([name, str(part.partition)], view.lag)
+            events.add_metric([name, str(part.partition)], view.events)
     parked = _gauge("view_parked_streams", "Streams that a view has parked.", labels=["view"])
-    for view in status["views"]:
-        parked.add_metric([view["view"]], len(view["parked"]))
+    for each in status.views:
+        parked.add_metric([each.view], len(each.parked))
     yield from (offset, lag, events, parked)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ticketlog.application.supervisor import Report, Supervisor, Worker
 from ticketlog.desk import Desk
+from ticketlog.documents.desks import Status
+from ticketlog.documents.services import Live, Ready, WorkerState
 from ticketlog.errors import Damaged, NewerFormat, TicketlogError
 
 
@@ -24,13 +26,14 @@ class ServiceCondition(NamedTuple):
     the rest goes on.
     """
 
-    status: dict[str, Any] | None
+    status: Status | None
     reasons: list[str]
     warnings: list[str]
 
 
 class DeskService:
-    """A desk with its workers. `condition` and `document` may be called from any thread."""
+    """A desk with its workers. `condition`, `readiness` and `liveness` may be called from any
+    thread."""
 
     def __init__(self, desk: Desk, report: Report) -> None:
         self.desk = desk
@@ -55,57 +58,58 @@ class DeskService:
             status = self.desk.status()
         except TicketlogError as error:
             return ServiceCondition(None, [str(error), *self._failing((str(error),))], [])
-        troubles: list[str] = status["troubles"]
+        troubles = status.troubles
         reasons = [*troubles, *self._failing(troubles), *self._missing(status)]
         left = [line for each in self.supervisor.workers for line in each.worker.troubles()]
         return ServiceCondition(status, reasons, [*_parked(status), *left])
 
-    def document(self) -> dict[str, Any]:
-        """The condition as a JSON document; keys are stable."""
+    def readiness(self) -> Ready:
+        """The condition and the workers, for programs and people."""
         found = self.condition()
-        return {
-            "ready": not found.reasons,
-            "reasons": found.reasons,
-            "warnings": found.warnings,
-            "workers": [
-                {
-                    "worker": each.worker.name,
-                    "failures": each.failures,
-                    "error": each.trouble,
-                    "seconds_since_pass": _since(each.worker.passed()),
-                }
-                for each in self.supervisor.workers
-            ],
-        }
+        workers = [
+            WorkerState(
+                worker=each.worker.name,
+                failures=each.failures,
+                error=each.trouble,
+                seconds_since_pass=_since(each.worker.passed()),
+            )
+            for each in self.supervisor.workers
+        ]
+        reasons, warnings = found.reasons, found.warnings
+        return Ready(ready=not reasons, reasons=reasons, warnings=warnings, workers=workers)
+
+    def liveness(self) -> Live:
+        """Whether the threads of all workers live."""
+        return Live(live=self.supervisor.alive)
 
     def _failing(self, known: list[str] | tuple[str, ...]) -> list[str]:
         found = [(each.worker.name, each.trouble) for each in self.supervisor.workers]
         return [f"{name}: {trouble}" for name, trouble in found if trouble and trouble not in known]
 
-    def _missing(self, status: dict[str, Any]) -> list[str]:
+    def _missing(self, status: Status) -> list[str]:
         """The records that views lack, a line each, of those that the log held at the first
         call."""
         if self._caught_up:
             return []
-        if self._goal is None and status["log"]["reachable"]:
-            self._goal = status["log"]["ends"]
+        if self._goal is None and status.log.reachable:
+            self._goal = status.log.ends
         if self._goal is None:
             return ["how much the views have to catch up with isn't known"]
         goal = dict(enumerate(self._goal))
-        left = {view["view"]: 0 for view in status["views"]}
-        for part in status["partitions"]:
-            for name, view in part["views"].items():
-                left[name] += max(goal[part["partition"]] - view["position"], 0)
+        left = {view.view: 0 for view in status.views}
+        for part in status.partitions:
+            for name, view in part.views.items():
+                left[name] += max(goal[part.partition] - view.position, 0)
         self._caught_up = bool(left) and not any(left.values())
         return [f"view {name} has {n:,} records to catch up with" for name, n in left.items() if n]
 
 
-def _parked(status: dict[str, Any]) -> list[str]:
+def _parked(status: Status) -> list[str]:
     return [
-        f"view {view['view']} has parked {row['stream']} at {row['position']} ({row['error']}): "
-        f"`ticketlog views retry {view['view']}` tries it again"
-        for view in status["views"]
-        for row in view["parked"]
+        f"view {view.view} has parked {row.stream} at {row.position} ({row.error}): "
+        f"`ticketlog views retry {view.view}` tries it again"
+        for view in status.views
+        for row in view.parked
     ]
 
 

@@ -129,13 +129,13 @@ class TestMoving:
             expected = {Verdict.DUPLICATE: 1, Verdict.STALE: 1, Verdict.MALFORMED: 2}
             assert moved.log.voids() == expected
             in_kafka = content(moved)
-            assert moved.log_problems() == []
+            assert moved.log_verify().problems == []
 
         file = written(tmp_path / "moved", tmp_path / "back.jsonl.gz")
         with restore_desk(tmp_path / "back", Lines(file)) as back:
             assert content(back) == in_kafka
             assert back.log.voids() == expected
-            assert back.log_problems() == []
+            assert back.log_verify().problems == []
             assert back.history(made.stream) != []
         other = fresh_url(",".join(KafkaAddress.parse(kafka_url).brokers))
         with restore_desk(tmp_path / "again", Lines(file), log_url=other) as again_moved:

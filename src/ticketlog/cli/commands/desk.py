@@ -84,43 +84,42 @@ def status(context: click.Context, app: App, partitions: bool, as_json: bool) ->
     Where the log doesn't answer, its ends are those of the index. Exit code 3 where the log or
     the views can't be used.
     """
-    told = documents.Status.filled(app.desk.status())
-    document = told.plain()
+    told = app.desk.status()
     if as_json:
         print_json(told)
     else:
-        tables = [facts(_facts(document)), views_table(document["views"])]
+        tables = [facts(_facts(told)), views_table(told.views)]
         if partitions:
-            tables += ["", _partitions_table(document)]
+            tables += ["", _partitions_table(told)]
         show_all(*tables)
-    context.exit(3 if document["troubles"] else 0)
+    context.exit(3 if told.troubles else 0)
 
 
-def _facts(document: dict[str, Any]) -> list[tuple[str, Any]]:
-    log, lacks = document["log"], document["index"]["behind"]
-    void = ", ".join(f"{n:,} {reason}" for reason, n in log["void"].items())
-    records = f"{log['records']:,} in {len(log['ends'])} partitions"
+def _facts(told: documents.Status) -> list[tuple[str, Any]]:
+    log, lacks = told.log, told.index.behind
+    void = ", ".join(f"{n:,} {reason}" for reason, n in log.void.items())
+    records = f"{log.records:,} in {len(log.ends)} partitions"
     return [
-        ("desk", document["desk"]),
-        ("folder", document["folder"]),
-        ("log", log["url"] if log["reachable"] else f"{log['url']}, which doesn't answer"),
+        ("desk", told.desk),
+        ("folder", told.folder),
+        ("log", log.url if log.reachable else f"{log.url}, which doesn't answer"),
         ("records", f"{records}, {lacks:,} of them not in the index" if lacks else records),
         ("void", void or "none"),
-        ("settings", f"in force since position {document['settings']['position']}"),
-        ("views", _views(document["views"])),
-        *_ahead(document["ahead"]),
-        *_circles(document["circles"]),
-        *_shared(document["shared_addresses"]),
-        ("keyring", document["keyring"]),
-        *(("trouble", trouble) for trouble in document["troubles"]),
+        ("settings", f"in force since position {told.settings.position}"),
+        ("views", _views(told.views)),
+        *_ahead(told.ahead),
+        *_circles(told.circles),
+        *_shared(told.shared_addresses),
+        ("keyring", told.keyring),
+        *(("trouble", trouble) for trouble in told.troubles),
     ]
 
 
-def _ahead(found: dict[str, Any]) -> list[tuple[str, str]]:
-    if not found["streams"]:
+def _ahead(found: documents.Ahead) -> list[tuple[str, str]]:
+    if not found.streams:
         return []
-    first = ", ".join(f"{row['stream']} at {row['clock'][:16]}Z" for row in found["first"][:3])
-    tickets = [row["stream"].startswith("ticket/") for row in found["first"]]
+    first = ", ".join(f"{row.stream} at {row.clock[:16]}Z" for row in found.first[:3])
+    tickets = [row.stream.startswith("ticket/") for row in found.first]
     mends = []
     if any(tickets):
         mends.append("`ticketlog ticket correct-time TICKET --reason WHY` brings a ticket back")
@@ -129,57 +128,54 @@ def _ahead(found: dict[str, Any]) -> list[tuple[str, str]]:
             "of persons, organisations and agents, what they do next counts as of then, until now "
             "is there"
         )
-    return [("clocks ahead", "; ".join([f"{found['streams']:,} ahead of now: {first}", *mends]))]
+    return [("clocks ahead", "; ".join([f"{found.streams:,} ahead of now: {first}", *mends]))]
 
 
-def _circles(found: dict[str, Any]) -> list[tuple[str, str]]:
-    if not found["number"]:
+def _circles(found: documents.Circles) -> list[tuple[str, str]]:
+    if not found.number:
         return []
-    first = [(row["kind"], row["tickets"]) for row in found["first"]]
+    first = [(row.kind, row.tickets) for row in found.first]
     told = "; ".join(f" {kind} ".join((*tickets, tickets[0])) for kind, tickets in first[:3])
     kind, tickets = first[0]
     last, start = tickets[-1], tickets[0]
     mend = f"`ticketlog ticket unlink {last} {kind} {start}` parts the first"
     what = "nobody works on each other's duplicates; " if kind == "duplicate-of" else ""
-    return [("circles", f"{found['number']:,} of links that lead back: {told}; {what}{mend}")]
+    return [("circles", f"{found.number:,} of links that lead back: {told}; {what}{mend}")]
 
 
-def _shared(found: dict[str, Any]) -> list[tuple[str, str]]:
-    if not found["number"]:
+def _shared(found: documents.Shared) -> list[tuple[str, str]]:
+    if not found.number:
         return []
-    first = [(row["kind"], row["persons"]) for row in found["first"]]
+    first = [(row.kind, row.persons) for row in found.first]
     told = "; ".join(f"{kind} of {' and '.join(persons)}" for kind, persons in first[:3])
     one, other, *_ = first[0][1]
     mend = (
         f"`ticketlog person merge {other} {one}` where they are one human, else "
         f"`ticketlog person remove-address`"
     )
-    return [("addresses", f"{found['number']:,} that several persons have: {told}; {mend}")]
+    return [("addresses", f"{found.number:,} that several persons have: {told}; {mend}")]
 
 
-def _views(views: list[dict[str, Any]]) -> str:
+def _views(views: list[documents.View]) -> str:
     if not views:
         return "can't be used"
-    behind = sum(1 for view in views if view["behind"])
+    behind = sum(1 for view in views if view.behind)
     return f"{behind} of {len(views)} are behind the log" if behind else "all caught up"
 
 
-def _partitions_table(document: dict[str, Any]) -> Any:
+def _partitions_table(told: documents.Status) -> Any:
     """A view's column holds its position, and how many records it lacks where it lacks any."""
-    names = [view["view"] for view in document["views"]]
+    names = [view.view for view in told.views]
     columns = ["partition", "end", "index", "void", *names]
     rows = [
         [
-            part["partition"],
-            f"{part['end']:,}",
-            _place(part["index"], part["end"] - part["index"]),
-            sum(part["void"].values()),
-            *(
-                _place(part["views"][name]["position"], part["views"][name]["lag"])
-                for name in names
-            ),
+            part.partition,
+            f"{part.end:,}",
+            _place(part.index, part.end - part.index),
+            sum(part.void.values()),
+            *(_place(part.views[name].position, part.views[name].lag) for name in names),
         ]
-        for part in document["partitions"]
+        for part in told.partitions
     ]
     return table(columns, rows, right=columns)
 
@@ -188,9 +184,9 @@ def _place(position: int, lag: int) -> str:
     return f"{position:,} (-{lag:,})" if lag > 0 else f"{position:,}"
 
 
-def views_table(views: list[dict[str, Any]]) -> Any:
+def views_table(views: list[documents.View]) -> Any:
     columns = ("view", "version", "build", "behind", "parked")
-    rows = [[view[c] if c != "parked" else len(view[c]) for c in columns] for view in views]
+    rows = [[each.view, each.version, each.build, each.behind, len(each.parked)] for each in views]
     return table(columns, rows, right=("version", "build", "behind", "parked"))
 
 

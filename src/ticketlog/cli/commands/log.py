@@ -29,17 +29,17 @@ _HERE = "ticketlog.cli.commands.log"
 @pass_app
 def stat(app: App, as_json: bool) -> None:
     """Show how much each partition holds."""
-    document = app.desk.log_stat()
+    told = app.desk.log_stat()
     if as_json:
-        print_json(documents.LogStat.filled(document))
+        print_json(told)
         return
     columns = ("log", "partition", "end", "events", "last recorded")
     rows = [
-        [name, part["partition"], part["end"], part["events"], part["last_recorded_at"]]
-        for name in ("tickets", "settings")
-        for part in document[name]["partitions"]
+        [name, part.partition, part.end, part.events, part.last_recorded_at]
+        for name, log in (("tickets", told.tickets), ("settings", told.settings))
+        for part in log.partitions
     ]
-    title = f"desk {document['desk']}, cut {document['cut']}"
+    title = f"desk {told.desk}, cut {told.cut}"
     show_all(table(columns, rows, title=title, right=("partition", "end", "events")))
 
 
@@ -94,15 +94,15 @@ def verify(context: click.Context, app: App, as_json: bool) -> None:
     """
     with Meter() as meter:
         meter.show("verifying ...")
-        found = app.desk.log_problems()
+        told = app.desk.log_verify()
     if as_json:
-        cut = str(app.desk.cut())
-        print_json(documents.LogVerified.filled(ok=not found, problems=found, cut=cut))
+        print_json(told)
     else:
-        for problem in found:
+        for problem in told.problems:
             click.echo(clean(problem))
-        click.echo(f"{len(found)} problems" if found else f"all is well up to {app.desk.cut()}")
-    context.exit(3 if found else 0)
+        problems = f"{len(told.problems)} problems"
+        click.echo(f"all is well up to {told.cut}" if told.ok else problems)
+    context.exit(0 if told.ok else 3)
 
 
 @click.command(

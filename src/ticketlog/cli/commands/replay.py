@@ -39,12 +39,12 @@ def rebuild(app: App, views: tuple[str, ...], as_json: bool) -> None:
     """
     with Meter() as meter:
         app.desk.views.rebuild(views, partial(meter.replayed, "rebuilding"))
-    found = [each for each in app.desk.views.status() if not views or each["view"] in views]
+    found = [each for each in app.desk.views.status() if not views or each.view in views]
     if as_json:
-        print_json(desks.Views.filled(views=found))
+        print_json(desks.Views(views=found))
     else:
         for each in found:
-            click.echo(f"{each['view']} v{each['version']} is made anew (build {each['build']})")
+            click.echo(f"{each.view} v{each.version} is made anew (build {each.build})")
 
 
 @click.command(

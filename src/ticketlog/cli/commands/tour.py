@@ -136,12 +136,12 @@ def _simulate(desk: Desk, tickets: int, seed: int) -> None:
 def _views(desk: Desk) -> None:
     _, seconds = _timed(desk.refresh)
     events = _events(desk)
-    names = ", ".join(view["view"] for view in desk.views.status())
+    names = ", ".join(view.view for view in desk.views.status())
     click.echo(f"views {names}: up in {seconds:.1f} s, {events / seconds:,.0f} events/s")
 
 
 def _events(desk: Desk) -> int:
-    return sum(part["events"] for part in desk.log_stat()["tickets"]["partitions"])
+    return sum(part.events for part in desk.log_stat().tickets.partitions)
 
 
 def _queue(desk: Desk) -> None:

@@ -25,13 +25,13 @@ def list_(app: App, as_json: bool) -> None:
     """Show each view's version, position, lag, and the streams that it has parked."""
     found = app.desk.views.status(app.desk.log.latest_ends())
     if as_json:
-        print_json(desks.Views.filled(views=found))
+        print_json(desks.Views(views=found))
         return
     show_all(views_table(found))
     rows = [
-        [view["view"], parked["stream"], parked["position"], parked["error"]]
+        [view.view, parked.stream, parked.position, parked.error]
         for view in found
-        for parked in view["parked"]
+        for parked in view.parked
     ]
     if rows:
         show_all("", table(("view", "parked stream", "at", "why"), rows, flexible=("why",)))
@@ -49,9 +49,8 @@ def list_(app: App, as_json: bool) -> None:
 def retry(context: click.Context, app: App, view: str, as_json: bool) -> None:
     """Try a view's parked streams again; exit code 1 where some are still parked."""
     still = app.desk.views.retry(view)
-    lines = [f"{row['stream']}: {row['error']}" for row in still]
-    retried(desks.ViewRetried.filled(view=view, parked=still), view, lines, as_json)
-    context.exit(1 if still else 0)
+    retried(still, view, [f"{row.stream}: {row.error}" for row in still.parked], as_json)
+    context.exit(1 if still.parked else 0)
 
 
 views = ShellGroup(
