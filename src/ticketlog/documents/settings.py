@@ -13,23 +13,24 @@ from pydantic import create_model
 from ticketlog.documents.base import Count, Document, Id, Number, Offset, Text, Word
 from ticketlog.documents.events import Event
 from ticketlog.documents.mirrors import mirrored
+from ticketlog.domain.base import Value
 from ticketlog.domain.settings.events import KINDS
-from ticketlog.domain.settings.model import Priorities, Settings
+from ticketlog.domain.settings.kind import SettingKind
+from ticketlog.domain.settings.model import Settings
 
 
 def in_force(settings: Settings) -> Document:
     """The document of settings."""
-    held = {kind.table: getattr(settings, kind.table) for kind in KINDS}
     return _IN_FORCE.filled(
         position=settings.position,
         versions=dict(settings.versions),
-        **{
-            table: {id: each.model_dump(mode="json") for id, each in value.items()}
-            if isinstance(value, Mapping)
-            else value and value.model_dump(mode="json")
-            for table, value in held.items()
-        },
+        **{kind.table: _plain(kind, kind.held(settings)) for kind in KINDS},
     )
+
+
+def _plain(kind: SettingKind, things: Mapping[str, Value]) -> Any:
+    plain = {id: each.model_dump(mode="json") for id, each in things.items()}
+    return next(iter(plain.values()), None) if kind.single else plain
 
 
 class _Settings(Document):
@@ -40,9 +41,12 @@ class _Settings(Document):
     """Which of the changes of each thing is in force, from 1."""
 
 
-_TABLES: dict[str, Any] = {kind.table: dict[Id, mirrored(kind.value)] for kind in KINDS}  # type: ignore[misc]
-_TABLES["priorities"] = mirrored(Priorities) | None
-_FIELDS: dict[str, Any] = {table: (held, ...) for table, held in _TABLES.items()}
+def _table(kind: SettingKind) -> Any:
+    thing = mirrored(kind.value)
+    return thing | None if kind.single else dict[Id, thing]  # type: ignore[valid-type]
+
+
+_FIELDS: dict[str, Any] = {kind.table: (_table(kind), ...) for kind in KINDS}
 _IN_FORCE: type[Document] = create_model(
     "SettingsInForce",
     __base__=_Settings,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +18,9 @@ from ticketlog.documents.events import Event as Told
 from ticketlog.domain.base import Event, Value
 from ticketlog.domain.settings.conditions import Conditions
 from ticketlog.domain.settings.events import KINDS
-from ticketlog.domain.settings.kind import SettingChanged
+from ticketlog.domain.settings.kind import SettingChanged, SettingKind
 from ticketlog.domain.settings.model import Settings
-from ticketlog.domain.settings.rule import in_order
+from ticketlog.domain.settings.sla_policy import SlaPolicy
 from ticketlog.errors import Usage
 
 if TYPE_CHECKING:
@@ -183,17 +183,14 @@ def show(app: App, as_of: str | None, occurred_as_of: str | None, as_json: bool)
     rows = [
         [kind.table, each.id, settings.versions[f"{kind.name}/{each.id}"], _brief(each)]
         for kind in KINDS
-        for each in _things(settings, kind.table)
+        for each in _things(kind, settings)
     ]
     title = f"in force since position {settings.position}"
     show_all(table(("what", "id", "version", "how"), rows, title=title, flexible=("how",)))
 
 
-def _things(settings: Settings, table: str) -> list[Any]:
-    value = getattr(settings, table)
-    if isinstance(value, Mapping):
-        return in_order(value.values()) if table == "sla_policies" else list(value.values())
-    return [] if value is None else [value]
+def _things(kind: SettingKind, settings: Settings) -> Iterable[Any]:
+    return settings.policies if kind.value is SlaPolicy else kind.held(settings).values()
 
 
 def _brief(thing: Value) -> str:
