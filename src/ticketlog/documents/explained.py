@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from pydantic import create_model
+
 from ticketlog.documents.base import (
     Anything,
     At,
@@ -15,6 +19,8 @@ from ticketlog.documents.base import (
     Word,
 )
 from ticketlog.documents.sla import Edition
+from ticketlog.domain.settings.automation_rules import RULE_KINDS
+from ticketlog.domain.settings.conditions import Condition, FailedCondition
 
 
 class Failed(Document):
@@ -27,6 +33,14 @@ class Failed(Document):
     values: list[Anything]
     found: Anything
     """What the ticket has."""
+
+    def __str__(self) -> str:
+        """As a sentence: 'team is network: it is billing'."""
+        operator: Any = self.operator
+        values = tuple(self.values)
+        found = tuple(self.found) if isinstance(self.found, list) else self.found
+        condition = Condition.model_construct(field=self.field, operator=operator, values=values)
+        return str(FailedCondition("all", condition, found))
 
 
 class Judged(Document):
@@ -174,3 +188,17 @@ class Explained(Document):
     assignment: Assignment
     absence: Absence
     escalation: Escalation
+
+
+_MORE: dict[str, Any] = {
+    kind.table: (list[RuleTried], ...)
+    for kind in RULE_KINDS
+    if kind.table not in {*Explained.model_fields, "notifications"}
+}
+EXPLAINED: type[Explained] = (
+    create_model("Explained", __base__=Explained, __doc__=Explained.__doc__, **_MORE)
+    if _MORE
+    else Explained
+)
+"""The model of explanations: of kinds of rules that have no part of their own, which match and why
+not. Notifications are about an event, and not explained of a ticket."""

@@ -10,7 +10,9 @@ from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 from ticketlog.domain.base import Command, Event, Recorded
 from ticketlog.domain.parties.agent import AgentAtWork
 from ticketlog.domain.rights import survivor
+from ticketlog.domain.settings.automation_rules import RULE_KINDS
 from ticketlog.domain.settings.conditions import judge
+from ticketlog.domain.settings.kind import RuleKind
 from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.settings.rule import Rule, TriedRule, in_order
 from ticketlog.domain.ticket.condition_fields import facts_of
@@ -93,6 +95,11 @@ class RulePolicy:
     """Whether a ticket's explanation has them: not where they are about an event."""
     tried: Callable[[Ticket, Settings], Iterable[TriedRule[Any]]] | None = None
     """The rules that are asked about a ticket, with their verdicts; None: all of them, in order."""
+
+    @property
+    def kind(self) -> RuleKind:
+        """The kind's entry."""
+        return next(kind for kind in RULE_KINDS if kind.value is self.rule)
 
     def explain(self, ticket: Ticket, settings: Settings) -> list[TriedRule[Any]]:
         """The rules that are asked about the ticket as it is, in order, with their verdicts."""

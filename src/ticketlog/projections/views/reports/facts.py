@@ -12,7 +12,6 @@ from typing import TypeAlias
 
 from ticketlog.domain.base import Event, Recorded
 from ticketlog.domain.recorded_refusal import CommandRefused
-from ticketlog.domain.settings.automation_rules import RULE_KINDS
 from ticketlog.domain.ticket.conversation import Replied
 from ticketlog.domain.ticket.feedback import Rated, SurveyOffered
 from ticketlog.domain.ticket.lifecycle import TicketClosed
@@ -189,14 +188,11 @@ def _figures(after: Ticket) -> Row:
     return (_seconds(after), int(first_contact), hops, after.touches)
 
 
-_KINDS = {kind.value: kind.word for kind in RULE_KINDS}
-
-
 def _readers(of: Callable[[RulePolicy], Mapping[type[Event], ActReader]]) -> _Readers:
     found: dict[type[Event], list[tuple[str, ActReader]]] = {}
     for policy in RULES:
         for event, reader in of(policy).items():
-            found.setdefault(event, []).append((_KINDS[policy.rule], reader))
+            found.setdefault(event, []).append((policy.kind.word, reader))
     return found
 
 
@@ -208,7 +204,7 @@ _Readers: TypeAlias = Mapping[type[Event], Sequence[tuple[str, ActReader]]]
 _NAMED: _Readers = _readers(lambda policy: policy.acts)
 _AS_ACTOR: _Readers = _readers(lambda policy: policy.acts_as_actor)
 _REFUSED: Mapping[str, Sequence[tuple[str, ActReader]]] = {
-    name: [(_KINDS[policy.rule], _refused)] for policy in RULES for name in policy.commands
+    name: [(policy.kind.word, _refused)] for policy in RULES for name in policy.commands
 }
 
 
