@@ -16,10 +16,10 @@ from ticketlog.domain.settings.automation_rules import RoutingRule
 from ticketlog.domain.settings.conditions import judge
 from ticketlog.domain.settings.model import Settings, cited
 from ticketlog.domain.settings.rule import TriedRule, in_order
+from ticketlog.domain.ticket import EVENTS
 from ticketlog.domain.ticket.automation import Route, RuleFired, Step
 from ticketlog.domain.ticket.condition_fields import facts_of
 from ticketlog.domain.ticket.creation import TicketCreated
-from ticketlog.domain.ticket.evolution import EVENTS
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.policies.protocol import Reaction, RuleAct, RulePolicy, Situation
 

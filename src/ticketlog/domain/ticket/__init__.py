@@ -18,27 +18,37 @@ from __future__ import annotations
 from ticketlog.domain.base import Aggregate, Command, Context, Event
 from ticketlog.domain.sla.clock import next_due
 from ticketlog.domain.ticket import (
+    assignment,
     assignment_rules,
+    automation,
     automation_rules,
+    classification,
     classification_rules,
+    conversation,
     conversation_rules,
+    creation,
     creation_rules,
     feedback,
     field_rules,
+    imported,
     imported_rules,
+    lifecycle,
     lifecycle_rules,
     priority_rules,
     relations,
+    sla_events,
+    time_correction,
     withdrawal,
 )
 from ticketlog.domain.ticket.conversation import Replied
-from ticketlog.domain.ticket.evolution import EVENTS, after, evolve, fold, initial
+from ticketlog.domain.ticket.evolution import after, evolve, fold, initial, learn
 from ticketlog.domain.ticket.imported import RecordActivity
 from ticketlog.domain.ticket.lifecycle import Reopened, Restored
 from ticketlog.domain.ticket.preconditions import admit
 from ticketlog.domain.ticket.read_streams import reads
 from ticketlog.domain.ticket.sla import recording
-from ticketlog.domain.ticket.state import Decisions, Ticket
+from ticketlog.domain.ticket.sla.clock_facts import FACTS
+from ticketlog.domain.ticket.state import Decisions, Evolutions, Ticket
 
 __all__ = [
     "AGGREGATE",
@@ -54,6 +64,23 @@ __all__ = [
 ]
 
 KIND = "ticket"
+_EVOLVE: Evolutions = {
+    **creation.EVOLVE,
+    **lifecycle.EVOLVE,
+    **conversation.EVOLVE,
+    **assignment.EVOLVE,
+    **automation.EVOLVE,
+    **classification.EVOLVE,
+    **relations.EVOLVE,
+    **feedback.EVOLVE,
+    **imported.EVOLVE,
+    **sla_events.EVOLVE,
+    **time_correction.EVOLVE,
+    **withdrawal.EVOLVE,
+}
+learn(_EVOLVE, FACTS, tell=sla_events.EVOLVE)
+EVENTS: tuple[type[Event], ...] = tuple(_EVOLVE)
+"""In the order of docs/EVENTS.md."""
 _DECIDE: Decisions = {
     **creation_rules.DECIDE,
     **conversation_rules.DECIDE,

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from ticketlog.domain.base import Command, CommandSpec, Event, Key, Line, Recorded, Seconds
 from ticketlog.domain.rights import STAFF, WORKERS
-from ticketlog.domain.ticket.state import Candidate, Ticket
+from ticketlog.domain.ticket.state import Candidate, Evolutions, Ticket
 
 ASSIGNMENT = frozenset({"assignee", "team"})
 
@@ -195,7 +195,7 @@ def _work_stopped(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     }
 
 
-EVOLVE = {
+EVOLVE: Evolutions = {
     TeamChanged: _team_changed,
     AssigneeChanged: _assignee_changed,
     Escalated: _escalated,

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from ticketlog.domain.base import Command, CommandSpec, Event, Key, Line, Recorded, Unseen, Value
 from ticketlog.domain.rights import LEADS
-from ticketlog.domain.ticket.state import Candidate, Choice, Ticket
+from ticketlog.domain.ticket.state import Candidate, Choice, Evolutions, Ticket
 
 WhyChosen = Literal["balance", "requester", "account"]
 WhyDropped = Literal["no-room", "overtaken"]
@@ -186,7 +186,7 @@ def _dropped(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     return {"choice": None}
 
 
-EVOLVE = {
+EVOLVE: Evolutions = {
     RequesterReminded: _reminded,
     RuleFired: _nothing,
     NotificationDecided: _nothing,

@@ -19,7 +19,7 @@ from ticketlog.domain.base import (
 )
 from ticketlog.domain.rights import WORKERS
 from ticketlog.domain.settings.model import TicketType
-from ticketlog.domain.ticket.state import FieldValue, PrioritySource, Ticket
+from ticketlog.domain.ticket.state import Evolutions, FieldValue, PrioritySource, Ticket
 
 MOST_TAGS = 100
 Attribute = Literal["product", "asset", "site", "language"]
@@ -318,7 +318,7 @@ def _fields_changed(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     return {"fields": {name: value for name, value in new.items() if value is not None}}
 
 
-EVOLVE = {
+EVOLVE: Evolutions = {
     TypeChanged: _to("type"),
     CategoryChanged: _to("category"),
     ImpactChanged: _to("impact"),

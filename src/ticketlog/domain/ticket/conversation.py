@@ -23,6 +23,7 @@ from ticketlog.domain.ticket.state import (
     AttachmentRef,
     AuthorKind,
     CommentRef,
+    Evolutions,
     FieldValue,
     Pages,
     Ticket,
@@ -264,7 +265,7 @@ def _hidden(refs: tuple[R, ...], target: str) -> tuple[R, ...]:
     return tuple(ref._replace(redacted=True) if ref.id == target else ref for ref in refs)
 
 
-EVOLVE = {
+EVOLVE: Evolutions = {
     Replied: _replied,
     Noted: _noted,
     Described: _described,

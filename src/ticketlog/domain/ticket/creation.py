@@ -23,6 +23,7 @@ from ticketlog.domain.settings.model import CategoryOfStatus, TicketType
 from ticketlog.domain.ticket.state import (
     AuthorKind,
     CommentRef,
+    Evolutions,
     FieldValue,
     Link,
     LinkKind,
@@ -184,4 +185,4 @@ def _description(event: TicketCreated, recorded: Recorded) -> CommentRef:
     return CommentRef(recorded.id, said or author.id, kind, public)
 
 
-EVOLVE = {TicketCreated: _created}
+EVOLVE: Evolutions = {TicketCreated: _created}

@@ -1,30 +1,16 @@
-"""How a ticket evolves: one table of all events that change it."""
+"""How a ticket evolves: the table of all events that change it, which its facets fill."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from ticketlog.domain.base import Context, Event, Meta, Recorded
 from ticketlog.domain.recording import decided_events
 from ticketlog.domain.sla.clock_rules import ClockTrigger, run
-from ticketlog.domain.ticket import (
-    assignment,
-    automation,
-    classification,
-    conversation,
-    creation,
-    feedback,
-    imported,
-    lifecycle,
-    relations,
-    sla_events,
-    time_correction,
-    withdrawal,
-)
-from ticketlog.domain.ticket.sla.clock_facts import FACTS, FactOf
-from ticketlog.domain.ticket.state import Ticket
+from ticketlog.domain.ticket import time_correction
+from ticketlog.domain.ticket.state import Apply, Evolutions, Ticket
 from ticketlog.domain.time.receipt import AHEAD
 
 WATCHED = frozenset(
@@ -37,38 +23,33 @@ WATCHED = frozenset(
 event, and what nobody asks for costs as much as what is needed."""
 
 
+FactOf: TypeAlias = Callable[[Ticket, Recorded], ClockTrigger | None]
+"""What an event is to clocks: (the ticket after it, the event) -> the fact; None: it is none."""
+
+
 class _Change(NamedTuple):
-    apply: Callable[[Ticket, Recorded], dict[str, Any]]
+    apply: Apply
     aspect: str | None
     fact: FactOf | None = None
     tells: bool = False
     """It tells how clocks stand, from what they were."""
 
 
-_FACETS = (
-    creation,
-    lifecycle,
-    conversation,
-    assignment,
-    automation,
-    classification,
-    relations,
-    feedback,
-    automation,
-    imported,
-    sla_events,
-    time_correction,
-    withdrawal,
-)
-_BY_EVENT: dict[type[Event], _Change] = {
-    cls: _Change(
-        apply, cls.ASPECT if cls.ASPECT in WATCHED else None, FACTS.get(cls), facet is sla_events
-    )
-    for facet in _FACETS
-    for cls, apply in facet.EVOLVE.items()
-}
+_BY_EVENT: dict[type[Event], _Change] = {}
 _FOREIGN = _Change(lambda ticket, recorded: {}, aspect=None)
-EVENTS: tuple[type[Event], ...] = tuple(_BY_EVENT)
+
+
+def learn(
+    evolve: Evolutions,
+    facts: Mapping[type[Event], FactOf],
+    tell: Collection[type[Event]],
+) -> None:
+    """Takes the ticket's events in: what each changes, what some are to clocks, and those that tell
+    how clocks stand. The package hands them over when it is imported: its facets ask this module
+    what a ticket is after their events, so that it can't import them."""
+    for event, apply in evolve.items():
+        aspect = event.ASPECT if event.ASPECT in WATCHED else None
+        _BY_EVENT[event] = _Change(apply, aspect, facts.get(event), event in tell)
 
 
 def initial(id: str) -> Ticket:

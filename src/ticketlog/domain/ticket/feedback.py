@@ -20,7 +20,7 @@ from ticketlog.domain.base import (
 )
 from ticketlog.domain.rights import WORKERS
 from ticketlog.domain.ticket.lookups import data_subject, is_requester
-from ticketlog.domain.ticket.state import Decisions, Ticket
+from ticketlog.domain.ticket.state import Decisions, Evolutions, Ticket
 
 
 class SurveyOffered(Event):
@@ -110,7 +110,7 @@ def _reviewed(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     return {"reviews": {**ticket.reviews, event.reviewer: event.verdict}}
 
 
-EVOLVE = {SurveyOffered: _survey_offered, Rated: _rated, Reviewed: _reviewed}
+EVOLVE: Evolutions = {SurveyOffered: _survey_offered, Rated: _rated, Reviewed: _reviewed}
 
 
 def _offer(command: OfferSurvey, ticket: Ticket, context: Context) -> list[Event]:

@@ -22,7 +22,7 @@ from ticketlog.domain.base import (
 )
 from ticketlog.domain.settings.model import TicketType
 from ticketlog.domain.ticket.classification import MOST_TAGS
-from ticketlog.domain.ticket.state import FieldValue, LinkKind, Ticket
+from ticketlog.domain.ticket.state import Evolutions, FieldValue, LinkKind, Ticket
 
 Clearable = Literal[
     "team",
@@ -154,4 +154,4 @@ def _recorded(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     return {}
 
 
-EVOLVE = {ActivityRecorded: _recorded}
+EVOLVE: Evolutions = {ActivityRecorded: _recorded}

@@ -17,7 +17,7 @@ from ticketlog.domain.base import (
 )
 from ticketlog.domain.rights import WORKERS
 from ticketlog.domain.settings.model import CategoryOfStatus
-from ticketlog.domain.ticket.state import Ticket
+from ticketlog.domain.ticket.state import Evolutions, Ticket
 
 STATUS = frozenset({"status"})
 
@@ -302,7 +302,7 @@ def _restored(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     return {"spam": False, "back_at": recorded.meta.occurred_at}
 
 
-EVOLVE = {
+EVOLVE: Evolutions = {
     StatusChanged: _status_changed,
     PutOnHold: _put_on_hold,
     Solved: _solved,

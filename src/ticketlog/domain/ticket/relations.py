@@ -14,7 +14,7 @@ from ticketlog.domain.ticket.lookups import (
     require_known,
     settings_of,
 )
-from ticketlog.domain.ticket.state import Decisions, Link, LinkKind, Ticket
+from ticketlog.domain.ticket.state import Decisions, Evolutions, Link, LinkKind, Ticket
 
 
 class Followed(Event):
@@ -214,7 +214,7 @@ def _evolve(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
             return {}
 
 
-EVOLVE = dict.fromkeys(
+EVOLVE: Evolutions = dict.fromkeys(
     (
         Followed,
         Unfollowed,

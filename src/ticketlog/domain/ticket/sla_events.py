@@ -25,7 +25,7 @@ from ticketlog.domain.sla.clock import (
     UpcomingWarning,
     settled,
 )
-from ticketlog.domain.ticket.state import Ticket
+from ticketlog.domain.ticket.state import Evolutions, Ticket
 
 Microseconds = Annotated[int, Field(ge=0)]
 Change = Literal["activated", "paused", "resumed", "fulfilled", "withdrawn", "applied"]
@@ -210,7 +210,7 @@ def _with(ticket: Ticket, event: DueEvent, changes: dict[str, Any]) -> dict[str,
     return told({**ticket.clocks, event.metric: clock._replace(**changes)})
 
 
-EVOLVE = {
+EVOLVE: Evolutions = {
     SlaApplied: _applied,
     ClocksChanged: _clocks_changed,
     SlaBreached: _breached,

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias, Typ
 
 from pydantic import Field, StringConstraints
 
-from ticketlog.domain.base import Command, Context, Event, Key, Long, State, Value
+from ticketlog.domain.base import Command, Context, Event, Key, Long, Recorded, State, Value
 from ticketlog.domain.settings.model import CategoryOfStatus, TicketType
 from ticketlog.domain.settings.sla_policy import Metric, Switch
 from ticketlog.domain.sla.clock import Applied, Clock, Clocks
@@ -250,5 +250,9 @@ class Ticket(State):
         return open and not self.spam and not self.withdrawn
 
 
+Apply: TypeAlias = Callable[[Ticket, Recorded], dict[str, Any]]
+"""What an event changes: (the ticket before it, the event) -> its fields with their new values."""
+Evolutions: TypeAlias = Mapping[type[Event], Apply]
+"""What each of a facet's events changes."""
 Decisions: TypeAlias = Mapping[type[Command], Callable[[Any, Ticket, Context], list[Event]]]
 """Command -> the function that decides about it: (command, ticket, context) -> events."""

@@ -13,7 +13,7 @@ from ticketlog.domain.rights import LEADS
 from ticketlog.domain.sla.clock import settled
 from ticketlog.domain.ticket.assignment import WorkStopped
 from ticketlog.domain.ticket.sla_events import ClockChange, ClocksChanged, DueEvent
-from ticketlog.domain.ticket.state import Ticket
+from ticketlog.domain.ticket.state import Evolutions, Ticket
 from ticketlog.domain.time.receipt import is_ahead
 
 
@@ -53,7 +53,7 @@ def _corrected(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     return {"clock": recorded.event.new}
 
 
-EVOLVE = {TimeCorrected: _corrected}
+EVOLVE: Evolutions = {TimeCorrected: _corrected}
 
 
 def lies_ahead(meta: Meta) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from ticketlog.domain.base import Command, CommandSpec, Context, Event, Key, Line, Recorded, Refused
 from ticketlog.domain.rights import LEADS
-from ticketlog.domain.ticket.state import Decisions, Ticket
+from ticketlog.domain.ticket.state import Decisions, Evolutions, Ticket
 
 
 class Withdrawn(Event):
@@ -40,7 +40,7 @@ def _withdrawn(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     return {"withdrawn": True, "choice": None}
 
 
-EVOLVE = {Withdrawn: _withdrawn}
+EVOLVE: Evolutions = {Withdrawn: _withdrawn}
 
 
 def _withdraw(command: Withdraw, ticket: Ticket, context: Context) -> list[Event]:

@@ -3,8 +3,7 @@ what depends on settings stands in events of its own (`service`)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from collections.abc import Mapping
 
 from ticketlog.domain.base import Event, Recorded, bare
 from ticketlog.domain.settings.sla_policy import Switch
@@ -13,6 +12,7 @@ from ticketlog.domain.sla.clock_rules import ClockTrigger, Kind
 from ticketlog.domain.ticket.assignment import TeamChanged
 from ticketlog.domain.ticket.conversation import CommentEvent, Noted, Replied
 from ticketlog.domain.ticket.creation import TicketCreated
+from ticketlog.domain.ticket.evolution import FactOf
 from ticketlog.domain.ticket.lifecycle import (
     Cancelled,
     MarkedSpam,
@@ -146,7 +146,6 @@ def _restored(ticket: Ticket, recorded: Recorded) -> ClockTrigger:
     return _fact("back", ticket, recorded, "restored")
 
 
-FactOf: TypeAlias = Callable[[Ticket, Recorded], ClockTrigger | None]
 FACTS: Mapping[type[Event], FactOf] = {
     TicketCreated: _created,
     **dict.fromkeys((StatusChanged, PutOnHold, Solved, Reopened, TicketClosed, Cancelled), _moved),
