@@ -33,19 +33,12 @@ from ticketlog.domain.ticket.conversation import AttachmentAdded, Described, Not
 from ticketlog.domain.ticket.creation import CreateTicket, TicketCreated
 from ticketlog.domain.ticket.feedback import Rated, SurveyOffered
 from ticketlog.domain.ticket.imported import ActivityRecorded
-from ticketlog.domain.ticket.lifecycle import (
-    Cancelled,
-    MarkedSpam,
-    Reopened,
-    ResolutionCoded,
-    Solved,
-    StatusEvent,
-    TicketClosed,
-)
+from ticketlog.domain.ticket.lifecycle import MarkedSpam, ResolutionCoded
 from ticketlog.domain.ticket.relations import Linked
 from ticketlog.domain.ticket.sla_events import SlaApplied, SlaBreached, SlaWarned
 from ticketlog.domain.ticket.time_correction import TimeCorrected
 from ticketlog.domain.ticket.withdrawal import Withdrawn
+from ticketlog.domain.ticket.workflow import Cancelled, Reopened, Solved, StatusEvent, TicketClosed
 from ticketlog.log.commit import Commit, recorded_of
 
 TICKETS = 2_000

@@ -31,14 +31,7 @@ from ticketlog.domain.parties.person import (
     SetPersonOrganisation,
     UnmergePerson,
 )
-from ticketlog.domain.ticket.assignment import (
-    Assign,
-    Claim,
-    Escalate,
-    StartWork,
-    StopWork,
-    Unassign,
-)
+from ticketlog.domain.ticket.assignment import Assign, Claim, Escalate, Unassign
 from ticketlog.domain.ticket.automation import Choose, Notify, Remind, Route, Settle
 from ticketlog.domain.ticket.classification import (
     Classify,
@@ -78,6 +71,7 @@ from ticketlog.domain.ticket.relations import (
 from ticketlog.domain.ticket.sla_events import ReapplySla, RecordDue
 from ticketlog.domain.ticket.time_correction import CorrectTime
 from ticketlog.domain.ticket.withdrawal import Withdraw
+from ticketlog.domain.ticket.work import StartWork, StopWork
 
 __all__ = [
     "AddAddress",

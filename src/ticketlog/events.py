@@ -57,13 +57,7 @@ from ticketlog.domain.settings.events import (
     TeamSet,
     WorkflowSet,
 )
-from ticketlog.domain.ticket.assignment import (
-    AssigneeChanged,
-    Escalated,
-    TeamChanged,
-    WorkStarted,
-    WorkStopped,
-)
+from ticketlog.domain.ticket.assignment import AssigneeChanged, Escalated, TeamChanged
 from ticketlog.domain.ticket.automation import (
     AgentChosen,
     ChoiceDropped,
@@ -96,18 +90,7 @@ from ticketlog.domain.ticket.conversation import (
 from ticketlog.domain.ticket.creation import TicketCreated
 from ticketlog.domain.ticket.feedback import Rated, Reviewed, SurveyOffered
 from ticketlog.domain.ticket.imported import ActivityRecorded
-from ticketlog.domain.ticket.lifecycle import (
-    Cancelled,
-    MarkedSpam,
-    PutOnHold,
-    Reopened,
-    ResolutionCoded,
-    Restored,
-    Solved,
-    StatusChanged,
-    TicketClosed,
-    Verified,
-)
+from ticketlog.domain.ticket.lifecycle import MarkedSpam, ResolutionCoded, Restored, Verified
 from ticketlog.domain.ticket.relations import (
     CcAdded,
     CcRemoved,
@@ -121,6 +104,15 @@ from ticketlog.domain.ticket.relations import (
 from ticketlog.domain.ticket.sla_events import ClocksChanged, SlaApplied, SlaBreached, SlaWarned
 from ticketlog.domain.ticket.time_correction import TimeCorrected
 from ticketlog.domain.ticket.withdrawal import Withdrawn
+from ticketlog.domain.ticket.work import WorkStarted, WorkStopped
+from ticketlog.domain.ticket.workflow import (
+    Cancelled,
+    PutOnHold,
+    Reopened,
+    Solved,
+    StatusChanged,
+    TicketClosed,
+)
 
 __all__ = [
     "AbsenceRuleSet",

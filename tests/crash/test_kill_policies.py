@@ -19,7 +19,8 @@ from ticketlog.domain.parties.agent import SetAvailability, TicketReleased, Tick
 from ticketlog.domain.ticket.assignment import AssigneeChanged
 from ticketlog.domain.ticket.automation import AgentChosen, ChoiceDropped, RuleFired
 from ticketlog.domain.ticket.creation import CreateTicket
-from ticketlog.domain.ticket.lifecycle import Solve, TicketClosed
+from ticketlog.domain.ticket.lifecycle import Solve
+from ticketlog.domain.ticket.workflow import TicketClosed
 
 ROOM = 4
 AGENTS = tuple(f"a{n}" for n in range(6))

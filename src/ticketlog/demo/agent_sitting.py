@@ -10,17 +10,11 @@ from ticketlog.demo.reception import Reception
 from ticketlog.demo.requesters import Requesters
 from ticketlog.demo.staff import DemoAgent, Staff
 from ticketlog.demo.world import DAY, HOUR, MINUTE, SECOND, World
-from ticketlog.domain.ticket.assignment import (
-    Assign,
-    Claim,
-    Escalate,
-    StartWork,
-    StopWork,
-    Unassign,
-)
+from ticketlog.domain.ticket.assignment import Assign, Claim, Escalate, Unassign
 from ticketlog.domain.ticket.conversation import Reply
 from ticketlog.domain.ticket.lifecycle import Hold, MarkSpam, Restore, SetStatus, Solve
 from ticketlog.domain.ticket.relations import LinkTo, Unlink
+from ticketlog.domain.ticket.work import StartWork, StopWork
 
 VENDOR = "waiting-for-vendor"
 """The desk's own status for tickets that wait for a supplier."""

@@ -25,8 +25,8 @@ from ticketlog.domain.parties.contact import Address
 from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.ticket.creation import TicketCreated
 from ticketlog.domain.ticket.imported import ActivityRecorded, RecordActivity
-from ticketlog.domain.ticket.lifecycle import StatusEvent
 from ticketlog.domain.ticket.state import Ticket
+from ticketlog.domain.ticket.workflow import StatusEvent
 from ticketlog.errors import Conflict, Unreadable, Usage
 from ticketlog.importing.case import (
     CaseTicket,

@@ -30,17 +30,16 @@ from ticketlog.domain.ticket.assignment import AssigneeChanged, TeamChanged
 from ticketlog.domain.ticket.automation import AgentChosen, ChoiceDropped, Choose, Settle
 from ticketlog.domain.ticket.condition_fields import facts_of
 from ticketlog.domain.ticket.creation import TicketCreated
-from ticketlog.domain.ticket.lifecycle import (
+from ticketlog.domain.ticket.lifecycle import MarkedSpam, Restored
+from ticketlog.domain.ticket.state import Candidate, Ticket
+from ticketlog.domain.ticket.withdrawal import Withdrawn
+from ticketlog.domain.ticket.workflow import (
     Cancelled,
-    MarkedSpam,
     Reopened,
-    Restored,
     Solved,
     StatusChanged,
     TicketClosed,
 )
-from ticketlog.domain.ticket.state import Candidate, Ticket
-from ticketlog.domain.ticket.withdrawal import Withdrawn
 from ticketlog.policies.agent_selection import pick, rule_for
 from ticketlog.policies.protocol import Reaction, RuleAct, RulePolicy, Situation, named
 

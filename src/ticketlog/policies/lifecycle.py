@@ -10,13 +10,14 @@ from ticketlog.domain.settings.automation_rules import LifecycleRule
 from ticketlog.domain.settings.conditions import matches
 from ticketlog.domain.settings.model import Settings, cited
 from ticketlog.domain.settings.rule import in_order
+from ticketlog.domain.ticket import EVENTS
 from ticketlog.domain.ticket.automation import Remind, RequesterReminded
 from ticketlog.domain.ticket.condition_fields import facts_of
-from ticketlog.domain.ticket.evolution import EVENTS
 from ticketlog.domain.ticket.feedback import OfferSurvey, SurveyOffered
-from ticketlog.domain.ticket.lifecycle import Close, SetStatus, Solve, StatusEvent
+from ticketlog.domain.ticket.lifecycle import Close, SetStatus, Solve
 from ticketlog.domain.ticket.sla_events import RecordDue
 from ticketlog.domain.ticket.state import Ticket
+from ticketlog.domain.ticket.workflow import StatusEvent
 from ticketlog.policies.protocol import AtWork, Reaction, RuleAct, RulePolicy, by_actor
 
 NAME = "lifecycle"

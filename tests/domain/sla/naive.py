@@ -14,8 +14,9 @@ from ticketlog.domain.base import Event, Recorded
 from ticketlog.domain.ticket.assignment import TeamChanged
 from ticketlog.domain.ticket.conversation import Replied
 from ticketlog.domain.ticket.creation import TicketCreated
-from ticketlog.domain.ticket.lifecycle import MarkedSpam, Restored, StatusEvent
+from ticketlog.domain.ticket.lifecycle import MarkedSpam, Restored
 from ticketlog.domain.ticket.relations import Linked, Unlinked
+from ticketlog.domain.ticket.workflow import StatusEvent
 
 Span = tuple[int, int]
 COUNTED = {

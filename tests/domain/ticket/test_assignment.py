@@ -11,16 +11,13 @@ from ticketlog.domain.ticket.assignment import (
     Claim,
     Escalate,
     Escalated,
-    StartWork,
-    StopWork,
     TeamChanged,
     Unassign,
-    WorkStarted,
-    WorkStopped,
 )
 from ticketlog.domain.ticket.imported import RecordActivity
-from ticketlog.domain.ticket.lifecycle import StatusChanged
 from ticketlog.domain.ticket.state import Candidate
+from ticketlog.domain.ticket.work import StartWork, StopWork, WorkStarted, WorkStopped
+from ticketlog.domain.ticket.workflow import StatusChanged
 
 
 def test_the_first_agent_opens_a_new_ticket() -> None:

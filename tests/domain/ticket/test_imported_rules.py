@@ -7,7 +7,7 @@ import pytest
 from tests.domain.ticket.shop import a_ticket, closed, open_, spam, with_workflow
 from tests.given import ANN, DAY, IMPORT, KIM, MINUTE, NOON, Story
 from ticketlog.domain.base import Forbidden, Invalid
-from ticketlog.domain.ticket.assignment import AssigneeChanged, TeamChanged, WorkStopped
+from ticketlog.domain.ticket.assignment import AssigneeChanged, TeamChanged
 from ticketlog.domain.ticket.classification import (
     AttributeChanged,
     CategoryChanged,
@@ -27,16 +27,17 @@ from ticketlog.domain.ticket.conversation import Described, Noted, Replied
 from ticketlog.domain.ticket.creation import CreateTicket, TicketCreated
 from ticketlog.domain.ticket.feedback import Rated
 from ticketlog.domain.ticket.imported import ActivityRecorded, FileKept, RecordActivity, stream_of
-from ticketlog.domain.ticket.lifecycle import (
+from ticketlog.domain.ticket.lifecycle import ResolutionCoded
+from ticketlog.domain.ticket.state import Link, Ticket
+from ticketlog.domain.ticket.work import WorkStopped
+from ticketlog.domain.ticket.workflow import (
     Cancelled,
     PutOnHold,
     Reopened,
-    ResolutionCoded,
     Solved,
     StatusChanged,
     TicketClosed,
 )
-from ticketlog.domain.ticket.state import Link, Ticket
 
 
 def row(number: int = 1, **values: Any) -> RecordActivity:

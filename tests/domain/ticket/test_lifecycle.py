@@ -22,35 +22,32 @@ from ticketlog.domain.base import (
     MissingFields,
 )
 from ticketlog.domain.settings.model import Status, Transition
-from ticketlog.domain.ticket.assignment import (
-    Assign,
-    AssigneeChanged,
-    StartWork,
-    Unassign,
-    WorkStopped,
-)
+from ticketlog.domain.ticket.assignment import Assign, AssigneeChanged, Unassign
 from ticketlog.domain.ticket.classification import Classify, SetFields, TypeChanged
 from ticketlog.domain.ticket.conversation import Replied, Reply
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import (
     Cancel,
-    Cancelled,
     Close,
     Hold,
     MarkedSpam,
     MarkSpam,
-    PutOnHold,
     Reopen,
-    Reopened,
     Restore,
     Restored,
     SetStatus,
     Solve,
+    Verified,
+    Verify,
+)
+from ticketlog.domain.ticket.work import StartWork, WorkStopped
+from ticketlog.domain.ticket.workflow import (
+    Cancelled,
+    PutOnHold,
+    Reopened,
     Solved,
     StatusChanged,
     TicketClosed,
-    Verified,
-    Verify,
 )
 
 TEMPORARY = Actor("temp", "agent")

@@ -15,14 +15,16 @@ from tests.given import KIM, SETTINGS, SUE, Story
 from ticketlog.domain import ticket
 from ticketlog.domain.base import Actor, Command, Event, Recorded, Refused
 from ticketlog.domain.ticket import classification
-from ticketlog.domain.ticket.assignment import AssigneeChanged, Escalated, StopWork, TeamChanged
+from ticketlog.domain.ticket.assignment import AssigneeChanged, Escalated, TeamChanged
 from ticketlog.domain.ticket.automation import Choose, Notify, Route
 from ticketlog.domain.ticket.conversation import Note, Reply
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.feedback import Rate, Review
 from ticketlog.domain.ticket.imported import RecordActivity
-from ticketlog.domain.ticket.lifecycle import Solve, Solved, StatusEvent, TicketClosed
+from ticketlog.domain.ticket.lifecycle import Solve
 from ticketlog.domain.ticket.state import Ticket
+from ticketlog.domain.ticket.work import StopWork
+from ticketlog.domain.ticket.workflow import Solved, StatusEvent, TicketClosed
 
 Step = tuple[Command, Actor, int]
 ANYTHING = st.lists(STEPS, min_size=5, max_size=30)

@@ -14,14 +14,7 @@ from tests.given import ANN, IMPORT, KIM, LEE, RULE, SUE, Story
 from ticketlog.domain import ticket
 from ticketlog.domain.base import Actor, Command, Refused
 from ticketlog.domain.ticket import relations
-from ticketlog.domain.ticket.assignment import (
-    Assign,
-    Claim,
-    Escalate,
-    StartWork,
-    StopWork,
-    Unassign,
-)
+from ticketlog.domain.ticket.assignment import Assign, Claim, Escalate, Unassign
 from ticketlog.domain.ticket.automation import Choose, Notify, Remind, Route, Settle, Step
 from ticketlog.domain.ticket.classification import (
     Classify,
@@ -43,7 +36,6 @@ from ticketlog.domain.ticket.lifecycle import (
     Hold,
     MarkSpam,
     Reopen,
-    Reopened,
     Restore,
     SetStatus,
     Solve,
@@ -52,6 +44,8 @@ from ticketlog.domain.ticket.lifecycle import (
 from ticketlog.domain.ticket.sla_events import ReapplySla, RecordDue
 from ticketlog.domain.ticket.time_correction import CorrectTime
 from ticketlog.domain.ticket.withdrawal import Withdraw
+from ticketlog.domain.ticket.work import StartWork, StopWork
+from ticketlog.domain.ticket.workflow import Reopened
 
 PAGE = Path(__file__).parents[3] / "docs" / "LIFECYCLE.md"
 HEADING = "# Status x command"

@@ -12,14 +12,7 @@ from tests.domain.ticket.shop import OTHERS, open_
 from tests.given import SETTINGS, Story
 from ticketlog.domain.base import Command, Invalid, MissingFields
 from ticketlog.domain.settings.model import Agent, CustomField, Priorities, Team
-from ticketlog.domain.ticket.assignment import (
-    Assign,
-    AssigneeChanged,
-    Claim,
-    Escalate,
-    StartWork,
-    TeamChanged,
-)
+from ticketlog.domain.ticket.assignment import Assign, AssigneeChanged, Claim, Escalate, TeamChanged
 from ticketlog.domain.ticket.classification import (
     Classify,
     FieldsChanged,
@@ -30,8 +23,10 @@ from ticketlog.domain.ticket.classification import (
     SetRequester,
 )
 from ticketlog.domain.ticket.conversation import Replied, Reply
-from ticketlog.domain.ticket.lifecycle import Hold, PutOnHold, SetStatus
+from ticketlog.domain.ticket.lifecycle import Hold, SetStatus
 from ticketlog.domain.ticket.relations import AddCc, Follow, LinkTo
+from ticketlog.domain.ticket.work import StartWork
+from ticketlog.domain.ticket.workflow import PutOnHold
 
 FIELDS = {"system": "linux", "rooms": ("attic", "lab"), "floor": 9, "birthday": "1990-01-01"}
 WORKFLOW = SETTINGS.workflows["default"]

@@ -39,16 +39,19 @@ from ticketlog.domain.ticket import (
     sla_events,
     time_correction,
     withdrawal,
+    work,
+    workflow,
 )
 from ticketlog.domain.ticket.conversation import Replied
 from ticketlog.domain.ticket.evolution import after, evolve, fold, initial, learn
 from ticketlog.domain.ticket.imported import RecordActivity
-from ticketlog.domain.ticket.lifecycle import Reopened, Restored
+from ticketlog.domain.ticket.lifecycle import Restored
 from ticketlog.domain.ticket.preconditions import admit
 from ticketlog.domain.ticket.read_streams import reads
 from ticketlog.domain.ticket.sla import recording
 from ticketlog.domain.ticket.sla.clock_facts import FACTS
 from ticketlog.domain.ticket.state import Decisions, Evolutions, Ticket
+from ticketlog.domain.ticket.workflow import Reopened
 
 __all__ = [
     "AGGREGATE",
@@ -66,9 +69,11 @@ __all__ = [
 KIND = "ticket"
 _EVOLVE: Evolutions = {
     **creation.EVOLVE,
+    **workflow.EVOLVE,
     **lifecycle.EVOLVE,
     **conversation.EVOLVE,
     **assignment.EVOLVE,
+    **work.EVOLVE,
     **automation.EVOLVE,
     **classification.EVOLVE,
     **relations.EVOLVE,
@@ -85,6 +90,7 @@ _DECIDE: Decisions = {
     **creation_rules.DECIDE,
     **conversation_rules.DECIDE,
     **assignment_rules.DECIDE,
+    **work.DECIDE,
     **lifecycle_rules.DECIDE,
     **classification_rules.DECIDE,
     **priority_rules.DECIDE,

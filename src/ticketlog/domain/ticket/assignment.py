@@ -1,4 +1,4 @@
-"""Who works on a ticket: team, agent, tier, and the time they spend."""
+"""Who works on a ticket: team, agent, tier."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from ticketlog.domain.base import Command, CommandSpec, Event, Key, Line, Recorded, Seconds
+from ticketlog.domain.base import Command, CommandSpec, Event, Key, Line, Recorded
 from ticketlog.domain.rights import STAFF, WORKERS
 from ticketlog.domain.ticket.state import Candidate, Evolutions, Ticket
 
 ASSIGNMENT = frozenset({"assignee", "team"})
+
 
 Method = Literal["manual", "claim", "reply", "solve", "rule", "team-left", "creation", "import"]
 
@@ -50,23 +51,6 @@ class Escalated(Event):
     new: int
     reason: Line
     rule: Key | None = None
-
-
-class WorkStarted(Event):
-    """An agent began to work on it."""
-
-    NAME: ClassVar[str] = "ticket.work-started.v1"
-    ASPECT: ClassVar[str] = "work"
-    agent: Key
-
-
-class WorkStopped(Event):
-    """`seconds` is the time spent: measured, or as the agent says."""
-
-    NAME: ClassVar[str] = "ticket.work-stopped.v1"
-    ASPECT: ClassVar[str] = "work"
-    agent: Key
-    seconds: Seconds
 
 
 class Assign(Command):
@@ -135,27 +119,6 @@ class Escalate(Command):
     rule: Key | None = None
 
 
-class StartWork(Command):
-    NAME: ClassVar[str] = "ticket.start-work"
-    SPEC: ClassVar[CommandSpec] = CommandSpec(
-        who_may=frozenset({STAFF}),
-        help="Start the clock of your work.",
-        examples=("ticketlog ticket start-work 4F7K2M9QABCD",),
-    )
-
-
-class StopWork(Command):
-    """`seconds`: the time spent, where it isn't the time since the start."""
-
-    NAME: ClassVar[str] = "ticket.stop-work"
-    SPEC: ClassVar[CommandSpec] = CommandSpec(
-        who_may=frozenset({STAFF}),
-        help="Stop the clock of your work, or say the seconds yourself.",
-        examples=("ticketlog ticket stop-work 4F7K2M9QABCD --seconds 900",),
-    )
-    seconds: Annotated[int, Field(ge=0, le=31_536_000)] | None = None
-
-
 def _team_changed(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     event = recorded.event
     assert isinstance(event, TeamChanged)
@@ -181,24 +144,8 @@ def _escalated(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     return {"tier_level": recorded.event.new}
 
 
-def _work_started(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
-    assert isinstance(recorded.event, WorkStarted)
-    return {"working": {**ticket.working, recorded.event.agent: recorded.meta.occurred_at}}
-
-
-def _work_stopped(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
-    event = recorded.event
-    assert isinstance(event, WorkStopped)
-    return {
-        "working": {agent: at for agent, at in ticket.working.items() if agent != event.agent},
-        "seconds_spent": ticket.seconds_spent + event.seconds,
-    }
-
-
 EVOLVE: Evolutions = {
     TeamChanged: _team_changed,
     AssigneeChanged: _assignee_changed,
     Escalated: _escalated,
-    WorkStarted: _work_started,
-    WorkStopped: _work_stopped,
 }

@@ -1,4 +1,4 @@
-"""What is decided about who works on a ticket, and for how long."""
+"""What is decided about who works on a ticket."""
 
 from __future__ import annotations
 
@@ -14,12 +14,8 @@ from ticketlog.domain.ticket.assignment import (
     Escalate,
     Escalated,
     Method,
-    StartWork,
-    StopWork,
     TeamChanged,
     Unassign,
-    WorkStarted,
-    WorkStopped,
 )
 from ticketlog.domain.ticket.lookups import (
     require_agent,
@@ -27,7 +23,7 @@ from ticketlog.domain.ticket.lookups import (
     settings_of,
 )
 from ticketlog.domain.ticket.state import Candidate, Decisions, Ticket
-from ticketlog.domain.ticket.workflow import opened, stopped
+from ticketlog.domain.ticket.workflow import opened
 
 
 def hand_over(
@@ -174,32 +170,9 @@ def _escalate(command: Escalate, ticket: Ticket, context: Context) -> list[Event
     return [escalated, *handed]
 
 
-def _start_work(command: StartWork, ticket: Ticket, context: Context) -> list[Event]:
-    if context.actor.id in ticket.working:
-        return []
-    return [WorkStarted(agent=require_agent(ticket, context))]
-
-
-def _stop_work(command: StopWork, ticket: Ticket, context: Context) -> list[Event]:
-    agent = context.actor.id
-    if agent in ticket.working:
-        if command.seconds is None:
-            return stopped(ticket, context.now, [agent])
-        return [WorkStopped(agent=agent, seconds=command.seconds)]
-    require_agent(ticket, context)
-    if command.seconds is None:
-        return []
-    raise Refused(
-        f"{agent} has not started to work on ticket {ticket.id}; start first, then say how long",
-        ticket=ticket.id,
-    )
-
-
 DECIDE: Decisions = {
     Assign: _assign,
     Claim: _claim,
     Unassign: _unassign,
     Escalate: _escalate,
-    StartWork: _start_work,
-    StopWork: _stop_work,
 }

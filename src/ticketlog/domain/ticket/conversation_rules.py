@@ -20,6 +20,7 @@ from ticketlog.domain.ticket.conversation import (
 )
 from ticketlog.domain.ticket.evolution import after
 from ticketlog.domain.ticket.field_rules import fields_changed
+from ticketlog.domain.ticket.lifecycle_rules import change_status
 from ticketlog.domain.ticket.lookups import (
     Author,
     author_of,
@@ -31,7 +32,7 @@ from ticketlog.domain.ticket.lookups import (
 )
 from ticketlog.domain.ticket.mentions import called
 from ticketlog.domain.ticket.state import AttachmentRef, CommentRef, Decisions, Ticket
-from ticketlog.domain.ticket.workflow import TransitionDetails, awakened, change_status, opened
+from ticketlog.domain.ticket.workflow import TransitionDetails, awakened, opened
 
 
 def _reply(command: Reply, ticket: Ticket, context: Context) -> list[Event]:

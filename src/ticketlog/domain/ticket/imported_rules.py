@@ -8,7 +8,7 @@ from typing import Any
 
 from ticketlog.domain.base import LONGEST_KEY, Context, Event
 from ticketlog.domain.settings.model import Status, Workflow
-from ticketlog.domain.ticket.assignment import AssigneeChanged, TeamChanged, WorkStopped
+from ticketlog.domain.ticket.assignment import AssigneeChanged, TeamChanged
 from ticketlog.domain.ticket.classification import (
     ATTRIBUTES,
     Attribute,
@@ -45,6 +45,7 @@ from ticketlog.domain.ticket.priority_rules import (
 )
 from ticketlog.domain.ticket.relations import Linked, LinkTo, cycle
 from ticketlog.domain.ticket.state import AuthorKind, Decisions, Link, Ticket
+from ticketlog.domain.ticket.work import WorkStopped
 from ticketlog.domain.ticket.workflow import (
     TransitionDetails,
     arrow_to,

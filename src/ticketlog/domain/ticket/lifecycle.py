@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from ticketlog.domain.base import (
     Command,
@@ -11,74 +11,13 @@ from ticketlog.domain.base import (
     Instant,
     Key,
     Line,
-    Personal,
     Recorded,
     Text,
 )
 from ticketlog.domain.rights import WORKERS
-from ticketlog.domain.settings.model import CategoryOfStatus
 from ticketlog.domain.ticket.state import Evolutions, Ticket
 
 STATUS = frozenset({"status"})
-
-StatusCause = Literal["command", "reply", "assignment", "rule", "import"]
-
-
-class StatusEvent(Event):
-    """What all changes of status have in common."""
-
-    ASPECT: ClassVar[str] = "status"
-
-    old: Key
-    new: Key
-    old_category: CategoryOfStatus
-    new_category: CategoryOfStatus
-    because: StatusCause
-
-
-class StatusChanged(StatusEvent):
-    """It moved to new, open, pending or a status of the desk's own."""
-
-    NAME: ClassVar[str] = "ticket.status-changed.v1"
-
-
-class PutOnHold(StatusEvent):
-    """It waits for somebody who is neither the requester nor the agent."""
-
-    NAME: ClassVar[str] = "ticket.put-on-hold.v1"
-    reason: Line | None = None
-    until: Instant | None = None
-
-
-class Solved(StatusEvent):
-    """The agent considers it done; `assignee` and `team` are those of this instant."""
-
-    NAME: ClassVar[str] = "ticket.solved.v1"
-    data_subject: Key
-    code: Key | None = None
-    resolution: Annotated[Text | None, Personal()] = None
-    team: Key | None = None
-    assignee: Key | None = None
-
-
-class Reopened(StatusEvent):
-    """It was solved, and is worked on again."""
-
-    NAME: ClassVar[str] = "ticket.reopened.v1"
-    reason: Line | None = None
-
-
-class TicketClosed(StatusEvent):
-    """It is final: what comes now becomes a follow-up ticket."""
-
-    NAME: ClassVar[str] = "ticket.closed.v1"
-
-
-class Cancelled(StatusEvent):
-    """It ended without being solved: not a resolution."""
-
-    NAME: ClassVar[str] = "ticket.cancelled.v1"
-    reason: Line | None = None
 
 
 class ResolutionCoded(Event):
@@ -227,63 +166,6 @@ class Restore(Command):
     reason: Line | None = None
 
 
-def _moved(recorded: Recorded) -> dict[str, Any]:
-    event = recorded.event
-    assert isinstance(event, StatusEvent)
-    return {
-        "quiet_since": recorded.meta.occurred_at,
-        "reminders": 0,
-        "status": event.new,
-        "status_category": event.new_category,
-        "hold_reason": None,
-        "hold_until": None,
-    }
-
-
-def _status_changed(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
-    return _moved(recorded)
-
-
-def _put_on_hold(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
-    event = recorded.event
-    assert isinstance(event, PutOnHold)
-    return _moved(recorded) | {"hold_reason": event.reason, "hold_until": event.until}
-
-
-def _solved(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
-    event = recorded.event
-    assert isinstance(event, Solved)
-    return _moved(recorded) | {
-        "solved_at": recorded.meta.occurred_at,
-        "closed_at": None,
-        "cancelled": False,
-        "solves": ticket.solves + 1,
-        "resolution_code": event.code,
-        "verified_by": None,
-    }
-
-
-def _reopened(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
-    return _moved(recorded) | {
-        "reopens": ticket.reopens + 1,
-        "back_at": recorded.meta.occurred_at,
-        "solved_at": None,
-        "closed_at": None,
-        "resolution_code": None,
-        "verified_by": None,
-        "cancelled": False,
-    }
-
-
-def _closed(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
-    closed = {"closed_at": recorded.meta.occurred_at, "cancelled": False}
-    return _moved(recorded) | closed
-
-
-def _cancelled(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
-    return _closed(ticket, recorded) | {"cancelled": True}
-
-
 def _coded(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     assert isinstance(recorded.event, ResolutionCoded)
     return {"resolution_code": recorded.event.new}
@@ -303,12 +185,6 @@ def _restored(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
 
 
 EVOLVE: Evolutions = {
-    StatusChanged: _status_changed,
-    PutOnHold: _put_on_hold,
-    Solved: _solved,
-    Reopened: _reopened,
-    TicketClosed: _closed,
-    Cancelled: _cancelled,
     ResolutionCoded: _coded,
     Verified: _verified,
     MarkedSpam: _marked_spam,

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from ticketlog.domain.base import Context, Event, IllegalTransition, Invalid
+from ticketlog.domain.base import (
+    Context,
+    Event,
+    IllegalTransition,
+    Invalid,
+    MissingFields,
+)
 from ticketlog.domain.rights import listed
-from ticketlog.domain.settings.model import CategoryOfStatus, Status, Workflow
+from ticketlog.domain.settings.model import (
+    CategoryOfStatus,
+    Status,
+    Workflow,
+)
+from ticketlog.domain.ticket.assignment import AssigneeChanged
+from ticketlog.domain.ticket.evolution import after
 from ticketlog.domain.ticket.lifecycle import (
     Cancel,
     Close,
     Hold,
     MarkedSpam,
     MarkSpam,
-    PutOnHold,
     Reopen,
     Restore,
     Restored,
@@ -20,16 +31,77 @@ from ticketlog.domain.ticket.lifecycle import (
     Verified,
     Verify,
 )
-from ticketlog.domain.ticket.lookups import is_requester, roles_of, status_named, workflow_for
+from ticketlog.domain.ticket.lookups import (
+    is_requester,
+    roles_of,
+    settings_of,
+    status_named,
+    workflow_for,
+)
 from ticketlog.domain.ticket.state import Decisions, Ticket
+from ticketlog.domain.ticket.work import stopped
 from ticketlog.domain.ticket.workflow import (
+    NOTHING,
+    PutOnHold,
+    StatusCause,
     TransitionDetails,
     arrow_to,
-    change_status,
+    check_reopenable,
+    check_roles,
     ends_unsolved,
     may_take,
+    missing,
     moved,
+    no_arrow,
+    required_for,
 )
+
+
+def change_status(
+    ticket: Ticket,
+    target: Status,
+    context: Context,
+    because: StatusCause,
+    say: TransitionDetails = NOTHING,
+) -> list[Event]:
+    """The move to a status, where the workflow lets the actor make it.
+
+    Raises IllegalTransition, Forbidden, MissingFields, and Closed where the time is over in which
+    a solved ticket may be reopened.
+    """
+    if target.id == ticket.status:
+        return []
+    workflow = workflow_for(ticket.type, context)
+    arrow = arrow_to(workflow, ticket, target)
+    if arrow is None:
+        raise no_arrow(workflow, ticket, target, context)
+    check_roles(arrow, ticket, target, context)
+    if ticket.status_category == "solved" and target.category not in ("solved", "closed"):
+        check_reopenable(workflow, ticket, context.now)
+    events = _by_solver(ticket, context) if target.category == "solved" else []
+    then = after(ticket, events, context)
+    names = missing(required_for(arrow, target), then, say)
+    if names:
+        raise MissingFields(
+            f"ticket {ticket.id} needs {listed(names)} to become {target.id}; set them first",
+            ticket=ticket.id,
+            fields=names,
+        )
+    if target.category in ("solved", "closed"):
+        events += stopped(then, context.now, then.working)
+    cancelled = ends_unsolved(ticket, workflow)
+    return [*events, *moved(then, target, because, say, cancelled=cancelled)]
+
+
+def _by_solver(ticket: Ticket, context: Context) -> list[Event]:
+    """Who solves what is assigned to nobody becomes its assignee, where they may be (Zendesk)."""
+    actor = context.actor
+    agent = settings_of(context).agents.get(actor.id) if actor.kind == "agent" else None
+    if ticket.assignee is not None or agent is None:
+        return []
+    if ticket.team is not None and ticket.team not in agent.teams:
+        return []
+    return [AssigneeChanged(new=actor.id, method="solve")]
 
 
 def status_in(

@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 from ticketlog.domain.base import Command, CommandSpec, Event, Instant, Line, Meta, Recorded
 from ticketlog.domain.rights import LEADS
 from ticketlog.domain.sla.clock import settled
-from ticketlog.domain.ticket.assignment import WorkStopped
 from ticketlog.domain.ticket.sla_events import ClockChange, ClocksChanged, DueEvent
 from ticketlog.domain.ticket.state import Evolutions, Ticket
+from ticketlog.domain.ticket.work import WorkStopped
 from ticketlog.domain.time.receipt import is_ahead
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from ticketlog.domain.base import (
     Closed,
@@ -11,31 +11,159 @@ from ticketlog.domain.base import (
     Event,
     Forbidden,
     IllegalTransition,
-    MissingFields,
+    Instant,
+    Key,
+    Line,
+    Personal,
+    Recorded,
+    Text,
 )
 from ticketlog.domain.rights import listed
-from ticketlog.domain.settings.model import REQUIRABLE, Status, Transition, Workflow
-from ticketlog.domain.ticket.assignment import AssigneeChanged, WorkStopped
-from ticketlog.domain.ticket.evolution import after
-from ticketlog.domain.ticket.lifecycle import (
-    Cancelled,
-    PutOnHold,
-    Reopened,
-    Solved,
-    StatusCause,
-    StatusChanged,
-    TicketClosed,
+from ticketlog.domain.settings.model import (
+    REQUIRABLE,
+    CategoryOfStatus,
+    Status,
+    Transition,
+    Workflow,
 )
 from ticketlog.domain.ticket.lookups import (
     data_subject,
     roles_of,
-    settings_of,
     workflow_for,
 )
-from ticketlog.domain.ticket.state import Ticket
+from ticketlog.domain.ticket.state import Evolutions, Ticket
+
+StatusCause = Literal["command", "reply", "assignment", "rule", "import"]
+
+
+class StatusEvent(Event):
+    """What all changes of status have in common."""
+
+    ASPECT: ClassVar[str] = "status"
+
+    old: Key
+    new: Key
+    old_category: CategoryOfStatus
+    new_category: CategoryOfStatus
+    because: StatusCause
+
+
+class StatusChanged(StatusEvent):
+    """It moved to new, open, pending or a status of the desk's own."""
+
+    NAME: ClassVar[str] = "ticket.status-changed.v1"
+
+
+class PutOnHold(StatusEvent):
+    """It waits for somebody who is neither the requester nor the agent."""
+
+    NAME: ClassVar[str] = "ticket.put-on-hold.v1"
+    reason: Line | None = None
+    until: Instant | None = None
+
+
+class Solved(StatusEvent):
+    """The agent considers it done; `assignee` and `team` are those of this instant."""
+
+    NAME: ClassVar[str] = "ticket.solved.v1"
+    data_subject: Key
+    code: Key | None = None
+    resolution: Annotated[Text | None, Personal()] = None
+    team: Key | None = None
+    assignee: Key | None = None
+
+
+class Reopened(StatusEvent):
+    """It was solved, and is worked on again."""
+
+    NAME: ClassVar[str] = "ticket.reopened.v1"
+    reason: Line | None = None
+
+
+class TicketClosed(StatusEvent):
+    """It is final: what comes now becomes a follow-up ticket."""
+
+    NAME: ClassVar[str] = "ticket.closed.v1"
+
+
+class Cancelled(StatusEvent):
+    """It ended without being solved: not a resolution."""
+
+    NAME: ClassVar[str] = "ticket.cancelled.v1"
+    reason: Line | None = None
+
+
+def _moved(recorded: Recorded) -> dict[str, Any]:
+    event = recorded.event
+    assert isinstance(event, StatusEvent)
+    return {
+        "quiet_since": recorded.meta.occurred_at,
+        "reminders": 0,
+        "status": event.new,
+        "status_category": event.new_category,
+        "hold_reason": None,
+        "hold_until": None,
+    }
+
+
+def _status_changed(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
+    return _moved(recorded)
+
+
+def _put_on_hold(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
+    event = recorded.event
+    assert isinstance(event, PutOnHold)
+    return _moved(recorded) | {"hold_reason": event.reason, "hold_until": event.until}
+
+
+def _solved(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
+    event = recorded.event
+    assert isinstance(event, Solved)
+    return _moved(recorded) | {
+        "solved_at": recorded.meta.occurred_at,
+        "closed_at": None,
+        "cancelled": False,
+        "solves": ticket.solves + 1,
+        "resolution_code": event.code,
+        "verified_by": None,
+    }
+
+
+def _reopened(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
+    return _moved(recorded) | {
+        "reopens": ticket.reopens + 1,
+        "back_at": recorded.meta.occurred_at,
+        "solved_at": None,
+        "closed_at": None,
+        "resolution_code": None,
+        "verified_by": None,
+        "cancelled": False,
+    }
+
+
+def _closed(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
+    closed = {"closed_at": recorded.meta.occurred_at, "cancelled": False}
+    return _moved(recorded) | closed
+
+
+def _cancelled(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
+    return _closed(ticket, recorded) | {"cancelled": True}
+
+
+EVOLVE: Evolutions = {
+    StatusChanged: _status_changed,
+    PutOnHold: _put_on_hold,
+    Solved: _solved,
+    Reopened: _reopened,
+    TicketClosed: _closed,
+    Cancelled: _cancelled,
+}
+
 
 CLOSERS = frozenset({"supervisor", "admin", "rule", "service"})
 """Who takes an arrow from solved to closed that is open to every role (Zendesk: a rule does)."""
+
+
 _SECOND = 1_000_000
 
 
@@ -49,42 +177,6 @@ class TransitionDetails(NamedTuple):
 
 
 NOTHING = TransitionDetails()
-
-
-def change_status(
-    ticket: Ticket,
-    target: Status,
-    context: Context,
-    because: StatusCause,
-    say: TransitionDetails = NOTHING,
-) -> list[Event]:
-    """The move to a status, where the workflow lets the actor make it.
-
-    Raises IllegalTransition, Forbidden, MissingFields, and Closed where the time is over in which
-    a solved ticket may be reopened.
-    """
-    if target.id == ticket.status:
-        return []
-    workflow = workflow_for(ticket.type, context)
-    arrow = arrow_to(workflow, ticket, target)
-    if arrow is None:
-        raise _no_arrow(workflow, ticket, target, context)
-    _check_roles(arrow, ticket, target, context)
-    if ticket.status_category == "solved" and target.category not in ("solved", "closed"):
-        check_reopenable(workflow, ticket, context.now)
-    events = _by_solver(ticket, context) if target.category == "solved" else []
-    then = after(ticket, events, context)
-    names = missing(required_for(arrow, target), then, say)
-    if names:
-        raise MissingFields(
-            f"ticket {ticket.id} needs {listed(names)} to become {target.id}; set them first",
-            ticket=ticket.id,
-            fields=names,
-        )
-    if target.category in ("solved", "closed"):
-        events += stopped(then, context.now, then.working)
-    cancelled = ends_unsolved(ticket, workflow)
-    return [*events, *moved(then, target, because, say, cancelled=cancelled)]
 
 
 def ends_unsolved(ticket: Ticket, workflow: Workflow) -> bool:
@@ -115,7 +207,7 @@ def moved(
     if becomes == "closed" and (was != "closed" or ticket.cancelled):
         return [TicketClosed(**how)]
     if becomes == "solved" and was != "solved":
-        return [_solved(ticket, how, say)]
+        return [_solving(ticket, how, say)]
     if was in ("solved", "closed") and becomes not in ("solved", "closed"):
         return [Reopened(**how, reason=say.reason)]
     if becomes == "on-hold":
@@ -123,7 +215,7 @@ def moved(
     return [StatusChanged(**how)]
 
 
-def _solved(ticket: Ticket, how: dict[str, Any], say: TransitionDetails) -> Solved:
+def _solving(ticket: Ticket, how: dict[str, Any], say: TransitionDetails) -> Solved:
     return Solved(
         **how,
         data_subject=data_subject(ticket),
@@ -154,14 +246,6 @@ def awakened(ticket: Ticket, context: Context) -> list[Event]:
         check_reopenable(workflow, ticket, context.now)
     target = workflow.first_of("open")
     return moved(ticket, target, "reply") if target else []
-
-
-def stopped(ticket: Ticket, now: int, agents: Iterable[str]) -> list[Event]:
-    """The end of the agents' work, with the whole seconds since its start."""
-    return [
-        WorkStopped(agent=agent, seconds=max(0, now - ticket.working[agent]) // _SECOND)
-        for agent in agents
-    ]
 
 
 def arrow_to(workflow: Workflow, ticket: Ticket, target: Status) -> Transition | None:
@@ -227,7 +311,8 @@ def _takers(arrow: Transition, ticket: Ticket, target: Status) -> frozenset[str]
     return CLOSERS if closes and "*" in arrow.roles else frozenset(arrow.roles)
 
 
-def _check_roles(arrow: Transition, ticket: Ticket, target: Status, context: Context) -> None:
+def check_roles(arrow: Transition, ticket: Ticket, target: Status, context: Context) -> None:
+    """Raises Forbidden where the actor may not take the arrow."""
     if not may_take(arrow, ticket, target, roles_of(ticket, context)):
         may = _takers(arrow, ticket, target)
         raise Forbidden(
@@ -238,9 +323,10 @@ def _check_roles(arrow: Transition, ticket: Ticket, target: Status, context: Con
         )
 
 
-def _no_arrow(
+def no_arrow(
     workflow: Workflow, ticket: Ticket, target: Status, context: Context
 ) -> IllegalTransition:
+    """The refusal of a move that no arrow leads to, with those that the actor can make."""
     roles = roles_of(ticket, context)
     allowed = [
         status.id
@@ -256,14 +342,3 @@ def _no_arrow(
         status=ticket.status,
         allowed=tuple(allowed),
     )
-
-
-def _by_solver(ticket: Ticket, context: Context) -> list[Event]:
-    """Who solves what is assigned to nobody becomes its assignee, where they may be (Zendesk)."""
-    actor = context.actor
-    agent = settings_of(context).agents.get(actor.id) if actor.kind == "agent" else None
-    if ticket.assignee is not None or agent is None:
-        return []
-    if ticket.team is not None and ticket.team not in agent.teams:
-        return []
-    return [AssigneeChanged(new=actor.id, method="solve")]

@@ -28,9 +28,9 @@ from ticketlog.domain.parties.agent import AgentAtWork
 from ticketlog.domain.parties.attention import TicketsSeen, TicketsSnoozed
 from ticketlog.domain.ticket.assignment import AssigneeChanged
 from ticketlog.domain.ticket.conversation import Noted, Replied
-from ticketlog.domain.ticket.lifecycle import StatusEvent
 from ticketlog.domain.ticket.relations import targets
 from ticketlog.domain.ticket.state import Ticket
+from ticketlog.domain.ticket.workflow import StatusEvent
 from ticketlog.projections.engine.projection import INT, TEXT, Fold, Projection, Row, Rows, Tables
 from ticketlog.projections.gone import Gone, held
 

@@ -16,14 +16,7 @@ from tests.projections.world import World
 from ticketlog.domain.aggregates import AGGREGATES
 from ticketlog.domain.base import Command, Refused, instant
 from ticketlog.domain.parties.agent import SetAvailability, SetShifts, on_shift
-from ticketlog.domain.ticket.assignment import (
-    Assign,
-    StartWork,
-    StopWork,
-    Unassign,
-    WorkStarted,
-    WorkStopped,
-)
+from ticketlog.domain.ticket.assignment import Assign, Unassign
 from ticketlog.domain.ticket.conversation import Note, Reply
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import (
@@ -34,6 +27,7 @@ from ticketlog.domain.ticket.lifecycle import (
     SetStatus,
     Solve,
 )
+from ticketlog.domain.ticket.work import StartWork, StopWork, WorkStarted, WorkStopped
 from ticketlog.domain.time.shifts import Shift
 from ticketlog.projections.engine.stream_fold import typed
 from ticketlog.projections.views.utilisation.utilisation import SECONDS, utilisation

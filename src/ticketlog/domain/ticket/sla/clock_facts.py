@@ -13,18 +13,17 @@ from ticketlog.domain.ticket.assignment import TeamChanged
 from ticketlog.domain.ticket.conversation import CommentEvent, Noted, Replied
 from ticketlog.domain.ticket.creation import TicketCreated
 from ticketlog.domain.ticket.evolution import FactOf
-from ticketlog.domain.ticket.lifecycle import (
+from ticketlog.domain.ticket.lifecycle import MarkedSpam, Restored
+from ticketlog.domain.ticket.relations import Linked, Unlinked
+from ticketlog.domain.ticket.state import Ticket
+from ticketlog.domain.ticket.workflow import (
     Cancelled,
-    MarkedSpam,
     PutOnHold,
     Reopened,
-    Restored,
     Solved,
     StatusChanged,
     TicketClosed,
 )
-from ticketlog.domain.ticket.relations import Linked, Unlinked
-from ticketlog.domain.ticket.state import Ticket
 
 LIGHT_AGENT = "light-agent"
 """The role of agents who may write internal notes alone (Zendesk)."""

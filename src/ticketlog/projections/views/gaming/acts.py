@@ -11,9 +11,9 @@ from typing import Any
 from ticketlog.domain.base import Recorded
 from ticketlog.domain.ticket.classification import PriorityChanged
 from ticketlog.domain.ticket.conversation import Replied
-from ticketlog.domain.ticket.lifecycle import PutOnHold, Reopened, Solved, StatusChanged
 from ticketlog.domain.ticket.sla_events import ClocksChanged
 from ticketlog.domain.ticket.state import Ticket
+from ticketlog.domain.ticket.workflow import PutOnHold, Reopened, Solved, StatusChanged
 from ticketlog.projections.engine.projection import BOOL, INT, TEXT, Fold, Row, Rows, Sum
 from ticketlog.projections.views.gaming.affected_clock import NO_CLOCK, Concerned, concerned
 from ticketlog.projections.views.shared.periods import QUARTER

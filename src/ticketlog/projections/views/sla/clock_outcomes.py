@@ -16,14 +16,6 @@ from ticketlog.domain.sla.clock import Applied, Clock, Edition
 from ticketlog.domain.ticket.assignment import AssigneeChanged, TeamChanged
 from ticketlog.domain.ticket.conversation import Noted, Replied
 from ticketlog.domain.ticket.creation import TicketCreated
-from ticketlog.domain.ticket.lifecycle import (
-    Cancelled,
-    PutOnHold,
-    Reopened,
-    Solved,
-    StatusChanged,
-    TicketClosed,
-)
 from ticketlog.domain.ticket.sla.clock_changes import turns_of
 from ticketlog.domain.ticket.sla_events import (
     ClockChange,
@@ -34,6 +26,14 @@ from ticketlog.domain.ticket.sla_events import (
 )
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.domain.ticket.time_correction import TimeCorrected
+from ticketlog.domain.ticket.workflow import (
+    Cancelled,
+    PutOnHold,
+    Reopened,
+    Solved,
+    StatusChanged,
+    TicketClosed,
+)
 from ticketlog.projections.engine.projection import Fold, Row
 from ticketlog.projections.views.shared.custody import Holders, Span, edition
 from ticketlog.projections.views.shared.dimensions import group

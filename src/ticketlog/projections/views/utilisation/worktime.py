@@ -13,19 +13,19 @@ import orjson
 
 from ticketlog.domain.base import Recorded
 from ticketlog.domain.parties.agent import AgentAtWork, AvailabilityChanged, ShiftsChanged
-from ticketlog.domain.ticket.assignment import AssigneeChanged, WorkStarted, WorkStopped
+from ticketlog.domain.ticket.assignment import AssigneeChanged
 from ticketlog.domain.ticket.creation import TicketCreated
-from ticketlog.domain.ticket.lifecycle import (
+from ticketlog.domain.ticket.lifecycle import MarkedSpam, Restored
+from ticketlog.domain.ticket.state import Ticket
+from ticketlog.domain.ticket.work import WorkStarted, WorkStopped
+from ticketlog.domain.ticket.workflow import (
     Cancelled,
-    MarkedSpam,
     PutOnHold,
     Reopened,
-    Restored,
     Solved,
     StatusChanged,
     TicketClosed,
 )
-from ticketlog.domain.ticket.state import Ticket
 from ticketlog.domain.time.business_hours import SECOND
 from ticketlog.projections.engine.projection import INT, TEXT, Fold, Row, Rows, Sum
 from ticketlog.projections.views.reports.flow import is_resolution
