@@ -10,10 +10,10 @@ from benchmarks.measure import Bench, Figure, at_most, stopwatch
 from ticketlog import Desk, init_desk
 from ticketlog.domain.base import Actor, Command
 from ticketlog.domain.ticket.assignment import Assign
-from ticketlog.domain.ticket.classification import Prioritise
 from ticketlog.domain.ticket.conversation import Note, Reply
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import Solve
+from ticketlog.domain.ticket.priority import Prioritise
 
 AGENT = Actor("jamal", "agent", "agent")
 CALLER = Actor("phone", "service", "service")

@@ -35,9 +35,7 @@ from ticketlog.domain.ticket.assignment import Assign, Claim, Escalate, Unassign
 from ticketlog.domain.ticket.automation import Choose, Notify, Remind, Route, Settle
 from ticketlog.domain.ticket.classification import (
     Classify,
-    Prioritise,
     SetDue,
-    SetFields,
     SetOrganisation,
     SetRequester,
     SetSubject,
@@ -46,6 +44,7 @@ from ticketlog.domain.ticket.classification import (
 from ticketlog.domain.ticket.conversation import Attach, Note, Redact, Reply
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.feedback import OfferSurvey, Rate, Review
+from ticketlog.domain.ticket.fields import SetFields
 from ticketlog.domain.ticket.imported import RecordActivity
 from ticketlog.domain.ticket.lifecycle import (
     Cancel,
@@ -58,6 +57,7 @@ from ticketlog.domain.ticket.lifecycle import (
     Solve,
     Verify,
 )
+from ticketlog.domain.ticket.priority import Prioritise
 from ticketlog.domain.ticket.relations import (
     AddCc,
     Follow,

@@ -70,15 +70,11 @@ from ticketlog.domain.ticket.classification import (
     CategoryChanged,
     DueChanged,
     ExternalAdded,
-    FieldsChanged,
-    ImpactChanged,
     OrganisationChanged,
-    PriorityChanged,
     RequesterChanged,
     SubjectChanged,
     TagsChanged,
     TypeChanged,
-    UrgencyChanged,
 )
 from ticketlog.domain.ticket.conversation import (
     AttachmentAdded,
@@ -89,8 +85,10 @@ from ticketlog.domain.ticket.conversation import (
 )
 from ticketlog.domain.ticket.creation import TicketCreated
 from ticketlog.domain.ticket.feedback import Rated, Reviewed, SurveyOffered
+from ticketlog.domain.ticket.fields import FieldsChanged
 from ticketlog.domain.ticket.imported import ActivityRecorded
 from ticketlog.domain.ticket.lifecycle import MarkedSpam, ResolutionCoded, Restored, Verified
+from ticketlog.domain.ticket.priority import ImpactChanged, PriorityChanged, UrgencyChanged
 from ticketlog.domain.ticket.relations import (
     CcAdded,
     CcRemoved,

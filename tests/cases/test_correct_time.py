@@ -22,10 +22,11 @@ from ticketlog.domain.base import Actor, Command, Forbidden, Refused
 from ticketlog.domain.parties.agent import SetAvailability
 from ticketlog.domain.parties.organisation import RegisterOrganisation, RenameOrganisation
 from ticketlog.domain.parties.person import RegisterPerson, RenamePerson
-from ticketlog.domain.ticket.classification import Prioritise, Tag
+from ticketlog.domain.ticket.classification import Tag
 from ticketlog.domain.ticket.conversation import Note, Reply
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import Close, MarkSpam, Reopen, Solve
+from ticketlog.domain.ticket.priority import Prioritise
 from ticketlog.domain.ticket.sla_events import SlaBreached
 from ticketlog.domain.ticket.time_correction import CorrectTime, TimeCorrected
 from ticketlog.domain.ticket.work import StartWork, StopWork

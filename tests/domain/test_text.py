@@ -12,10 +12,11 @@ from pydantic import ValidationError
 from ticketlog.domain import text
 from ticketlog.domain.base import Command
 from ticketlog.domain.parties.person import RegisterPerson, RenamePerson
-from ticketlog.domain.ticket.classification import SetFields, SetSubject, Tag
+from ticketlog.domain.ticket.classification import SetSubject, Tag
 from ticketlog.domain.ticket.conversation import Note, Reply
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.feedback import Rate, Review
+from ticketlog.domain.ticket.fields import SetFields
 from ticketlog.domain.ticket.imported import RecordActivity
 from ticketlog.domain.ticket.lifecycle import Cancel, Solve
 from ticketlog.log.commit import digest_of

@@ -27,9 +27,9 @@ from tests.importing.histories import (
 from ticketlog.domain.base import Actor, instant, stream_key
 from ticketlog.domain.settings.model import Workflow
 from ticketlog.domain.ticket.assignment import AssigneeChanged
-from ticketlog.domain.ticket.classification import FieldsChanged
 from ticketlog.domain.ticket.conversation import Noted
 from ticketlog.domain.ticket.creation import TicketCreated
+from ticketlog.domain.ticket.fields import FieldsChanged
 from ticketlog.domain.ticket.imported import ActivityRecorded
 from ticketlog.domain.ticket.workflow import Reopened, Solved, TicketClosed
 from ticketlog.errors import Conflict, Unreachable, Usage

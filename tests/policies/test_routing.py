@@ -14,8 +14,9 @@ from ticketlog.domain.base import Actor, Invalid
 from ticketlog.domain.parties.person import RegisterPerson
 from ticketlog.domain.ticket.assignment import Assign, TeamChanged
 from ticketlog.domain.ticket.automation import RuleFired
-from ticketlog.domain.ticket.classification import Classify, PriorityChanged, Tag, TagsChanged
+from ticketlog.domain.ticket.classification import Classify, Tag, TagsChanged
 from ticketlog.domain.ticket.creation import CreateTicket
+from ticketlog.domain.ticket.priority import PriorityChanged
 
 RULES = """
 [routing.vpn]

@@ -19,8 +19,10 @@ from ticketlog.domain.settings.activation import Desired
 from ticketlog.domain.settings.kind import SettingChanged
 from ticketlog.domain.settings.model import Agent, CustomField, Settings, TicketType, Workflow
 from ticketlog.domain.ticket.assignment import Assign
-from ticketlog.domain.ticket.classification import Classify, Prioritise, SetFields
+from ticketlog.domain.ticket.classification import Classify
+from ticketlog.domain.ticket.fields import SetFields
 from ticketlog.domain.ticket.lifecycle import SetStatus
+from ticketlog.domain.ticket.priority import Prioritise
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.errors import Usage
 

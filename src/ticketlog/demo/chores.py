@@ -10,15 +10,15 @@ from ticketlog.demo.world import DAY, SECOND
 from ticketlog.domain.base import iso
 from ticketlog.domain.ticket.classification import (
     Classify,
-    Prioritise,
     SetDue,
-    SetFields,
     SetOrganisation,
     SetRequester,
     SetSubject,
     Tag,
 )
 from ticketlog.domain.ticket.conversation import Note
+from ticketlog.domain.ticket.fields import SetFields
+from ticketlog.domain.ticket.priority import Prioritise
 from ticketlog.domain.ticket.relations import AddCc, Follow, RemoveCc, Unfollow
 
 TAGS = ("remote", "vip", "first-day", "known-error", "training", "on-site")

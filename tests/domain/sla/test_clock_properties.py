@@ -20,9 +20,10 @@ from ticketlog.domain.base import Actor, Command, Recorded
 from ticketlog.domain.settings.sla_policy import SlaPolicy, SlaWarning
 from ticketlog.domain.sla.clock import Clock, Edition
 from ticketlog.domain.ticket.assignment import Assign
-from ticketlog.domain.ticket.classification import Prioritise, SetOrganisation
+from ticketlog.domain.ticket.classification import SetOrganisation
 from ticketlog.domain.ticket.conversation import Note, Reply
 from ticketlog.domain.ticket.lifecycle import MarkSpam, Restore, SetStatus, Solve
+from ticketlog.domain.ticket.priority import Prioritise
 from ticketlog.domain.ticket.relations import LinkTo, Unlink
 from ticketlog.domain.ticket.sla.clock_changes import METRICS
 from ticketlog.domain.ticket.sla_events import (

@@ -16,7 +16,7 @@ from ticketlog.domain.base import Actor, Command, Event, instant
 from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.sla.clock import Clock
 from ticketlog.domain.ticket.assignment import Assign
-from ticketlog.domain.ticket.classification import Prioritise, Tag
+from ticketlog.domain.ticket.classification import Tag
 from ticketlog.domain.ticket.conversation import Note, Reply
 from ticketlog.domain.ticket.lifecycle import (
     Cancel,
@@ -27,6 +27,7 @@ from ticketlog.domain.ticket.lifecycle import (
     SetStatus,
     Solve,
 )
+from ticketlog.domain.ticket.priority import Prioritise
 from ticketlog.domain.ticket.relations import LinkTo, Unlink
 from ticketlog.domain.ticket.sla_events import (
     ReapplySla,

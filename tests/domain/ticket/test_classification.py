@@ -10,24 +10,25 @@ from ticketlog.domain.ticket.classification import (
     CategoryChanged,
     Classify,
     DueChanged,
-    FieldsChanged,
-    ImpactChanged,
     OrganisationChanged,
-    Prioritise,
-    PriorityChanged,
     RequesterChanged,
     SetDue,
-    SetFields,
     SetOrganisation,
     SetRequester,
     SetSubject,
     SubjectChanged,
     Tag,
     TagsChanged,
-    UrgencyChanged,
 )
 from ticketlog.domain.ticket.creation import CreateTicket
+from ticketlog.domain.ticket.fields import FieldsChanged, SetFields
 from ticketlog.domain.ticket.imported import RecordActivity
+from ticketlog.domain.ticket.priority import (
+    ImpactChanged,
+    Prioritise,
+    PriorityChanged,
+    UrgencyChanged,
+)
 
 
 def test_each_thing_that_is_classified_is_its_own_change() -> None:

@@ -6,7 +6,6 @@ from tests.domain.ticket.shop import a_ticket, closed, new, on_hold, open_, pend
 from tests.given import ADA, ANN, BOB, IMPORT, KIM, LEE, MAIL, MINUTE, NOON, RULE, SUE
 from ticketlog.domain.base import Actor, Forbidden, IllegalTransition, Invalid
 from ticketlog.domain.ticket.assignment import Assign, AssigneeChanged, TeamChanged
-from ticketlog.domain.ticket.classification import FieldsChanged
 from ticketlog.domain.ticket.conversation import (
     Attach,
     AttachmentAdded,
@@ -18,6 +17,7 @@ from ticketlog.domain.ticket.conversation import (
     Reply,
 )
 from ticketlog.domain.ticket.creation import CreateTicket
+from ticketlog.domain.ticket.fields import FieldsChanged
 from ticketlog.domain.ticket.lifecycle import Close
 from ticketlog.domain.ticket.relations import AddCc
 from ticketlog.domain.ticket.workflow import Reopened, Solved, StatusChanged

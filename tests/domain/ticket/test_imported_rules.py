@@ -13,21 +13,19 @@ from ticketlog.domain.ticket.classification import (
     CategoryChanged,
     DueChanged,
     ExternalAdded,
-    FieldsChanged,
-    ImpactChanged,
     OrganisationChanged,
-    PriorityChanged,
     RequesterChanged,
     SubjectChanged,
     TagsChanged,
     TypeChanged,
-    UrgencyChanged,
 )
 from ticketlog.domain.ticket.conversation import Described, Noted, Replied
 from ticketlog.domain.ticket.creation import CreateTicket, TicketCreated
 from ticketlog.domain.ticket.feedback import Rated
+from ticketlog.domain.ticket.fields import FieldsChanged
 from ticketlog.domain.ticket.imported import ActivityRecorded, FileKept, RecordActivity, stream_of
 from ticketlog.domain.ticket.lifecycle import ResolutionCoded
+from ticketlog.domain.ticket.priority import ImpactChanged, PriorityChanged, UrgencyChanged
 from ticketlog.domain.ticket.state import Link, Ticket
 from ticketlog.domain.ticket.work import WorkStopped
 from ticketlog.domain.ticket.workflow import (

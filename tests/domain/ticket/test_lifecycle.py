@@ -23,9 +23,10 @@ from ticketlog.domain.base import (
 )
 from ticketlog.domain.settings.model import Status, Transition
 from ticketlog.domain.ticket.assignment import Assign, AssigneeChanged, Unassign
-from ticketlog.domain.ticket.classification import Classify, SetFields, TypeChanged
+from ticketlog.domain.ticket.classification import Classify, TypeChanged
 from ticketlog.domain.ticket.conversation import Replied, Reply
 from ticketlog.domain.ticket.creation import CreateTicket
+from ticketlog.domain.ticket.fields import SetFields
 from ticketlog.domain.ticket.lifecycle import (
     Cancel,
     Close,

@@ -7,11 +7,12 @@ from tests.given import ANN, KIM, LEE, SUE
 from ticketlog.domain import ticket
 from ticketlog.domain.base import Actor, Closed, Command, Forbidden, Refused, Stale
 from ticketlog.domain.ticket.assignment import Assign, AssigneeChanged, TeamChanged
-from ticketlog.domain.ticket.classification import Prioritise, SetSubject, SubjectChanged, Tag
+from ticketlog.domain.ticket.classification import SetSubject, SubjectChanged, Tag
 from ticketlog.domain.ticket.conversation import Attach, AttachmentAdded, Note, Replied, Reply
 from ticketlog.domain.ticket.evolution import WATCHED
 from ticketlog.domain.ticket.feedback import Rate
 from ticketlog.domain.ticket.lifecycle import Cancel, Reopen, SetStatus, Solve, Verify
+from ticketlog.domain.ticket.priority import Prioritise
 from ticketlog.domain.ticket.relations import AddCc, CcAdded
 
 

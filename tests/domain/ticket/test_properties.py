@@ -14,7 +14,7 @@ from tests.domain.ticket.shop import a_ticket
 from tests.given import KIM, SETTINGS, SUE, Story
 from ticketlog.domain import ticket
 from ticketlog.domain.base import Actor, Command, Event, Recorded, Refused
-from ticketlog.domain.ticket import classification
+from ticketlog.domain.ticket import classification, priority
 from ticketlog.domain.ticket.assignment import AssigneeChanged, Escalated, TeamChanged
 from ticketlog.domain.ticket.automation import Choose, Notify, Route
 from ticketlog.domain.ticket.conversation import Note, Reply
@@ -76,9 +76,9 @@ ATTRIBUTES: dict[type[Event], str] = {
     Escalated: "tier_level",
     classification.TypeChanged: "type",
     classification.CategoryChanged: "category",
-    classification.ImpactChanged: "impact",
-    classification.UrgencyChanged: "urgency",
-    classification.PriorityChanged: "priority",
+    priority.ImpactChanged: "impact",
+    priority.UrgencyChanged: "urgency",
+    priority.PriorityChanged: "priority",
     classification.SubjectChanged: "subject",
     classification.RequesterChanged: "requester",
     classification.OrganisationChanged: "organisation",

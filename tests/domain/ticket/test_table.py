@@ -18,9 +18,7 @@ from ticketlog.domain.ticket.assignment import Assign, Claim, Escalate, Unassign
 from ticketlog.domain.ticket.automation import Choose, Notify, Remind, Route, Settle, Step
 from ticketlog.domain.ticket.classification import (
     Classify,
-    Prioritise,
     SetDue,
-    SetFields,
     SetOrganisation,
     SetRequester,
     SetSubject,
@@ -29,6 +27,7 @@ from ticketlog.domain.ticket.classification import (
 from ticketlog.domain.ticket.conversation import Attach, Note, Redact, Reply
 from ticketlog.domain.ticket.creation import CreateTicket, TicketCreated
 from ticketlog.domain.ticket.feedback import OfferSurvey, Rate, Review
+from ticketlog.domain.ticket.fields import SetFields
 from ticketlog.domain.ticket.imported import RecordActivity
 from ticketlog.domain.ticket.lifecycle import (
     Cancel,
@@ -41,6 +40,7 @@ from ticketlog.domain.ticket.lifecycle import (
     Solve,
     Verify,
 )
+from ticketlog.domain.ticket.priority import Prioritise
 from ticketlog.domain.ticket.sla_events import ReapplySla, RecordDue
 from ticketlog.domain.ticket.time_correction import CorrectTime
 from ticketlog.domain.ticket.withdrawal import Withdraw

@@ -5,10 +5,10 @@ import pytest
 from tests.given import ANN, BOB, IMPORT, KIM, LEE
 from tests.projections.world import World
 from ticketlog.domain.ticket.assignment import Assign
-from ticketlog.domain.ticket.classification import Prioritise
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.imported import RecordActivity
 from ticketlog.domain.ticket.lifecycle import Hold, MarkSpam, Restore, Solve
+from ticketlog.domain.ticket.priority import Prioritise
 from ticketlog.domain.ticket.relations import LinkTo, Unlink
 from ticketlog.projections.views.queue import counts, page
 

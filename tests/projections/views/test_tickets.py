@@ -5,11 +5,12 @@ import pytest
 from tests.given import ANN, BOB, IMPORT, KIM, LEE, MINUTE, NOON, SUE
 from tests.projections.world import World
 from ticketlog.domain.ticket.assignment import Assign, Unassign
-from ticketlog.domain.ticket.classification import Prioritise, Tag
+from ticketlog.domain.ticket.classification import Tag
 from ticketlog.domain.ticket.conversation import Note, Redact, Reply
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.imported import RecordActivity
 from ticketlog.domain.ticket.lifecycle import MarkSpam, Solve
+from ticketlog.domain.ticket.priority import Prioritise
 from ticketlog.domain.ticket.relations import LinkTo, Unlink
 from ticketlog.projections.engine.moment import Occurred
 from ticketlog.projections.views.tickets import count_at, intervals, links, page, ticket

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ticketlog.domain.base import Command, Context, Event, IllegalTransition, Invalid, Refused
-from ticketlog.domain.ticket import assignment_rules, classification_rules, priority_rules
+from ticketlog.domain.ticket import assignment_rules, classification_rules, priority
 from ticketlog.domain.ticket.assignment import Assign, AssigneeChanged
 from ticketlog.domain.ticket.assignment_rules import check_owner
 from ticketlog.domain.ticket.automation import (
@@ -22,15 +22,16 @@ from ticketlog.domain.ticket.automation import (
     Step,
     WhyDropped,
 )
-from ticketlog.domain.ticket.classification import Classify, Prioritise, Tag
+from ticketlog.domain.ticket.classification import Classify, Tag
 from ticketlog.domain.ticket.evolution import after
+from ticketlog.domain.ticket.priority import Prioritise
 from ticketlog.domain.ticket.state import Choice, Decisions, Ticket
 from ticketlog.domain.ticket.workflow import opened
 
 _DECIDE: Decisions = {
     **assignment_rules.DECIDE,
     **classification_rules.DECIDE,
-    **priority_rules.DECIDE,
+    **priority.DECIDE,
 }
 
 

@@ -1,8 +1,7 @@
-"""What a ticket is about: type, category, priority, tags, fields, whom it concerns."""
+"""What a ticket is about: type, category, tags, whom it concerns, when it is due."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -19,10 +18,14 @@ from ticketlog.domain.base import (
 )
 from ticketlog.domain.rights import WORKERS
 from ticketlog.domain.settings.model import TicketType
-from ticketlog.domain.ticket.state import Evolutions, FieldValue, PrioritySource, Ticket
+from ticketlog.domain.ticket.state import Evolutions, Ticket
 
 MOST_TAGS = 100
+
+
 Attribute = Literal["product", "asset", "site", "language"]
+
+
 ATTRIBUTES: tuple[Attribute, ...] = ("product", "asset", "site", "language")
 
 
@@ -42,36 +45,6 @@ class CategoryChanged(Event):
     ASPECT: ClassVar[str] = "category"
     old: Key | None = None
     new: Key | None = None
-
-
-class ImpactChanged(Event):
-    """Its impact is another now."""
-
-    NAME: ClassVar[str] = "ticket.impact-changed.v1"
-    ASPECT: ClassVar[str] = "priority"
-    old: Key | None = None
-    new: Key | None = None
-
-
-class UrgencyChanged(Event):
-    """Its urgency is another now."""
-
-    NAME: ClassVar[str] = "ticket.urgency-changed.v1"
-    ASPECT: ClassVar[str] = "priority"
-    old: Key | None = None
-    new: Key | None = None
-
-
-class PriorityChanged(Event):
-    """`source` says where the priority comes from; one set by hand carries a reason."""
-
-    NAME: ClassVar[str] = "ticket.priority-changed.v1"
-    ASPECT: ClassVar[str] = "priority"
-    old: Key
-    new: Key
-    old_source: PrioritySource
-    source: PrioritySource
-    reason: Line | None = None
 
 
 class AttributeChanged(Event):
@@ -147,18 +120,6 @@ class ExternalAdded(Event):
     """'SYSTEM:NUMBER'."""
 
 
-class FieldsChanged(Event):
-    """The custom fields that changed, with their old and new values; None: no value."""
-
-    NAME: ClassVar[str] = "ticket.fields-changed.v1"
-    ASPECT: ClassVar[str] = "fields"
-    data_subject: Key
-    old: Mapping[Key, FieldValue] = Field(default_factory=dict)
-    new: Mapping[Key, FieldValue] = Field(default_factory=dict)
-    personal_old: Annotated[Mapping[Key, FieldValue] | None, Personal()] = None
-    personal_new: Annotated[Mapping[Key, FieldValue] | None, Personal()] = None
-
-
 class Classify(Command):
     """Sets type, category, product, asset, site or language; what is None stays."""
 
@@ -175,32 +136,6 @@ class Classify(Command):
     asset: Key | None = None
     site: Key | None = None
     language: Key | None = None
-
-
-class Prioritise(Command):
-    """Sets impact and urgency, or the priority by hand with a reason.
-
-    `automatic` gives a priority that was set by hand back to the matrix.
-    """
-
-    NAME: ClassVar[str] = "ticket.prioritise"
-    TOUCHES: ClassVar[frozenset[str]] = frozenset({"priority"})
-    SPEC: ClassVar[CommandSpec] = CommandSpec(
-        who_may=WORKERS,
-        help="Set impact and urgency, or a priority by hand with a reason.",
-        examples=(
-            "ticketlog ticket prioritise 4F7K2M9QABCD --impact high --urgency medium",
-            (
-                "ticketlog ticket prioritise 4F7K2M9QABCD --priority critical "
-                '--reason "The board waits"'
-            ),
-        ),
-    )
-    impact: Key | None = None
-    urgency: Key | None = None
-    priority: Key | None = None
-    reason: Line | None = None
-    automatic: bool = False
 
 
 class SetSubject(Command):
@@ -261,31 +196,11 @@ class Tag(Command):
     remove: Annotated[tuple[Key, ...], Field(max_length=MOST_TAGS)] = ()
 
 
-class SetFields(Command):
-    """Sets custom fields; None takes a value away."""
-
-    NAME: ClassVar[str] = "ticket.set-fields"
-    TOUCHES: ClassVar[frozenset[str]] = frozenset({"fields"})
-    SPEC: ClassVar[CommandSpec] = CommandSpec(
-        who_may=WORKERS,
-        help="Set custom fields; an empty value takes one away.",
-        examples=("ticketlog ticket set-fields 4F7K2M9QABCD floor=3 badge=",),
-        positional=("fields",),
-    )
-    fields: Annotated[Mapping[Key, FieldValue], Field(max_length=500)]
-
-
 def _to(field: str) -> Any:
     def change(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
         return {field: recorded.event.new}  # type: ignore[attr-defined]
 
     return change
-
-
-def _priority_changed(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
-    event = recorded.event
-    assert isinstance(event, PriorityChanged)
-    return {"priority": event.new, "priority_source": event.source}
 
 
 def _attribute_changed(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
@@ -311,25 +226,14 @@ def _organisation_changed(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     return {"organisation": event.new, "tier": event.tier, "contract": event.contract}
 
 
-def _fields_changed(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
-    event = recorded.event
-    assert isinstance(event, FieldsChanged)
-    new = {**ticket.fields, **event.new, **(event.personal_new or {})}
-    return {"fields": {name: value for name, value in new.items() if value is not None}}
-
-
 EVOLVE: Evolutions = {
     TypeChanged: _to("type"),
     CategoryChanged: _to("category"),
-    ImpactChanged: _to("impact"),
-    UrgencyChanged: _to("urgency"),
     SubjectChanged: _to("subject"),
     RequesterChanged: _requester_changed,
     DueChanged: _to("due_at"),
     TagsChanged: _to("tags"),
     ExternalAdded: _external_added,
-    PriorityChanged: _priority_changed,
     AttributeChanged: _attribute_changed,
     OrganisationChanged: _organisation_changed,
-    FieldsChanged: _fields_changed,
 }

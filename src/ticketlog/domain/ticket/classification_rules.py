@@ -31,7 +31,7 @@ from ticketlog.domain.ticket.lookups import (
     settings_of,
     workflow_for,
 )
-from ticketlog.domain.ticket.priority_rules import recalculated
+from ticketlog.domain.ticket.priority import recalculated
 from ticketlog.domain.ticket.state import Decisions, Ticket
 from ticketlog.domain.ticket.workflow import moved
 

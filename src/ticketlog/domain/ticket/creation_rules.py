@@ -10,7 +10,7 @@ from ticketlog.domain.settings.model import Status, Workflow
 from ticketlog.domain.ticket.assignment_rules import check_owner
 from ticketlog.domain.ticket.classification_rules import check_classes
 from ticketlog.domain.ticket.creation import CreateTicket, TicketCreated
-from ticketlog.domain.ticket.field_rules import checked, sorted_out
+from ticketlog.domain.ticket.fields import checked, sorted_out
 from ticketlog.domain.ticket.lookups import (
     Known,
     Whereabouts,
@@ -22,7 +22,7 @@ from ticketlog.domain.ticket.lookups import (
     settings_of,
     workflow_for,
 )
-from ticketlog.domain.ticket.priority_rules import Priority, automatic, by_hand, check_scales
+from ticketlog.domain.ticket.priority import Priority, automatic, by_hand, check_scales
 from ticketlog.domain.ticket.relations import ticket_read, ticket_stream
 from ticketlog.domain.ticket.state import AuthorKind, Decisions, Ticket
 

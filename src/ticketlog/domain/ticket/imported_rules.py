@@ -27,7 +27,7 @@ from ticketlog.domain.ticket.creation import TicketCreated
 from ticketlog.domain.ticket.creation_rules import first_status
 from ticketlog.domain.ticket.evolution import after
 from ticketlog.domain.ticket.feedback import Rated
-from ticketlog.domain.ticket.field_rules import changed, sorted_out
+from ticketlog.domain.ticket.fields import changed, sorted_out
 from ticketlog.domain.ticket.imported import ActivityRecorded, RecordActivity
 from ticketlog.domain.ticket.lifecycle import ResolutionCoded
 from ticketlog.domain.ticket.lookups import (
@@ -36,7 +36,7 @@ from ticketlog.domain.ticket.lookups import (
     status_named,
     workflow_for,
 )
-from ticketlog.domain.ticket.priority_rules import (
+from ticketlog.domain.ticket.priority import (
     Priority,
     automatic,
     prioritised,

@@ -22,10 +22,10 @@ from ticketlog.domain import ticket
 from ticketlog.domain.base import Event, Recorded, instant
 from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.settings.sla_policy import SlaPolicy, SlaWarning
-from ticketlog.domain.ticket.classification import Prioritise
 from ticketlog.domain.ticket.conversation import Reply
 from ticketlog.domain.ticket.imported import RecordActivity
 from ticketlog.domain.ticket.lifecycle import SetStatus, Solve
+from ticketlog.domain.ticket.priority import Prioritise
 from ticketlog.domain.ticket.sla.clock_changes import METRICS
 from ticketlog.domain.ticket.sla.recomputation import outstanding, recomputed, retold
 from ticketlog.domain.ticket.sla_events import (

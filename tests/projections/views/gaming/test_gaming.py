@@ -18,10 +18,10 @@ from tests.projections.world import World
 from ticketlog.domain.base import Actor, Command, Refused, iso
 from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.ticket.assignment import Assign
-from ticketlog.domain.ticket.classification import Prioritise
 from ticketlog.domain.ticket.conversation import Note, Reply
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import Hold, Reopen, SetStatus, Solve
+from ticketlog.domain.ticket.priority import Prioritise
 from ticketlog.projections.views.gaming.gaming import cases, gaming
 from ticketlog.projections.views.gaming.patterns import PATTERNS
 

@@ -15,10 +15,10 @@ from tests.projections.world import World
 from ticketlog.domain.base import Actor, Command, instant
 from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.ticket.assignment import Assign
-from ticketlog.domain.ticket.classification import Prioritise
 from ticketlog.domain.ticket.conversation import Reply
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import MarkSpam, Reopen, Restore, SetStatus, Solve
+from ticketlog.domain.ticket.priority import Prioritise
 from ticketlog.domain.ticket.sla_events import ReapplySla, RecordDue
 from ticketlog.domain.time.business_hours import BusinessHours
 from ticketlog.projections.engine.moment import Cut, Occurred

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ticketlog.domain.base import Recorded
-from ticketlog.domain.ticket.classification import PriorityChanged
 from ticketlog.domain.ticket.conversation import Replied
+from ticketlog.domain.ticket.priority import PriorityChanged
 from ticketlog.domain.ticket.sla_events import ClocksChanged
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.domain.ticket.workflow import PutOnHold, Reopened, Solved, StatusChanged

@@ -1,19 +1,104 @@
-"""What is decided about priority: by impact x urgency, a contract's floor, or hand and reason."""
+"""The priority of a ticket: by impact x urgency, a contract's floor, or hand and reason."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
-from ticketlog.domain.base import Context, Event, Invalid, MissingFields
-from ticketlog.domain.settings.model import Priorities
-from ticketlog.domain.ticket.classification import (
-    ImpactChanged,
-    Prioritise,
-    PriorityChanged,
-    UrgencyChanged,
+from ticketlog.domain.base import (
+    Command,
+    CommandSpec,
+    Context,
+    Event,
+    Invalid,
+    Key,
+    Line,
+    MissingFields,
+    Recorded,
 )
+from ticketlog.domain.rights import WORKERS
+from ticketlog.domain.settings.model import Priorities
 from ticketlog.domain.ticket.lookups import priorities_in, require_known
-from ticketlog.domain.ticket.state import Decisions, PrioritySource, Ticket
+from ticketlog.domain.ticket.state import Decisions, Evolutions, PrioritySource, Ticket
+
+
+class ImpactChanged(Event):
+    """Its impact is another now."""
+
+    NAME: ClassVar[str] = "ticket.impact-changed.v1"
+    ASPECT: ClassVar[str] = "priority"
+    old: Key | None = None
+    new: Key | None = None
+
+
+class UrgencyChanged(Event):
+    """Its urgency is another now."""
+
+    NAME: ClassVar[str] = "ticket.urgency-changed.v1"
+    ASPECT: ClassVar[str] = "priority"
+    old: Key | None = None
+    new: Key | None = None
+
+
+class PriorityChanged(Event):
+    """`source` says where the priority comes from; one set by hand carries a reason."""
+
+    NAME: ClassVar[str] = "ticket.priority-changed.v1"
+    ASPECT: ClassVar[str] = "priority"
+    old: Key
+    new: Key
+    old_source: PrioritySource
+    source: PrioritySource
+    reason: Line | None = None
+
+
+class Prioritise(Command):
+    """Sets impact and urgency, or the priority by hand with a reason.
+
+    `automatic` gives a priority that was set by hand back to the matrix.
+    """
+
+    NAME: ClassVar[str] = "ticket.prioritise"
+    TOUCHES: ClassVar[frozenset[str]] = frozenset({"priority"})
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=WORKERS,
+        help="Set impact and urgency, or a priority by hand with a reason.",
+        examples=(
+            "ticketlog ticket prioritise 4F7K2M9QABCD --impact high --urgency medium",
+            (
+                "ticketlog ticket prioritise 4F7K2M9QABCD --priority critical "
+                '--reason "The board waits"'
+            ),
+        ),
+    )
+    impact: Key | None = None
+    urgency: Key | None = None
+    priority: Key | None = None
+    reason: Line | None = None
+    automatic: bool = False
+
+
+def _impact_changed(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
+    assert isinstance(recorded.event, ImpactChanged)
+    return {"impact": recorded.event.new}
+
+
+def _urgency_changed(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
+    assert isinstance(recorded.event, UrgencyChanged)
+    return {"urgency": recorded.event.new}
+
+
+def _priority_changed(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
+    event = recorded.event
+    assert isinstance(event, PriorityChanged)
+    return {"priority": event.new, "priority_source": event.source}
+
+
+EVOLVE: Evolutions = {
+    ImpactChanged: _impact_changed,
+    UrgencyChanged: _urgency_changed,
+    PriorityChanged: _priority_changed,
+}
+
 
 HELD: frozenset[PrioritySource] = frozenset({"manual", "import"})
 """Where a priority comes from that impact and urgency don't change any more."""

@@ -1,17 +1,66 @@
-"""What is decided about custom fields: each value as the settings define its field."""
+"""The custom fields of a ticket: each value as the settings define its field."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
 from datetime import date
-from typing import NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
-from ticketlog.domain.base import Context, Event, Invalid, instant, iso
-from ticketlog.domain.rights import listed
+from pydantic import Field
+
+from ticketlog.domain.base import (
+    Command,
+    CommandSpec,
+    Context,
+    Event,
+    Invalid,
+    Key,
+    Personal,
+    Recorded,
+    instant,
+    iso,
+)
+from ticketlog.domain.rights import WORKERS, listed
 from ticketlog.domain.settings.model import CustomField
-from ticketlog.domain.ticket.classification import FieldsChanged, SetFields
 from ticketlog.domain.ticket.lookups import data_subject, require_known, settings_of
-from ticketlog.domain.ticket.state import Decisions, FieldValue, Ticket
+from ticketlog.domain.ticket.state import Decisions, Evolutions, FieldValue, Ticket
+
+
+class FieldsChanged(Event):
+    """The custom fields that changed, with their old and new values; None: no value."""
+
+    NAME: ClassVar[str] = "ticket.fields-changed.v1"
+    ASPECT: ClassVar[str] = "fields"
+    data_subject: Key
+    old: Mapping[Key, FieldValue] = Field(default_factory=dict)
+    new: Mapping[Key, FieldValue] = Field(default_factory=dict)
+    personal_old: Annotated[Mapping[Key, FieldValue] | None, Personal()] = None
+    personal_new: Annotated[Mapping[Key, FieldValue] | None, Personal()] = None
+
+
+class SetFields(Command):
+    """Sets custom fields; None takes a value away."""
+
+    NAME: ClassVar[str] = "ticket.set-fields"
+    TOUCHES: ClassVar[frozenset[str]] = frozenset({"fields"})
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=WORKERS,
+        help="Set custom fields; an empty value takes one away.",
+        examples=("ticketlog ticket set-fields 4F7K2M9QABCD floor=3 badge=",),
+        positional=("fields",),
+    )
+    fields: Annotated[Mapping[Key, FieldValue], Field(max_length=500)]
+
+
+def _fields_changed(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
+    event = recorded.event
+    assert isinstance(event, FieldsChanged)
+    new = {**ticket.fields, **event.new, **(event.personal_new or {})}
+    return {"fields": {name: value for name, value in new.items() if value is not None}}
+
+
+EVOLVE: Evolutions = {FieldsChanged: _fields_changed}
+
 
 NONE: Mapping[str, FieldValue] = {}
 
@@ -171,4 +220,6 @@ _CHECKS: dict[str, Callable[[CustomField, FieldValue], FieldValue]] = {
     "choice": _choice,
     "choices": _choices,
 }
+
+
 DECIDE: Decisions = {SetFields: _set_fields}
