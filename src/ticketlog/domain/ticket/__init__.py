@@ -4,7 +4,7 @@ A facet's events, commands and their `evolve` stand in one file. What is decided
 file where it needs no other facet, and otherwise in a file of its own:
 
     creation        -> creation_rules      lifecycle   -> workflow, lifecycle_rules
-    conversation    -> conversation_rules  assignment  -> assignment_rules, absence
+    conversation    -> conversation_rules  assignment  -> assignment, absence
     classification  -> classification_rules, priority_rules, field_rules
     relations, feedback                    imported    -> imported_rules
     automation      -> automation_rules    sla_events  -> sla/
@@ -19,7 +19,6 @@ from ticketlog.domain.base import Aggregate, Command, Context, Event
 from ticketlog.domain.sla.clock import next_due
 from ticketlog.domain.ticket import (
     assignment,
-    assignment_rules,
     automation,
     automation_rules,
     classification,
@@ -91,7 +90,7 @@ EVENTS: tuple[type[Event], ...] = tuple(_EVOLVE)
 _DECIDE: Decisions = {
     **creation_rules.DECIDE,
     **conversation_rules.DECIDE,
-    **assignment_rules.DECIDE,
+    **assignment.DECIDE,
     **work.DECIDE,
     **lifecycle_rules.DECIDE,
     **classification_rules.DECIDE,
@@ -119,7 +118,7 @@ def decide(command: Command, ticket: Ticket, context: Context) -> list[Event]:
         return []
     events = decision(command, ticket, context)
     if not isinstance(command, RecordActivity) and any(map(_comes_back, events)):
-        events = [*events, *assignment_rules.left_by_gone(after(ticket, events, context), context)]
+        events = [*events, *assignment.left_by_gone(after(ticket, events, context), context)]
     return recording.accounted(events, command, ticket, context)
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ticketlog.domain.base import Command, Context, Event, IllegalTransition, Invalid, Refused
-from ticketlog.domain.ticket import assignment_rules, classification_rules, priority
-from ticketlog.domain.ticket.assignment import Assign, AssigneeChanged
-from ticketlog.domain.ticket.assignment_rules import check_owner
+from ticketlog.domain.ticket import assignment, classification_rules, priority
+from ticketlog.domain.ticket.assignment import Assign, AssigneeChanged, check_owner
 from ticketlog.domain.ticket.automation import (
     AgentChosen,
     ChoiceDropped,
@@ -29,7 +28,7 @@ from ticketlog.domain.ticket.state import Choice, Decisions, Ticket
 from ticketlog.domain.ticket.workflow import opened
 
 _DECIDE: Decisions = {
-    **assignment_rules.DECIDE,
+    **assignment.DECIDE,
     **classification_rules.DECIDE,
     **priority.DECIDE,
 }

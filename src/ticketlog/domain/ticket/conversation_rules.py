@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ticketlog.domain.base import Context, Event, Forbidden, Invalid, Refused
-from ticketlog.domain.ticket.assignment import AssigneeChanged
-from ticketlog.domain.ticket.assignment_rules import hand_over
+from ticketlog.domain.ticket.assignment import AssigneeChanged, hand_over
 from ticketlog.domain.ticket.conversation import (
     Attach,
     AttachmentAdded,

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from ticketlog.domain.base import Context, Event, Forbidden, Refused
 from ticketlog.domain.rights import same_person
 from ticketlog.domain.settings.model import Status, Workflow
-from ticketlog.domain.ticket.assignment_rules import check_owner
+from ticketlog.domain.ticket.assignment import check_owner
 from ticketlog.domain.ticket.classification_rules import check_classes
 from ticketlog.domain.ticket.creation import CreateTicket, TicketCreated
 from ticketlog.domain.ticket.fields import checked, sorted_out
