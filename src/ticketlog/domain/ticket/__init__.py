@@ -3,7 +3,7 @@
 A facet's events, commands and their `evolve` stand in one file. What is decided stands in the same
 file where it needs no other facet, and otherwise in a file of its own:
 
-    creation        -> creation_rules      lifecycle   -> workflow, lifecycle_rules
+    creation        -> creation_rules      lifecycle   -> workflow, lifecycle
     conversation    -> conversation_rules  assignment  -> assignment, absence
     classification  -> classification_rules, priority_rules, field_rules
     relations, feedback                    imported    -> imported_rules
@@ -32,7 +32,6 @@ from ticketlog.domain.ticket import (
     imported,
     imported_rules,
     lifecycle,
-    lifecycle_rules,
     priority,
     relations,
     sla_events,
@@ -92,7 +91,7 @@ _DECIDE: Decisions = {
     **conversation_rules.DECIDE,
     **assignment.DECIDE,
     **work.DECIDE,
-    **lifecycle_rules.DECIDE,
+    **lifecycle.DECIDE,
     **classification_rules.DECIDE,
     **priority.DECIDE,
     **fields.DECIDE,

@@ -19,7 +19,7 @@ from ticketlog.domain.ticket.conversation import (
 )
 from ticketlog.domain.ticket.evolution import after
 from ticketlog.domain.ticket.fields import fields_changed
-from ticketlog.domain.ticket.lifecycle_rules import change_status
+from ticketlog.domain.ticket.lifecycle import change_status
 from ticketlog.domain.ticket.lookups import (
     Author,
     author_of,

@@ -1,4 +1,4 @@
-"""The status of a ticket: Zendesk's six categories, the desk's own statuses on top."""
+"""What is done to the status of a ticket: the moves that somebody asks for, spam, verification."""
 
 from __future__ import annotations
 
@@ -7,15 +7,49 @@ from typing import Any, ClassVar, Literal
 from ticketlog.domain.base import (
     Command,
     CommandSpec,
+    Context,
     Event,
+    IllegalTransition,
     Instant,
+    Invalid,
     Key,
     Line,
+    MissingFields,
     Recorded,
     Text,
 )
-from ticketlog.domain.rights import WORKERS
-from ticketlog.domain.ticket.state import Evolutions, Ticket
+from ticketlog.domain.rights import WORKERS, listed
+from ticketlog.domain.settings.model import (
+    CategoryOfStatus,
+    Status,
+    Workflow,
+)
+from ticketlog.domain.ticket.assignment import AssigneeChanged
+from ticketlog.domain.ticket.evolution import after
+from ticketlog.domain.ticket.lookups import (
+    is_requester,
+    roles_of,
+    settings_of,
+    status_named,
+    workflow_for,
+)
+from ticketlog.domain.ticket.state import Decisions, Evolutions, Ticket
+from ticketlog.domain.ticket.work import stopped
+from ticketlog.domain.ticket.workflow import (
+    NOTHING,
+    PutOnHold,
+    StatusCause,
+    TransitionDetails,
+    arrow_to,
+    check_reopenable,
+    check_roles,
+    ends_unsolved,
+    may_take,
+    missing,
+    moved,
+    no_arrow,
+    required_for,
+)
 
 STATUS = frozenset({"status"})
 
@@ -189,4 +223,180 @@ EVOLVE: Evolutions = {
     Verified: _verified,
     MarkedSpam: _marked_spam,
     Restored: _restored,
+}
+
+
+def change_status(
+    ticket: Ticket,
+    target: Status,
+    context: Context,
+    because: StatusCause,
+    say: TransitionDetails = NOTHING,
+) -> list[Event]:
+    """The move to a status, where the workflow lets the actor make it.
+
+    Raises IllegalTransition, Forbidden, MissingFields, and Closed where the time is over in which
+    a solved ticket may be reopened.
+    """
+    if target.id == ticket.status:
+        return []
+    workflow = workflow_for(ticket.type, context)
+    arrow = arrow_to(workflow, ticket, target)
+    if arrow is None:
+        raise no_arrow(workflow, ticket, target, context)
+    check_roles(arrow, ticket, target, context)
+    if ticket.status_category == "solved" and target.category not in ("solved", "closed"):
+        check_reopenable(workflow, ticket, context.now)
+    events = _by_solver(ticket, context) if target.category == "solved" else []
+    then = after(ticket, events, context)
+    names = missing(required_for(arrow, target), then, say)
+    if names:
+        raise MissingFields(
+            f"ticket {ticket.id} needs {listed(names)} to become {target.id}; set them first",
+            ticket=ticket.id,
+            fields=names,
+        )
+    if target.category in ("solved", "closed"):
+        events += stopped(then, context.now, then.working)
+    cancelled = ends_unsolved(ticket, workflow)
+    return [*events, *moved(then, target, because, say, cancelled=cancelled)]
+
+
+def _by_solver(ticket: Ticket, context: Context) -> list[Event]:
+    """Who solves what is assigned to nobody becomes its assignee, where they may be (Zendesk)."""
+    actor = context.actor
+    agent = settings_of(context).agents.get(actor.id) if actor.kind == "agent" else None
+    if ticket.assignee is not None or agent is None:
+        return []
+    if ticket.team is not None and ticket.team not in agent.teams:
+        return []
+    return [AssigneeChanged(new=actor.id, method="solve")]
+
+
+def status_in(
+    category: CategoryOfStatus, named: str | None, ticket: Ticket, context: Context
+) -> Status:
+    """The named status of a category. Without a name the one that the ticket has, or else the
+    first one that the actor can move it to. Raises Invalid where there is none."""
+    workflow = workflow_for(ticket.type, context)
+    there = [
+        status
+        for status in workflow.statuses
+        if status.category == category and (not status.retired or status.id == ticket.status)
+    ]
+    wanted = named or (ticket.status if ticket.status_category == category else None)
+    found = [status for status in there if status.id == wanted]
+    if not found and named is None:
+        found = sorted(there, key=lambda status: -_ease(workflow, ticket, status, context))
+    if found:
+        return found[0]
+    raise Invalid(
+        f"workflow {workflow.id} has no {category} status {named or ''}; "
+        f"its {category} statuses are: {listed([status.id for status in there])}",
+        what="status",
+        name=named,
+        known=tuple(status.id for status in there),
+    )
+
+
+def _ease(workflow: Workflow, ticket: Ticket, target: Status, context: Context) -> int:
+    """2: the actor can move it there; 1: somebody else can; 0: nobody."""
+    arrow = arrow_to(workflow, ticket, target)
+    if arrow is None:
+        return 0
+    return 1 + may_take(arrow, ticket, target, roles_of(ticket, context))
+
+
+def _set_status(command: SetStatus, ticket: Ticket, context: Context) -> list[Event]:
+    if command.status == ticket.status:
+        return []
+    target = status_named(command.status, workflow_for(ticket.type, context))
+    return change_status(ticket, target, context, "command")
+
+
+def _hold(command: Hold, ticket: Ticket, context: Context) -> list[Event]:
+    target = status_in("on-hold", command.status, ticket, context)
+    say = TransitionDetails(reason=command.reason, until=command.until)
+    if target.id == ticket.status:
+        if (command.reason, command.until) == (ticket.hold_reason, ticket.hold_until):
+            return []
+        return moved(ticket, target, "command", say)
+    events = change_status(ticket, target, context, "command", say)
+    if isinstance(events[-1], PutOnHold):
+        return events
+    # It was solved: that it goes on is one fact, what it waits for is another.
+    held = ticket.but({"status": target.id, "status_category": target.category})
+    return [*events, *moved(held, target, "command", say)]
+
+
+def _solve(command: Solve, ticket: Ticket, context: Context) -> list[Event]:
+    if ticket.status_category == "solved":
+        if command.resolution is not None or command.code not in (None, ticket.resolution_code):
+            raise _not_from(ticket, "solved already; to solve it in another way, reopen it first")
+        if command.status is None:
+            return []
+    target = status_in("solved", command.status, ticket, context)
+    say = TransitionDetails(resolution_code=command.code, resolution=command.resolution)
+    return change_status(ticket, target, context, "command", say)
+
+
+def _verify(command: Verify, ticket: Ticket, context: Context) -> list[Event]:
+    if ticket.status_category != "solved":
+        raise _not_from(ticket, f"{ticket.status}; only a solved ticket can be verified")
+    if ticket.verified_by is not None:
+        return []
+    actor = context.actor
+    if any(is_requester(id, ticket, context) for id in (actor.id, actor.on_behalf_of)):
+        return [Verified(by="requester")]
+    return [Verified(by="agent" if actor.kind == "agent" else "automatic")]
+
+
+def _reopen(command: Reopen, ticket: Ticket, context: Context) -> list[Event]:
+    if ticket.status_category == "open":
+        return []
+    if ticket.status_category != "solved":
+        raise _not_from(ticket, f"{ticket.status}; only a solved ticket can be reopened")
+    target = status_in("open", None, ticket, context)
+    return change_status(
+        ticket, target, context, "command", TransitionDetails(reason=command.reason)
+    )
+
+
+def _close(command: Close, ticket: Ticket, context: Context) -> list[Event]:
+    if ends_unsolved(ticket, workflow_for(ticket.type, context)):
+        raise _not_from(ticket, f"{ticket.status}; only a solved ticket is closed, or cancel it")
+    return change_status(ticket, status_in("closed", None, ticket, context), context, "command")
+
+
+def _cancel(command: Cancel, ticket: Ticket, context: Context) -> list[Event]:
+    if ticket.status_category == "solved":
+        raise _not_from(ticket, "solved; close it, or reopen it first")
+    target = status_in("closed", None, ticket, context)
+    return change_status(
+        ticket, target, context, "command", TransitionDetails(reason=command.reason)
+    )
+
+
+def _mark_spam(command: MarkSpam, ticket: Ticket, context: Context) -> list[Event]:
+    return [] if ticket.spam else [MarkedSpam(reason=command.reason)]
+
+
+def _restore(command: Restore, ticket: Ticket, context: Context) -> list[Event]:
+    return [Restored(reason=command.reason)] if ticket.spam else []
+
+
+def _not_from(ticket: Ticket, why: str) -> IllegalTransition:
+    return IllegalTransition(f"ticket {ticket.id} is {why}", ticket=ticket.id, status=ticket.status)
+
+
+DECIDE: Decisions = {
+    SetStatus: _set_status,
+    Hold: _hold,
+    Solve: _solve,
+    Verify: _verify,
+    Reopen: _reopen,
+    Close: _close,
+    Cancel: _cancel,
+    MarkSpam: _mark_spam,
+    Restore: _restore,
 }
