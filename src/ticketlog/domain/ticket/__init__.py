@@ -5,7 +5,7 @@ file where it needs no other facet, and otherwise in a file of its own:
 
     creation        -> creation_rules      lifecycle   -> workflow, lifecycle
     conversation    -> conversation_rules  assignment  -> assignment, absence
-    classification  -> classification_rules, priority_rules, field_rules
+    classification  -> classification, priority_rules, field_rules
     relations, feedback                    imported    -> imported_rules
     automation      -> automation_rules    sla_events  -> sla/
 
@@ -22,7 +22,6 @@ from ticketlog.domain.ticket import (
     automation,
     automation_rules,
     classification,
-    classification_rules,
     conversation,
     conversation_rules,
     creation,
@@ -92,7 +91,7 @@ _DECIDE: Decisions = {
     **assignment.DECIDE,
     **work.DECIDE,
     **lifecycle.DECIDE,
-    **classification_rules.DECIDE,
+    **classification.DECIDE,
     **priority.DECIDE,
     **fields.DECIDE,
     **relations.DECIDE,

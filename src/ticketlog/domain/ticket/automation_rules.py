@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ticketlog.domain.base import Command, Context, Event, IllegalTransition, Invalid, Refused
-from ticketlog.domain.ticket import assignment, classification_rules, priority
+from ticketlog.domain.ticket import assignment, classification, priority
 from ticketlog.domain.ticket.assignment import Assign, AssigneeChanged, check_owner
 from ticketlog.domain.ticket.automation import (
     AgentChosen,
@@ -29,7 +29,7 @@ from ticketlog.domain.ticket.workflow import opened
 
 _DECIDE: Decisions = {
     **assignment.DECIDE,
-    **classification_rules.DECIDE,
+    **classification.DECIDE,
     **priority.DECIDE,
 }
 

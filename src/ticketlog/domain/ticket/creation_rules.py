@@ -8,7 +8,7 @@ from ticketlog.domain.base import Context, Event, Forbidden, Refused
 from ticketlog.domain.rights import same_person
 from ticketlog.domain.settings.model import Status, Workflow
 from ticketlog.domain.ticket.assignment import check_owner
-from ticketlog.domain.ticket.classification_rules import check_classes
+from ticketlog.domain.ticket.classification import check_classes
 from ticketlog.domain.ticket.creation import CreateTicket, TicketCreated
 from ticketlog.domain.ticket.fields import checked, sorted_out
 from ticketlog.domain.ticket.lookups import (
