@@ -3,7 +3,7 @@
 A facet's events, commands and their `evolve` stand in one file. What is decided stands in the same
 file where it needs no other facet, and otherwise in a file of its own:
 
-    creation        -> creation_rules      lifecycle   -> workflow, lifecycle
+    creation        -> creation      lifecycle   -> workflow, lifecycle
     conversation    -> conversation_rules  assignment  -> assignment, absence
     classification  -> classification, priority_rules, field_rules
     relations, feedback                    imported    -> imported_rules
@@ -25,7 +25,6 @@ from ticketlog.domain.ticket import (
     conversation,
     conversation_rules,
     creation,
-    creation_rules,
     feedback,
     fields,
     imported,
@@ -86,7 +85,7 @@ learn(_EVOLVE, FACTS, tell=sla_events.EVOLVE)
 EVENTS: tuple[type[Event], ...] = tuple(_EVOLVE)
 """In the order of docs/EVENTS.md."""
 _DECIDE: Decisions = {
-    **creation_rules.DECIDE,
+    **creation.DECIDE,
     **conversation_rules.DECIDE,
     **assignment.DECIDE,
     **work.DECIDE,

@@ -23,8 +23,7 @@ from ticketlog.domain.ticket.classification import (
     TypeChanged,
 )
 from ticketlog.domain.ticket.conversation import AttachmentAdded, Described, Noted, Replied
-from ticketlog.domain.ticket.creation import TicketCreated
-from ticketlog.domain.ticket.creation_rules import first_status
+from ticketlog.domain.ticket.creation import TicketCreated, first_status
 from ticketlog.domain.ticket.evolution import after
 from ticketlog.domain.ticket.feedback import Rated
 from ticketlog.domain.ticket.fields import changed, sorted_out

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 from ticketlog.domain.base import Command, CommandSpec, Context, Event, Invalid, Key, Line, Recorded
 from ticketlog.domain.rights import IN_COPY, LEADS, WORKERS, same_person
-from ticketlog.domain.ticket.creation import MOST_CCS
 from ticketlog.domain.ticket.lookups import (
     person,
     require_agent,
@@ -15,6 +14,9 @@ from ticketlog.domain.ticket.lookups import (
     settings_of,
 )
 from ticketlog.domain.ticket.state import Decisions, Evolutions, Link, LinkKind, Ticket
+
+MOST_CCS = 48
+"""How many people may be in copy (Zendesk)."""
 
 
 class Followed(Event):
