@@ -4,7 +4,7 @@ A facet's events, commands and their `evolve` stand in one file. What is decided
 file where it needs no other facet, and otherwise in a file of its own:
 
     creation        -> creation      lifecycle   -> workflow, lifecycle
-    conversation    -> conversation_rules  assignment  -> assignment, absence
+    conversation    -> conversation  assignment  -> assignment, absence
     classification  -> classification, priority_rules, field_rules
     relations, feedback                    imported    -> imported_rules
     automation      -> automation_rules    sla_events  -> sla/
@@ -23,7 +23,6 @@ from ticketlog.domain.ticket import (
     automation_rules,
     classification,
     conversation,
-    conversation_rules,
     creation,
     feedback,
     fields,
@@ -86,7 +85,7 @@ EVENTS: tuple[type[Event], ...] = tuple(_EVOLVE)
 """In the order of docs/EVENTS.md."""
 _DECIDE: Decisions = {
     **creation.DECIDE,
-    **conversation_rules.DECIDE,
+    **conversation.DECIDE,
     **assignment.DECIDE,
     **work.DECIDE,
     **lifecycle.DECIDE,
