@@ -7,7 +7,7 @@ file where it needs no other facet, and otherwise in a file of its own:
     conversation    -> conversation  assignment  -> assignment, absence
     classification  -> classification, priority_rules, field_rules
     relations, feedback                    imported    -> imported_rules
-    automation      -> automation_rules    sla_events  -> sla/
+    automation      -> automation    sla_events  -> sla/
 
 `sla.clock_facts` says inside `evolve` what the ticket's clocks are told; `sla.recording` adds to
 every commit what it did to those that have a target.
@@ -20,7 +20,6 @@ from ticketlog.domain.sla.clock import next_due
 from ticketlog.domain.ticket import (
     assignment,
     automation,
-    automation_rules,
     classification,
     conversation,
     creation,
@@ -96,7 +95,7 @@ _DECIDE: Decisions = {
     **recording.DECIDE,
     **feedback.DECIDE,
     **imported_rules.DECIDE,
-    **automation_rules.DECIDE,
+    **automation.DECIDE,
     **withdrawal.DECIDE,
 }
 COMMANDS: tuple[type[Command], ...] = tuple(_DECIDE)
