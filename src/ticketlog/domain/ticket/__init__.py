@@ -6,7 +6,7 @@ file where it needs no other facet, and otherwise in a file of its own:
     creation        -> creation      lifecycle   -> workflow, lifecycle
     conversation    -> conversation  assignment  -> assignment, absence
     classification  -> classification, priority_rules, field_rules
-    relations, feedback                    imported    -> imported_rules
+    relations, feedback                    imported    -> imported
     automation      -> automation    sla_events  -> sla/
 
 `sla.clock_facts` says inside `evolve` what the ticket's clocks are told; `sla.recording` adds to
@@ -26,7 +26,6 @@ from ticketlog.domain.ticket import (
     feedback,
     fields,
     imported,
-    imported_rules,
     lifecycle,
     priority,
     relations,
@@ -94,7 +93,7 @@ _DECIDE: Decisions = {
     **relations.DECIDE,
     **recording.DECIDE,
     **feedback.DECIDE,
-    **imported_rules.DECIDE,
+    **imported.DECIDE,
     **automation.DECIDE,
     **withdrawal.DECIDE,
 }
