@@ -228,6 +228,28 @@ def test_commits_and_their_events_are_made_in_one_place() -> None:
     assert made == MADE_IN
 
 
+def test_facets_of_the_ticket_are_one_file_each_and_ask_one_way() -> None:
+    room = f"{PACKAGE.name}.domain.ticket"
+    graph = {
+        module_of(file): {each for each in imports(file) if each.startswith(f"{room}.")}
+        for file in FILES
+        if module_of(file).startswith(f"{room}.")
+    }
+    TopologicalSorter(graph).prepare()
+    assert not [module for module in graph if module.endswith("_rules")]
+    facets = {
+        module_of(file)
+        for file in FILES
+        if module_of(file) in graph
+        and any(
+            isinstance(n, ast.AnnAssign) and ast.unparse(n.target) == "DECIDE"
+            for n in tree(file).body
+        )
+    }
+    assert len(facets) > 10
+    assert not graph[f"{room}.evolution"] & facets
+
+
 def test_parts_do_not_import_each_other_in_circles() -> None:
     graph: dict[str, set[str]] = {}
     for file in FILES:

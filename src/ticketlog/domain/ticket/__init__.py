@@ -1,16 +1,20 @@
 """The ticket: `initial`, `decide`, `evolve` over its facets.
 
-A facet's events, commands and their `evolve` stand in one file. What is decided stands in the same
-file where it needs no other facet, and otherwise in a file of its own:
+A facet is one file, from its events, what they change and its commands to what is decided about it.
+Each asks only those above it:
 
-    creation        -> creation      lifecycle   -> workflow, lifecycle
-    conversation    -> conversation  assignment  -> assignment, absence
-    classification  -> classification, priority_rules, field_rules
-    relations, feedback                    imported    -> imported
-    automation      -> automation    sla_events  -> sla/
+    workflow, work, fields, priority, relations, feedback, withdrawal
+    assignment        asks workflow
+    lifecycle         asks assignment, work, workflow
+    classification    asks priority, workflow
+    creation          asks assignment, classification, fields, priority, relations
+    conversation      asks assignment, fields, lifecycle, workflow
+    automation        asks assignment, classification, priority, workflow
+    imported          asks most of them
 
-`sla.clock_facts` says inside `evolve` what the ticket's clocks are told; `sla.recording` adds to
-every commit what it did to those that have a target.
+`sla_events` and `time_correction` hold events that `evolution` and the clocks read. What is decided
+about them needs the clocks, and stands in `sla.recording`, which adds to every commit what it did
+to the promises of the ticket. `sla.clock_facts` says inside `evolve` what its clocks are told.
 """
 
 from __future__ import annotations

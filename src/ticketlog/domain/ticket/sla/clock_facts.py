@@ -1,5 +1,5 @@
 """Which events of a ticket concern its clocks, and how. What follows from them is `clock_rules`'s;
-what depends on settings stands in events of its own (`service`)."""
+what depends on settings stands in events of its own (`sla_events`)."""
 
 from __future__ import annotations
 
