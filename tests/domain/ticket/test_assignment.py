@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.domain.ticket.shop import a_ticket, new, open_, solved
-from tests.given import ADA, ANN, BOB, IMPORT, KIM, MAIL, RULE, SECOND, SETTINGS, SUE
+from tests.given import ADA, ANN, BOB, IMPORT, KIM, MAIL, RULE, SETTINGS, SUE
 from ticketlog.domain.base import Actor, Command, Forbidden, Invalid, Refused
 from ticketlog.domain.ticket.assignment import (
     Assign,
@@ -16,7 +16,7 @@ from ticketlog.domain.ticket.assignment import (
 )
 from ticketlog.domain.ticket.imported import RecordActivity
 from ticketlog.domain.ticket.state import Candidate
-from ticketlog.domain.ticket.work import StartWork, StopWork, WorkStarted, WorkStopped
+from ticketlog.domain.ticket.work import StartWork, StopWork
 from ticketlog.domain.ticket.workflow import StatusChanged
 
 
@@ -122,20 +122,6 @@ def test_escalation_goes_to_a_tier_for_a_reason_and_may_hand_over() -> None:
     )
     story.when(Escalate(tier=2, reason="needs an expert", team="billing")).then()
     story.when(Escalate(tier=1, reason="was nothing")).then_made(Escalated, old=2, new=1)
-
-
-def test_time_spent_is_measured_or_said() -> None:
-    story = open_().when(StartWork()).then(WorkStarted(agent="ann")).when(StartWork()).then()
-    story.when(StopWork(), after=90 * SECOND + 1).then(WorkStopped(agent="ann", seconds=150))
-    story.when(StopWork()).then()
-    story.given(StartWork()).when(StopWork(seconds=30)).then(WorkStopped(agent="ann", seconds=30))
-    assert (story.state.seconds_spent, story.state.working) == (180, {})
-    story.when(StopWork(seconds=30)).then_refused(Refused, "ann has not started")
-
-
-def test_each_agent_has_their_own_time() -> None:
-    story = open_().given(StartWork()).given(StartWork(), by=SUE).given(StopWork())
-    assert list(story.state.working) == ["sue"]
 
 
 def test_the_role_is_one_that_the_settings_grant() -> None:
