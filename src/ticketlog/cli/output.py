@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ticketlog.domain.base import iso
+from ticketlog.documents.plain_text import cell, moment
 from ticketlog.domain.text import shown
 
 if TYPE_CHECKING:
@@ -57,13 +57,8 @@ def _declared(document: Document) -> Document:
     return document
 
 
-def moment(at: int | None) -> str:
-    """A time as people read it: to the second, in UTC."""
-    return "" if at is None else iso(at)[:19].replace("T", " ")
-
-
 def minute(at: int | None) -> str:
-    """The same for tables, where a minute is exact enough."""
+    """A time for tables, where a minute is exact enough."""
     return moment(at)[:16]
 
 
@@ -73,20 +68,6 @@ def length(seconds: float | int | None) -> str:
         return ""
     minutes, rest = divmod(int(abs(seconds)), 60)
     return f"{'-' if seconds < 0 else ''}{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
-
-
-def cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, (tuple, list, frozenset, set)):
-        return ", ".join(cell(each) for each in value)
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name}={cell(each)}" for name, each in value.items())
-    if isinstance(value, float):
-        return f"{value:,.1f}"
-    return clean(str(value))
 
 
 def _width() -> int:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ticketlog.cli.event_text import phrase, text_of, when, who
 from ticketlog.cli.options import reader
-from ticketlog.cli.output import clean, moment, print_json
+from ticketlog.cli.output import clean, print_json
+from ticketlog.documents.event_text import phrase, text_of, when, who
 from ticketlog.documents.events import History
+from ticketlog.documents.plain_text import moment
 from ticketlog.domain.base import NotFound, Recorded
 
 if TYPE_CHECKING:

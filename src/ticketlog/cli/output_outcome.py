@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ticketlog.cli.event_text import phrase
 from ticketlog.cli.output import clean, note, print_json
+from ticketlog.documents.event_text import phrase
 from ticketlog.documents.outcomes import Outcome as Document
 
 if TYPE_CHECKING:

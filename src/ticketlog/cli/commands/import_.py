@@ -10,9 +10,10 @@ import click
 
 from ticketlog.cli.framework import App, Entry, ShellCommand, ShellGroup, pass_app
 from ticketlog.cli.options import actor_of, actor_option, as_json
-from ticketlog.cli.output import cell, clean, facts, print_json, show_all, table
+from ticketlog.cli.output import clean, facts, print_json, show_all, table
 from ticketlog.cli.progress import Meter
 from ticketlog.documents import imports as documents
+from ticketlog.documents.plain_text import cell
 
 if TYPE_CHECKING:
     from ticketlog.importing import ImportReport

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import click
 
-from ticketlog.cli.event_text import phrase, when, who
 from ticketlog.cli.framework import App, Entry, ShellCommand, ShellGroup, pass_app
 from ticketlog.cli.options import as_json, log_option, views_option
 from ticketlog.cli.output import clean, print_json, print_json_line, show_all, table
 from ticketlog.cli.progress import Meter
 from ticketlog.documents import desks as documents
+from ticketlog.documents.event_text import phrase, when, who
 from ticketlog.documents.events import Event
 from ticketlog.errors import Unreachable, Usage
 

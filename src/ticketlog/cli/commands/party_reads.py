@@ -10,11 +10,12 @@ from pydantic import BaseModel
 
 from ticketlog.cli.framework import App, ShellCommand, pass_app
 from ticketlog.cli.options import as_json, at_moment, limit, reader
-from ticketlog.cli.output import facts, moment, print_json, show_all, table
+from ticketlog.cli.output import facts, print_json, show_all, table
 from ticketlog.cli.output_history import print_history
 from ticketlog.documents import parties, tickets
 from ticketlog.documents.base import Document
 from ticketlog.documents.events import History
+from ticketlog.documents.plain_text import moment
 from ticketlog.domain import rights
 from ticketlog.domain.base import NotFound
 from ticketlog.domain.parties.agent import AgentAtWork, Held

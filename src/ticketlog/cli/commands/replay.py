@@ -9,10 +9,11 @@ import click
 
 from ticketlog.cli.framework import App, Entry, ShellCommand, ShellGroup, pass_app
 from ticketlog.cli.options import as_json, at_moment, past, reader
-from ticketlog.cli.output import cell, print_json, print_line, show_all, table
+from ticketlog.cli.output import print_json, print_line, show_all, table
 from ticketlog.cli.progress import Meter
 from ticketlog.documents import desks
 from ticketlog.documents import replays as documents
+from ticketlog.documents.plain_text import cell
 from ticketlog.errors import Usage
 
 if TYPE_CHECKING:

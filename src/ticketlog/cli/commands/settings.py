@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ticketlog.application.settings_store import AppliedSettings
-from ticketlog.cli.event_text import when, who
 from ticketlog.cli.framework import App, Entry, ShellCommand, ShellGroup, pass_app
 from ticketlog.cli.options import SENDING, as_json, at_moment, reader, sender
-from ticketlog.cli.output import cell, clean, note, print_json, show_all, table
+from ticketlog.cli.output import clean, note, print_json, show_all, table
 from ticketlog.documents import settings as documents
+from ticketlog.documents.event_text import when, who
 from ticketlog.documents.events import Event as Told
+from ticketlog.documents.plain_text import cell
 from ticketlog.domain.base import Event, Value
 from ticketlog.domain.settings.conditions import Conditions
 from ticketlog.domain.settings.events import KINDS

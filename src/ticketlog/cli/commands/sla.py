@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ticketlog.cli.event_text import phrase, who
 from ticketlog.cli.framework import App, ShellCommand, pass_app
 from ticketlog.cli.model_commands import stream_of
 from ticketlog.cli.options import (
@@ -20,9 +19,11 @@ from ticketlog.cli.options import (
     on_basis,
     reader,
 )
-from ticketlog.cli.output import length, moment, note, print_json, show_all, table
+from ticketlog.cli.output import length, note, print_json, show_all, table
 from ticketlog.documents import sla as documents
 from ticketlog.documents.base import in_seconds
+from ticketlog.documents.event_text import phrase, who
+from ticketlog.documents.plain_text import moment
 from ticketlog.domain.base import NotFound, instant
 from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.sla.clock import Applied, Clock, Promise, measured, opened, spent

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ticketlog.application.reports import calendars_of
-from ticketlog.cli.output import length, moment, show_all, table
+from ticketlog.cli.output import length, show_all, table
 from ticketlog.documents.base import in_seconds
+from ticketlog.documents.plain_text import moment
 from ticketlog.domain.base import instant
 from ticketlog.projections.views.sla import sla
 from ticketlog.projections.views.sla.breaches import breaches

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ticketlog.cli.output import cell, moment
+from ticketlog.documents.plain_text import cell, moment
 from ticketlog.domain.base import Actor, Event, Recorded
 from ticketlog.domain.ticket.sla_events import ClocksChanged
 

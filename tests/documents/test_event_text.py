@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ticketlog.cli.event_text import phrase
+from ticketlog.documents.event_text import phrase
 from ticketlog.domain import catalogue
 from ticketlog.domain.ticket.feedback import Rated
 
