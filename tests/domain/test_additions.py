@@ -1,4 +1,5 @@
-"""A kind of aggregate is a module and its line in the list: everything else follows from that."""
+"""A kind of aggregate is a module and its line in the list, a command is in one file: everything
+else follows from that. Each is tried in a copy of the package."""
 
 from __future__ import annotations
 
@@ -11,6 +12,33 @@ from pathlib import Path
 import pytest
 
 import ticketlog
+
+ROOT = Path(__file__).parents[2]
+
+
+def copied(folder: Path) -> Path:
+    """The package in a folder of its own."""
+    source = Path(ticketlog.__file__).parent
+    shutil.copytree(source, folder / "ticketlog", ignore=shutil.ignore_patterns("__pycache__"))
+    return folder / "ticketlog"
+
+
+def edited(file: Path, *changes: tuple[str, str]) -> None:
+    text = file.read_text(encoding="utf-8")
+    for old, new in changes:
+        assert text.count(old) == 1, (file, old)
+        text = text.replace(old, new)
+    file.write_text(text, encoding="utf-8")
+
+
+def run(package: Path, code: str, *arguments: str) -> None:
+    subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(package.parent)},
+        check=True,
+    )
+
 
 GADGET = '''
 """Gadgets that are painted: streams `gadget/ID`."""
@@ -144,23 +172,97 @@ assert '"gadget": {\\n        "build": "Build one.",\\n' in docs.model_commands_
 def test_a_kind_in_the_list_is_executed_folded_documented_and_published(
     tmp_path: Path, public: bool
 ) -> None:
-    package = tmp_path / "ticketlog"
-    source = Path(ticketlog.__file__).parent
-    shutil.copytree(source, package, ignore=shutil.ignore_patterns("__pycache__"))
+    package = copied(tmp_path)
     text = GADGET.replace("PUBLIC", str(public))
     (package / "domain" / "gadget.py").write_text(text, encoding="utf-8")
-    listed = package / "domain" / "aggregates.py"
-    text = listed.read_text(encoding="utf-8")
-    for old, new in (
+    edited(
+        package / "domain" / "aggregates.py",
         ("    imports.AGGREGATE,\n", "    imports.AGGREGATE,\n    gadget.AGGREGATE,\n"),
         ("from ticketlog.domain import imports,", "from ticketlog.domain import gadget, imports,"),
-    ):
-        assert old in text
-        text = text.replace(old, new)
-    listed.write_text(text, encoding="utf-8")
-    subprocess.run(
-        [sys.executable, "-c", USED, str(tmp_path / "desk"), str(public)],
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
-        check=True,
     )
+    run(package, USED, str(tmp_path / "desk"), str(public))
+
+
+FLAG = '''class Flagged(Event):
+    """Somebody marked it with a colour."""
+
+    NAME: ClassVar[str] = "ticket.flagged.v1"
+    ASPECT: ClassVar[str] = "flag"
+    colour: Key
+
+
+class Flag(Command):
+    NAME: ClassVar[str] = "ticket.flag"
+    SPEC: ClassVar[CommandSpec] = CommandSpec(
+        who_may=frozenset({STAFF}),
+        also_on=("spam",),
+        help="Mark it with a colour.",
+        examples=("ticketlog ticket flag 4F7K2M9QABCD red",),
+        positional=("colour",),
+    )
+    colour: Key
+
+
+def _flagged(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
+    return {"tags": (*ticket.tags, "flagged")}
+
+
+def _flag(command: Flag, ticket: Ticket, context: Context) -> list[Event]:
+    return [Flagged(colour=command.colour)]
+
+
+EVOLVE: Evolutions = {Flagged: _flagged, '''
+FLAGGED = """
+import sys
+from pathlib import Path
+
+from ticketlog import Actor, docs, init_desk
+from ticketlog.commands import CreateTicket, MarkSpam, RegisterPerson, Solve, Close
+from ticketlog.domain.base import Closed
+from ticketlog.domain.ticket.work import Flag, Flagged
+
+ann = Actor("ann", "agent")
+with init_desk(Path(sys.argv[1]), admin=ann) as desk:
+    kim = Actor(desk.execute(RegisterPerson(name="Kim"), actor=ann).stream[7:], "person")
+    spam, closed = (desk.execute(CreateTicket(subject="x"), actor=ann).stream for _ in range(2))
+    desk.execute(MarkSpam(), on=spam, actor=ann)
+    desk.execute(Solve(), on=closed, actor=ann)
+    desk.execute(Close(), on=closed, actor=ann)
+    assert not desk.may(kim, Flag, spam)
+    made = desk.execute(Flag(colour="red"), on=spam, actor=ann)
+    assert [each.event for each in made.events] == [Flagged(colour="red")]
+    assert desk.load(spam).tags == ("flagged",)
+    try:
+        desk.execute(Flag(colour="red"), on=closed, actor=ann)
+    except Closed:
+        pass
+    else:
+        raise AssertionError("a closed ticket took it")
+    assert "`ticket.flag`" in docs.rights_page() and "`ticket.flagged.v1`" in docs.events_page()
+Path(sys.argv[2]).write_text(docs.model_commands_module())
+"""
+ASKED = """
+import sys
+
+from ticketlog.cli import run
+from ticketlog.cli.manual import cli_page
+
+made = ["--desk", sys.argv[1], "--as", "agent:ann"]
+assert "    ticketlog ticket flag 4F7K2M9QABCD red\\n" in cli_page()
+assert run(["ticket", "create", "y", "--id", "1", *made]) == 0
+from ticketlog.domain.base import stream_key
+assert run(["ticket", "flag", stream_key("1"), "red", *made]) == 0
+"""
+
+
+def test_a_command_of_the_ticket_is_in_one_file(tmp_path: Path) -> None:
+    package = copied(tmp_path)
+    edited(
+        package / "domain" / "ticket" / "work.py",
+        ("EVOLVE: Evolutions = {", FLAG),
+        ("DECIDE: Decisions = {", "DECIDE: Decisions = {Flag: _flag, "),
+    )
+    # Whose list is generated, as by `make docs`.
+    listed = package / "cli" / "model_command_list.py"
+    run(package, FLAGGED, str(tmp_path / "desk"), str(listed))
+    run(package, ASKED, str(tmp_path / "desk"))
