@@ -110,7 +110,7 @@ def _asked(desk: Desk) -> float:
     """Milliseconds until a query has answered with a ticket that was just created."""
     made = desk.execute(CREATE, actor=AGENT, channel="phone")
     with stopwatch() as seconds:
-        desk.query(queue.counts, by="team")
+        desk.query(queue.QueueCounts(by=("team",)))
     time.sleep(PAUSE)
     assert made.events
     return seconds() * 1e3

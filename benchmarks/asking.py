@@ -55,7 +55,7 @@ def _asked(bench: Bench, desk: Desk, filters: Mapping[str, Any], all: list[float
     taken: list[float] = []
     for _ in range(bench.sized(200, 3)):
         with stopwatch() as seconds:
-            page = desk.query(queue.page, limit=PAGE, **filters)
+            page = desk.query(queue.Queue(limit=PAGE, **filters))
         taken.append(seconds() * 1e3)
         assert page.rows
     all += taken

@@ -13,6 +13,7 @@ from benchmarks.desks import START, TEAMS
 from benchmarks.measure import Bench, Figure, Rounds, in_turn, percentile, stopwatch
 from ticketlog.projections.engine import build_store, storage
 from ticketlog.projections.engine.projection import Row, Tables
+from ticketlog.projections.engine.query import Reading
 from ticketlog.projections.engine.row_changes import many, statements_of
 from ticketlog.projections.views.sla import sla
 
@@ -82,7 +83,8 @@ def _asked(
     taken: list[float] = []
     for _ in range(bench.sized(100, 2)):
         with stopwatch() as seconds:
-            page = sla.at_risk(connection, tables, after=after, limit=PAGE, **filters)
+            asked = sla.ClocksAtRisk(after=after, limit=PAGE, **filters)
+            page = asked.ask(Reading(connection, tables))
         taken.append(seconds() * 1e3)
         assert page.rows
     all += taken

@@ -19,6 +19,7 @@ from ticketlog.domain.ticket.conversation import Note, Redact, Reply
 from ticketlog.domain.ticket.creation import CreateTicket, TicketCreated
 from ticketlog.domain.ticket.lifecycle import Close, Reopen, Solve
 from ticketlog.errors import CommandReused, Conflict, Damaged, Unreachable, Usage
+from ticketlog.projections.engine.query import Query
 from ticketlog.projections.views import agents, inbox, queue, search, tickets
 from ticketlog.projections.views.reports import reports
 
@@ -346,8 +347,8 @@ class TestRedacting:
             repr(desk.history(ticket)),
             repr(list(desk.subscribe(follow=False))),
             repr(desk.at(position=cut).history(ticket)),
-            repr(desk.query(search.search, words="secret")),
-            repr(desk.at(position=cut).query(search.search, words="secret")),
+            repr(desk.query(search.Search(words="secret"))),
+            repr(desk.at(position=cut).query(search.Search(words="secret"))),
         ]
         assert not [text for text in told if "secret" in text]
         assert "ticket.redacted.v1" in [each.event.NAME for each in desk.history(ticket)]
@@ -395,26 +396,30 @@ class TestAttachments:
             desk.attachment(ticket, id)
 
 
+class Strange(Query[int]):
+    """What no view answers."""
+
+
 class TestReading:
     def test_a_query_sees_what_was_recorded_before_it(self, desk: Desk) -> None:
         ticket = create(desk, team="network")
-        (row,) = desk.query(queue.page, team="network").rows
+        (row,) = desk.query(queue.Queue(team="network")).rows
         assert row["ticket"] == ticket
         desk.execute(Claim(), on=ticket, actor=ANN)
-        (row,) = desk.query(queue.page, team="network").rows
+        (row,) = desk.query(queue.Queue(team="network")).rows
         assert row["assignee"] == "ann"
-        (load,) = desk.query(agents.load, agents=["ann"])
+        (load,) = desk.query(agents.AgentLoad(agents=["ann"]))
         assert load["active"] == 1
 
     def test_what_is_no_query_is_said_to_be_none(self, desk: Desk) -> None:
         with pytest.raises(Usage, match="no query"):
-            desk.query(print)
-        with pytest.raises(Usage, match="colour"):
-            desk.query(queue.page, colour="red")
-        with pytest.raises(Usage, match="metric"):
-            desk.query(reports.report, metrics=["luck"])
-        with pytest.raises(Usage, match="colour"):
-            desk.at(position=desk.cut()).query(tickets.page, colour="red")
+            desk.query(Strange())
+        with pytest.raises(Usage, match="flow: there is no dimension 'colour'"):
+            desk.query(reports.FlowReport(by=("colour",)))
+        with pytest.raises(Usage, match="flow: there is no dimension 'colour'"):
+            desk.at(position=desk.cut()).query(reports.FlowReport(by=("colour",)))
+        with pytest.raises(Usage, match="flow: colour"):
+            desk.report("flow", colour="red")
 
     def test_the_views_may_be_kept_up_by_a_thread(self, desk: Desk) -> None:
         desk.start()
@@ -422,7 +427,7 @@ class TestReading:
         ticket = create(desk)
         desk.refresh()
         assert desk.status().views[0].behind == 0
-        assert desk.query(tickets.ticket, ticket=ticket)["subject"] == "VPN drops"
+        assert desk.query(tickets.OneTicket(ticket=ticket))["subject"] == "VPN drops"
 
     def test_a_moment_by_position_by_time_and_by_business_time(self, desk: Desk) -> None:
         day = 86_400_000_000
@@ -443,11 +448,11 @@ class TestReading:
         for past in before:
             assert past.load(ticket).tags == ()
             assert len(past.history(ticket)) == 1
-            assert past.query(tickets.ticket, ticket=ticket)["tags"] == []
-            rows = past.query(queue.page).rows
+            assert past.query(tickets.OneTicket(ticket=ticket))["tags"] == []
+            rows = past.query(queue.Queue()).rows
             assert ticket in [row["ticket"] for row in rows]
-            assert past.query(inbox.inbox, agent="ann", now=0) == []
-        assert len(before[4].query(queue.page).rows) == 1
+            assert past.query(inbox.Inbox(agent="ann", now=0)) == []
+        assert len(before[4].query(queue.Queue()).rows) == 1
         after = desk.at(position=f"{tagged.partition}:{tagged.offset}")
         assert after.load(ticket) == desk.load(ticket)
         assert not desk.at(occurred=0).load(ticket).exists
@@ -653,11 +658,10 @@ class TestFilling:
         first = desk.import_file(tmp_path / "old.csv", tmp_path / "old.toml")
         again = desk.import_file(tmp_path / "old.csv", tmp_path / "old.toml")
         assert (first.commits, again.commits, again.known) == (2, 0, 2)
-        (row,) = desk.query(tickets.page).rows
+        (row,) = desk.query(tickets.Tickets()).rows
         assert row["status"] == "solved"
-        assert desk.at(occurred="2026-01-01T09:30:00Z").query(tickets.page).rows[0]["status"] == (
-            "open"
-        )
+        then = desk.at(occurred="2026-01-01T09:30:00Z")
+        assert then.query(tickets.Tickets()).rows[0]["status"] == "open"
 
     def test_a_simulation_is_there_once_and_needs_its_own_agents(
         self, tmp_path: Path, desk: Desk

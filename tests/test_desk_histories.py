@@ -108,7 +108,7 @@ def test_whatever_is_sent_the_log_holds_what_was_answered(
         cut, state = data.draw(st.sampled_from(moments))
         past = desk.at(position=cut)
         assert past.load(model.ticket) == state
-        row = past.query(tickets.ticket, ticket=model.ticket)
+        row = past.query(tickets.OneTicket(ticket=model.ticket))
         assert (row["status"], row["assignee"]) == (state.status, state.assignee)
 
 

@@ -59,6 +59,7 @@ from ticketlog.settings_files import parser
 
 if TYPE_CHECKING:
     from ticketlog.application.as_of import Past
+    from ticketlog.application.queries import Answer, Answered
     from ticketlog.application.views import Views
     from ticketlog.demo.recorder import Simulated
     from ticketlog.documents.desks import LogStat, LogVerified, Status
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     from ticketlog.process_managers.runner import PolicyRunner
     from ticketlog.projections.engine.fill import ProgressCallback
     from ticketlog.projections.engine.moment import Cut, Moment
+    from ticketlog.projections.engine.query import Query
     from ticketlog.publishing import Publisher
 
 __all__ = ["Desk", "Outcome", "init_desk", "open_desk", "restore_desk"]
@@ -264,15 +266,22 @@ class Desk:
                 self._views = Views(self._logs, self.config, self._on_progress)
             return self._views
 
-    def query(self, function: Callable[..., Any], **parameters: Any) -> Any:
-        """The result of a view's query function, on everything that was recorded until now.
+    def query(self, query: Query[Answer], *, actor: Actor | None = None) -> Answer:
+        """The answer of a query (`ticketlog.queries`), of everything that was recorded until now.
 
-            desk.query(queue.page, team="network", limit=20)
+            desk.query(queries.Queue(team="network", limit=20), actor=ann)
 
-        Raises Usage for a function that is no query and for wrong parameters, Unreachable,
-        Damaged.
+        `actor`: who asks; None: who may read the desk's files. Raises Usage for parameters that
+        mean nothing, Unreachable, Damaged.
         """
-        return self.views.query(function, parameters)
+        return self._answered(query, actor, self._settings.in_force).answer
+
+    def _answered(
+        self, query: Query[Answer], actor: Actor | None, settings: Callable[[], Settings]
+    ) -> Answered[Answer]:
+        from ticketlog.application.queries import answer
+
+        return answer(query, actor, self.views, settings)
 
     def linked_by(self, ticket: str) -> list[dict[str, Any]]:
         """The links of other tickets to a ticket, as of now: kind and ticket. Raises Unreachable,
@@ -281,9 +290,9 @@ class Desk:
 
         found = linked_by(self.log, views_file(self.config), ticket)
         if found is None:
-            from ticketlog.projections.views import tickets
+            from ticketlog.projections.views.tickets import TicketLinks
 
-            found = self.query(tickets.links, ticket=ticket)["linked_by"]
+            found = self.query(TicketLinks(ticket=ticket))["linked_by"]
         return list(found)
 
     def selves(self, agent: str) -> list[str]:
@@ -296,8 +305,8 @@ class Desk:
         known = agents.get(agent)
         if known is None or known.person is None:
             return []
-        stands = self.query(persons.survivor, person=known.person)
-        ids = [stands, *self.query(persons.merged, person=stands)]
+        stands = self.query(persons.Survivor(person=known.person))
+        ids = [stands, *self.query(persons.MergedPersons(person=stands))]
         same_person = [
             each.id for each in agents.values() if each.person in ids and each.id != agent
         ]
@@ -312,8 +321,7 @@ class Desk:
         from ticketlog.projections.views import persons
 
         self.log.sync()
-        found: dict[Address, list[str]] = self.query(persons.holders, addresses=addresses)
-        return found
+        return self.query(persons.AddressOwners(addresses=tuple(addresses)))
 
     def _known_by(self, addresses: Collection[Address]) -> AddressHolders:
         """The persons whom the desk knows by these addresses, as far as its log goes now."""
@@ -327,23 +335,24 @@ class Desk:
                     agents.setdefault(id, agent)
         return AddressHolders(self._having(addresses), agents)
 
-    def report(self, name: str, *, basis: int | str = "was", **given: Any) -> dict[str, Any]:
-        """A report (`reports.REPORTS`) as a document: rows, what they were made from, and the
-        SHA-256 of all that. `given`: period, zone, by, start, end, where (docs of
-        `views.reports`). The same report `at` its cut is the same document.
+    def report(
+        self, name: str, *, basis: int | str = "was", actor: Actor | None = None, **given: Any
+    ) -> dict[str, Any]:
+        """A report by its name (docs/QUERIES.md) as a document: rows, what they were made from, and
+        the SHA-256 of all that. `given`: its parameters. The same report `at` its cut is the same
+        document.
 
         `basis`: under which settings promises count; see `at`.
         """
         if basis != "was":
-            return self.at(basis=basis).report(name, **given)
+            return self.at(basis=basis).report(name, actor=actor, **given)
         from ticketlog.application import reports
         from ticketlog.projections.engine.moment import Cut
 
-        report = reports.named(name)
+        query = reports.filled(name, given)
         settings = self._logs.settings.ends()[0]
-        parameters = reports.parameters(report, given, lambda: self._settings.at(settings))
-        rows, ends = self.views.answer(report.query, parameters)
-        return reports.document(name, given, rows, Cut(ends, settings), None)
+        rows, ends = self._answered(query, actor, lambda: self._settings.at(settings))
+        return reports.document(query, rows, Cut(ends, settings), None)
 
     def refresh(self) -> None:
         """Returns once everything that was recorded until now is in every view."""
@@ -447,12 +456,12 @@ class Desk:
         imported case, or the newest one that has the number. Of what was withdrawn, the last.
         Raises NotFound."""
         from ticketlog.importing.case import latest
-        from ticketlog.projections.views import tickets
+        from ticketlog.projections.views.tickets import NumberedTickets
 
         source, _, case = number.partition(":")
         found = latest(self.log, source, case)
         if found is None or self.load(found).withdrawn:
-            ids = self.query(tickets.numbered, number=number)
+            ids = self.query(NumberedTickets(number=number))
             found = f"ticket/{ids[0]}" if ids else found
         if found is None:
             raise NotFound(f"no ticket is known as {number!r}; `ticketlog search` finds numbers")

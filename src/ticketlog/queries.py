@@ -1,54 +1,91 @@
-"""The queries of a desk's views: `desk.query(queries.queue, team="network", limit=20)`.
+"""What can be asked of a desk: every query that `Desk.query` takes, by its class.
 
-Each is a function of a view; its parameters are those after `tables`, by name. `desk.at(...)` asks
-the same of a moment of the past. Reports have names of their own: `desk.report("flow", by="team")`.
+What each takes and answers is in docs/QUERIES.md.
 """
 
 from __future__ import annotations
 
-from ticketlog.projections.views.agents import load
-from ticketlog.projections.views.inbox import followed, inbox, snoozed, unassigned, unseen
-from ticketlog.projections.views.persons import card, found, merged, survivor
-from ticketlog.projections.views.queue import counts, page
-from ticketlog.projections.views.search import search
-from ticketlog.projections.views.sla.sla import at_risk, clocks
-from ticketlog.projections.views.tickets import count_at, intervals, links, numbered, ticket
-from ticketlog.projections.views.tickets import page as tickets
-
-agent_load = load
-"""How much each agent has to do, and whether they are there."""
-persons = found
-"""Persons by a part of their name, address or id."""
-person = card
-queue = page
-"""What somebody should still work on, the most urgent first."""
-queue_counts = counts
-same_persons = merged
-tickets_at = count_at
-tickets_numbered = numbered
-ticket_intervals = intervals
-ticket_links = links
+from ticketlog.projections.views.agents import AgentLoad, HeldByAbsentReport
+from ticketlog.projections.views.gaming.gaming import GamingCasesReport, GamingReport
+from ticketlog.projections.views.inbox import (
+    FollowedTickets,
+    Inbox,
+    SnoozedTickets,
+    UnassignedTickets,
+    UnseenTickets,
+)
+from ticketlog.projections.views.persons import (
+    AddressOwners,
+    MergedPersons,
+    PersonCard,
+    Persons,
+    SharedAddresses,
+    Survivor,
+)
+from ticketlog.projections.views.queue import Queue, QueueCounts
+from ticketlog.projections.views.reports.firings import RulesReport
+from ticketlog.projections.views.reports.reports import (
+    EndingsReport,
+    FlowReport,
+    QualityReport,
+    TimesReport,
+)
+from ticketlog.projections.views.reports.surveys import SatisfactionReport
+from ticketlog.projections.views.search import Search
+from ticketlog.projections.views.sla.attainment import AttainmentReport
+from ticketlog.projections.views.sla.breaches import BreachesReport, TicketBreaches
+from ticketlog.projections.views.sla.sla import ClocksAtRisk, TicketClocks
+from ticketlog.projections.views.tickets import (
+    ClocksAhead,
+    CorrectedSince,
+    LinkCircles,
+    NumberedTickets,
+    OneTicket,
+    TicketCounts,
+    TicketIntervals,
+    TicketLinks,
+    Tickets,
+)
+from ticketlog.projections.views.utilisation.utilisation import UtilisationReport
 
 __all__ = [
-    "agent_load",
-    "at_risk",
-    "clocks",
-    "followed",
-    "inbox",
-    "person",
-    "persons",
-    "queue",
-    "queue_counts",
-    "same_persons",
-    "search",
-    "snoozed",
-    "survivor",
-    "ticket",
-    "ticket_intervals",
-    "ticket_links",
-    "tickets",
-    "tickets_at",
-    "tickets_numbered",
-    "unassigned",
-    "unseen",
+    "AddressOwners",
+    "AgentLoad",
+    "AttainmentReport",
+    "BreachesReport",
+    "ClocksAhead",
+    "ClocksAtRisk",
+    "CorrectedSince",
+    "EndingsReport",
+    "FlowReport",
+    "FollowedTickets",
+    "GamingCasesReport",
+    "GamingReport",
+    "HeldByAbsentReport",
+    "Inbox",
+    "LinkCircles",
+    "MergedPersons",
+    "NumberedTickets",
+    "OneTicket",
+    "PersonCard",
+    "Persons",
+    "QualityReport",
+    "Queue",
+    "QueueCounts",
+    "RulesReport",
+    "SatisfactionReport",
+    "Search",
+    "SharedAddresses",
+    "SnoozedTickets",
+    "Survivor",
+    "TicketBreaches",
+    "TicketClocks",
+    "TicketCounts",
+    "TicketIntervals",
+    "TicketLinks",
+    "Tickets",
+    "TimesReport",
+    "UnassignedTickets",
+    "UnseenTickets",
+    "UtilisationReport",
 ]

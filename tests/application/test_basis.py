@@ -165,14 +165,14 @@ def test_a_history_on_a_basis(desk: Desk) -> None:
 
 def test_views_on_a_basis(desk: Desk) -> None:
     past = desk.at(basis="now")
-    alone = past.query(sla.clocks, ticket=OLD)
+    alone = past.query(sla.TicketClocks(ticket=OLD))
     assert [(row["phase"], row["breached_at"]) for row in alone] == [("fulfilled", NOON + HOUR)]
-    assert desk.query(sla.clocks, ticket=OLD) == []
-    assert len(past.query(sla.at_risk, breached=True).rows) == 1
-    assert past.query(sla.clocks, ticket=OLD) == alone, "from the rows of all tickets"
-    assert past.query(sla.clocks, ticket="NONE") == []
+    assert desk.query(sla.TicketClocks(ticket=OLD)) == []
+    assert len(past.query(sla.ClocksAtRisk(breached=True)).rows) == 1
+    assert past.query(sla.TicketClocks(ticket=OLD)) == alone, "from the rows of all tickets"
+    assert past.query(sla.TicketClocks(ticket="NONE")) == []
     with pytest.raises(Usage, match="has no other basis"):
-        desk.at(basis="now").query(queue.page)
+        desk.at(basis="now").query(queue.Queue())
 
 
 @pytest.mark.parametrize("basis", ["then", "0", 1, "10000", "-1", "7/3", ""])

@@ -29,7 +29,7 @@ def glance(desk: Desk, ticket: str) -> list[dict[str, str]] | None:
 
 
 def asked(desk: Desk, ticket: str) -> list[dict[str, str]]:
-    found: list[dict[str, str]] = desk.query(tickets.links, ticket=ticket)["linked_by"]
+    found: list[dict[str, str]] = desk.query(tickets.TicketLinks(ticket=ticket))["linked_by"]
     return found
 
 

@@ -51,7 +51,7 @@ def refused(desk: Desk, person: str, command: Command) -> str:
 
 def have(desk: Desk, value: str = KIM) -> list[str]:
     desk.log.sync()
-    return [each["person"] for each in desk.query(persons.found, text=value)]
+    return [each["person"] for each in desk.query(persons.Persons(text=value))]
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_merged_they_have_all_addresses_and_parted_their_own(desk: Desk) -> None
     kim, old, lee = a_person(desk, "Kim"), a_person(desk, "Kim L.", KIM), a_person(desk, "Lee")
     does(desk, old, MergePerson(into=kim))
     assert have(desk) == [kim]
-    card = desk.query(persons.card, person=kim)
+    card = desk.query(persons.PersonCard(person=kim))
     assert [(each["value"], each["person"]) for each in card["addresses"]] == [(KIM, old)]
     assert f"person {kim} (as {old})" in refused(desk, lee, AddAddress(kind="email", value=KIM))
     assert does(desk, kim, AddAddress(kind="email", value=KIM)) == 0, "they have it already"

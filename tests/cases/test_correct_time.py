@@ -34,7 +34,7 @@ from ticketlog.domain.time.receipt import AHEAD
 from ticketlog.projections import PROJECTIONS
 from ticketlog.projections.engine.moment import Cut
 from ticketlog.projections.views import search, tickets
-from ticketlog.projections.views.sla.sla import clocks
+from ticketlog.projections.views.sla.sla import TicketClocks
 
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
@@ -133,7 +133,7 @@ def test_a_promise_that_goes_on_is_due_when_it_was(desk: Desk) -> None:
     ticket = suffering(desk, Prioritise(priority="high", reason="fire"))
     created = desk.load(ticket).created_at
     desk.execute(MEND, on=ticket, actor=SUE)
-    found = {each["metric"]: each for each in desk.query(clocks, ticket=ticket)}
+    found = {each["metric"]: each for each in desk.query(TicketClocks(ticket=ticket))}
     assert found["total_resolution_time"]["due"] == created + DAY
     assert found["total_resolution_time"]["breached_at"] is None
     assert found["first_reply_time"]["phase"] == "running"
@@ -216,11 +216,11 @@ def test_every_view_as_of_before_shows_what_was_known_then(desk: Desk) -> None:
     cut = desk.cut()
     past = desk.at(position=cut)
     before = {view.name: list(past.views.rows(view.name)) for view in PROJECTIONS}
-    counted = desk.at(position=cut).query(tickets.count_at)
+    counted = desk.at(position=cut).query(tickets.TicketCounts())
     desk.execute(MEND, on=ticket, actor=SUE)
     again = desk.at(position=cut)
     assert {view.name: list(again.views.rows(view.name)) for view in PROJECTIONS} == before
-    assert again.query(tickets.count_at) == counted
+    assert again.query(tickets.TicketCounts()) == counted
 
 
 def test_in_business_time_what_is_corrected_happened_when_it_was_received(desk: Desk) -> None:
@@ -228,7 +228,7 @@ def test_in_business_time_what_is_corrected_happened_when_it_was_received(desk: 
     desk.execute(MEND, on=ticket, actor=SUE)
     late = desk.at(occurred=now() + SECOND)
     assert late.load(ticket).status_category == "solved"
-    assert late.query(tickets.ticket, ticket=ticket)["status_category"] == "solved"
+    assert late.query(tickets.OneTicket(ticket=ticket))["status_category"] == "solved"
     assert len([row for row in late.views.rows("tickets") if row[0] == "current"]) == 1
 
 
@@ -323,10 +323,10 @@ def test_status_names_whoever_is_ahead_and_what_that_means(
 
 def test_what_a_search_finds_was_said_when_it_was_received(desk: Desk) -> None:
     ticket = suffering(desk)
-    [ahead] = desk.query(search.search, words="hi")
+    [ahead] = desk.query(search.Search(words="hi"))
     assert ahead["at"] > now() + YEAR - DAY
     desk.execute(MEND, on=ticket, actor=SUE)
-    [found] = desk.query(search.search, words="hi")
+    [found] = desk.query(search.Search(words="hi"))
     assert (found["ticket"], found["version"]) == (ticket, ahead["version"])
     assert abs(found["at"] - now()) < DAY
     verified(desk)

@@ -36,6 +36,6 @@ def test_a_correction_is_the_same_for_every_desk_of_the_topics(
 
 def told(desk: Desk, ticket: str) -> tuple[int, int]:
     """The ticket's clock, and when a search says that it was answered."""
-    [found] = desk.query(search.search, words="hi")
+    [found] = desk.query(search.Search(words="hi"))
     clock: int = desk.load(f"ticket/{ticket}").clock
     return clock, found["at"]

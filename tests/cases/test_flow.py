@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.domain.ticket.anything import STEPS
 from tests.given import ANN, BOB, DAY, IMPORT, KIM, MINUTE, NOON, SUE
-from tests.projections.world import World
+from tests.projections.world import World, asked_of, counting
 from tests.said import Run
 from ticketlog import config
 from ticketlog.domain import ticket
@@ -37,12 +37,13 @@ from ticketlog.domain.ticket.state import Ticket
 from ticketlog.log.codec import RecordCodec
 from ticketlog.projections.engine.as_of import past
 from ticketlog.projections.engine.moment import Cut, Moment, Occurred
+from ticketlog.projections.engine.query import Reading
 from ticketlog.projections.engine.stream_fold import typed
 from ticketlog.projections.views import tickets
 from ticketlog.projections.views.reports import reports
 from ticketlog.projections.views.reports.facts import DIMENSIONS
 from ticketlog.projections.views.reports.flow import OUTCOMES
-from ticketlog.projections.views.reports.reports import FLOW, report
+from ticketlog.projections.views.reports.reports import FLOW
 
 INTO = ("created", "reopened", "restored", "moved_in")
 OUT_OF = ("solved", "cancelled", "spam", "duplicates", "moved_out")
@@ -131,9 +132,7 @@ def test_every_row_of_the_flow_balances(history: list[Any], data: Any) -> None:
     zone = data.draw(st.sampled_from(["UTC", "Asia/Kolkata"]))
     for period in ("day", "week", "month"):
         left: Counter[Any] = Counter()
-        rows = world.ask(
-            report, metrics=FLOW, period=period, zone=zone, by=by, moment=moment, **where
-        )
+        rows = world.ask(counting(*FLOW), period=period, zone=zone, by=by, moment=moment, **where)
         for each in rows:
             group = tuple(each[name] for name in by)
             came, went = ([each[name] for name in names] for names in (INTO, OUT_OF))
@@ -148,13 +147,12 @@ def test_every_row_of_the_flow_balances(history: list[Any], data: Any) -> None:
 def test_the_backlog_is_what_the_histories_say(history: list[Any], data: Any) -> None:
     world = lived(history)
     moment = data.draw(st.sampled_from([None, Cut(world.log.ends()), Occurred(NOON + 2 * DAY)]))
-    rows = world.ask(report, metrics=FLOW, period="day", moment=moment)
+    rows = world.ask(counting(*FLOW), period="day", moment=moment)
     for each in rows:
         then = backlog(world, ends_of(each["period"]), moment)
         assert each["backlog"] == len(then)
         grouped = world.ask(
-            report,
-            metrics=FLOW,
+            counting(*FLOW),
             period="day",
             by=("team", "agent", "priority"),
             start=ends_of(each["period"]) - DAY,
@@ -172,10 +170,10 @@ def test_groups_add_up_to_all(history: list[Any]) -> None:
     """What a group hands on another one takes over."""
     world = lived(history)
     names = [name for name in FLOW if not name.startswith("moved")]
-    whole = {each["period"]: each for each in world.ask(report, metrics=FLOW, period="day")}
+    whole = {each["period"]: each for each in world.ask(counting(*FLOW), period="day")}
     for by in (("team",), DIMENSIONS):
         parts: dict[str, Counter[str]] = {period: Counter() for period in whole}
-        for each in world.ask(report, metrics=FLOW, period="day", by=by):
+        for each in world.ask(counting(*FLOW), period="day", by=by):
             parts[each["period"]].update({name: each[name] for name in FLOW})
         for period, sums in parts.items():
             assert {name: sums[name] for name in names} == {
@@ -192,16 +190,17 @@ def test_the_flow_is_the_same_from_live_rows_and_from_a_replay(history: list[Any
     cut = Cut(world.log.ends())
     assert [view.view for view in world.verified() if not view.same] == []
     with past(world.log, reports.VIEW, cut) as (connection, tables):
-        asked: dict[str, Any] = {"metrics": FLOW, "period": "day", "by": ("team",)}
-        assert report(connection, tables, **asked) == world.ask(report, **asked)
+        asked: dict[str, Any] = {"period": "day", "by": ("team",)}
+        replayed = asked_of(counting(*FLOW), **asked).ask(Reading(connection, tables))
+        assert replayed == world.ask(counting(*FLOW), **asked)
 
 
 @FEW
 @given(HISTORY)
 def test_exports_count_alike(history: list[Any]) -> None:
     world = lived(history)
-    exported = world.ask(tickets.page).rows
-    rows = world.ask(report, metrics=FLOW, period="day")
+    exported = world.ask(tickets.Tickets).rows
+    rows = world.ask(counting(*FLOW), period="day")
     sums = Counter({name: sum(each[name] for each in rows) for name in FLOW})
     ended = Counter(each["outcome"] for each in exported)
     assert len(exported) == sums["created"]
@@ -226,7 +225,7 @@ def asked_for(world: World, *names: str) -> None:
 
 def flow(world: World, **given: Any) -> list[dict[str, Any]]:
     """Of each row what isn't nothing."""
-    rows = world.ask(report, metrics=FLOW, **given)
+    rows = world.ask(counting(*FLOW), **given)
     return [{k: v for k, v in each.items() if v and k != "period"} for each in rows]
 
 
@@ -282,7 +281,7 @@ def test_there_and_back_in_one_commit_is_no_move() -> None:
         for old, new in (("network", "billing"), ("billing", "network"))
     )
     world.record("ticket/A", there, back)
-    assert [r["moved_in"] for r in world.ask(report, metrics=FLOW, by=("team",))] == [0, 1]
+    assert [r["moved_in"] for r in world.ask(counting(*FLOW), by=("team",))] == [0, 1]
 
 
 def test_the_flow_of_a_desk_adds_up(

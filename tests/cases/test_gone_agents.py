@@ -50,7 +50,7 @@ def anns(story: Story, span: str = "1h") -> str:
 
 
 def unassigned(desk: Desk) -> set[str]:
-    return {f"ticket/{row['ticket']}" for row in desk.query(queue.page, unassigned=True).rows}
+    return {f"ticket/{row['ticket']}" for row in desk.query(queue.Queue(unassigned=True)).rows}
 
 
 def told(story: Story, ticket: str) -> list[tuple[str, ...]]:

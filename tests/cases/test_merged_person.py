@@ -28,8 +28,8 @@ def merged(desk: Desk, person: str, into: str) -> None:
 
 def theirs(desk: Desk, person: str) -> tuple[set[str], set[str]]:
     """The tickets of a person, all of them and those to be worked on."""
-    listed = desk.query(tickets.page, requester=person).rows
-    waiting = desk.query(queue.page, requester=person).rows
+    listed = desk.query(tickets.Tickets(requester=person)).rows
+    waiting = desk.query(queue.Queue(requester=person)).rows
     return {each["ticket"] for each in listed}, {each["ticket"] for each in waiting}
 
 
@@ -53,7 +53,7 @@ def test_all_see_all_along_a_chain_of_merges_and_back(desk: Desk, order: tuple[i
     else:
         assert theirs(desk, b) == ({own[b]},) * 2
         assert theirs(desk, a) == theirs(desk, c) == ({own[a], own[c]},) * 2
-    found = desk.at(position=before).query(tickets.page, requester=c).rows
+    found = desk.at(position=before).query(tickets.Tickets(requester=c)).rows
     assert {each["ticket"] for each in found} == everything
     desk.refresh()
     assert all(each.same for each in desk.views.verify())

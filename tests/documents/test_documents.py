@@ -85,13 +85,13 @@ def asked(lived: Path, ask: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[..
 
 def _agent(folder: Path) -> str:
     with open_desk(folder) as desk:
-        held = desk.query(agents.load)
+        held = desk.query(agents.AgentLoad())
         return str(max(held, key=lambda row: row["active"])["agent"])
 
 
 def _some(folder: Path) -> list[str]:
     with open_desk(folder) as desk:
-        return [row["ticket"] for row in desk.query(tickets.page, limit=12).rows]
+        return [row["ticket"] for row in desk.query(tickets.Tickets(limit=12)).rows]
 
 
 def fields(document: Any, path: str = "") -> Iterator[tuple[str, str, Any]]:
@@ -160,7 +160,7 @@ def test_every_field_of_a_views_rows(lived: Path, ask: Run, asked: Any, view: st
 
 
 def _say(desk: Desk, ticket: str) -> None:
-    by = Actor(max(desk.query(agents.load), key=lambda row: row["active"])["agent"], "agent")
+    by = Actor(max(desk.query(agents.AgentLoad()), key=lambda row: row["active"])["agent"], "agent")
     person = desk.execute(RegisterPerson(name="Kim"), actor=by).stream.removeprefix("person/")
     desk.execute(SetRequester(requester=person), on=ticket, actor=by)
     desk.execute(Reply(body="Still broken"), on=ticket, actor=Actor(person, "person"))
@@ -254,8 +254,8 @@ def words(lived: Path, ask: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     (tmp_path / "old.csv").write_text("Case,At,State\n1,2026-03-02T10:00:00Z,open\n1,soon,closed\n")
     (tmp_path / "old.toml").write_text(OLD)
     with open_desk(folder) as desk:
-        told = [row["ticket"] for row in desk.query(tickets.page, limit=200).rows]
-        breached = desk.query(sla.at_risk, breached=True).rows
+        told = [row["ticket"] for row in desk.query(tickets.Tickets(limit=200)).rows]
+        breached = desk.query(sla.ClocksAtRisk(breached=True)).rows
         by = Actor(agent, "agent")
         made = [
             desk.execute(command, actor=by).stream.partition("/")[2]

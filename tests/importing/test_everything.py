@@ -206,7 +206,7 @@ def test_the_other_ticket_of_a_link_may_come_later_or_never(desk: Desk) -> None:
 
     bring(desk, FIRST, SOLVED, LATER)
 
-    linked = desk.query(tickets.ticket, ticket=TWO.partition("/")[2])["linked_by"]
+    linked = desk.query(tickets.OneTicket(ticket=TWO.partition("/")[2]))["linked_by"]
     assert [each["ticket"] for each in linked] == [ONE.partition("/")[2]]
 
 
@@ -227,7 +227,7 @@ def test_a_ticket_is_found_by_its_number_and_its_case(desk: Desk) -> None:
     bring(desk, *ROWS)
     for number in ("acme:INC0012345", "acme:1"):
         assert desk.numbered(number) == ONE
-    (row,) = [row for row in desk.query(tickets.page).rows if row["external"]]
+    (row,) = [row for row in desk.query(tickets.Tickets()).rows if row["external"]]
     assert row["external"] == ["acme:INC0012345"]
     with pytest.raises(NotFound, match="no ticket is known as 'acme:9'"):
         desk.numbered("acme:9")

@@ -76,8 +76,8 @@ def test_who_is_registered_is_meant(desk: Desk, imports: Callable[..., Any]) -> 
     assert [(each.author, each.author_kind) for each in first.comments] == [(kim, "requester")]
     assert state(desk, "2").requester == kim
     assert desk.load(f"person/{kim}").name == "Kim", "a file renames nobody whom others registered"
-    assert [each["person"] for each in desk.query(persons.found, text=KIM)] == [kim]
-    listed = desk.query(tickets.page, requester=kim).rows
+    assert [each["person"] for each in desk.query(persons.Persons(text=KIM))] == [kim]
+    listed = desk.query(tickets.Tickets(requester=kim)).rows
     assert len(listed) == 2
     again = imports(FIRST, LATER)
     assert (again.commits, again.known, again.people) == (0, 2, 0)
@@ -96,7 +96,7 @@ def test_rows_stay_the_same_whoever_has_the_address(
     assert imports(FIRST).commits == 0
     assert imports(FIRST, LATER).commits == 1
     assert state(desk, "2").requester == derived, "found by either id, and parted with the address"
-    assert len(desk.query(tickets.page, requester=kim).rows) == 2
+    assert len(desk.query(tickets.Tickets(requester=kim)).rows) == 2
 
     desk.execute(RemoveAddress(kind="email", value=KIM), on=f"person/{derived}", actor=ANN)
     lee = registered(desk, "Lee")

@@ -59,7 +59,7 @@ def bring(desk: Desk, tmp_path: Path) -> Any:
 
 
 def shown(desk: Any) -> set[str]:
-    return {f"ticket/{row['ticket']}" for row in desk.query(tickets.page).rows}
+    return {f"ticket/{row['ticket']}" for row in desk.query(tickets.Tickets()).rows}
 
 
 def contents(desk: Desk) -> dict[str, list[tuple[str, dict[str, Any]]]]:
@@ -72,14 +72,14 @@ def test_what_is_withdrawn_is_in_no_view_any_more(desk: Desk, bring: Any, tmp_pa
     empty = contents(desk)
     bring(ROWS)
     assert shown(desk) == {A, B}
-    assert desk.query(search.search, words="printer")
+    assert desk.query(search.Search(words="printer"))
 
     taken = desk.withdraw_import("old", reason="the wrong file", actor=LEAD)
 
     assert (taken.tickets, taken.kept) == (2, 0)
     assert shown(desk) == set()
-    assert desk.query(queue.page).rows == []
-    assert desk.query(search.search, words="printer") == []
+    assert desk.query(queue.Queue()).rows == []
+    assert desk.query(search.Search(words="printer")) == []
     desk.refresh()
     assert [f for f in desk.views.verify() if not f.same] == []
     then = contents(desk)

@@ -21,6 +21,7 @@ from ticketlog.log.embedded import EmbeddedLog
 from ticketlog.log.eventsourcing.repository import Repository
 from ticketlog.log.history import history
 from ticketlog.projections.engine import build_store, storage
+from ticketlog.projections.engine.query import Reading
 from ticketlog.projections.engine.rebuild import rebuild
 from ticketlog.projections.views import search
 
@@ -75,7 +76,7 @@ def test_a_rebuild_has_it_back_in_its_child_processes_too(
     with storage.reading(engine) as connection:
         build = build_store.live(connection, search.VIEW)
         assert build is not None
-        found = search.search(connection, build.tables, words="swordfish")
+        found = search.Search(words="swordfish").ask(Reading(connection, build.tables))
     engine.dispose()
     assert len(found) == 7
 

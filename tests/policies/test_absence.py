@@ -86,7 +86,7 @@ class TestWhenItBegins:
         assert taken(story, active) == [("all@1", at("2h"))]
         assert story.state(active).waits_for_agent
         assert (story.state(done).assignee, story.state(bobs).assignee) == ("ann", "bob")
-        rows = story.desk.query(queue.page, unassigned=True).rows
+        rows = story.desk.query(queue.Queue(unassigned=True)).rows
         assert [row["ticket"] for row in rows] == [active.removeprefix("ticket/")]
         ends = story.desk.log.ends()
         story.until("4h")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.domain.sla import desk
 from tests.domain.ticket.anything import STEPS
 from tests.given import DAY, KIM, MINUTE
-from tests.projections.world import World
+from tests.projections.world import World, asked_of, counting
 from ticketlog.domain.base import Refused
 from ticketlog.domain.parties.agent import SetAvailability
 from ticketlog.domain.sla.clock import next_due
@@ -23,17 +23,18 @@ from ticketlog.projections.engine import build_store, storage
 from ticketlog.projections.engine.as_of import past
 from ticketlog.projections.engine.comparison import Side, compare
 from ticketlog.projections.engine.moment import Cut, Occurred
+from ticketlog.projections.engine.query import Reading
 from ticketlog.projections.engine.rebuild import rebuild
 from ticketlog.projections.views import agents, queue, tickets
 from ticketlog.projections.views.reports import reports
 from ticketlog.projections.views.reports.facts import DIMENSIONS
-from ticketlog.projections.views.reports.firings import rules
-from ticketlog.projections.views.reports.reports import METRICS, report
-from ticketlog.projections.views.reports.surveys import satisfaction
+from ticketlog.projections.views.reports.firings import RulesReport
+from ticketlog.projections.views.reports.reports import METRICS
+from ticketlog.projections.views.reports.surveys import SatisfactionReport
 from ticketlog.projections.views.sla import sla
-from ticketlog.projections.views.sla.attainment import attainment
-from ticketlog.projections.views.sla.breaches import breaches, causes
-from ticketlog.projections.views.tickets import COUNTED, count_at
+from ticketlog.projections.views.sla.attainment import AttainmentReport
+from ticketlog.projections.views.sla.breaches import BreachesReport, TicketBreaches
+from ticketlog.projections.views.tickets import COUNTED, TicketCounts
 
 RULES = desk.settings(
     desk.policy(
@@ -94,24 +95,24 @@ def test_the_views_agree_with_the_tickets_and_each_other(history: list[Any]) -> 
     counted = {tuple(getattr(ticket, name) for name in COUNTED): 0 for ticket in live}
     for ticket in live:
         counted[tuple(getattr(ticket, name) for name in COUNTED)] += 1
-    rows = world.ask(count_at, by=COUNTED)
+    rows = world.ask(TicketCounts, by=COUNTED)
     assert {tuple(row[name] for name in COUNTED): row["tickets"] for row in rows} == counted
 
-    load = {row["agent"]: row["active"] for row in world.ask(agents.load) if row["active"]}
+    load = {row["agent"]: row["active"] for row in world.ask(agents.AgentLoad) if row["active"]}
     assert load == Counter(each.assignee for each in live if each.assignee and each.active)
     active = [ticket for ticket in live if ticket.active and not ticket.is_duplicate]
-    assert {row["ticket"] for row in world.ask(queue.page).rows} == {each.id for each in active}
-    assert sum(row["tickets"] for row in world.ask(queue.counts)) == len(active)
-    last = world.ask(report, metrics=("backlog",), period="day")[-1]
+    assert {row["ticket"] for row in world.ask(queue.Queue).rows} == {each.id for each in active}
+    assert sum(row["tickets"] for row in world.ask(queue.QueueCounts)) == len(active)
+    last = world.ask(counting("backlog"), period="day")[-1]
     assert last["backlog"] == len(active)
-    per_group = world.ask(report, metrics=("backlog",), period="day", by=DIMENSIONS)
+    per_group = world.ask(counting("backlog"), period="day", by=DIMENSIONS)
     final = {
         tuple(row[name] for name in DIMENSIONS): row["backlog"]
         for row in per_group
         if row["period"] == last["period"]
     }
     due = [(each.id, at) for each in live if (at := next_due(each.clocks)) is not None]
-    soonest = {row["ticket"]: row["due"] for row in reversed(world.ask(sla.at_risk).rows)}
+    soonest = {row["ticket"]: row["due"] for row in reversed(world.ask(sla.ClocksAtRisk).rows)}
     assert soonest == dict(due)
     dimensions = attrgetter("team", "assignee", *DIMENSIONS[2:])
     assert final == Counter(map(dimensions, active))
@@ -156,20 +157,19 @@ def test_live_rows_tell_of_the_past_what_a_fold_tells(history: list[Any], data: 
     for moment in (cut, business):
         with past(world.log, tickets.VIEW, moment) as then:
             for by in COUNTED:
-                live = world.ask(count_at, by=by, moment=moment)
-                assert live == count_at(*then, by=by)
+                live = world.ask(TicketCounts, by=(by,), moment=moment)
+                assert live == TicketCounts(by=(by,)).ask(Reading(*then))
         with past(world.log, reports.VIEW, moment) as then:
             for by in ((), ("team", "agent"), ("priority",)):
-                asked: dict[str, Any] = {"metrics": METRICS, "period": "day", "by": by}
-                live = world.ask(report, moment=moment, **asked)
-                assert live == report(*then, **asked)
-                for query in (satisfaction, rules):
-                    asked = {"period": "day", "by": by}
-                    assert world.ask(query, moment=moment, **asked) == query(*then, **asked)
+                asked: dict[str, Any] = {"period": "day", "by": by}
+                for query in (counting(*METRICS), SatisfactionReport, RulesReport):
+                    live = world.ask(query, moment=moment, **asked)
+                    assert live == asked_of(query, **asked).ask(Reading(*then))
         with past(world.log, sla.VIEW, moment) as then:
-            assert world.ask(breaches, moment=moment) == breaches(*then)
+            then_broken = TicketBreaches().ask(Reading(*then))
+            assert world.ask(TicketBreaches, moment=moment) == then_broken
             for by in ((), ("metric", "policy_version"), ("team", "agent")):
-                for query in (attainment, causes):
+                for query in (AttainmentReport, BreachesReport):
                     asked = {"period": "day", "by": by}
                     live = world.ask(query, moment=moment, **asked)
-                    assert live == query(*then, **asked)
+                    assert live == asked_of(query, **asked).ask(Reading(*then))

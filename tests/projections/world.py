@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Engine
 
@@ -17,12 +17,18 @@ from ticketlog.log.codec import RecordCodec
 from ticketlog.log.commit import Commit, Verdict, genesis
 from ticketlog.log.partitioner import partition_of
 from ticketlog.log.port import Record
-from ticketlog.projections import PROJECTIONS, view_of
+from ticketlog.projections import PROJECTIONS, QUERIES, view_of
 from ticketlog.projections.engine import build_store, storage
+from ticketlog.projections.engine.moment import Moment
 from ticketlog.projections.engine.projection import Projection
+from ticketlog.projections.engine.query import Query, Reading
 from ticketlog.projections.engine.runner import ViewRunner
 from ticketlog.projections.engine.stream_fold import typed
 from ticketlog.projections.engine.verify import VerifiedView, verify
+from ticketlog.projections.views.reports.reports import QualityReport
+from ticketlog.projections.views.shared.report import ReportQuery
+
+Answer = TypeVar("Answer")
 
 
 class Entry(NamedTuple):
@@ -98,6 +104,21 @@ class MemoryLog:
             return self._grown.wait_for(lambda: self.ends() != tuple(ends), timeout)
 
 
+def asked_of(query: type[Query[Answer]], **given: Any) -> Query[Answer]:
+    """The query of these parameters, as `World.ask` takes them."""
+    if issubclass(query, ReportQuery):
+        given = {"by": (), **given}
+    if "where" in query.model_fields:
+        where = {name: given.pop(name) for name in [*given] if name not in query.model_fields}
+        given = {"where": where, **given}
+    return query(**given)
+
+
+def counting(*metrics: str) -> type[QualityReport]:
+    """A report of these metrics."""
+    return type("Counting", (QualityReport,), {"METRICS": metrics})
+
+
 class World:
     """A desk whose clock moves by a minute with each step."""
 
@@ -150,14 +171,25 @@ class World:
         self.now += MINUTE
         return id
 
-    def ask(self, function: Any, **parameters: Any) -> Any:
-        """What a query function says of everything up to now."""
-        view = view_of(function)
+    def ask(
+        self,
+        query: type[Query[Answer]],
+        *,
+        moment: Moment | None = None,
+        settings: Settings | None = None,
+        **parameters: Any,
+    ) -> Answer:
+        """What a query says of everything up to now, or by live rows of a moment. Of parameters
+        that it has no field for are those that have these (`where`); a report has no groups unless
+        they are named. `settings`: none of the desk's own where they aren't given."""
+        asked = asked_of(query, **parameters)
+        view = view_of(query if query in QUERIES.values() else query.__bases__[0])
         self.runner.catch_up((view.name,))
         with storage.reading(self.engine) as connection:
             build = build_store.live(connection, view)
             assert build is not None
-            return function(connection, build.tables, **parameters)
+            own = Settings() if settings is None else settings
+            return asked.ask(Reading(connection, build.tables, lambda: own, moment))
 
     def verified(self) -> list[VerifiedView]:
         self.runner.catch_up()

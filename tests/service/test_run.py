@@ -291,7 +291,7 @@ class TestUsage:
 
 def test_rows_have_plain_names(desk: Desk) -> None:
     create(desk)
-    assert orjson.loads(orjson.dumps(desk.query(queue.page).rows))[0]["subject"] == "VPN drops"
+    assert orjson.loads(orjson.dumps(desk.query(queue.Queue()).rows))[0]["subject"] == "VPN drops"
 
 
 def refused(folder: Path, *arguments: str) -> tuple[int, str]:

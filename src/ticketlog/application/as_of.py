@@ -12,10 +12,11 @@ import orjson
 from ticketlog.application import reports
 from ticketlog.application.executor import stream_name
 from ticketlog.application.logs import Logs
+from ticketlog.application.queries import Answer, answer
 from ticketlog.application.settings_store import SettingsLog
 from ticketlog.application.views import Views
 from ticketlog.domain.aggregates import AGGREGATES
-from ticketlog.domain.base import Recorded, instant
+from ticketlog.domain.base import Actor, Recorded, instant
 from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.ticket import KIND as TICKET
 from ticketlog.domain.ticket.rectification import rectified_history
@@ -25,6 +26,7 @@ from ticketlog.errors import Usage
 from ticketlog.log.port import Log
 from ticketlog.projections.engine.basis import Basis
 from ticketlog.projections.engine.moment import Cut, Moment
+from ticketlog.projections.engine.query import Query
 
 _POSITION = re.compile(r"(\d{1,9}):(\d{1,18})")
 
@@ -119,25 +121,24 @@ class Past:
         self._basis = Basis(settings, self.now) if settings is not None else None
         self.views = sources.views.at(moment, self._basis)
 
-    def query(self, function: Callable[..., Any], **parameters: Any) -> Any:
-        """What a view's query function says of the moment."""
-        return self.views.query(function, parameters)
+    def query(self, query: Query[Answer], *, actor: Actor | None = None) -> Answer:
+        """The answer of a query (`ticketlog.queries`) at the moment; see `Desk.query`."""
+        return answer(query, actor, self.views, lambda: self.settings).answer
 
     def linked_by(self, ticket: str) -> list[dict[str, Any]]:
         """The links of other tickets to a ticket at the moment: kind and ticket."""
-        from ticketlog.projections.views import tickets
+        from ticketlog.projections.views.tickets import TicketLinks
 
-        return list(self.query(tickets.links, ticket=ticket)["linked_by"])
+        return self.query(TicketLinks(ticket=ticket))["linked_by"]
 
-    def report(self, name: str, **given: Any) -> dict[str, Any]:
+    def report(self, name: str, *, actor: Actor | None = None, **given: Any) -> dict[str, Any]:
         """A report as of the moment; see `Desk.report`."""
-        report = reports.named(name)
-        parameters = reports.parameters(report, given, lambda: self.settings)
-        rows = self.views.query(report.query, parameters)
+        query = reports.filled(name, given)
+        rows = self.query(query, actor=actor)
         moment = self.moment
         cut = moment if isinstance(moment, Cut) else Cuts(*self._sources.logs).now()
         in_force = self._sources.settings.at(cut.settings).position if self._basis else 0
-        return reports.document(name, given, rows, cut, moment, self._basis, in_force)
+        return reports.document(query, rows, cut, moment, self._basis, in_force)
 
     def load(self, stream: str) -> Any:
         """The state of a stream at the moment."""

@@ -164,7 +164,7 @@ def _active(desk: RoutedDesk) -> Iterator[str]:
 
     after: str | None = None
     while True:
-        page = desk.query(tickets.page, after=after, limit=_PAGE)
+        page = desk.query(tickets.Tickets(after=after, limit=_PAGE))
         for row in page.rows:
             if row["status_category"] not in ("solved", "closed"):
                 yield f"ticket/{row['ticket']}"

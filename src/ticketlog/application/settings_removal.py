@@ -8,7 +8,7 @@ nothing (a clock keeps the policy that was promised, a field its value): these a
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, Protocol, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, get_args
 
 from ticketlog.application.executor import derived_id
 from ticketlog.application.settings_store import PlannedSettings
@@ -25,6 +25,10 @@ from ticketlog.domain.ticket.lifecycle import SetStatus
 from ticketlog.domain.ticket.priority import Prioritise
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.errors import Usage
+
+if TYPE_CHECKING:
+    from ticketlog.application.queries import Answer
+    from ticketlog.projections.engine.query import Query
 
 STRANDING = ("status", "team", "category", "product", "priority")
 """What tickets are stranded in when it is no more."""
@@ -45,7 +49,7 @@ class DeskInUse(Protocol):
     @property
     def settings(self) -> Settings: ...
 
-    def query(self, function: Callable[..., Any], **parameters: Any) -> Any: ...
+    def query(self, query: Query[Answer]) -> Answer: ...
 
     def load(self, stream: str) -> Any: ...
 
@@ -315,8 +319,8 @@ def _rows(desk: DeskInUse, columns: Mapping[str, str]) -> Iterator[Mapping[str, 
     for category in (*_ACTIVE, _SOLVED):
         after: str | None = None
         while True:
-            given = {"status_category": category, "after": after, "limit": _PAGE}
-            page = desk.query(tickets.page, **given, **columns)
+            given: dict[str, Any] = {"status_category": category, "after": after, **columns}
+            page = desk.query(tickets.Tickets(limit=_PAGE, **given))
             yield from (row for row in page.rows if not row["spam"])
             after = page.next
             if after is None:

@@ -13,10 +13,12 @@ from ticketlog.application.logs import Logs
 from ticketlog.application.views import Views
 from ticketlog.config import Config
 from ticketlog.documents import desks as documents
+from ticketlog.documents.base import Document
 from ticketlog.domain.settings.model import Settings
 from ticketlog.errors import TicketlogError
 from ticketlog.log.index.indexed_log import IndexedLog
 from ticketlog.log.index.verify import find_problems
+from ticketlog.projections.engine.query import Query
 from ticketlog.projections.views import persons, tickets
 
 
@@ -67,16 +69,13 @@ def _doubtful(views: Views | None, now: int) -> dict[str, Any]:
     """What somebody should see to, as far as the views have come: streams whose clock is ahead of
     now, links that lead back, addresses of several persons."""
 
-    def asked(query: Callable[..., Any], **parameters: Any) -> tuple[int, list[Any]]:
-        return (views and views.peek(query, parameters)) or (0, [])
+    def asked(query: Query[tuple[int, list[dict[str, Any]]]]) -> Document:
+        return query.document((views and views.peek(query)) or (0, []))
 
-    streams, ahead = asked(tickets.ahead, now=now)
-    circles, linked = asked(tickets.circles)
-    addresses, shared = asked(persons.shared)
     return {
-        "ahead": documents.Ahead.filled(streams=streams, first=ahead),
-        "circles": documents.Circles.filled(number=circles, first=linked),
-        "shared_addresses": documents.Shared.filled(number=addresses, first=shared),
+        "ahead": asked(tickets.ClocksAhead(now=now)),
+        "circles": asked(tickets.LinkCircles()),
+        "shared_addresses": asked(persons.SharedAddresses()),
     }
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
-from inspect import signature
 from typing import Any
 
 from sqlalchemy import Connection, select
 
 from ticketlog.application.logs import Logs
+from ticketlog.application.queries import Answer, Answered, asked
 from ticketlog.config import Config, views_file
 from ticketlog.documents import desks, replays
+from ticketlog.domain.settings.model import Settings
 from ticketlog.errors import TicketlogError, Usage
 from ticketlog.log.commit import leaf
 from ticketlog.projections import PROJECTIONS, named, view_of
@@ -23,6 +24,7 @@ from ticketlog.projections.engine.comparison import Compared, Side, compare
 from ticketlog.projections.engine.fill import ProgressCallback, ReplayProgress
 from ticketlog.projections.engine.moment import Cut, Moment
 from ticketlog.projections.engine.projection import Projection, Tables
+from ticketlog.projections.engine.query import Query, Reading
 from ticketlog.projections.engine.rebuild import rebuild
 from ticketlog.projections.engine.runner import ViewRunner
 from ticketlog.projections.engine.verify import VerifiedView, differences, verify
@@ -67,37 +69,39 @@ class Views:
         haven't yet since they were opened."""
         return self._runner.passed
 
-    def query(self, function: Callable[..., Any], parameters: Mapping[str, Any]) -> Any:
-        """What a view's query function says of everything that the log holds now."""
-        return self.answer(function, parameters)[0]
-
     def answer(
-        self, function: Callable[..., Any], parameters: Mapping[str, Any]
-    ) -> tuple[Any, tuple[int, ...]]:
-        """The same, with the ends of the log's partitions that it speaks of."""
-        view = _view_of(function)
+        self,
+        query: Query[Answer],
+        view: Projection,
+        settings: Callable[[], Settings],
+        moment: Moment | None = None,
+    ) -> Answered[Answer]:
+        """What a query says of everything that the log holds now (`application.queries.answer`
+        hands it on). `moment`: of a moment, by the same rows; for one `OF_ANY_MOMENT`."""
         self.refresh((view.name,))
         with storage.reading(self._engine) as connection:
             build = build_store.live(connection, view)
             assert build is not None
             ends = tuple(at.next for at in build_store.positions(connection, build))
-            return _asked(function, connection, build.tables, parameters), ends
+            at = Reading(connection, build.tables, settings, moment)
+            return Answered(asked(query, at), ends)
 
-    def peek(self, function: Callable[..., Any], parameters: Mapping[str, Any]) -> Any:
-        """What a view's query function says of what the view has taken in by now; None where the
+    def peek(self, query: Query[Answer]) -> Answer | None:
+        """What a query of the desk's own says of what its view has taken in by now; None where the
         view was never made."""
         with storage.reading(self._engine) as connection:
-            build = build_store.live(connection, _view_of(function))
+            build = build_store.live(connection, view_of(type(query)))
             if build is None:
                 return None
-            return _asked(function, connection, build.tables, parameters)
+            return asked(query, Reading(connection, build.tables))
 
     def set_back_since(self, moment: Moment) -> bool:
         """Whether a ticket's clock was set back or a ticket was withdrawn after a cut: what live
         rows say of before isn't what was known then. In business time they say what happened."""
         if not isinstance(moment, Cut):
             return False
-        return bool(self.query(tickets.corrected_since, {"ends": moment.ends}))
+        corrected = tickets.CorrectedSince(ends=moment.ends)
+        return self.answer(corrected, tickets.VIEW, Settings).answer
 
     def at(self, moment: Moment, basis: Basis | None = None) -> PastViews:
         return PastViews(self, moment, basis)
@@ -179,13 +183,6 @@ def _url(config: Config) -> str:
     return f"{_SCHEME}{views_file(config)}"
 
 
-def _view_of(function: Callable[..., Any]) -> Projection:
-    try:
-        return view_of(function)
-    except KeyError:
-        raise Usage(f"{function.__name__} is no query of a view") from None
-
-
 class PastViews:
     """Views as of a moment, for one thread. What the live rows can't answer is made from the log,
     once, and kept until the desk is closed."""
@@ -196,21 +193,22 @@ class PastViews:
         self._basis = basis
         self._made: dict[str, tuple[Connection, Tables]] = {}
 
-    def query(self, function: Callable[..., Any], parameters: Mapping[str, Any]) -> Any:
-        """What a view's query function says of the moment. Raises Usage on another basis for a
-        view of what was done, not of what became of promises."""
-        view = _view_of(function)
+    def answer(
+        self, query: Query[Answer], view: Projection, settings: Callable[[], Settings]
+    ) -> Answered[Answer]:
+        """What a query says of the moment (`application.queries.answer` hands it on). Raises Usage
+        on another basis for a view of what was done, not of what became of promises."""
         if self._basis is not None and not view.promises:
             raise Usage(
                 f"the view {view.name} tells what was done, not what became of promises: it has no "
                 "other basis"
             )
-        if self._basis is None and "moment" in signature(function).parameters:
-            found = self._views.query(function, {**parameters, "moment": self._moment})
+        if self._basis is None and query.OF_ANY_MOMENT:
+            found = self._views.answer(query, view, settings, self._moment)
             if not self._views.set_back_since(self._moment):
                 return found
-        ticket = parameters.get("ticket") if self._basis is not None else None
-        return _asked(function, *self.tables(view, ticket), parameters)
+        ticket = getattr(query, "ticket", None) if self._basis is not None else None
+        return Answered(asked(query, Reading(*self.tables(view, ticket), settings)))
 
     def tables(self, view: Projection, ticket: str | None = None) -> tuple[Connection, Tables]:
         """The view's tables as they were; at least the rows of a ticket, where it is named."""
@@ -284,11 +282,3 @@ def _named(name: str) -> Projection:
     except KeyError:
         known = ", ".join(view.name for view in PROJECTIONS)
         raise Usage(f"there is no view {name!r}; there are {known}") from None
-
-
-def _asked(function: Callable[..., Any], connection: Any, tables: Any, given: Any) -> Any:
-    try:
-        signature(function).bind(connection, tables, **given)
-        return function(connection, tables, **given)
-    except (ValueError, TypeError) as error:
-        raise Usage(f"{function.__name__}: {error}") from error

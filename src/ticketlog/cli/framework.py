@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import click
 
@@ -90,6 +90,20 @@ class Entry(NamedTuple):
     help: str
 
 
+class Read(NamedTuple):
+    """A command that asks a query, by the query's name; its help in one line.
+
+    `layout`: what shows the document of the answer for people, MODULE:FUNCTION; empty: a table.
+    """
+
+    query: str
+    help: str
+    layout: str = ""
+
+
+Commands: TypeAlias = "Mapping[str, Entry | Read]"
+
+
 class ShellGroup(click.Group):
     """A group whose commands are imported when they are called, in titled sections.
 
@@ -99,7 +113,7 @@ class ShellGroup(click.Group):
     def __init__(
         self,
         *args: Any,
-        sections: Mapping[str, Mapping[str, Entry]],
+        sections: Mapping[str, Commands],
         default: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -123,7 +137,11 @@ class ShellGroup(click.Group):
                 return self.load(name, section[name])
         return None
 
-    def load(self, name: str, entry: Entry) -> click.Command:
+    def load(self, name: str, entry: Entry | Read) -> click.Command:
+        if isinstance(entry, Read):
+            from ticketlog.cli.query_commands import built
+
+            return built(name, entry)
         command: click.Command = getattr(import_module(entry.module), entry.attribute)
         return command
 
@@ -156,13 +174,13 @@ class Root(ShellGroup):
 class ModelGroup(ShellGroup):
     """The commands of one kind of stream: some written by hand, most made from the domain's."""
 
-    def __init__(self, kind: str, *, reads: Mapping[str, Entry], help: str) -> None:
+    def __init__(self, kind: str, *, reads: Commands, help: str) -> None:
         made = {name: Entry("", name, line) for name, line in MODEL_COMMANDS[kind].items()}
         super().__init__(kind, sections={"Reads": reads, "Commands": made}, help=help)
         self.kind = kind
 
-    def load(self, name: str, entry: Entry) -> click.Command:
-        if entry.module:
+    def load(self, name: str, entry: Entry | Read) -> click.Command:
+        if isinstance(entry, Read) or entry.module:
             return super().load(name, entry)
         from ticketlog.cli.model_commands import built
 

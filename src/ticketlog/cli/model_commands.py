@@ -105,7 +105,7 @@ def send(app: App, command: base.Command, on: str | None, by: SenderOptions, as_
 
 
 def _argument(field: str, info: FieldInfo) -> click.Argument:
-    kind = _Kind.of(info)
+    kind = FieldKind.of(info)
     return click.Argument(
         [field],
         metavar=field.upper().replace("_", "-"),
@@ -116,7 +116,7 @@ def _argument(field: str, info: FieldInfo) -> click.Argument:
 
 
 def _option(name: str, field: str, info: FieldInfo) -> click.Option:
-    kind = _Kind.of(info)
+    kind = FieldKind.of(info)
     text = " ".join(part for part in (_HINTS.get(field), kind.help) if part) or None
     flag = f"--{name.replace('_', '-')}"
     if kind.flag:
@@ -185,7 +185,7 @@ _HINTS = {
 """What an option of a field of that name says; a test asks for one for each."""
 
 
-class _Kind(NamedTuple):
+class FieldKind(NamedTuple):
     """The way in which a field is written in a shell."""
 
     type: click.ParamType[Any]
@@ -197,12 +197,12 @@ class _Kind(NamedTuple):
     help: str | None = None
 
     @classmethod
-    def of(cls, info: FieldInfo) -> _Kind:
+    def of(cls, info: FieldInfo) -> FieldKind:
         kind = cls._of(info.annotation, info.metadata)
         return kind._replace(nullable=_nullable(info.annotation))
 
     @classmethod
-    def _of(cls, annotation: Any, metadata: Any = ()) -> _Kind:
+    def _of(cls, annotation: Any, metadata: Any = ()) -> FieldKind:
         if any(isinstance(mark, BeforeValidator) for mark in metadata):
             return cls(click.STRING, "TIME", help="An ISO time with zone: 2026-01-31T09:00:00Z.")
         origin = get_origin(annotation)
@@ -239,7 +239,7 @@ def _filled(name: str, model: type[base.Command], values: dict[str, Any], app: A
             if info.is_required() and _nullable(info.annotation):
                 given[field] = None
             continue
-        if _Kind.of(info).pairs:
+        if FieldKind.of(info).pairs:
             given[field] = _pairs(field, value, app)
         else:
             given[field] = _piped(value)

@@ -70,7 +70,7 @@ def note_imported(app: App) -> None:
     """Says why imported histories are missing from what was promised."""
     from ticketlog.projections.views import tickets
 
-    if app.desk.query(tickets.page, channel="import", limit=1).rows:
+    if app.desk.query(tickets.Tickets(channel="import", limit=1)).rows:
         click.echo(
             "imported histories have no recorded clocks; --basis now computes them", err=True
         )

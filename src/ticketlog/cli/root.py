@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from ticketlog.cli.framework import Entry, Root
+from ticketlog.cli.framework import Commands, Entry, Read, Root
 
-SECTIONS = {
+SECTIONS: dict[str, Commands] = {
     "A desk": {
         "init": Entry(
             "ticketlog.cli.commands.desk", "init", "Make a desk: a folder with a log and views."
@@ -72,9 +72,7 @@ SECTIONS = {
             "inbox",
             "What waits for one agent, and what they have seen.",
         ),
-        "search": Entry(
-            "ticketlog.cli.commands.lists", "search", "Find words in subjects and comments."
-        ),
+        "search": Read("search", "Find words in subjects and comments."),
         "sla": Entry(
             "ticketlog.cli.commands.sla", "sla", "Which promises are due next; a ticket's clocks."
         ),

@@ -76,6 +76,32 @@ class Persons(Document):
     persons: list[FoundPerson]
 
 
+class PersonIds(Document):
+    """Persons by their ids."""
+
+    persons: list[Id]
+
+
+class Survivor(Document):
+    """Who stands for a person after merges."""
+
+    person: Id
+
+
+class AddressOwner(Document):
+    """An address, and who has it."""
+
+    kind: Word
+    value: Text
+    persons: list[Id]
+
+
+class AddressOwners(Document):
+    """Who has addresses."""
+
+    owners: list[AddressOwner]
+
+
 class Organisation(Party):
     """An organisation."""
 

@@ -113,6 +113,32 @@ class ClockAtRisk(Clock, Listed):
     """With `--breached`."""
 
 
+class ClockPage(Document):
+    """Clocks of tickets, the next due first."""
+
+    clocks: list[ClockAtRisk]
+    next: Text | None
+    """What `--after` takes for the page behind; null at the end."""
+
+
+class TicketClocks(Document):
+    """How the clocks of a ticket stand."""
+
+    clocks: list[Clock]
+
+
+class TicketBreach(Breach):
+    """A promise of a ticket that was broken."""
+
+    ticket: Id
+
+
+class TicketBreaches(Document):
+    """Promises that were broken, in the order in which they were due."""
+
+    breaches: list[TicketBreach]
+
+
 class AtRisk(Document):
     """Which promises are due next, or which are broken and go on."""
 

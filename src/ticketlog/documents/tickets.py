@@ -15,6 +15,7 @@ from ticketlog.documents.base import (
     Document,
     Id,
     Number,
+    Offset,
     Text,
     WholeSeconds,
     Word,
@@ -125,6 +126,12 @@ class TicketRows(Document):
     """What `--after` takes for the page behind; null at the end."""
 
 
+class TicketIds(Document):
+    """Tickets by their ids."""
+
+    tickets: list[Id]
+
+
 class UnassignedRow(Listed):
     """A ticket of a team that no agent has."""
 
@@ -147,6 +154,31 @@ class Snoozed(Document):
 
     ticket: Id
     until: At
+
+
+class InboxRows(Document):
+    """Why tickets wait for an agent, the longest wait first."""
+
+    waiting: list[InboxRow]
+
+
+class UnassignedRows(Document):
+    """Tickets of teams that no agent has, the longest wait first."""
+
+    tickets: list[UnassignedRow]
+
+
+class SnoozedTickets(Document):
+    """Tickets that an agent wants to see later, the next one first."""
+
+    tickets: list[Snoozed]
+
+
+class UnseenTickets(Document):
+    """Tickets that an agent has something new on."""
+
+    tickets: dict[Id, Number]
+    """Ticket -> the version up to which there is."""
 
 
 class Inbox(Document):
@@ -190,6 +222,69 @@ class LinkedBy(Document):
 
     kind: Word
     ticket: Id
+
+
+class TicketLinks(Document):
+    """What a ticket is linked to, and what is linked to it."""
+
+    links: list[LinkTo]
+    linked_by: list[LinkedBy]
+
+
+class LinkedTicket(TicketRow, TicketLinks):
+    """A ticket as lists have it, with its links."""
+
+
+class TicketInterval(Document):
+    """A time in which nothing changed of what a ticket is counted by."""
+
+    ticket: Id
+    version: Number
+    """The ticket's, with which it began."""
+    from_at: At
+    partition: Number
+    from_offset: Offset
+    to_at: At | None
+    """null: it goes on"""
+    to_offset: Offset | None
+    status: Word
+    status_category: Word
+    team: Id | None
+    assignee: Id | None
+    priority: Word | None
+    category: Id | None
+    spam: bool
+
+
+class TicketIntervals(Document):
+    """What a ticket was counted by, in order."""
+
+    intervals: list[TicketInterval]
+
+
+class TicketCount(Document):
+    """How many tickets have these in common, which were asked for; null: those that have none."""
+
+    status: Word | None = None
+    status_category: Word | None = None
+    team: Id | None = None
+    assignee: Id | None = None
+    priority: Word | None = None
+    category: Id | None = None
+    spam: bool | None = None
+    tickets: Count
+
+
+class TicketCounts(Document):
+    """Tickets, counted."""
+
+    counts: list[TicketCount]
+
+
+class CorrectedSince(Document):
+    """Whether something of before was corrected."""
+
+    corrected: bool
 
 
 class Comment(Document):

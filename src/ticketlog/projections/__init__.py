@@ -1,8 +1,13 @@
-"""The one list of views. A new view is a file here, a line in the list, and a test."""
+"""The one list of views, and with them of all that can be asked. A new view is a file below, a line
+in the list, and a test."""
 
 from __future__ import annotations
 
-from ticketlog.projections.engine.projection import Projection, Query
+from collections.abc import Mapping
+from typing import Any
+
+from ticketlog.projections.engine.projection import Projection
+from ticketlog.projections.engine.query import Query
 from ticketlog.projections.views import agents, inbox, persons, queue, search, tickets
 from ticketlog.projections.views.gaming import gaming
 from ticketlog.projections.views.reports import reports
@@ -21,6 +26,10 @@ PROJECTIONS: tuple[Projection, ...] = (
     sla.VIEW,
     search.VIEW,
 )
+QUERIES: Mapping[str, type[Query[Any]]] = {
+    query.NAME: query for view in PROJECTIONS for query in view.queries
+}
+"""Every query and report by its name."""
 _BY_QUERY = {query: view for view in PROJECTIONS for query in view.queries}
 
 
@@ -29,6 +38,6 @@ def named(name: str) -> Projection:
     return {view.name: view for view in PROJECTIONS}[name]
 
 
-def view_of(query: Query) -> Projection:
-    """The view that a query function reads. Raises KeyError for a function that is none."""
+def view_of(query: type[Query[Any]]) -> Projection:
+    """The view that a query asks. Raises KeyError for one that no view of the list has."""
     return _BY_QUERY[query]

@@ -1,14 +1,22 @@
-"""What agents hold who are gone: as settings say, which views don't know, so it is asked."""
+"""What agents hold who are gone: as settings say, which views don't know, so they are asked."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 from sqlalchemy import ColumnElement, and_, false, or_
 
+from ticketlog.domain.parties.presence import why_gone
+from ticketlog.domain.settings.model import Settings
+
 Gone: TypeAlias = Sequence[tuple[str, str | None]]
 """Agents, each with a team in which they don't work any more."""
+
+
+def gone_of(pairs: Iterable[tuple[str, str | None]], settings: Settings) -> Gone:
+    """Of agents who hold something, each with its team, those who don't work there any more."""
+    return [pair for pair in pairs if why_gone(*pair, settings) is not None]
 
 
 def held(

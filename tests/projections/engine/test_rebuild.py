@@ -24,6 +24,7 @@ from ticketlog.log.embedded import EmbeddedLog
 from ticketlog.projections import PROJECTIONS
 from ticketlog.projections.engine import build_store, bulk_fold, runner, storage
 from ticketlog.projections.engine.fill import ReplayProgress
+from ticketlog.projections.engine.query import Reading
 from ticketlog.projections.engine.rebuild import rebuild
 from ticketlog.projections.engine.runner import ViewRunner
 from ticketlog.projections.engine.stream_fold import typed
@@ -78,7 +79,7 @@ def test_queries_are_served_while_it_runs(
             with storage.reading(engine) as connection:
                 build = build_store.live(connection, queue.VIEW)
                 assert build is not None
-                seen.append(len(queue.page(connection, build.tables).rows))
+                seen.append(len(queue.Queue().ask(Reading(connection, build.tables)).rows))
 
     thread = threading.Thread(target=look, daemon=True)
     thread.start()

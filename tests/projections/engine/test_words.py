@@ -18,7 +18,7 @@ from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.projections.engine import build_store, storage
 from ticketlog.projections.engine.dialects.sqlite import expression
 from ticketlog.projections.engine.words import asked, snippet, words
-from ticketlog.projections.views.search import VIEW, search
+from ticketlog.projections.views.search import VIEW, Search
 
 TEXTS = {
     "JA": "パスワードを忘れました",
@@ -53,7 +53,7 @@ def world() -> World:
 
 
 def found(world: World, query: str, **given: object) -> list[str]:
-    return [row["ticket"] for row in world.ask(search, words=query, **given)]
+    return [row["ticket"] for row in world.ask(Search, words=query, **given)]
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_operators_work_in_every_script(world: World, query: str, tickets: list[
     ],
 )
 def test_snippets_are_as_it_was_written(world: World, query: str, text: str) -> None:
-    rows = world.ask(search, words=query)
+    rows = world.ask(Search, words=query)
     assert text.replace("00[12345]", "[0012345]") in [row["snippet"] for row in rows]
 
 
@@ -202,7 +202,7 @@ def test_a_ticket_is_found_by_its_id_and_by_numbers_from_elsewhere() -> None:
         *("INC0012345", "0012345", "12345", "servicenow:INC0012345", "servicenow", "jira-77"),
         *("number:12345", "jira77", "INC0012*"),
     ):
-        (row,) = world.ask(search, words=query, public_only=True)
+        (row,) = world.ask(Search, words=query, public_only=True)
         assert (row["ticket"], row["kind"]) == ("7QK2M9ABCD4F", "number")
     assert found(world, "subject:12345") == []
 
@@ -212,13 +212,13 @@ def test_what_was_redacted_is_gone_from_the_index_too(text: str) -> None:
     world = World((VIEW,))
     world.do("ticket/A", CreateTicket(subject="其他 something", requester="KIM"), KIM)
     world.do("ticket/A", Note(body="壞"))
-    world.ask(search, words="x")
+    world.ask(Search, words="x")
     before = terms(world)
     slip = world.do("ticket/A", Note(body=text))
-    world.ask(search, words="x")
+    world.ask(Search, words="x")
     assert terms(world) > before
     world.do("ticket/A", Redact(target=f"{slip}.0", reason="slip"), SUE)
-    assert world.ask(search, words="x") == []
+    assert world.ask(Search, words="x") == []
     assert terms(world) == before
     assert all(each.same for each in world.verified())
 
@@ -226,11 +226,11 @@ def test_what_was_redacted_is_gone_from_the_index_too(text: str) -> None:
 def test_a_changed_subject_leaves_no_words_behind() -> None:
     world = World((VIEW,))
     world.do("ticket/A", CreateTicket(subject="plain", requester="KIM"), KIM)
-    world.ask(search, words="x")
+    world.ask(Search, words="x")
     before = terms(world)
     for subject in ("打印機", "INC0012345 ß", "plain words", "ﬁ 🚀", "plain"):
         world.do("ticket/A", SetSubject(subject=subject))
-        world.ask(search, words="x")
+        world.ask(Search, words="x")
     assert terms(world) == before
     assert all(each.same for each in world.verified())
 
@@ -256,11 +256,11 @@ def test_live_and_rebuilt_are_the_same() -> None:
         for id, text in TEXTS.items():
             world.do(f"ticket/{id}", CreateTicket(subject=text, requester="KIM"), KIM)
             if world is live:
-                world.ask(search, words="x")
+                world.ask(Search, words="x")
             world.do(f"ticket/{id}", Reply(body=text[::-1]), BOB)
     assert live.digests() == rebuilt.digests()
     for text in TEXTS.values():
-        assert live.ask(search, words=text) == rebuilt.ask(search, words=text)
+        assert live.ask(Search, words=text) == rebuilt.ask(Search, words=text)
 
 
 class Index:

@@ -6,7 +6,7 @@ from ticketlog.domain.parties.agent import SetAvailability
 from ticketlog.domain.ticket.assignment import Assign
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import MarkSpam, SetStatus, Solve
-from ticketlog.projections.views.agents import load
+from ticketlog.projections.views.agents import AgentLoad
 
 
 def test_an_agent_s_load_follows_the_tickets() -> None:
@@ -18,17 +18,20 @@ def test_an_agent_s_load_follows_the_tickets() -> None:
     world.do("ticket/B", Solve())
     world.do("ticket/C", MarkSpam())
 
-    (row,) = world.ask(load)
+    (row,) = world.ask(AgentLoad)
 
     assert (row["agent"], row["open"], row["pending"], row["active"]) == ("ann", 1, 1, 2)
     world.do("ticket/D", Assign(assignee="bob"))
-    assert [(row["agent"], row["active"]) for row in world.ask(load)] == [("ann", 1), ("bob", 1)]
+    assert [(row["agent"], row["active"]) for row in world.ask(AgentLoad)] == [
+        ("ann", 1),
+        ("bob", 1),
+    ]
 
 
 def test_who_is_there_is_known_with_and_without_tickets() -> None:
     world = World()
     world.do("agent/ann", SetAvailability(availability="online"), ANN)
-    assert world.ask(load, agents=("ann", "bob")) == [
+    assert world.ask(AgentLoad, agents=("ann", "bob")) == [
         {
             "agent": "ann",
             "availability": "online",
@@ -43,4 +46,4 @@ def test_who_is_there_is_known_with_and_without_tickets() -> None:
         },
     ]
     world.do("agent/ann", SetAvailability(availability="away", reason="lunch"), ANN)
-    assert [row["availability"] for row in world.ask(load)] == ["away"]
+    assert [row["availability"] for row in world.ask(AgentLoad)] == ["away"]

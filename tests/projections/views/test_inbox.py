@@ -18,8 +18,16 @@ from ticketlog.domain.ticket.lifecycle import Close, Hold, MarkSpam, Solve
 from ticketlog.domain.ticket.relations import Follow, LinkTo, Unfollow, Unlink
 from ticketlog.projections.engine.as_of import past
 from ticketlog.projections.engine.moment import Cut
+from ticketlog.projections.engine.query import Reading
 from ticketlog.projections.engine.rebuild import rebuild
-from ticketlog.projections.views.inbox import VIEW, followed, inbox, snoozed, unassigned, unseen
+from ticketlog.projections.views.inbox import (
+    VIEW,
+    FollowedTickets,
+    Inbox,
+    SnoozedTickets,
+    UnassignedTickets,
+    UnseenTickets,
+)
 
 
 @pytest.fixture
@@ -52,17 +60,17 @@ def test_a_solved_ticket_stays_until_it_is_seen_and_a_closed_one_leaves(world: W
 def test_what_came_after_the_version_that_was_seen_waits_on(world: World) -> None:
     world.do("ticket/A", Follow(), SUE)
     world.do("ticket/A", Note(body="one"))
-    (first,) = world.ask(inbox, agent="sue", now=0)
+    (first,) = world.ask(Inbox, agent="sue", now=0)
     world.do("ticket/A", Note(body="two"))
-    (both,) = world.ask(inbox, agent="sue", now=0)
+    (both,) = world.ask(Inbox, agent="sue", now=0)
     assert (both["since"], both["version"]) == (first["since"], first["version"] + 1)
     world.do("agent/sue", MarkSeen(tickets={"ticket/A": first["version"]}), SUE)
-    (second,) = world.ask(inbox, agent="sue", now=0)
+    (second,) = world.ask(Inbox, agent="sue", now=0)
     assert (second["version"], second["since"]) == (both["version"], first["since"] + MINUTE)
-    assert world.ask(unseen, agent="sue") == {"A": both["version"]}
+    assert world.ask(UnseenTickets, agent="sue") == {"A": both["version"]}
     world.do("agent/sue", MarkSeen(tickets={"A": both["version"]}), SUE)
     assert waits(world, "sue") == []
-    assert world.ask(unseen, agent="sue") == {}
+    assert world.ask(UnseenTickets, agent="sue") == {}
     world.do("agent/sue", MarkSeen(tickets={"A": 0}), SUE)
     assert waits(world, "sue") == []
 
@@ -84,12 +92,12 @@ def test_a_snoozed_ticket_is_back_at_its_time_or_when_more_happens(world: World)
     asleep = Snooze(tickets=("A", "B"), until=until)
     world.do("agent/ann", asleep)
     assert waits(world, now=until - 1) == []
-    assert world.ask(snoozed, agent="ann", now=until - 1) == [
+    assert world.ask(SnoozedTickets, agent="ann", now=until - 1) == [
         {"ticket": "A", "until": until},
         {"ticket": "B", "until": until},
     ]
     assert waits(world, now=until) == [("A", "waiting"), ("B", "waiting")]
-    assert world.ask(snoozed, agent="ann", now=until) == []
+    assert world.ask(SnoozedTickets, agent="ann", now=until) == []
     world.do("ticket/A", Note(body="Something internal"), BOB)
     assert waits(world) == []
     world.do("ticket/A", Reply(body="And now?"), KIM)
@@ -121,9 +129,9 @@ def test_what_an_agent_follows(world: World) -> None:
     for id in "AB":
         world.do(f"ticket/{id}", Follow(), SUE)
     world.do("ticket/A", Note(body="news"))
-    assert world.ask(followed, agent="sue") == ["A", "B"]
+    assert world.ask(FollowedTickets, agent="sue") == ["A", "B"]
     world.do("ticket/A", Unfollow(), SUE)
-    assert world.ask(followed, agent="sue") == ["B"]
+    assert world.ask(FollowedTickets, agent="sue") == ["B"]
     assert waits(world, "sue") == []
 
 
@@ -133,7 +141,9 @@ def test_as_of_before_it_was_seen_it_is_new(world: World) -> None:
     world.do("agent/sue", MarkSeen(tickets={"A": None}), SUE)
     assert waits(world, "sue") == []
     with past(world.log, VIEW, before) as then:
-        assert [row["why"] for row in inbox(*then, agent="sue", now=0)] == ["mentioned"]
+        assert [row["why"] for row in Inbox(agent="sue", now=0).ask(Reading(*then))] == [
+            "mentioned"
+        ]
 
 
 @settings(max_examples=30)
@@ -173,14 +183,14 @@ def test_whatever_is_marked_live_and_rebuilt_are_the_same(steps: list[Any]) -> N
     followed = world.digests()
     rebuild(world.log, world.engine, (VIEW,))
     assert world.digests() == followed
-    new = world.ask(unseen, agent="sue")
+    new = world.ask(UnseenTickets, agent="sue")
     if new:
         world.do("agent/sue", MarkSeen(tickets=new), SUE)
     assert not {"news", "mentioned"} & {why for _, why in waits(world, "sue", now=world.now * 2)}
 
 
 def waits(world: World, agent: str = "ann", now: int = 0) -> list[tuple[str, str]]:
-    return [(row["ticket"], row["why"]) for row in world.ask(inbox, agent=agent, now=now)]
+    return [(row["ticket"], row["why"]) for row in world.ask(Inbox, agent=agent, now=now)]
 
 
 def test_the_longest_wait_comes_first_until_it_is_answered(world: World) -> None:
@@ -218,7 +228,7 @@ def test_a_mention_waits_until_its_agent_does_something_there(world: World) -> N
     assert waits(world, "bob") == [("A", "mentioned")]
     assert ("A", "mentioned") not in waits(world, "ann")
     world.do("ticket/A", Note(body="@bob!", mentions=("bob",)))
-    (row,) = world.ask(inbox, agent="bob", now=0)
+    (row,) = world.ask(Inbox, agent="bob", now=0)
     assert row["since"] == NOON + 4 * MINUTE
     world.do("ticket/A", Note(body="yes"), BOB)
     assert waits(world, "bob") == []
@@ -251,8 +261,8 @@ def test_what_nobody_in_a_team_has_is_asked_for_apart(world: World) -> None:
     world.do("ticket/A", Unassign())
     world.do("ticket/B", Unassign())
     world.do("ticket/B", Assign(team="billing"))
-    assert [row["ticket"] for row in world.ask(unassigned, teams=("network",))] == ["A"]
-    both = world.ask(unassigned, teams=("network", "billing"))
+    assert [row["ticket"] for row in world.ask(UnassignedTickets, teams=("network",))] == ["A"]
+    both = world.ask(UnassignedTickets, teams=("network", "billing"))
     assert [row["ticket"] for row in both] == ["A", "B"]
     world.do("ticket/A", Solve())
-    assert world.ask(unassigned, teams=("network",)) == []
+    assert world.ask(UnassignedTickets, teams=("network",)) == []

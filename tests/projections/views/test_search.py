@@ -9,7 +9,8 @@ from ticketlog.domain.ticket.conversation import Note, Redact, Reply
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.projections.engine.as_of import past
 from ticketlog.projections.engine.moment import Cut
-from ticketlog.projections.views.search import VIEW, search
+from ticketlog.projections.engine.query import Reading
+from ticketlog.projections.views.search import VIEW, Search
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def world() -> World:
 
 
 def found(world: World, words: str, **given: object) -> list[tuple[str, str]]:
-    rows = world.ask(search, words=words, **given)
+    rows = world.ask(Search, words=words, **given)
     return [(row["ticket"], row["kind"]) for row in rows]
 
 
@@ -42,7 +43,7 @@ def test_subjects_descriptions_and_comments_are_found(world: World) -> None:
 def test_the_best_match_comes_first_with_its_words_marked(world: World) -> None:
     world.do("ticket/A", Note(body="router " + "and something else " * 20))
     world.do("ticket/B", Note(body="router router"))
-    first, second = world.ask(search, words="router")
+    first, second = world.ask(Search, words="router")
     assert (first["ticket"], first["snippet"]) == ("B", "[router] [router]")
     assert second["ticket"] == "A"
 
@@ -75,8 +76,8 @@ def test_what_was_redacted_is_not_found_now_or_then(world: World) -> None:
     assert found(world, "hunter2") == []
     assert found(world, "hunter") == [("A", "comment")]
     with past(world.log, VIEW, before) as then:
-        assert search(*then, words="hunter2") == []
-        assert len(search(*then, words="hunter")) == 1
+        assert Search(words="hunter2").ask(Reading(*then)) == []
+        assert len(Search(words="hunter").ask(Reading(*then))) == 1
 
 
 def test_the_words_of_an_old_subject_are_forgotten(world: World) -> None:
@@ -89,6 +90,6 @@ def test_the_words_of_an_old_subject_are_forgotten(world: World) -> None:
 def test_results_come_in_portions(world: World) -> None:
     for n in range(5):
         world.do("ticket/A", Note(body=f"same words {n}"))
-    everything = world.ask(search, words="same")
-    assert world.ask(search, words="same", limit=2) == everything[:2]
-    assert world.ask(search, words="same", limit=2, skip=2) == everything[2:4]
+    everything = world.ask(Search, words="same")
+    assert world.ask(Search, words="same", limit=2) == everything[:2]
+    assert world.ask(Search, words="same", limit=2, skip=2) == everything[2:4]

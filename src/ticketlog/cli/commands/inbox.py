@@ -77,7 +77,8 @@ def seen(
     marked: dict[str, int | None] = {stream_of("ticket", each): version for each in tickets}
     if everything:
         agent = by.actor.id
-        found = app.desk.query(view.unseen, agent=agent, selves=app.desk.selves(agent))
+        unseen = view.UnseenTickets(agent=agent, selves=tuple(app.desk.selves(agent)))
+        found = app.desk.query(unseen, actor=by.actor)
         marked = {f"ticket/{ticket}": latest for ticket, latest in found.items()}
     commands = [MarkSeen(tickets=dict(each)) for each in _portions(list(marked.items()))]
     _send(app, _numbered(commands, by), by, as_json)
@@ -153,7 +154,8 @@ def unfollow(
     _check_named(tickets, everything)
     by = sender(values)
     if everything:
-        tickets = tuple(app.desk.query(view.followed, agent=by.actor.id))
+        followed = app.desk.query(view.FollowedTickets(agent=by.actor.id), actor=by.actor)
+        tickets = tuple(followed)
     run = by.id or new_id()
     commands = [
         (Unfollow(agent=by.actor.id), stream, derived_id(run, stream))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ticketlog.cli.framework import Entry, ModelGroup
+from ticketlog.cli.framework import Entry, ModelGroup, Read
 
 person = ModelGroup(
     "person",
@@ -16,8 +16,10 @@ person = ModelGroup(
             "history_person",
             "Show what happened to a person.",
         ),
-        "find": Entry(
-            "ticketlog.cli.commands.party_reads", "find_person", "Find persons by address or name."
+        "find": Read(
+            "persons",
+            "Find persons by address or name.",
+            "ticketlog.cli.commands.party_reads:show_persons",
         ),
     },
 )
@@ -49,8 +51,10 @@ agent = ModelGroup(
         "history": Entry(
             "ticketlog.cli.commands.party_reads", "history_agent", "Show what happened to an agent."
         ),
-        "list": Entry(
-            "ticketlog.cli.commands.party_reads", "list_agents", "List agents and their load."
+        "list": Read(
+            "agent-load",
+            "List agents and their load.",
+            "ticketlog.cli.commands.party_reads:show_load",
         ),
     },
 )

@@ -9,7 +9,7 @@ import click
 from pydantic import BaseModel
 
 from ticketlog.cli.framework import App, ShellCommand, pass_app
-from ticketlog.cli.options import as_json, at_moment, limit, reader
+from ticketlog.cli.options import as_json, at_moment, reader
 from ticketlog.cli.output import facts, print_json, show_all, table
 from ticketlog.cli.output_history import print_history
 from ticketlog.documents import parties, tickets
@@ -17,7 +17,7 @@ from ticketlog.documents.base import Document
 from ticketlog.documents.events import History
 from ticketlog.documents.plain_text import moment
 from ticketlog.domain import rights
-from ticketlog.domain.base import NotFound
+from ticketlog.domain.base import NotFound, instant
 from ticketlog.domain.parties.agent import AgentAtWork, Held
 from ticketlog.errors import TicketlogError
 
@@ -82,7 +82,7 @@ def _together(source: Desk | Past, id: str, document: dict[str, Any]) -> dict[st
 
     named = ("addresses", "organisations", "survivor", "merged")
     try:
-        card = source.query(persons.card, person=id)
+        card = source.query(persons.PersonCard(person=id))
         return {name: card[name] for name in named}
     except TicketlogError as error:
         click.echo(f"ticketlog: who was merged into them isn't known: {error}", err=True)
@@ -152,7 +152,7 @@ def _merged(source: Desk | Past, stream: str) -> list[str]:
     """The streams of all who were merged into a person."""
     from ticketlog.projections.views import persons
 
-    found = source.query(persons.merged, person=stream.partition("/")[2])
+    found = source.query(persons.MergedPersons(person=stream.partition("/")[2]))
     return [f"person/{each}" for each in found]
 
 
@@ -166,62 +166,20 @@ history_person, history_organisation, history_agent = map(
 )
 
 
-@click.command(
-    "list",
-    cls=ShellCommand,
-    examples=("ticketlog agent list", "ticketlog agent list --as-of 2026-01-31T09:00:00Z"),
-    prints=(tickets.Agents,),
-)
-@at_moment
-@as_json
-@pass_app
-def list_agents(app: App, as_of: str | None, occurred_as_of: str | None, as_json: bool) -> None:
-    """List agents and their load."""
-    from ticketlog.projections.views import agents
-
-    source = reader(app, as_of, occurred_as_of)
-    rows = source.query(agents.load)
-    known = {row["agent"] for row in rows}
-    missing = sorted(set(source.settings.agents) - known)
-    if missing:
-        rows = source.query(agents.load, agents=[*known, *missing])
-    if as_json:
-        print_json(tickets.Agents.filled(agents=rows))
-        return
-    columns = ("agent", "availability", "since", *agents.CATEGORIES, "active")
-    shown = [[moment(row[c]) if c == "since" else row[c] for c in columns] for row in rows]
-    show_all(table(columns, shown, right=(*agents.CATEGORIES, "active")))
+def show_load(document: tickets.Agents) -> None:
+    """Agents and their load, for people."""
+    counts = ("new", "open", "pending", "on-hold", "active")
+    columns = ("agent", "availability", "since", *counts)
+    rows = document.plain()["agents"]
+    shown = [
+        [moment(row[c] and instant(row[c])) if c == "since" else row[c] for c in columns]
+        for row in rows
+    ]
+    show_all(table(columns, shown, right=counts))
 
 
-@click.command(
-    "find",
-    cls=ShellCommand,
-    examples=(
-        "ticketlog person find anna@example.com",
-        "ticketlog person find '+49 30 123456'",
-        "ticketlog person find ruiz --as-of 2026-01-31T09:00:00Z",
-    ),
-    prints=(parties.Persons,),
-)
-@click.argument("text")
-@limit
-@at_moment
-@as_json
-@pass_app
-def find_person(
-    app: App, text: str, limit: int, as_of: str | None, occurred_as_of: str | None, as_json: bool
-) -> None:
-    """Find persons by an address, by a part of their name, or by their id.
-
-    Of those who were merged it names who stands for them.
-    """
-    from ticketlog.projections.views import persons
-
-    source = reader(app, as_of, occurred_as_of)
-    rows = source.query(persons.found, text=text, limit=limit)
-    if as_json:
-        print_json(parties.Persons.filled(persons=rows))
-    else:
-        columns = ("person", "name", "addresses", "organisations", "merged")
-        shown = [[row[name] for name in columns] for row in map(_in_words, rows)]
-        show_all(table(columns, shown))
+def show_persons(document: parties.Persons) -> None:
+    """Persons who were found, for people."""
+    columns = ("person", "name", "addresses", "organisations", "merged")
+    rows = map(_in_words, document.plain()["persons"])
+    show_all(table(columns, [[row[name] for name in columns] for row in rows]))

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ticketlog.application.reports import DIMENSIONS, REPORTS, Report, has_basis
+from ticketlog.application.reports import DIMENSIONS, REPORTS, has_basis
 from ticketlog.cli.commands.lists import rows_table
 from ticketlog.cli.framework import App, ShellCommand, pass_app
 from ticketlog.cli.options import as_json, at_moment, note_imported, on_basis, reader
@@ -14,6 +14,7 @@ from ticketlog.cli.output import csv_lines, length, note, print_json, show_all
 from ticketlog.documents import base
 from ticketlog.domain.base import instant
 from ticketlog.errors import Usage
+from ticketlog.projections.views.shared.report import ReportQuery
 
 
 @click.command(
@@ -32,7 +33,7 @@ from ticketlog.errors import Usage
         "ticketlog report held-by-absent --csv > held.csv",
         "ticketlog report gaming-cases --where team=network --threshold near_seconds=600",
     ),
-    prints=tuple(each.document for each in REPORTS.values()),
+    prints=tuple(each.DOCUMENT for each in REPORTS.values()),
 )
 @click.argument("name", type=click.Choice(list(REPORTS)))
 @click.option("--by", type=click.Choice(DIMENSIONS), multiple=True, help="May be repeated.")
@@ -115,7 +116,7 @@ def report(
 def _print(document: dict[str, Any], as_json: bool, as_csv: bool) -> None:
     """The document, its rows, or a table with what it was made from."""
     if as_json:
-        print_json(REPORTS[document["report"]].document.filled(document))
+        print_json(REPORTS[document["report"]].DOCUMENT.filled(document))
         return
     if as_csv:
         for lines in csv_lines(document["rows"]):
@@ -130,14 +131,14 @@ def _print(document: dict[str, Any], as_json: bool, as_csv: bool) -> None:
     )
 
 
-def show_rows(report: Report, rows: list[dict[str, Any]]) -> None:
+def show_rows(report: type[ReportQuery], rows: list[dict[str, Any]]) -> None:
     """A report's rows as a table, without columns that have nothing to tell."""
     if not rows:
         return
     columns = [
         name
-        for name in report.shown or rows[0]
-        if name not in report.quiet or any(row[name] for row in rows)
+        for name in report.SHOWN or rows[0]
+        if name not in report.QUIET or any(row[name] for row in rows)
     ]
     headings = {c: _heading(c) for c in columns}
     numbers = [c for c in columns if any(isinstance(row[c], int) for row in rows)]
@@ -153,7 +154,7 @@ def _heading(column: str) -> str:
     return column.removesuffix("_seconds")
 
 
-def _told(report: Report, column: str, value: Any) -> Any:
+def _told(report: type[ReportQuery], column: str, value: Any) -> Any:
     if value is None:
         return value
     match report.kind(column):

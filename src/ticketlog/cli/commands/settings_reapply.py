@@ -83,7 +83,7 @@ def _tickets(desk: Desk, where: tuple[str, ...]) -> Iterator[str]:
         filters[name] = value
     after: str | None = None
     while True:
-        page = desk.query(tickets.page, after=after, limit=_PAGE, **filters)
+        page = desk.query(tickets.Tickets(after=after, limit=_PAGE, **filters))
         yield from (row["ticket"] for row in page.rows)
         after = page.next
         if after is None:

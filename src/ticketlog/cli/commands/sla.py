@@ -151,10 +151,9 @@ def _list(
 
 
 def _causes(source: Desk | Past, ticket: str) -> list[dict[str, Any]]:
-    from ticketlog.application.reports import calendars_of
     from ticketlog.cli.commands.sla_due import broken
 
-    return broken(source, calendars_of(source.settings), ticket)
+    return broken(source, ticket)
 
 
 def _document(

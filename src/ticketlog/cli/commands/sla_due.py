@@ -5,95 +5,35 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ticketlog.application.reports import calendars_of
 from ticketlog.cli.output import length, show_all, table
-from ticketlog.documents.base import in_seconds
 from ticketlog.documents.plain_text import moment
 from ticketlog.domain.base import instant
 from ticketlog.projections.views.sla import sla
-from ticketlog.projections.views.sla.breaches import breaches
+from ticketlog.projections.views.sla.breaches import TicketBreaches, breach_values
 
 if TYPE_CHECKING:
     from ticketlog.application.as_of import Past
     from ticketlog.desk import Desk
-    from ticketlog.projections.views.sla.time_left import Calendars
 
-_PLAIN = (
-    *("ticket", "subject", "status", "priority", "team", "assignee", "organisation"),
-    *("metric", "instance", "phase", "because"),
-)
 _HOLDER = ("team", "agent")
 _Document = dict[str, Any]
 
 
 def listed(source: Desk | Past, now: int, breached: bool, asked: Mapping[str, Any]) -> _Document:
     """The clocks at risk, or those that are breached and live, each with its cause."""
-    calendars = calendars_of(source.settings)
-    page = source.query(sla.at_risk, breached=breached, now=now, calendars=calendars, **asked)
-    clocks = [_clock(row) for row in page.rows]
+    page = source.query(sla.ClocksAtRisk(breached=breached, now=now, **asked))
+    clocks = [sla.listed_clock_values(row) for row in page.rows]
     for clock in clocks if breached else ():
-        found = broken(source, calendars, clock["ticket"], metric=clock["metric"])
+        found = broken(source, clock["ticket"], metric=clock["metric"])
         last = [each for each in found if each["instance"] == clock["instance"]][-1]
         clock["cause"] = {name: last[name] for name in ("by_holder", "by_status")}
     return {"at": now, "clocks": clocks, "next": page.next}
 
 
-def broken(source: Desk | Past, calendars: Calendars, ticket: str, **where: str) -> list[_Document]:
+def broken(source: Desk | Past, ticket: str, **where: str) -> list[_Document]:
     """The breaches of a ticket, in order."""
-    rows = source.query(breaches, ticket=ticket, calendars=calendars, **where)
-    return [_breach(row) for row in rows]
-
-
-def _clock(row: Mapping[str, Any]) -> _Document:
-    return {
-        **{name: row[name] for name in _PLAIN},
-        "activated_at": row["activated_at"],
-        "used_seconds": in_seconds(row["used"]),
-        "business_used_seconds": in_seconds(row["business_used"]),
-        "target_seconds": row["target"],
-        "business": row["business"],
-        "left_seconds": in_seconds(row["left"]),
-        "until_due_seconds": in_seconds(row["until_due"]),
-        "due": row["due"],
-        "breached_at": row["breached_at"],
-        "policy": _edition(row, "policy"),
-        "calendar": _edition(row, "calendar"),
-    }
-
-
-def _breach(row: Mapping[str, Any]) -> _Document:
-    return {
-        "metric": row["metric"],
-        "instance": row["instance"],
-        "at": row["breached_at"],
-        "because": row["because"],
-        "used_seconds": in_seconds(row["used"]),
-        "target_seconds": row["target"],
-        "business": row["business"],
-        "policy": _edition(row, "policy"),
-        "recorded_at": row["recorded_at"],
-        "recorded_by": row["recorded_by"],
-        "spans": [_span(span) for span in row["spans"]],
-        "by_holder": [_lasted(each, *_HOLDER) for each in row["by_holder"]],
-        "by_status": [_lasted(each, "status") for each in row["by_status"]],
-    }
-
-
-def _span(row: Mapping[str, Any]) -> _Document:
-    bounds = {"started": row["started"], "ended": row["ended"]}
-    return {**bounds, **_lasted(row, *_HOLDER, "status"), "calendar": _edition(row, "calendar")}
-
-
-def _lasted(row: Mapping[str, Any], *names: str) -> _Document:
-    return {
-        **{name: row[name] for name in names},
-        "seconds": in_seconds(row["length"]),
-        "business_seconds": in_seconds(row["open"]),
-    }
-
-
-def _edition(row: Mapping[str, Any], name: str) -> _Document | None:
-    return {"id": row[name], "version": row[f"{name}_version"]} if row[name] else None
+    found = source.query(TicketBreaches(ticket=ticket, where=where))
+    return list(map(breach_values, found))
 
 
 def show(document: _Document, breached: bool) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from ticketlog.cli.framework import Entry, ModelGroup
+from ticketlog.cli.framework import Commands, Entry, ModelGroup, Read
 
-OTHERS = {
+OTHERS: Commands = {
     "show": Entry("ticketlog.cli.commands.ticket_reads", "show", "Show a ticket as it is, or was."),
     "history": Entry(
         "ticketlog.cli.commands.ticket_reads",
         "history",
         "Show everything that happened to a ticket.",
     ),
-    "list": Entry("ticketlog.cli.commands.lists", "list_", "List tickets by what they are."),
+    "list": Read("tickets", "List tickets by what they are."),
     "attach": Entry("ticketlog.cli.commands.ticket_reads", "attach", "Attach a file."),
     "fetch": Entry(
         "ticketlog.cli.commands.ticket_reads", "fetch", "Write an attachment's bytes to a file."

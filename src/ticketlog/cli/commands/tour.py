@@ -147,11 +147,9 @@ def _events(desk: Desk) -> int:
 def _queue(desk: Desk) -> None:
     from ticketlog.projections.views import queue
 
-    waiting = sum(row["tickets"] for row in desk.query(queue.counts, by="status_category"))
-    known = desk.settings.priorities
-    page = desk.query(
-        queue.page, limit=_WAITING, priorities=known.names if known else queue.PRIORITIES
-    )
+    counts = queue.QueueCounts(by=("status_category",))
+    waiting = sum(row["tickets"] for row in desk.query(counts))
+    page = desk.query(queue.Queue(limit=_WAITING))
     _head(f"Queue: {waiting:,} tickets wait, the most urgent first")
     columns = ("ticket", "priority", "status", "team", "assignee", "created_at", "subject")
     show_all(rows_table(page.rows, columns, flexible=("subject",)))
@@ -168,7 +166,7 @@ def _report(desk: Desk) -> None:
 def _history(desk: Desk) -> None:
     from ticketlog.projections.views import tickets
 
-    rows = desk.query(tickets.page, limit=1_000).rows
+    rows = desk.query(tickets.Tickets(limit=1_000)).rows
     if not rows:
         return
     chosen = min(rows, key=lambda row: (not row["reopens"], abs(row["version"] - _EVENTS)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import BigInteger, Boolean, Connection, Table, Text
 from sqlalchemy.types import TypeEngine
@@ -13,6 +13,9 @@ from sqlalchemy.types import TypeEngine
 from ticketlog.domain.base import Recorded, iso
 from ticketlog.domain.time.business_hours import SECOND
 from ticketlog.projections.views.shared.periods import QUARTER
+
+if TYPE_CHECKING:
+    from ticketlog.projections.engine.query import Query
 
 _INSTANT = re.compile(r"(^|_)(at|since|until|clock|due|started|ended|snoozed)$")
 _GROUPS = frozenset({"id", "group", "source"})
@@ -24,9 +27,6 @@ Row: TypeAlias = tuple[Any, ...]
 Columns: TypeAlias = Mapping[str, TypeEngine[Any]]
 Tables: TypeAlias = Mapping[str, Table]
 """A view's tables by the names that it gives them itself."""
-Query: TypeAlias = Callable[..., Any]
-"""(connection, tables, *, parameters) -> plain values. One that takes `moment` answers from the
-live rows for a past moment as well."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +121,8 @@ class Projection:
     tables: tuple[Rows, ...]
     folds: Mapping[str, type[Fold]]
     """Kind of stream -> its fold."""
-    queries: tuple[Query, ...]
+    queries: tuple[type[Query[Any]], ...]
+    """All that can be asked of it."""
     promises: bool = False
     """Its rows tell what became of promises, and can be made on another basis."""
     track: str = ""

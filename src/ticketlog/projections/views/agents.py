@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from pydantic import Field
+from sqlalchemy import func, select
 
+from ticketlog.documents import tickets as documents
+from ticketlog.documents.reports import HeldByAbsent
 from ticketlog.domain.parties.agent import AgentAtWork
+from ticketlog.domain.parties.presence import why_gone
+from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.projections.engine.projection import (
     INT,
@@ -17,9 +21,10 @@ from ticketlog.projections.engine.projection import (
     Row,
     Rows,
     Sum,
-    Tables,
 )
+from ticketlog.projections.engine.query import Query, Reading, ShellSpec
 from ticketlog.projections.views.shared.dimensions import check
+from ticketlog.projections.views.shared.report import ReportQuery
 
 NAME = "agents"
 VERSION = 2
@@ -39,11 +44,7 @@ TABLES = (
         indexes=(("agent", "team", "created_at"),),
     ),
 )
-DIMENSIONS = ("agent", "team", "why")
 ABSENT = "absent"
-WhyGone: TypeAlias = Callable[[str, str | None], tuple[str, int | None] | None]
-"""(agent, team) -> why they don't work there any more by the settings, and since when, where that
-is known; None: they do."""
 
 
 class _TicketFold(Fold):
@@ -63,68 +64,89 @@ class _AgentFold(Fold):
         return [(self.id, state.availability, state.since, state.absent_since)], [], []
 
 
-def load(
-    connection: Connection, tables: Tables, *, agents: Collection[str] | None = None
-) -> list[dict[str, Any]]:
-    """Per agent whether they are there, since when, and how many tickets they have per category
-    of status; `active` is their sum. With `agents`: these, also those that have nothing."""
-    rows: dict[str, dict[str, Any]] = {agent: _idle(agent) for agent in agents or ()}
-    presence = tables["presence"].c
-    query = select(presence.agent, presence.availability, presence.since)
-    for agent, availability, since in connection.execute(query):
-        if agents is None or agent in rows:
-            rows[agent] = _idle(agent) | {"availability": availability, "since": since}
-    for agent, category, n in connection.execute(select(tables["load"])):
-        if agents is None or agent in rows:
-            row = rows.setdefault(agent, _idle(agent))
-            row[category] = n
-            row["active"] += n
-    return [rows[agent] for agent in sorted(rows)]
+class AgentLoad(Query[list[dict[str, Any]]]):
+    """Agents and their load: whether they are there, since when, and how many tickets they have by
+    category of status; `active` is the sum."""
+
+    NAME = "agent-load"
+    DOCUMENT = documents.Agents
+    SHELL = ShellSpec(
+        help="List agents and their load.",
+        examples=("ticketlog agent list", "ticketlog agent list --as-of 2026-01-31T09:00:00Z"),
+        hidden=("agents",),
+    )
+
+    agents: tuple[str, ...] | None = Field(
+        None, description="Only these. Default: those of the settings, and all who have something."
+    )
+
+    def ask(self, at: Reading) -> list[dict[str, Any]]:
+        listed = at.settings().agents if self.agents is None else self.agents
+        rows: dict[str, dict[str, Any]] = {agent: _idle(agent) for agent in listed}
+        presence = at.tables["presence"].c
+        query = select(presence.agent, presence.availability, presence.since)
+        for agent, availability, since in at.connection.execute(query):
+            if self.agents is None or agent in rows:
+                rows[agent] = _idle(agent) | {"availability": availability, "since": since}
+        for agent, category, n in at.connection.execute(select(at.tables["load"])):
+            if self.agents is None or agent in rows:
+                row = rows.setdefault(agent, _idle(agent))
+                row[category] = n
+                row["active"] += n
+        return [rows[agent] for agent in sorted(rows)]
 
 
-def held_by_absent(
-    connection: Connection,
-    tables: Tables,
-    *,
-    why_gone: WhyGone,
-    by: Sequence[str] = DIMENSIONS,
-    start: int | None = None,
-    end: int | None = None,
-    **where: str,
-) -> list[dict[str, Any]]:
+class HeldByAbsentReport(ReportQuery):
     """The active tickets of agents who don't work there any more, or are away or offline as they
-    said: one row per group of the dimensions `by`, the longest gone first. `why`: retired, removed
-    from the settings, not in the team, absent. `since` is when that began (None: it isn't known),
-    `oldest` when the oldest of the tickets was created.
+    said: one row per group, the longest gone first. `why`: retired, removed from the settings, not
+    in the team, absent. `since` is when that began (None: it isn't known), `oldest` when the oldest
+    of the tickets was created.
 
-    It tells how things stand: `period` and `zone` count for nothing. Raises ValueError for a time
-    in which, and for unknown dimensions.
+    It tells how things stand: `period` and `zone` count for nothing, and there is no `start` and
+    no `end`.
     """
-    if start is not None or end is not None:
-        raise ValueError("it tells how things stand, not what happened in a time: ask as of one")
-    where = {name: value for name, value in where.items() if name not in ("period", "zone")}
-    check((*by, *where), DIMENSIONS)
-    held, presence = tables["held"].c, tables["presence"].c
-    found = connection.execute(select(presence.agent, presence.absent_since))
-    absent: dict[str, int | None] = {row.agent: row.absent_since for row in found}
-    query = select(held.agent, held.team, func.count(), func.min(held.created_at))
-    groups: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for agent, team, number, oldest in connection.execute(query.group_by(held.agent, held.team)):
-        since = absent.get(agent)
-        gone = why_gone(agent, team) or (None if since is None else (ABSENT, since))
-        if gone is None:
-            continue
-        its: dict[str, Any] = {"agent": agent, "team": team, "why": gone[0]}
-        if any(its[name] != value for name, value in where.items()):
-            continue
-        row = groups.setdefault(
-            tuple(its[name] for name in by),
-            {**{name: its[name] for name in by}, "tickets": 0, "since": gone[1], "oldest": oldest},
-        )
-        row["tickets"] += number
-        row["since"] = min((at for at in (row["since"], gone[1]) if at is not None), default=None)
-        row["oldest"] = min(row["oldest"], oldest)
-    return sorted(groups.values(), key=lambda row: (row["since"] or 0, *map(str, row.values())))
+
+    NAME = "held-by-absent"
+    DOCUMENT = HeldByAbsent
+    DIMENSIONS = ("agent", "team", "why")
+    BY = DIMENSIONS
+
+    def ask(self, at: Reading) -> list[dict[str, Any]]:
+        if self.start is not None or self.end is not None:
+            raise ValueError(
+                "it tells how things stand, not what happened in a time: ask as of one"
+            )
+        check((*self.groups, *self.where), self.DIMENSIONS)
+        held, presence, settings = at.tables["held"].c, at.tables["presence"].c, at.settings()
+        found = at.connection.execute(select(presence.agent, presence.absent_since))
+        absent: dict[str, int | None] = {row.agent: row.absent_since for row in found}
+        query = select(held.agent, held.team, func.count(), func.min(held.created_at))
+        query = query.group_by(held.agent, held.team)
+        groups: dict[tuple[Any, ...], dict[str, Any]] = {}
+        for agent, team, number, oldest in at.connection.execute(query):
+            since = absent.get(agent)
+            gone = _gone(agent, team, settings) or (None if since is None else (ABSENT, since))
+            if gone is None:
+                continue
+            its: dict[str, Any] = {"agent": agent, "team": team, "why": gone[0]}
+            if any(its[name] != value for name, value in self.where.items()):
+                continue
+            named = {name: its[name] for name in self.groups}
+            new = {**named, "tickets": 0, "since": gone[1], "oldest": oldest}
+            row = groups.setdefault(tuple(named.values()), new)
+            row["tickets"] += number
+            row["since"] = min(
+                (at for at in (row["since"], gone[1]) if at is not None), default=None
+            )
+            row["oldest"] = min(row["oldest"], oldest)
+        return sorted(groups.values(), key=lambda row: (row["since"] or 0, *map(str, row.values())))
+
+
+def _gone(agent: str, team: str | None, settings: Settings) -> tuple[str, int | None] | None:
+    """Why an agent doesn't work in a team any more by the settings, and since when, where that is
+    known; None: they do."""
+    found, since = why_gone(agent, team, settings), settings.gone_since
+    return (found, since.get((agent, None), since.get((agent, team)))) if found else None
 
 
 def _idle(agent: str) -> dict[str, Any]:
@@ -137,5 +159,5 @@ VIEW = Projection(
     VERSION,
     TABLES,
     {"ticket": _TicketFold, "agent": _AgentFold},
-    (load, held_by_absent),
+    (AgentLoad, HeldByAbsentReport),
 )

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any, TypeAlias
 
+from pydantic import Field
 from sqlalchemy import (
     ColumnElement,
-    Connection,
     Select,
     func,
     literal,
@@ -23,6 +23,8 @@ from sqlalchemy import (
     union_all,
 )
 
+from ticketlog.documents import tickets as documents
+from ticketlog.documents.base import Document
 from ticketlog.domain.base import Recorded
 from ticketlog.domain.parties.agent import AgentAtWork
 from ticketlog.domain.parties.attention import TicketsSeen, TicketsSnoozed
@@ -32,7 +34,8 @@ from ticketlog.domain.ticket.relations import targets
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.domain.ticket.workflow import StatusEvent
 from ticketlog.projections.engine.projection import INT, TEXT, Fold, Projection, Row, Rows, Tables
-from ticketlog.projections.gone import Gone, held
+from ticketlog.projections.engine.query import Limit, Query, Reading
+from ticketlog.projections.gone import Gone, gone_of, held
 
 NAME = "inbox"
 VERSION = 5
@@ -187,40 +190,54 @@ class _Marks(Fold):
         return [], [], [], [], [], marks
 
 
-def inbox(
-    connection: Connection,
-    tables: Tables,
-    *,
-    agent: str,
-    now: int,
-    selves: Collection[str] = (),
-    gone: Gone = (),
-    limit: int = 100,
-) -> list[dict[str, Any]]:
-    """What waits for the agent; what is held or snoozed does once `now` (microseconds) has come.
-    `since`: of what they haven't seen; `version`: what they have seen then of the ticket.
-    `selves`: under which other ids ('person/KIM') the agent acts, too; it is no news to them.
-    `gone`: what they have there waits for nobody of them."""
-    entries, marks = tables["entries"].c, tables["marks"].c
-    own = _own(tables, agent, selves).where(
-        _not_asleep(marks, entries.version, now),
-        or_(entries.why != "held", entries.since <= now),
-        or_(entries.why.not_in(SEEN), _unseen(tables)),
-        or_(entries.why.in_(SEEN), not_(held(entries.agent, entries.team, gone))),
+class Inbox(Query[list[dict[str, Any]]]):
+    """What waits for an agent, the longest wait first.
+
+    `since`: of what they haven't seen; `version`: what they have seen then of the ticket. What they
+    have in a team in which they don't work any more waits for nobody of them.
+    """
+
+    NAME = "inbox"
+    DOCUMENT = documents.InboxRows
+
+    agent: str = Field(description="The agent's id.")
+    now: int = Field(description="What is held or snoozed waits once this instant has come.")
+    selves: tuple[str, ...] = Field(
+        (),
+        description="Under which other ids (person/KIM) the agent acts: it is no news to them.",
     )
-    found = union_all(own, _of_duplicates(tables, agent, gone, now)).subquery().c
-    grouped = ("ticket", "why", "agent", *_ENTRY)
-    query = (
-        select(
-            *(found[name] for name in ("ticket", "why", "agent")),
-            *(func.max(found.version).label("version"), func.min(found.since).label("since")),
-            *(found[name] for name in _ENTRY),
+    limit: Limit = 50
+
+    def ask(self, at: Reading) -> list[dict[str, Any]]:
+        tables = at.tables
+        entries, marks = tables["entries"].c, tables["marks"].c
+        gone = _gone(at, tables["assigned"].c.agent == self.agent)
+        own = _own(tables, self.agent, self.selves).where(
+            _not_asleep(marks, entries.version, self.now),
+            or_(entries.why != "held", entries.since <= self.now),
+            or_(entries.why.not_in(SEEN), _unseen(tables)),
+            or_(entries.why.in_(SEEN), not_(held(entries.agent, entries.team, gone))),
         )
-        .group_by(*(found[name] for name in grouped))
-        .order_by(func.min(found.since), found.ticket, found.why)
-        .limit(limit)
-    )
-    return [dict(row) for row in connection.execute(query).mappings()]
+        duplicates = _of_duplicates(tables, self.agent, gone, self.now)
+        found = union_all(own, duplicates).subquery().c
+        grouped = ("ticket", "why", "agent", *_ENTRY)
+        query = (
+            select(
+                *(found[name] for name in ("ticket", "why", "agent")),
+                *(func.max(found.version).label("version"), func.min(found.since).label("since")),
+                *(found[name] for name in _ENTRY),
+            )
+            .group_by(*(found[name] for name in grouped))
+            .order_by(func.min(found.since), found.ticket, found.why)
+            .limit(self.limit)
+        )
+        return [dict(row) for row in at.connection.execute(query).mappings()]
+
+
+def _gone(at: Reading, which: ColumnElement[bool]) -> Gone:
+    assigned = at.tables["assigned"].c
+    query = select(assigned.agent, assigned.team).where(which).distinct()
+    return gone_of(((agent, team) for agent, team in at.connection.execute(query)), at.settings())
 
 
 def _of_duplicates(tables: Tables, agent: str, gone: Gone, now: int) -> Select[Any]:
@@ -247,34 +264,60 @@ def _of_duplicates(tables: Tables, agent: str, gone: Gone, now: int) -> Select[A
     return of_own
 
 
-def unseen(
-    connection: Connection, tables: Tables, *, agent: str, selves: Collection[str] = ()
-) -> dict[str, int]:
-    """The tickets that the agent has something new on, awake or not, each with the version up to
+class UnseenTickets(Query[dict[str, int]]):
+    """The tickets that an agent has something new on, awake or not, each with the version up to
     which there is."""
-    entries = tables["entries"].c
-    query = _own(tables, agent, selves).where(entries.why.in_(SEEN), _unseen(tables)).subquery().c
-    latest = select(query.ticket, func.max(query.version)).group_by(query.ticket)
-    found = connection.execute(latest.order_by(query.ticket))
-    return {row[0]: row[1] for row in found}
+
+    NAME = "unseen-tickets"
+    DOCUMENT = documents.UnseenTickets
+
+    agent: str = Field(description="The agent's id.")
+    selves: tuple[str, ...] = Field(
+        (),
+        description="Under which other ids (person/KIM) the agent acts: it is no news to them.",
+    )
+
+    def ask(self, at: Reading) -> dict[str, int]:
+        entries = at.tables["entries"].c
+        own = _own(at.tables, self.agent, self.selves)
+        query = own.where(entries.why.in_(SEEN), _unseen(at.tables)).subquery().c
+        latest = select(query.ticket, func.max(query.version)).group_by(query.ticket)
+        found = at.connection.execute(latest.order_by(query.ticket))
+        return {row[0]: row[1] for row in found}
+
+    def document(self, answer: dict[str, int], **about: Any) -> Document:
+        return self.DOCUMENT.filled(tickets=answer, **about)
 
 
-def snoozed(
-    connection: Connection, tables: Tables, *, agent: str, now: int
-) -> list[dict[str, Any]]:
-    """The tickets that the agent wants to see later, the next one first."""
-    marks = tables["marks"].c
-    query = select(marks.ticket, marks.snoozed.label("until"))
-    query = query.where(marks.agent == agent, marks.snoozed > now)
-    found = connection.execute(query.order_by(marks.snoozed, marks.ticket)).mappings()
-    return [dict(row) for row in found]
+class SnoozedTickets(Query[list[dict[str, Any]]]):
+    """The tickets that an agent wants to see later, the next one first."""
+
+    NAME = "snoozed-tickets"
+    DOCUMENT = documents.SnoozedTickets
+
+    agent: str = Field(description="The agent's id.")
+    now: int = Field(description="The instant that counts as now.")
+
+    def ask(self, at: Reading) -> list[dict[str, Any]]:
+        marks = at.tables["marks"].c
+        query = select(marks.ticket, marks.snoozed.label("until"))
+        query = query.where(marks.agent == self.agent, marks.snoozed > self.now)
+        found = at.connection.execute(query.order_by(marks.snoozed, marks.ticket)).mappings()
+        return [dict(row) for row in found]
 
 
-def followed(connection: Connection, tables: Tables, *, agent: str) -> list[str]:
-    """The tickets that the agent follows."""
-    table = tables["followed"].c
-    query = select(table.ticket).where(table.agent == agent).order_by(table.ticket)
-    return list(connection.execute(query).scalars())
+class FollowedTickets(Query[list[str]]):
+    """The tickets that an agent follows."""
+
+    NAME = "followed-tickets"
+    DOCUMENT = documents.TicketIds
+
+    agent: str = Field(description="The agent's id.")
+
+    def ask(self, at: Reading) -> list[str]:
+        table = at.tables["followed"].c
+        query = select(table.ticket).where(table.agent == self.agent).order_by(table.ticket)
+        return list(at.connection.execute(query).scalars())
 
 
 def _own(tables: Tables, agent: str, selves: Collection[str]) -> Select[Any]:
@@ -294,25 +337,27 @@ def _not_asleep(marks: Any, version: ColumnElement[int], now: int) -> ColumnElem
     return or_(marks.snoozed.is_(None), marks.snoozed <= now, version > marks.asleep)
 
 
-def unassigned(
-    connection: Connection,
-    tables: Tables,
-    *,
-    teams: Collection[str],
-    gone: Gone = (),
-    limit: int = 100,
-) -> list[dict[str, Any]]:
-    """Active tickets of these teams that no agent has, or one of those who are `gone`."""
-    free, assigned = tables["unassigned"].c, tables["assigned"].c
-    names = ("ticket", "since", *_ENTRY)
-    query: Any = select(*(free[name] for name in names)).where(free.team.in_(list(teams)))
-    if gone:
-        theirs = select(*(assigned[name] for name in names)).where(
-            assigned.team.in_(list(teams)), held(assigned.agent, assigned.team, gone)
-        )
-        query = union_all(query, theirs)
-    query = query.order_by("since", "ticket").limit(limit)
-    return [dict(row) for row in connection.execute(query).mappings()]
+class UnassignedTickets(Query[list[dict[str, Any]]]):
+    """Active tickets of teams that no agent has, or one who is gone, the longest wait first."""
+
+    NAME = "unassigned-tickets"
+    DOCUMENT = documents.UnassignedRows
+
+    teams: tuple[str, ...] = Field(description="The teams' ids.")
+    limit: Limit = 50
+
+    def ask(self, at: Reading) -> list[dict[str, Any]]:
+        free, assigned = at.tables["unassigned"].c, at.tables["assigned"].c
+        gone = _gone(at, assigned.team.in_(self.teams))
+        names = ("ticket", "since", *_ENTRY)
+        query: Any = select(*(free[name] for name in names)).where(free.team.in_(self.teams))
+        if gone:
+            theirs = select(*(assigned[name] for name in names)).where(
+                assigned.team.in_(self.teams), held(assigned.agent, assigned.team, gone)
+            )
+            query = union_all(query, theirs)
+        query = query.order_by("since", "ticket").limit(self.limit)
+        return [dict(row) for row in at.connection.execute(query).mappings()]
 
 
 VIEW = Projection(
@@ -320,5 +365,5 @@ VIEW = Projection(
     VERSION,
     TABLES,
     {"ticket": _Fold, "agent": _Marks},
-    (inbox, unseen, snoozed, followed, unassigned),
+    (Inbox, UnseenTickets, SnoozedTickets, FollowedTickets, UnassignedTickets),
 )

@@ -8,11 +8,15 @@ what all have.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from pydantic import Field
 from sqlalchemy import Connection, func, or_, select
 
+from ticketlog.documents import parties as documents
+from ticketlog.documents.base import Document
+from ticketlog.documents.desks import Shared
 from ticketlog.domain import rights
 from ticketlog.domain.parties.contact import Address, AddressKind, compared
 from ticketlog.domain.parties.person import Person
@@ -26,6 +30,7 @@ from ticketlog.projections.engine.projection import (
     Rows,
     Tables,
 )
+from ticketlog.projections.engine.query import Limit, Query, Reading, ShellSpec
 
 NAME = "persons"
 VERSION = 1
@@ -79,9 +84,8 @@ def same(connection: Connection, tables: Tables, person: str) -> list[str]:
     )
 
 
-def merged(connection: Connection, tables: Tables, *, person: str) -> list[str]:
-    """The ids of all who were merged into a person, over merges of merged ones too; without
-    theirs."""
+def _merged(connection: Connection, tables: Tables, person: str) -> list[str]:
+    """The ids of all who were merged into a person, without theirs."""
     table = tables[MERGES.name]
     return _reached(connection, table, person, lambda id: (table.c.target == id,))[1:]
 
@@ -101,121 +105,189 @@ def _reached(
     return list(found)
 
 
-def holders(
-    connection: Connection, tables: Tables, *, addresses: Collection[Address]
-) -> dict[Address, list[str]]:
+class MergedPersons(Query[list[str]]):
+    """The ids of all who were merged into a person, over merges of merged ones too; without
+    theirs."""
+
+    NAME = "merged-persons"
+    DOCUMENT = documents.PersonIds
+
+    person: str = Field(description="The person's id.")
+
+    def ask(self, at: Reading) -> list[str]:
+        return _merged(at.connection, at.tables, self.person)
+
+
+class AddressOwners(Query[dict[Address, list[str]]]):
     """Who has these addresses (as they are compared), of those that anybody has; in the order of
     their ids."""
-    table = tables["addresses"]
-    wanted: dict[AddressKind, list[str]] = {}
-    for each in addresses:
-        wanted.setdefault(each.kind, []).append(each.value)
-    found: dict[Address, list[str]] = {}
-    for kind, values in wanted.items():
-        for start in range(0, len(values), _AT_ONCE):
-            query = select(table.c.value, table.c.person).where(
-                table.c.kind == kind, table.c.value.in_(values[start : start + _AT_ONCE])
-            )
-            for value, person in connection.execute(query.order_by(table.c.person)):
-                found.setdefault(Address(kind=kind, value=value), []).append(person)
-    return found
+
+    NAME = "address-owners"
+    DOCUMENT = documents.AddressOwners
+
+    addresses: tuple[Address, ...] = Field(description="The addresses.")
+
+    def ask(self, at: Reading) -> dict[Address, list[str]]:
+        table = at.tables["addresses"]
+        wanted: dict[AddressKind, list[str]] = {}
+        for each in self.addresses:
+            wanted.setdefault(each.kind, []).append(each.value)
+        found: dict[Address, list[str]] = {}
+        for kind, values in wanted.items():
+            for start in range(0, len(values), _AT_ONCE):
+                query = select(table.c.value, table.c.person).where(
+                    table.c.kind == kind, table.c.value.in_(values[start : start + _AT_ONCE])
+                )
+                for value, person in at.connection.execute(query.order_by(table.c.person)):
+                    found.setdefault(Address(kind=kind, value=value), []).append(person)
+        return found
+
+    def document(self, answer: dict[Address, list[str]], **about: Any) -> Document:
+        owners = [
+            {"kind": each.kind, "value": each.value, "persons": ids} for each, ids in answer.items()
+        ]
+        return self.DOCUMENT.filled(owners=owners, **about)
 
 
-def shared(
-    connection: Connection, tables: Tables, *, limit: int = 20
-) -> tuple[int, list[dict[str, Any]]]:
+class SharedAddresses(Query[tuple[int, list[dict[str, Any]]]]):
     """How many addresses several persons have who aren't one (kind, persons), and some of them:
     from before an address belonged to one person, or from writers who gave it at once."""
-    table = tables["addresses"]
-    several = (
-        select(table.c.kind, table.c.value)
-        .group_by(table.c.value, table.c.kind)
-        .having(func.count() > 1)
-        .subquery()
-    )
-    query = select(table.c.kind, table.c.value, table.c.person).join(
-        several, (several.c.value == table.c.value) & (several.c.kind == table.c.kind)
-    )
-    found: dict[tuple[str, str], set[str]] = {}
-    for kind, value, person in connection.execute(query):
-        found.setdefault((kind, value), set()).add(survivor(connection, tables, person=person))
-    listed = [
-        {"kind": kind, "persons": sorted(persons)}
-        for (kind, _), persons in sorted(found.items())
-        if len(persons) > 1
-    ]
-    return len(listed), listed[:limit]
+
+    NAME = "shared-addresses"
+    DOCUMENT = Shared
+
+    limit: Limit = 20
+
+    def ask(self, at: Reading) -> tuple[int, list[dict[str, Any]]]:
+        table = at.tables["addresses"]
+        several = (
+            select(table.c.kind, table.c.value)
+            .group_by(table.c.value, table.c.kind)
+            .having(func.count() > 1)
+            .subquery()
+        )
+        query = select(table.c.kind, table.c.value, table.c.person).join(
+            several, (several.c.value == table.c.value) & (several.c.kind == table.c.kind)
+        )
+        found: dict[tuple[str, str], set[str]] = {}
+        for kind, value, person in at.connection.execute(query):
+            stands = _survivor(at.connection, at.tables, person)
+            found.setdefault((kind, value), set()).add(stands)
+        listed = [
+            {"kind": kind, "persons": sorted(persons)}
+            for (kind, _), persons in sorted(found.items())
+            if len(persons) > 1
+        ]
+        return len(listed), listed[: self.limit]
 
 
-class _Merged(NamedTuple):
+class _MergedState(NamedTuple):
     merged_into: str | None
 
 
-def survivor(connection: Connection, tables: Tables, *, person: str) -> str:
-    """Who stands for a person after merges: themselves where there were none."""
+def _survivor(connection: Connection, tables: Tables, person: str) -> str:
     table = tables[MERGES.name]
 
-    def load(stream: str) -> _Merged:
+    def load(stream: str) -> _MergedState:
         query = select(table.c.target).where(table.c.person == stream.partition("/")[2])
-        return _Merged(connection.execute(query).scalar())
+        return _MergedState(connection.execute(query).scalar())
 
     return rights.survivor(person, load)
 
 
-def found(
-    connection: Connection, tables: Tables, *, text: str, limit: int = 50
-) -> list[dict[str, Any]]:
+class Survivor(Query[str]):
+    """Who stands for a person after merges: themselves where there were none."""
+
+    NAME = "survivor"
+    DOCUMENT = documents.Survivor
+
+    person: str = Field(description="The person's id.")
+
+    def ask(self, at: Reading) -> str:
+        return _survivor(at.connection, at.tables, self.person)
+
+
+class Persons(Query[list[dict[str, Any]]]):
     """The persons who have an address, whose name holds a text, or whose id it is; of merged ones
-    who stands for them. Each as `card` tells of them, those who have the address first."""
-    persons, addresses = tables["persons"], tables["addresses"]
-    kinds: tuple[AddressKind, ...] = ("email", "phone", "handle")
-    ways = [
-        select(addresses.c.person).where(
-            addresses.c.kind == kind, addresses.c.value == compared(kind, text)
-        )
-        for kind in kinds
-    ]
-    ways.append(select(persons.c.person).where(persons.c.person == text))
-    named = persons.c.sought.contains(text.casefold(), autoescape=True)
-    ways.append(
-        select(persons.c.person)
-        .where(named)
-        .order_by(persons.c.sought, persons.c.person)
-        .limit(limit)
+    who stands for them. Each with what `PersonCard` tells, those who have the address first."""
+
+    NAME = "persons"
+    DOCUMENT = documents.Persons
+    SHELL = ShellSpec(
+        help="""Find persons by an address, by a part of their name, or by their id.
+
+        Of those who were merged it names who stands for them.
+        """,
+        examples=(
+            "ticketlog person find anna@example.com",
+            "ticketlog person find '+49 30 123456'",
+            "ticketlog person find ruiz --as-of 2026-01-31T09:00:00Z",
+        ),
+        positional=("text",),
     )
-    ids: dict[str, None] = {}
-    for way in ways:
-        for id in connection.execute(way).scalars():
-            ids[survivor(connection, tables, person=id)] = None
-    return [card(connection, tables, person=id) for id in list(ids)[:limit]]
+
+    text: str = Field(description="An address, a part of a name, or an id.")
+    limit: Limit = 50
+
+    def ask(self, at: Reading) -> list[dict[str, Any]]:
+        persons, addresses = at.tables["persons"], at.tables["addresses"]
+        kinds: tuple[AddressKind, ...] = ("email", "phone", "handle")
+        ways = [
+            select(addresses.c.person).where(
+                addresses.c.kind == kind, addresses.c.value == compared(kind, self.text)
+            )
+            for kind in kinds
+        ]
+        ways.append(select(persons.c.person).where(persons.c.person == self.text))
+        named = persons.c.sought.contains(self.text.casefold(), autoescape=True)
+        ways.append(
+            select(persons.c.person)
+            .where(named)
+            .order_by(persons.c.sought, persons.c.person)
+            .limit(self.limit)
+        )
+        ids: dict[str, None] = {}
+        for way in ways:
+            for id in at.connection.execute(way).scalars():
+                ids[_survivor(at.connection, at.tables, id)] = None
+        return [PersonCard(person=id).ask(at) for id in list(ids)[: self.limit]]
 
 
-def card(connection: Connection, tables: Tables, *, person: str) -> dict[str, Any]:
+class PersonCard(Query[dict[str, Any]]):
     """What a person has together with those who were merged into them: `addresses` (kind, value,
     verified, person), `organisations`, `merged` (person, name); and `survivor`: who stands for
     them."""
-    others = merged(connection, tables, person=person)
-    rows = _by_person(connection, tables["persons"], [person, *others])
-    own = rows.get(person, {"name": None, "organisation": None})
-    table = tables["addresses"]
-    query = select(table).where(table.c.person.in_([person, *others]))
-    places = {id: place for place, id in enumerate([person, *others])}
-    addresses = sorted(
-        connection.execute(query).mappings(), key=lambda row: (places[row["person"]], row["place"])
-    )
-    belongs = (rows[id]["organisation"] for id in places if id in rows)
-    return {
-        "person": person,
-        "name": own["name"],
-        "organisation": own["organisation"],
-        "organisations": list(dict.fromkeys(each for each in belongs if each)),
-        "addresses": [
-            {name: row[name] for name in ("kind", "value", "verified", "person")}
-            for row in addresses
-        ],
-        "merged": [{"person": id, "name": rows[id]["name"]} for id in others if id in rows],
-        "survivor": survivor(connection, tables, person=person),
-    }
+
+    NAME = "person"
+    DOCUMENT = documents.FoundPerson
+
+    person: str = Field(description="The person's id.")
+
+    def ask(self, at: Reading) -> dict[str, Any]:
+        connection, tables, person = at.connection, at.tables, self.person
+        others = _merged(connection, tables, person)
+        rows = _by_person(connection, tables["persons"], [person, *others])
+        own = rows.get(person, {"name": None, "organisation": None})
+        table = tables["addresses"]
+        query = select(table).where(table.c.person.in_([person, *others]))
+        places = {id: place for place, id in enumerate([person, *others])}
+        addresses = sorted(
+            connection.execute(query).mappings(),
+            key=lambda row: (places[row["person"]], row["place"]),
+        )
+        belongs = (rows[id]["organisation"] for id in places if id in rows)
+        return {
+            "person": person,
+            "name": own["name"],
+            "organisation": own["organisation"],
+            "organisations": list(dict.fromkeys(each for each in belongs if each)),
+            "addresses": [
+                {name: row[name] for name in ("kind", "value", "verified", "person")}
+                for row in addresses
+            ],
+            "merged": [{"person": id, "name": rows[id]["name"]} for id in others if id in rows],
+            "survivor": _survivor(connection, tables, person),
+        }
 
 
 def _by_person(
@@ -230,6 +302,6 @@ VIEW = Projection(
     VERSION,
     TABLES,
     {"person": _Fold},
-    (merged, holders, shared, survivor, found, card),
+    (Persons, PersonCard, MergedPersons, Survivor, AddressOwners, SharedAddresses),
     track=NAME,
 )

@@ -2,18 +2,20 @@
 
 A duplicate isn't among them: the ticket that it is a duplicate of is worked on.
 
-The order of the priorities is the settings'; it is given with the question, so that it can change
-without touching a row. Priorities that it doesn't name (imported ones) come last.
+The order of the priorities is the settings' at the moment that is asked about, so that it can
+change without touching a row. Priorities that they don't name (imported ones) come last.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, Literal, get_args
 
+from pydantic import Field
 from sqlalchemy import ColumnElement, Connection, case, func, not_, or_, select, tuple_
 
+from ticketlog.documents import tickets as documents
 from ticketlog.domain.parties.person import Person
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.projections.engine.projection import (
@@ -26,7 +28,8 @@ from ticketlog.projections.engine.projection import (
     Sum,
     Tables,
 )
-from ticketlog.projections.gone import Gone, held
+from ticketlog.projections.engine.query import After, Limit, Page, Query, Reading, ShellSpec
+from ticketlog.projections.gone import Gone, gone_of, held
 from ticketlog.projections.views.persons import MERGES, merges, same
 
 NAME = "queue"
@@ -42,7 +45,8 @@ _TEXTS = (
 _INTS = ("created_at", "clock", "due_at", "waiting_since", "hold_until")
 _entry = attrgetter(*_TEXTS, *_INTS)
 
-COUNTED = ("team", "assignee", "status", "status_category", "priority")
+Counted = Literal["team", "assignee", "status", "status_category", "priority"]
+COUNTED: tuple[Counted, ...] = get_args(Counted)
 _ORDER = ("priority", "created_at", "ticket")
 TABLES = (
     Rows(
@@ -89,63 +93,83 @@ class _PersonFold(Fold):
         return [], [], [], merges(state)
 
 
-class QueuePage(NamedTuple):
-    """A page of the queue; `next` is the `after` that gives the one behind it."""
+class Queue(Query[Page]):
+    """Active tickets in the order in which they should be worked on: the most urgent first, then
+    the oldest. What somebody has who is gone is unassigned."""
 
-    rows: list[dict[str, Any]]
-    next: str | None
+    NAME = "queue"
+    DOCUMENT = documents.Queue
+    SHELL = ShellSpec(
+        options={"assignee": "agent", "status_category": "status"},
+        metavars={"requester": "PERSON"},
+        columns=(
+            *("ticket", "priority", "status", "team", "assignee", "created_at", "requester"),
+            "subject",
+        ),
+    )
+
+    team: str | None = Field(None, description="Only this team's.")
+    assignee: str | None = Field(None, description="Only this agent's.")
+    unassigned: bool = Field(False, description="Only those that no agent has.")
+    requester: str | None = Field(None, description="Only this person's.")
+    organisation: str | None = Field(None, description="Only this organisation's.")
+    status_category: str | None = Field(
+        None, description="Only of this category of status: new, open, pending, on-hold."
+    )
+    limit: Limit = 50
+    after: After = None
+
+    def ask(self, at: Reading) -> Page:
+        connection, tables, *_ = at
+        gone = _gone(at)
+        known = at.settings().priorities
+        priorities = known.names if known else PRIORITIES
+        conditions = self._conditions(connection, tables, gone)
+        order = _priorities(connection, tables, priorities)
+        place: tuple[int, str] | None = None
+        if self.after is not None:
+            created_at, ticket, priority = self.after.split(":", 2)
+            if priority in order:
+                order = order[order.index(priority) :]
+                place = (int(created_at), ticket)
+            else:
+                order = [each for each in order if each not in priorities and each > priority]
+        rows: list[dict[str, Any]] = []
+        for priority in order:
+            wanted = self.limit + 1 - len(rows)
+            found = _of(connection, tables, priority, conditions, place, wanted)
+            rows += [_without(row, gone) for row in found]
+            if len(rows) > self.limit:
+                last = rows[self.limit - 1]
+                next = f"{last['created_at']}:{last['ticket']}:{last['priority']}"
+                return Page(rows[: self.limit], next)
+            place = None
+        return Page(rows, None)
+
+    def _conditions(
+        self, connection: Connection, tables: Tables, gone: Gone
+    ) -> list[ColumnElement[bool]]:
+        entries = tables["entries"]
+        wanted = {name: getattr(self, name) for name in _EQUAL}
+        found = [entries.c[name] == value for name, value in wanted.items() if value is not None]
+        if self.requester is not None:
+            found.append(entries.c.requester.in_(same(connection, tables, self.requester)))
+        theirs = held(entries.c.assignee, entries.c.team, gone)
+        if self.assignee is not None:
+            found.append(not_(theirs))
+        if self.unassigned:
+            found.append(or_(entries.c.assignee.is_(None), theirs))
+        return found
 
 
-def page(
-    connection: Connection,
-    tables: Tables,
-    *,
-    team: str | None = None,
-    assignee: str | None = None,
-    unassigned: bool = False,
-    gone: Gone = (),
-    requester: str | None = None,
-    organisation: str | None = None,
-    status_category: str | None = None,
-    priorities: Sequence[str] = PRIORITIES,
-    after: str | None = None,
-    limit: int = 50,
-) -> QueuePage:
-    """Active tickets in the order in which they should be worked on.
+_EQUAL = ("team", "assignee", "organisation", "status_category")
 
-    `gone`: what they have there is unassigned. `requester`: with all who are one with them.
-    `priorities`: from most to least urgent. `after` is the `next` of the page before.
-    """
-    entries = tables["entries"]
-    wanted = {"team": team, "assignee": assignee, "organisation": organisation}
-    wanted["status_category"] = status_category
-    conditions = [entries.c[name] == value for name, value in wanted.items() if value is not None]
-    if requester is not None:
-        conditions.append(entries.c.requester.in_(same(connection, tables, requester)))
-    theirs = held(entries.c.assignee, entries.c.team, gone)
-    if assignee is not None:
-        conditions.append(not_(theirs))
-    if unassigned:
-        conditions.append(or_(entries.c.assignee.is_(None), theirs))
-    order = _priorities(connection, tables, priorities)
-    place: tuple[int, str] | None = None
-    if after is not None:
-        created_at, ticket, priority = after.split(":", 2)
-        if priority in order:
-            order = order[order.index(priority) :]
-            place = (int(created_at), ticket)
-        else:
-            order = [each for each in order if each not in priorities and each > priority]
-    rows: list[dict[str, Any]] = []
-    for priority in order:
-        found = _of(connection, tables, priority, conditions, place, limit + 1 - len(rows))
-        rows += [_without(row, gone) for row in found]
-        if len(rows) > limit:
-            last = rows[limit - 1]
-            next = f"{last['created_at']}:{last['ticket']}:{last['priority']}"
-            return QueuePage(rows[:limit], next)
-        place = None
-    return QueuePage(rows, None)
+
+def _gone(at: Reading) -> Gone:
+    counts = at.tables["counts"].c
+    query = select(counts.assignee, counts.team).where(counts.assignee != "").distinct()
+    pairs = ((agent, team or None) for agent, team in at.connection.execute(query))
+    return gone_of(pairs, at.settings())
 
 
 def _without(row: dict[str, Any], gone: Gone) -> dict[str, Any]:
@@ -175,36 +199,34 @@ def _priorities(connection: Connection, tables: Tables, known: Sequence[str]) ->
     return [*known, *sorted(set(found) - set(known))]
 
 
-def counts(
-    connection: Connection,
-    tables: Tables,
-    *,
-    by: str | Sequence[str] = "team",
-    gone: Gone = (),
-    **filters: str | None,
-) -> list[dict[str, Any]]:
-    """How many active tickets there are by one or several of COUNTED.
+class QueueCounts(Query[list[dict[str, Any]]]):
+    """How many active tickets there are that have the same in common. What somebody has who is
+    gone counts as nobody's."""
 
-    `gone`: what they have there counts as nobody's. A filter of None means: those without. Raises
-    ValueError for an unknown name.
-    """
-    names = (by,) if isinstance(by, str) else tuple(by)
-    unknown = [name for name in (*names, *filters) if name not in COUNTED]
-    if unknown:
-        raise ValueError(f"the queue isn't counted by {unknown[0]!r}; by {', '.join(COUNTED)}")
-    table = tables["counts"]
-    columns: dict[str, ColumnElement[str]] = {name: table.c[name] for name in COUNTED}
-    if gone:
-        theirs = held(table.c.assignee, table.c.team, gone, no_team="")
-        columns["assignee"] = case((theirs, ""), else_=table.c.assignee)
-    groups = [columns[name].label(name) for name in names]
-    query = select(*groups, func.sum(table.c.n).label("tickets")).group_by(*groups)
-    for name, value in filters.items():
-        query = query.where(columns[name] == (value or ""))
-    return [
-        {name: row[name] or None for name in names} | {"tickets": int(row["tickets"])}
-        for row in connection.execute(query.order_by(*groups)).mappings()
-    ]
+    NAME = "queue-counts"
+    DOCUMENT = documents.QueueCounts
+
+    by: tuple[Counted, ...] = Field(("team",), description="What they have in common.")
+    where: Mapping[Counted, str | None] = Field(
+        {}, description="Only those that have these; null: those without."
+    )
+
+    def ask(self, at: Reading) -> list[dict[str, Any]]:
+        table, gone = at.tables["counts"], _gone(at)
+        columns: dict[Counted, ColumnElement[str]] = {name: table.c[name] for name in COUNTED}
+        if gone:
+            theirs = held(table.c.assignee, table.c.team, gone, no_team="")
+            columns["assignee"] = case((theirs, ""), else_=table.c.assignee)
+        groups = [columns[name].label(name) for name in self.by]
+        query = select(*groups, func.sum(table.c.n).label("tickets")).group_by(*groups)
+        for name, value in self.where.items():
+            query = query.where(columns[name] == (value or ""))
+        return [
+            {name: row[name] or None for name in self.by} | {"tickets": int(row["tickets"])}
+            for row in at.connection.execute(query.order_by(*groups)).mappings()
+        ]
 
 
-VIEW = Projection(NAME, VERSION, TABLES, {"ticket": _Fold, "person": _PersonFold}, (page, counts))
+VIEW = Projection(
+    NAME, VERSION, TABLES, {"ticket": _Fold, "person": _PersonFold}, (Queue, QueueCounts)
+)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from pydantic import Field
 from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     union_all,
 )
 
+from ticketlog.documents.tickets import Found
 from ticketlog.domain.base import Recorded
 from ticketlog.domain.ticket.conversation import CommentEvent, Described, Redacted
 from ticketlog.domain.ticket.creation import TicketCreated
@@ -35,6 +37,7 @@ from ticketlog.projections.engine.projection import (
     Rows,
     Tables,
 )
+from ticketlog.projections.engine.query import Limit, Query, Reading, ShellSpec
 
 NAME = "search"
 VERSION = 2
@@ -115,46 +118,68 @@ _ID = re.compile("(?=.*[0-9]|.{6})[0-9A-HJKMNP-TV-Z]{4,12}")
 """What may be a ticket's id or its beginning. Four letters are rather a word."""
 
 
-def search(
-    connection: Connection,
-    tables: Tables,
-    *,
-    words: str,
-    public_only: bool = False,
-    ticket: str | None = None,
-    skip: int = 0,
-    limit: int = 20,
-) -> list[dict[str, Any]]:
+class Search(Query[list[dict[str, Any]]]):
     """The texts that hold all the words, the best match first; before them the subject of a ticket
     whose id begins so.
 
     "two words" in quotes stand side by side; wor* stands for all words that begin so; -word and
     NOT word may not occur; OR stands between alternatives; subject:word (description, comment,
-    number) is looked for there. `public_only`: nothing internal, for readers who aren't agents. In
-    the snippet the words found stand in [brackets].
+    number) is looked for there. In the snippet the words found stand in [brackets].
     """
-    groups = folding.asked(words)
-    if not groups:
-        return []
-    texts = tables["texts"]
-    hits = dialect_of(connection).full_text.hits(texts, groups)
-    where: list[ColumnElement[bool]] = [texts.c.public] * public_only
-    where += [texts.c.ticket == ticket] * (ticket is not None)
-    by_words = (
-        select(literal(1).label("place"), hits.c.score, *_shown_of(texts))
-        .join_from(hits, texts, texts.c.row == hits.c.row)
-        .where(*where)
+
+    NAME = "search"
+    DOCUMENT = Found
+    SHELL = ShellSpec(
+        help="""Find words in subjects, descriptions, comments and numbers, the best match first.
+
+        All words must occur in one text; "two words" in quotes stand side by side; wor* is any that
+        begin so; NOT word doesn't occur; OR stands between alternatives; subject:word (or
+        description, comment, number) is looked for there. Case, accents and width don't matter; of
+        scripts without spaces between words, such as Chinese, any part is found. A number is found
+        by its parts (INC0012345 by 12345), a ticket by the beginning of its id.
+        """,
+        examples=(
+            "ticketlog search vpn drops",
+            "ticketlog search '\"blue screen\"' 'print*' --public --json",
+            "ticketlog search 'subject:vpn OR subject:wlan NOT solved'",
+            "ticketlog search INC0012345",
+        ),
+        positional=("words",),
+        joined=("words",),
+        options={"public_only": "public"},
+        columns=("ticket", "kind", "at", "author_kind", "public", "snippet"),
     )
-    id = words.strip().upper()
-    query: Select[Any] | CompoundSelect[Any] = by_words
-    if _ID.fullmatch(id):
-        named = texts.c.ticket.between(id, id + "\uffff") & (texts.c.kind == "subject")
-        by_id = select(literal(0).label("place"), literal(0.0).label("score"), *_shown_of(texts))
-        query = union_all(by_id.where(named, *where), by_words.where(not_(named)))
-    found = query.selected_columns
-    order = (found.place, found.score, found.at.desc(), found.ticket, found.version, found.kind)
-    rows = connection.execute(query.order_by(*order).limit(limit).offset(skip)).mappings()
-    return [_shown(row, groups) for row in rows]
+
+    words: str = Field(description="What is looked for.")
+    public_only: bool = Field(False, description="Nothing internal.")
+    ticket: str | None = Field(None, description="Only in this ticket.")
+    skip: int = Field(0, ge=0, description="Leave out the first ones.")
+    limit: Limit = 50
+
+    def ask(self, at: Reading) -> list[dict[str, Any]]:
+        groups = folding.asked(self.words)
+        if not groups:
+            return []
+        texts = at.tables["texts"]
+        hits = dialect_of(at.connection).full_text.hits(texts, groups)
+        where: list[ColumnElement[bool]] = [texts.c.public] * self.public_only
+        where += [texts.c.ticket == self.ticket] * (self.ticket is not None)
+        by_words = (
+            select(literal(1).label("place"), hits.c.score, *_shown_of(texts))
+            .join_from(hits, texts, texts.c.row == hits.c.row)
+            .where(*where)
+        )
+        id = self.words.strip().upper()
+        query: Select[Any] | CompoundSelect[Any] = by_words
+        if _ID.fullmatch(id):
+            named = texts.c.ticket.between(id, id + "\uffff") & (texts.c.kind == "subject")
+            first = (literal(0).label("place"), literal(0.0).label("score"))
+            by_id = select(*first, *_shown_of(texts)).where(named, *where)
+            query = union_all(by_id, by_words.where(not_(named)))
+        found = query.selected_columns
+        order = (found.place, found.score, found.at.desc(), found.ticket, found.version, found.kind)
+        query = query.order_by(*order).limit(self.limit).offset(self.skip)
+        return [_shown(row, groups) for row in at.connection.execute(query).mappings()]
 
 
 def _shown_of(texts: Table) -> list[ColumnElement[Any]]:
@@ -174,7 +199,7 @@ VIEW = Projection(
     VERSION,
     TABLES,
     {"ticket": _Fold},
-    (search,),
+    (Search,),
     track=NAME,
     finish=_finish,
     discard=_discard,

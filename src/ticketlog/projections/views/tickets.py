@@ -6,22 +6,27 @@ category (or marks it as spam), so that any count by any of them at any instant 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from operator import attrgetter
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, get_args
 
 import orjson
+from pydantic import Field
 from sqlalchemy import Connection, exists, func, select, tuple_
 
-from ticketlog.domain.base import Recorded
+from ticketlog.documents import tickets as documents
+from ticketlog.documents.base import Document
+from ticketlog.documents.desks import Ahead, Circles
+from ticketlog.domain.base import NotFound, Recorded
 from ticketlog.domain.parties.person import Person
+from ticketlog.domain.parties.presence import why_gone
+from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.ticket.imported import ActivityRecorded
 from ticketlog.domain.ticket.relations import ACYCLIC
 from ticketlog.domain.ticket.state import Link, Ticket
 from ticketlog.domain.ticket.time_correction import TimeCorrected
 from ticketlog.domain.ticket.withdrawal import Withdrawn
 from ticketlog.domain.time.receipt import AHEAD, is_ahead
-from ticketlog.projections.engine.moment import Moment
 from ticketlog.projections.engine.projection import (
     BOOL,
     INT,
@@ -30,8 +35,8 @@ from ticketlog.projections.engine.projection import (
     Projection,
     Row,
     Rows,
-    Tables,
 )
+from ticketlog.projections.engine.query import After, Limit, Page, Query, Reading, ShellSpec
 from ticketlog.projections.views.persons import MERGES, merges, same
 from ticketlog.projections.views.reports.flow import OUTCOMES, flows
 from ticketlog.projections.views.shared.dimensions import group, groups
@@ -40,7 +45,8 @@ from ticketlog.projections.views.shared.intervals import before, during
 NAME = "tickets"
 VERSION = 7
 
-COUNTED = ("status", "status_category", "team", "assignee", "priority", "category", "spam")
+Counted = Literal["status", "status_category", "team", "assignee", "priority", "category", "spam"]
+COUNTED: tuple[Counted, ...] = get_args(Counted)
 """What an interval holds; any of them can be counted by."""
 _counted = attrgetter(*COUNTED)
 
@@ -261,167 +267,245 @@ def _id(stream: str) -> str:
     return stream.removeprefix("ticket/")
 
 
-class TicketPage(NamedTuple):
-    """A page of a list; `next` is the `after` that gives the one behind it."""
-
-    rows: list[dict[str, Any]]
-    next: str | None
-
-
 FILTERS = (
     *("status", "status_category", "team", "assignee", "priority", "category", "type"),
     *("requester", "organisation", "product", "channel"),
 )
 
 
-def page(
-    connection: Connection,
-    tables: Tables,
-    *,
-    tag: str | None = None,
-    after: str | None = None,
-    limit: int = 50,
-    **filters: str,
-) -> TicketPage:
-    """Tickets, the newest first, that have all the given values (names: see FILTERS); of a
-    requester those of all who are one with them by merges.
+class Tickets(Query[Page]):
+    """Tickets that have all the given values, the newest first; of a requester those of all who are
+    one with them by merges."""
 
-    `after` is the `next` of the page before. Raises ValueError for an unknown filter.
-    """
-    current = tables["current"]
-    query = select(current).order_by(current.c.created_at.desc(), current.c.ticket.desc())
-    for name, value in filters.items():
-        if name not in FILTERS:
-            raise ValueError(f"tickets can't be listed by {name!r}; by {', '.join(FILTERS)}, tag")
-        wanted = same(connection, tables, value) if name == "requester" else [value]
-        query = query.where(current.c[name].in_(wanted))
-    if tag is not None:
-        tags = tables["tags"]
-        query = query.where(current.c.ticket.in_(select(tags.c.ticket).where(tags.c.tag == tag)))
-    if after is not None:
-        created_at, _, ticket = after.partition(":")
-        place = tuple_(current.c.created_at, current.c.ticket)
-        query = query.where(place < tuple_(int(created_at), ticket))
-    rows = [_shown(row) for row in connection.execute(query.limit(limit + 1)).mappings()]
-    if len(rows) <= limit:
-        return TicketPage(rows, None)
-    last = rows[limit - 1]
-    return TicketPage(rows[:limit], f"{last['created_at']}:{last['ticket']}")
+    NAME = "tickets"
+    DOCUMENT = documents.TicketRows
+    SHELL = ShellSpec(
+        help="""List tickets by what they are, the newest first.
+
+        What somebody has who is gone is unassigned, as in the queue; asked for by --assignee it is
+        told whose it was.
+        """,
+        examples=(
+            "ticketlog ticket list --status open --team network",
+            "ticketlog ticket list --tag vpn --limit 10 --json",
+        ),
+        fixed={"as_held": True},
+        metavars={"assignee": "AGENT", "requester": "PERSON"},
+        columns=("ticket", "status", "priority", "team", "assignee", "created_at", "subject"),
+    )
+
+    status: str | None = Field(None, description="Of this status.")
+    status_category: str | None = Field(None, description="Of this category of status.")
+    team: str | None = Field(None, description="Of this team.")
+    assignee: str | None = Field(None, description="Of this agent.")
+    priority: str | None = Field(None, description="Of this priority.")
+    category: str | None = Field(None, description="Of this category.")
+    type: str | None = Field(None, description="Of this type.")
+    requester: str | None = Field(None, description="Of this person.")
+    organisation: str | None = Field(None, description="Of this organisation.")
+    product: str | None = Field(None, description="About this product.")
+    channel: str | None = Field(None, description="That came by this channel.")
+    tag: str | None = Field(None, description="With this tag.")
+    limit: Limit = 50
+    after: After = None
+    as_held: bool = Field(
+        False,
+        description="What somebody has who is gone is unassigned, as in the queue; asked for by "
+        "assignee it is told whose it was.",
+    )
+
+    def ask(self, at: Reading) -> Page:
+        current = at.tables["current"]
+        query = select(current).order_by(current.c.created_at.desc(), current.c.ticket.desc())
+        for name in FILTERS:
+            value = getattr(self, name)
+            if value is not None:
+                of = same(at.connection, at.tables, value) if name == "requester" else [value]
+                query = query.where(current.c[name].in_(of))
+        if self.tag is not None:
+            tags = at.tables["tags"]
+            tagged = select(tags.c.ticket).where(tags.c.tag == self.tag)
+            query = query.where(current.c.ticket.in_(tagged))
+        if self.after is not None:
+            created_at, _, ticket = self.after.partition(":")
+            place = tuple_(current.c.created_at, current.c.ticket)
+            query = query.where(place < tuple_(int(created_at), ticket))
+        found = at.connection.execute(query.limit(self.limit + 1)).mappings()
+        rows = [_shown(row) for row in found]
+        if self.as_held and self.assignee is None:
+            rows = [_as_held(row, at.settings()) for row in rows]
+        if len(rows) <= self.limit:
+            return Page(rows, None)
+        last = rows[self.limit - 1]
+        return Page(rows[: self.limit], f"{last['created_at']}:{last['ticket']}")
 
 
-def ticket(connection: Connection, tables: Tables, *, ticket: str) -> dict[str, Any] | None:
-    """One ticket with its links and with what links to it; None where there is none."""
-    current = tables["current"]
-    row = connection.execute(select(current).where(current.c.ticket == ticket)).mappings().first()
-    if row is None:
-        return None
-    return {**_shown(row), **links(connection, tables, ticket=ticket)}
+def _as_held(row: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    agent, active = row["assignee"], row["status_category"] not in ("solved", "closed")
+    if not active or row["spam"] or agent is None:
+        return row
+    return row if why_gone(agent, row["team"], settings) is None else row | {"assignee": None}
 
 
-def numbered(connection: Connection, tables: Tables, *, number: str) -> list[str]:
-    """The tickets that another system knows by a number, 'SYSTEM:NUMBER'; the newest first."""
-    table, current = tables["externals"], tables["current"]
-    query = select(table.c.ticket).join(current, current.c.ticket == table.c.ticket)
-    query = query.where(table.c.number == number).order_by(current.c.created_at.desc())
-    return list(connection.execute(query).scalars())
+class OneTicket(Query[dict[str, Any] | None]):
+    """A ticket as it stands in lists, with its links and with what links to it; None where there is
+    none."""
+
+    NAME = "ticket"
+    DOCUMENT = documents.LinkedTicket
+
+    ticket: str = Field(description="The ticket's id.")
+
+    def ask(self, at: Reading) -> dict[str, Any] | None:
+        current = at.tables["current"]
+        query = select(current).where(current.c.ticket == self.ticket)
+        row = at.connection.execute(query).mappings().first()
+        if row is None:
+            return None
+        return {**_shown(row), **TicketLinks(ticket=self.ticket).ask(at)}
+
+    def document(self, answer: dict[str, Any] | None, **about: Any) -> Document:
+        """Raises NotFound where there is none."""
+        if answer is None:
+            raise NotFound(f"ticket/{self.ticket} doesn't exist")
+        return super().document(answer, **about)
 
 
-def links(
-    connection: Connection, tables: Tables, *, ticket: str, moment: Moment | None = None
-) -> dict[str, list[dict[str, Any]]]:
+class NumberedTickets(Query[list[str]]):
+    """The tickets that another system knows by a number, the newest first."""
+
+    NAME = "numbered-tickets"
+    DOCUMENT = documents.TicketIds
+
+    number: str = Field(description="SYSTEM:NUMBER")
+
+    def ask(self, at: Reading) -> list[str]:
+        table, current = at.tables["externals"], at.tables["current"]
+        query = select(table.c.ticket).join(current, current.c.ticket == table.c.ticket)
+        query = query.where(table.c.number == self.number).order_by(current.c.created_at.desc())
+        return list(at.connection.execute(query).scalars())
+
+
+class TicketLinks(Query[dict[str, list[dict[str, Any]]]]):
     """What a ticket is linked to (`links`: kind, target), and what is linked to it (`linked_by`:
-    kind, ticket); now, or at a moment."""
-    table = tables["links"]
-    holds = during(table, moment)
-    outward = select(table.c.kind, table.c.target).where(table.c.ticket == ticket, holds)
-    inward = select(table.c.kind, table.c.ticket).where(table.c.target == ticket, holds)
-    return {
-        "links": _listed(connection, outward.order_by(table.c.kind, table.c.target)),
-        "linked_by": _listed(connection, inward.order_by(table.c.kind, table.c.ticket)),
-    }
+    kind, ticket)."""
+
+    NAME = "ticket-links"
+    DOCUMENT = documents.TicketLinks
+    OF_ANY_MOMENT = True
+
+    ticket: str = Field(description="The ticket's id.")
+
+    def ask(self, at: Reading) -> dict[str, list[dict[str, Any]]]:
+        table = at.tables["links"]
+        holds = during(table, at.moment)
+        outward = select(table.c.kind, table.c.target).where(table.c.ticket == self.ticket, holds)
+        inward = select(table.c.kind, table.c.ticket).where(table.c.target == self.ticket, holds)
+        return {
+            "links": _listed(at.connection, outward.order_by(table.c.kind, table.c.target)),
+            "linked_by": _listed(at.connection, inward.order_by(table.c.kind, table.c.ticket)),
+        }
 
 
-def intervals(connection: Connection, tables: Tables, *, ticket: str) -> list[dict[str, Any]]:
+class TicketIntervals(Query[list[dict[str, Any]]]):
     """What one ticket was counted by, from when to when, in order."""
-    table, names = tables["intervals"], tables["groups"]
-    query = select(
-        *(column for column in table.c if column.name != "group"),
-        *(names.c[name] for name in COUNTED),
-    ).join(names, names.c.id == table.c.group)
-    query = query.where(table.c.ticket == ticket)
-    return _listed(connection, query.order_by(table.c.from_at, table.c.from_offset))
+
+    NAME = "ticket-intervals"
+    DOCUMENT = documents.TicketIntervals
+
+    ticket: str = Field(description="The ticket's id.")
+
+    def ask(self, at: Reading) -> list[dict[str, Any]]:
+        table, names = at.tables["intervals"], at.tables["groups"]
+        query = select(
+            *(column for column in table.c if column.name != "group"),
+            *(names.c[name] for name in COUNTED),
+        ).join(names, names.c.id == table.c.group)
+        query = query.where(table.c.ticket == self.ticket)
+        return _listed(at.connection, query.order_by(table.c.from_at, table.c.from_offset))
 
 
-def count_at(
-    connection: Connection,
-    tables: Tables,
-    *,
-    by: str | Sequence[str] = "status",
-    moment: Moment | None = None,
-    **filters: str,
-) -> list[dict[str, Any]]:
-    """How many tickets (spam aside) there were by one or several of COUNTED; now, or at a moment.
+class TicketCounts(Query[list[dict[str, Any]]]):
+    """How many tickets (spam aside) there are that have the same in common."""
 
-    Raises ValueError for a name that tickets aren't counted by.
-    """
-    wanted = (by,) if isinstance(by, str) else tuple(by)
-    unknown = [name for name in (*wanted, *filters) if name not in COUNTED]
-    if unknown:
-        raise ValueError(f"tickets aren't counted by {unknown[0]!r}; by {', '.join(COUNTED)}")
-    table, names = tables["intervals"], tables["groups"]
-    counted = (
-        select(table.c.group, func.count().label("tickets"))
-        .where(during(table, moment))
-        .group_by(table.c.group)
-        .subquery()
-    )
-    columns = [names.c[name] for name in wanted]
-    query = (
-        select(*columns, func.sum(counted.c.tickets).label("tickets"))
-        .join(counted, counted.c.group == names.c.id)
-        .where(*(names.c[name] == value for name, value in filters.items()))
-        .group_by(*columns)
-        .order_by(*columns)
-    )
-    return _listed(connection, query if "spam" in wanted else query.where(names.c.spam.is_(False)))
+    NAME = "ticket-counts"
+    DOCUMENT = documents.TicketCounts
+    OF_ANY_MOMENT = True
+
+    by: tuple[Counted, ...] = Field(("status",), description="What they have in common.")
+    where: Mapping[Counted, str] = Field({}, description="Only those that have these.")
+
+    def ask(self, at: Reading) -> list[dict[str, Any]]:
+        table, names = at.tables["intervals"], at.tables["groups"]
+        counted = (
+            select(table.c.group, func.count().label("tickets"))
+            .where(during(table, at.moment))
+            .group_by(table.c.group)
+            .subquery()
+        )
+        columns = [names.c[name] for name in self.by]
+        query = (
+            select(*columns, func.sum(counted.c.tickets).label("tickets"))
+            .join(counted, counted.c.group == names.c.id)
+            .where(*(names.c[name] == value for name, value in self.where.items()))
+            .group_by(*columns)
+            .order_by(*columns)
+        )
+        if "spam" not in self.by:
+            query = query.where(names.c.spam.is_(False))
+        return _listed(at.connection, query)
 
 
-def ahead(
-    connection: Connection, tables: Tables, *, now: int, limit: int = 20
-) -> tuple[int, list[dict[str, Any]]]:
+class ClocksAhead(Query[tuple[int, list[dict[str, Any]]]]):
     """How many streams (of tickets, persons, organisations, agents) have a clock that is ahead of
     now, and the first of them, the one farthest ahead first."""
-    table = tables["ahead"]
-    those = table.c.clock > now + AHEAD
-    number = connection.execute(select(func.count()).select_from(table).where(those)).scalar_one()
-    query = select(table).where(those).order_by(table.c.clock.desc(), table.c.stream)
-    return number, _listed(connection, query.limit(limit))
+
+    NAME = "clocks-ahead"
+    DOCUMENT = Ahead
+
+    now: int = Field(description="The instant that counts as now.")
+    limit: Limit = 20
+
+    def ask(self, at: Reading) -> tuple[int, list[dict[str, Any]]]:
+        table = at.tables["ahead"]
+        those = table.c.clock > self.now + AHEAD
+        number = select(func.count()).select_from(table).where(those)
+        query = select(table).where(those).order_by(table.c.clock.desc(), table.c.stream)
+        rows = _listed(at.connection, query.limit(self.limit))
+        return at.connection.execute(number).scalar_one(), rows
 
 
-def circles(
-    connection: Connection, tables: Tables, *, limit: int = 20
-) -> tuple[int, list[dict[str, Any]]]:
+class LinkCircles(Query[tuple[int, list[dict[str, Any]]]]):
     """How many circles links make that should never lead back (kind, tickets: each is linked to
     the next, the last to the first), and some of them. Nothing makes them any more; histories of
     before may hold some."""
-    table = tables["links"]
-    onward = table.alias()
-    leads_on = exists().where(
-        onward.c.ticket == table.c.target, onward.c.kind == table.c.kind, onward.c.to_at.is_(None)
-    )
-    query = select(table.c.kind, table.c.ticket, table.c.target).where(
-        table.c.to_at.is_(None), table.c.kind.in_(sorted(ACYCLIC)), leads_on
-    )
-    ways: dict[tuple[str, str], list[str]] = {}
-    for kind, ticket, target in connection.execute(query.order_by(*query.selected_columns)):
-        ways.setdefault((kind, ticket), []).append(target)
-    found: list[dict[str, Any]] = []
-    told: set[tuple[str, str]] = set()
-    for kind, ticket in ways:
-        if (kind, ticket) not in told and (way := _way_round(ways, kind, ticket)):
-            told.update((kind, each) for each in way)
-            found.append({"kind": kind, "tickets": way})
-    return len(found), found[:limit]
+
+    NAME = "link-circles"
+    DOCUMENT = Circles
+
+    limit: Limit = 20
+
+    def ask(self, at: Reading) -> tuple[int, list[dict[str, Any]]]:
+        table = at.tables["links"]
+        onward = table.alias()
+        leads_on = exists().where(
+            onward.c.ticket == table.c.target,
+            onward.c.kind == table.c.kind,
+            onward.c.to_at.is_(None),
+        )
+        query = select(table.c.kind, table.c.ticket, table.c.target).where(
+            table.c.to_at.is_(None), table.c.kind.in_(sorted(ACYCLIC)), leads_on
+        )
+        ways: dict[tuple[str, str], list[str]] = {}
+        for kind, ticket, target in at.connection.execute(query.order_by(*query.selected_columns)):
+            ways.setdefault((kind, ticket), []).append(target)
+        found: list[dict[str, Any]] = []
+        told: set[tuple[str, str]] = set()
+        for kind, ticket in ways:
+            if (kind, ticket) not in told and (way := _way_round(ways, kind, ticket)):
+                told.update((kind, each) for each in way)
+                found.append({"kind": kind, "tickets": way})
+        return len(found), found[: self.limit]
 
 
 def _way_round(ways: Mapping[tuple[str, str], list[str]], kind: str, start: str) -> list[str]:
@@ -438,13 +522,19 @@ def _way_round(ways: Mapping[tuple[str, str], list[str]], kind: str, start: str)
     return []
 
 
-def corrected_since(connection: Connection, tables: Tables, *, ends: Sequence[int]) -> bool:
+class CorrectedSince(Query[bool]):
     """Whether a ticket's clock was set back, or a ticket was withdrawn, by a commit behind these
     ends of the partitions."""
-    table = tables["corrections"]
-    return connection.execute(
-        select(exists().where(~before(table.c.offset, table, ends)))
-    ).scalar_one()
+
+    NAME = "corrected-since"
+    DOCUMENT = documents.CorrectedSince
+
+    ends: tuple[int, ...] = Field(description="By partition.")
+
+    def ask(self, at: Reading) -> bool:
+        table = at.tables["corrections"]
+        query = select(exists().where(~before(table.c.offset, table, self.ends)))
+        return at.connection.execute(query).scalar_one()
 
 
 def _listed(connection: Connection, query: Any) -> list[dict[str, Any]]:
@@ -465,5 +555,15 @@ VIEW = Projection(
         "organisation": _OrganisationFold,
         "agent": _AgentFold,
     },
-    (page, ticket, numbered, links, intervals, count_at, ahead, circles, corrected_since),
+    (
+        Tickets,
+        OneTicket,
+        NumberedTickets,
+        TicketLinks,
+        TicketIntervals,
+        TicketCounts,
+        ClocksAhead,
+        LinkCircles,
+        CorrectedSince,
+    ),
 )

@@ -22,7 +22,7 @@ from ticketlog.domain.ticket.conversation import Note, Reply
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import Hold, Reopen, SetStatus, Solve
 from ticketlog.domain.ticket.priority import Prioritise
-from ticketlog.projections.views.gaming.gaming import cases, gaming
+from ticketlog.projections.views.gaming.gaming import GamingCasesReport, GamingReport
 from ticketlog.projections.views.gaming.patterns import PATTERNS
 
 ASKS = CreateTicket(subject="Help", description="Now", requester="KIM")
@@ -52,7 +52,7 @@ class Ticket:
         return self
 
     def found(self, **given_: Any) -> list[str]:
-        return [case["pattern"] for case in self.world.ask(cases, **given_)]
+        return [case["pattern"] for case in self.world.ask(GamingCasesReport, **given_)]
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def test_what_is_left_is_told_in_the_target_s_own_time() -> None:
     evening = NOON + 5 * HOUR * SECOND
     ticket.at(NOON + MINUTE, Assign(assignee="ann"))
     ticket.at(evening, Solve()).at(evening + MINUTE, Reopen())
-    (case,) = ticket.world.ask(cases)
+    (case,) = ticket.world.ask(GamingCasesReport)
     assert (case["target_seconds"], case["business"], case["left_seconds"]) == (promised, True, 600)
     assert case["due"] == "2026-03-03T08:10:00.000000Z"
 
@@ -201,7 +201,7 @@ def test_a_pause_that_was_solved_is_not_lifted(ticket: Ticket) -> None:
 def test_a_case_names_all_that_an_auditor_needs(ticket: Ticket) -> None:
     ticket.at(NOON + MINUTE, Assign(team="network", assignee="ann"))
     ticket.at(DUE - 5 * MINUTE, LOWER, SUE)
-    (case,) = ticket.world.ask(cases)
+    (case,) = ticket.world.ask(GamingCasesReport)
     assert {name: value for name, value in case.items() if value is not None} == {
         "period": "2026-03",
         "at": iso(DUE - 5 * MINUTE),
@@ -232,14 +232,14 @@ def test_cases_are_counted_beside_all_acts_of_their_kind(ticket: Ticket) -> None
     ticket.at(ASKED, ASKS_MORE, KIM).at(ASKED + MINUTE, PENDING)
     ticket.at(ASKED + 2 * MINUTE, Hold(reason="parts"), BOB)
     ticket.at(ASKED + 3 * MINUTE, Solve(), SUE)
-    counted = ticket.world.ask(gaming, by=("agent",), period="day")
+    counted = ticket.world.ask(GamingReport, by=("agent",), period="day")
     assert [tuple(row.values())[1:] for row in counted] == [
         ("ann", "paused_over_due", 0, 2, 0),
         ("ann", "pending_after_reply", 1, 2, 5000),
         ("bob", "paused_over_due", 0, 1, 0),
         ("sue", "solved_and_reopened", 0, 1, 0),
     ]
-    assert ticket.world.ask(gaming, team="network", agent="sue") == [
+    assert ticket.world.ask(GamingReport, team="network", agent="sue") == [
         {
             "period": "2026-03",
             "pattern": "solved_and_reopened",
@@ -248,17 +248,17 @@ def test_cases_are_counted_beside_all_acts_of_their_kind(ticket: Ticket) -> None
             "share": 0,
         }
     ]
-    assert ticket.world.ask(gaming, team="billing") == []
-    assert ticket.world.ask(gaming, start=NOON - 40 * DAY, end=NOON - 39 * DAY) == []
+    assert ticket.world.ask(GamingReport, team="billing") == []
+    assert ticket.world.ask(GamingReport, start=NOON - 40 * DAY, end=NOON - 39 * DAY) == []
 
 
 def test_unknown_words_are_refused(ticket: Ticket) -> None:
     with pytest.raises(ValueError, match="threshold 'far'; choose from replied_seconds, answered"):
-        ticket.world.ask(gaming, thresholds={"far": 1})
+        ticket.world.ask(GamingReport, thresholds={"far": 1})
     with pytest.raises(ValueError, match="dimension 'priority'; choose from agent, team"):
-        ticket.world.ask(gaming, by=("priority",))
+        ticket.world.ask(GamingReport, by=("priority",))
     with pytest.raises(ValueError, match="cases stand by themselves"):
-        ticket.world.ask(cases, by=("agent",))
+        ticket.world.ask(GamingCasesReport, by=("agent",))
 
 
 @settings(max_examples=max(settings.default.max_examples // 4, 10))
@@ -272,8 +272,8 @@ def test_what_was_followed_is_what_is_rebuilt(steps: list[Any]) -> None:
         if follow:
             ticket.world.runner.catch_up()
     assert [view.view for view in ticket.world.verified() if not view.same] == []
-    found = ticket.world.ask(cases)
-    counted = ticket.world.ask(gaming)
+    found = ticket.world.ask(GamingCasesReport)
+    counted = ticket.world.ask(GamingReport)
     for pattern in PATTERNS:
         likely = sum(row["likely"] for row in counted if row["pattern"] == pattern)
         assert likely == sum(case["pattern"] == pattern for case in found)

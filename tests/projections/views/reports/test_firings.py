@@ -13,7 +13,7 @@ from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.feedback import OfferSurvey
 from ticketlog.domain.ticket.lifecycle import Close, SetStatus, Solve
 from ticketlog.projections.engine.moment import Occurred
-from ticketlog.projections.views.reports.firings import rules
+from ticketlog.projections.views.reports.firings import RulesReport
 
 ROUTING = Actor("routing", "rule")
 
@@ -33,7 +33,7 @@ def world() -> World:
 def told(world: World, *by: str, **given: Any) -> list[tuple[Any, ...]]:
     """(*by, fired, refused, tickets) of each row."""
     by = by or ("rule", "version")
-    rows = world.ask(rules, by=by, **given)
+    rows = world.ask(RulesReport, by=by, **given)
     return [tuple(row[name] for name in (*by, "fired", "refused", "tickets")) for row in rows]
 
 
@@ -98,7 +98,7 @@ def test_rules_count_in_their_period_as_of_a_moment(world: World) -> None:
     first = world.now
     world.now += DAY
     world.do("ticket/B", Route(steps=(Step(rule="vpn@2", team="network"),)), ROUTING)
-    rows = world.ask(rules, period="day", by=("rule",))
+    rows = world.ask(RulesReport, period="day", by=("rule",))
     assert [(row["period"], row["fired"]) for row in rows] == [("2026-03-02", 1), ("2026-03-03", 1)]
     assert told(world, moment=Occurred(first)) == [("vpn", 2, 1, 0, 1)]
     with pytest.raises(ValueError, match="no dimension 'mood'"):

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.given import ANN, BOB, DAY, IMPORT, KIM, MINUTE, NOON, SUE
-from tests.projections.world import World
+from tests.projections.world import World, counting
 from ticketlog.domain.ticket.assignment import Assign
 from ticketlog.domain.ticket.conversation import Reply
 from ticketlog.domain.ticket.creation import CreateTicket
@@ -13,7 +13,7 @@ from ticketlog.domain.ticket.imported import RecordActivity
 from ticketlog.domain.ticket.lifecycle import Cancel, Close, MarkSpam, Reopen, Restore, Solve
 from ticketlog.domain.ticket.relations import LinkTo
 from ticketlog.projections.engine.moment import Occurred
-from ticketlog.projections.views.reports.reports import FIRST_CONTACT, METRICS, percentile, report
+from ticketlog.projections.views.reports.reports import FIRST_CONTACT, METRICS, percentile
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def asked(world: World, id: str) -> None:
 
 
 def told(world: World, *metrics: str, **given: Any) -> list[dict[str, Any]]:
-    return world.ask(report, metrics=metrics, period="day", **given)
+    return world.ask(counting(*metrics), period="day", **given)
 
 
 def test_each_thing_counts_on_its_day(world: World) -> None:

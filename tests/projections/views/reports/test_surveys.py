@@ -12,7 +12,7 @@ from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.feedback import OfferSurvey, Rate
 from ticketlog.domain.ticket.lifecycle import Reopen, Solve
 from ticketlog.projections.engine.moment import Occurred
-from ticketlog.projections.views.reports.surveys import satisfaction
+from ticketlog.projections.views.reports.surveys import SatisfactionReport
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def solved(world: World, id: str, team: str = "network", by: Actor = ANN, **give
 
 def told(world: World, **given: Any) -> list[dict[str, Any]]:
     """Of each day what isn't nothing, without its label."""
-    rows = world.ask(satisfaction, period="day", **given)
+    rows = world.ask(SatisfactionReport, period="day", **given)
     return [{k: v for k, v in each.items() if v and k != "period"} for each in rows]
 
 
@@ -72,7 +72,7 @@ def test_a_rating_that_nobody_asked_for_is_no_answer(world: World) -> None:
     world.do("ticket/A", Rate(score=3), KIM)
     assert told(world) == [{"ratings": 1, "score": 300}]
     world.do("ticket/A", OfferSurvey(), RULE)
-    (row,) = world.ask(satisfaction)
+    (row,) = world.ask(SatisfactionReport)
     assert (row["offered"], row["answered"], row["rate"]) == (1, 0, 0)
 
 
@@ -88,11 +88,11 @@ def test_who_is_rated_is_who_had_it_then(world: World) -> None:
         ("ann", 1, 0),
         ("bob", 1, 1),
     ]
-    assert [r["ratings"] for r in world.ask(satisfaction, team="billing")] == [1]
+    assert [r["ratings"] for r in world.ask(SatisfactionReport, team="billing")] == [1]
 
 
 def told_by(world: World, *by: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = world.ask(satisfaction, by=by)
+    found: list[dict[str, Any]] = world.ask(SatisfactionReport, by=by)
     return found
 
 

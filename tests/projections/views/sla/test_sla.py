@@ -20,11 +20,10 @@ from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import MarkSpam, Reopen, Restore, SetStatus, Solve
 from ticketlog.domain.ticket.priority import Prioritise
 from ticketlog.domain.ticket.sla_events import ReapplySla, RecordDue
-from ticketlog.domain.time.business_hours import BusinessHours
 from ticketlog.projections.engine.moment import Cut, Occurred
-from ticketlog.projections.views.sla.attainment import attainment, share
-from ticketlog.projections.views.sla.breaches import breaches, causes
-from ticketlog.projections.views.sla.sla import at_risk, clocks
+from ticketlog.projections.views.sla.attainment import AttainmentReport, share
+from ticketlog.projections.views.sla.breaches import BreachesReport, TicketBreaches
+from ticketlog.projections.views.sla.sla import ClocksAtRisk, TicketClocks
 
 DAY_ONE = instant("2026-03-02T00:00:00Z")
 OFFICE = named("office", calendar("UTC"))
@@ -85,17 +84,9 @@ def looked(at: str) -> Step:
     return at, RecordDue(), RULE
 
 
-def calendars(of: Settings) -> Any:
-    def timetable(id: str, version: int) -> BusinessHours | None:
-        found: Any = of.editions.get(f"calendar/{id}@{version}")
-        return found.timetable if found else None
-
-    return timetable
-
-
 def counted(world: World, **asked: Any) -> list[Mapping[str, Any]]:
     """Attainment, by metric, without the times used."""
-    rows = world.ask(attainment, **{"by": ("metric",)} | asked)
+    rows = world.ask(AttainmentReport, **{"by": ("metric",)} | asked)
     return [
         {k: v for k, v in row.items() if not k.startswith(("used", "business"))} for row in rows
     ]
@@ -124,11 +115,11 @@ class TestAtRisk:
         return world
 
     def listed(self, world: World, **asked: Any) -> str:
-        return "".join(row["ticket"] for row in world.ask(at_risk, **asked).rows)
+        return "".join(row["ticket"] for row in world.ask(ClocksAtRisk, **asked).rows)
 
     def test_what_is_due_first_comes_first(self, world: World) -> None:
         assert self.listed(world) == "CABD"
-        (row, *_) = world.ask(at_risk).rows
+        (row, *_) = world.ask(ClocksAtRisk).rows
         assert (row["due"], row["target"]) == (moment("10:02"), 3_600)
         assert (row["policy"], row["policy_version"]) == ("standard", 1)
         assert (row["metric"], row["instance"]) == ("requester_wait_time", 1)
@@ -155,15 +146,15 @@ class TestAtRisk:
         assert self.listed(world, metric="first_reply_time") == ""
         assert self.listed(world, until=moment("13:00")) == "CA"
         with pytest.raises(ValueError, match="mood"):
-            world.ask(at_risk, mood="bad")
+            world.ask(ClocksAtRisk, mood="bad")
         with pytest.raises(ValueError, match="zzz"):
-            world.ask(at_risk, after="zzz")
+            world.ask(ClocksAtRisk, after="zzz")
 
     def test_pages_follow_each_other_also_where_things_are_due_at_once(self, world: World) -> None:
         lived(WAIT, asks("09:00"), ticket="0", world=world)
         seen, after = "", None
         for _ in range(5):
-            page = world.ask(at_risk, limit=1, after=after)
+            page = world.ask(ClocksAtRisk, limit=1, after=after)
             seen, after = seen + page.rows[0]["ticket"], page.next
         assert (seen, after) == ("C0ABD", None)
 
@@ -173,7 +164,7 @@ class TestAtRisk:
         assert self.listed(world) == "BD"
         assert self.listed(world, breached=True) == "CA"
         assert self.listed(world, breached=True, until=moment("11:00")) == "C"
-        page = world.ask(at_risk, breached=True, limit=1)
+        page = world.ask(ClocksAtRisk, breached=True, limit=1)
         assert page.next
         assert self.listed(world, breached=True, after=page.next) == "A"
         lived(WAIT, ("13:10", Solve(), ANN), ticket="C", world=world)
@@ -185,21 +176,21 @@ class TestAtRisk:
         lived(WAIT, ("10:40", calm, ANN), ticket="C", world=world)
         assert self.listed(world, breached=True) == ""
         assert self.listed(world) == "ABCD"
-        assert len(world.ask(breaches)) == 1
+        assert len(world.ask(TicketBreaches)) == 1
 
 
 class TestStanding:
     """What is used and left at an instant that nothing has been recorded at."""
 
     def stands(self, world: World, at: str, **more: Any) -> dict[str, Any]:
-        rows = world.ask(clocks, ticket="A", now=moment(at), **more)
+        rows = world.ask(TicketClocks, ticket="A", now=moment(at), **more)
         (row,) = (row for row in rows if row["metric"] == "total_resolution_time")
         hours = ("used", "business_used", "left", "until_due")
         return {name: row[name] and row[name] / HOUR for name in hours}
 
     def test_all_time_and_open_time_go_on(self) -> None:
         world = lived(BUSINESS, asks("11:30"))
-        asked = {"calendars": calendars(BUSINESS)}
+        asked = {"settings": BUSINESS}
         assert self.stands(world, "11:30", **asked) == {
             "used": 0,
             "business_used": 0,
@@ -225,11 +216,11 @@ class TestStanding:
 
     def test_a_pause_stands_still_and_what_ended_has_nothing_left(self) -> None:
         world = lived(WAIT, asks(), ("10:00", PENDING, ANN))
-        (row,) = world.ask(clocks, ticket="A", now=moment("12:00"))
+        (row,) = world.ask(TicketClocks, ticket="A", now=moment("12:00"))
         assert (row["phase"], row["used"], row["left"]) == ("paused", HOUR, 3 * HOUR)
         assert row["until_due"] is None
         lived(WAIT, ("12:30", Solve(), ANN), world=world)
-        (row,) = world.ask(clocks, ticket="A", now=moment("20:00"))
+        (row,) = world.ask(TicketClocks, ticket="A", now=moment("20:00"))
         assert (row["phase"], row["used"], row["left"]) == ("fulfilled", HOUR, None)
 
 
@@ -241,7 +232,7 @@ class TestClocks:
         )
         found = [
             (row["metric"], row["instance"], row["phase"], row["used"] // MINUTE)
-            for row in world.ask(clocks, ticket="A")
+            for row in world.ask(TicketClocks, ticket="A")
         ]
         assert found == [
             ("first_reply_time", 1, "fulfilled", 30),
@@ -252,16 +243,16 @@ class TestClocks:
     def test_what_was_never_promised_has_no_row(self) -> None:
         world = World()
         lived(WAIT, asks(), world=world)
-        assert world.ask(clocks, ticket="A") == []
+        assert world.ask(TicketClocks, ticket="A") == []
 
     def test_a_clock_that_lost_its_target_is_told_to_its_end(self) -> None:
         """Where a priority has no target, there is no promise (docs/SLA.md, Policies)."""
         low = Prioritise(priority="low", reason="no hurry")
         world = lived(WAIT, asks(), ("10:00", low, ANN), ("10:30", PENDING, ANN))
-        (row,) = world.ask(clocks, ticket="A")
+        (row,) = world.ask(TicketClocks, ticket="A")
         assert (row["phase"], row["target"], row["policy"]) == ("paused", None, None)
         lived(WAIT, ("15:00", Solve(), ANN), world=world)
-        (row,) = world.ask(clocks, ticket="A")
+        (row,) = world.ask(TicketClocks, ticket="A")
         assert (row["phase"], row["used"] // MINUTE) == ("fulfilled", 90)
         assert counted(world) == []
 
@@ -269,13 +260,13 @@ class TestClocks:
         """Jira judges by today's goals [J1]."""
         newer = settings(policy(target("requester_wait_time", 60)), after=WAIT)
         world = lived(WAIT, asks(), ("09:30", newer, SUE), ("10:00", Solve(), ANN))
-        (row,) = world.ask(clocks, ticket="A")
+        (row,) = world.ask(TicketClocks, ticket="A")
         assert (row["policy_version"], row["target"]) == (1, 4 * 3_600)
         assert counted(world, by=("policy", "policy_version")) == [
             outcome(1, policy="standard", policy_version=1)
         ]
         world = lived(WAIT, asks(), ("09:30", newer, SUE), ("10:00", ReapplySla(), SUE))
-        (row,) = world.ask(clocks, ticket="A")
+        (row,) = world.ask(TicketClocks, ticket="A")
         assert (row["policy_version"], row["target"]) == (2, 60)
 
 
@@ -298,7 +289,7 @@ class TestAttainment:
         """Elsewhere a breach has the time at which a loop found it [L1]. Here it is the commit
         after it, in the next month, which records it and fulfils the clock."""
         world = lived(WAIT, asks("+29 18:00"), ("+30 12:00", Solve(), ANN))
-        march, april = world.ask(attainment)
+        march, april = world.ask(AttainmentReport)
         assert (march["period"], march["breached"], march["used_n"]) == ("2026-03", 1, 0)
         assert (april["period"], april["of"], april["used_n"]) == ("2026-04", 0, 1)
         assert april["used_median_seconds"] == 18 * 3_600
@@ -377,7 +368,7 @@ class TestAttainment:
         for ticket, end in (("A", "14:30"), ("B", "15:30"), ("C", "+1 09:30")):
             steps = (asks("11:30"), (end, Solve(), ANN))
             lived(BUSINESS, *steps, ticket=ticket, world=world)
-        (row,) = world.ask(attainment, metric="total_resolution_time")
+        (row,) = world.ask(AttainmentReport, metric="total_resolution_time")
         assert (row["used_n"], row["used_median_seconds"], row["used_p90_seconds"]) == (
             3,
             4 * 3_600,
@@ -389,10 +380,10 @@ class TestAttainment:
 
     def test_periods_are_those_of_a_zone(self) -> None:
         world = lived(WAIT, asks("20:00"), ("23:30", Solve(), ANN))
-        (utc,) = world.ask(attainment, period="day")
-        (berlin,) = world.ask(attainment, period="day", zone="Europe/Berlin")
+        (utc,) = world.ask(AttainmentReport, period="day")
+        (berlin,) = world.ask(AttainmentReport, period="day", zone="Europe/Berlin")
         assert (utc["period"], berlin["period"]) == ("2026-03-02", "2026-03-03")
-        rows = world.ask(attainment, period="day", start=DAY_ONE, end=DAY_ONE + 3 * DAY)
+        rows = world.ask(AttainmentReport, period="day", start=DAY_ONE, end=DAY_ONE + 3 * DAY)
         assert [row["of"] for row in rows] == [1, 0, 0]
         assert [row["attainment"] for row in rows] == [10_000, None, None]
 
@@ -400,7 +391,7 @@ class TestAttainment:
         world = lived(WAIT, asks())
         for asked in ({"by": ("mood",)}, {"mood": "bad"}, {"zone": "Berlin", "end": 1, "start": 0}):
             with pytest.raises(ValueError, match=r"mood|Berlin"):
-                world.ask(attainment, **asked)
+                world.ask(AttainmentReport, **asked)
 
 
 LATER = Prioritise(priority="low", reason="a workaround")
@@ -417,7 +408,7 @@ class TestBreaches:
 
     def test_a_breach_tells_who_held_the_ticket_while_its_clock_ran(self, world: World) -> None:
         """ServiceNow's SLA breakdowns [S6]."""
-        (breach,) = world.ask(breaches)
+        (breach,) = world.ask(TicketBreaches)
         assert (breach["breached_at"], breach["because"]) == (moment("16:00"), "time")
         assert (breach["recorded_at"], breach["recorded_by"]) == (
             *(moment("16:30"), f"rule:{RULE.id}"),
@@ -441,7 +432,7 @@ class TestBreaches:
 
     def test_causes_are_counted_by_whose_hands_and_in_which_status(self, world: World) -> None:
         def told(**asked: Any) -> list[tuple[Any, ...]]:
-            rows = world.ask(causes, **asked)
+            rows = world.ask(BreachesReport, **asked)
             return [tuple(row.values())[1:] for row in rows]
 
         assert told() == [(1, 1, 4 * 3_600, None)]
@@ -465,13 +456,13 @@ class TestBreaches:
             *(BUSINESS, asks("10:30"), ("14:30", rules, SUE), ("14:30", ReapplySla(), SUE)),
             looked("18:30"),
         )
-        (breach,) = world.ask(breaches, metric="total_resolution_time", calendars=calendars(rules))
+        (breach,) = world.ask(TicketBreaches, metric="total_resolution_time", settings=rules)
         found = [(span["calendar_version"], span["open"] / HOUR) for span in breach["spans"]]
         assert found == [(1, 3.0), (2, 1.0)]
         assert breach["used"] == 4 * HOUR
-        (row,) = world.ask(causes, metric="total_resolution_time", calendars=calendars(rules))
+        (row,) = world.ask(BreachesReport, metric="total_resolution_time", settings=rules)
         assert (row["seconds"], row["business_seconds"]) == (5 * 3_600, 4 * 3_600)
-        (row,) = world.ask(causes, metric="total_resolution_time")
+        (row,) = world.ask(BreachesReport, metric="total_resolution_time")
         assert row["business_seconds"] is None
 
     def test_time_from_before_the_policy_has_its_holders_too(self) -> None:
@@ -479,7 +470,7 @@ class TestBreaches:
         world = World()
         lived(WAIT, asks(), assigned("12:00", "network", "ann"), world=world)
         lived(WAIT, ("13:30", WAIT, SUE), ("13:30", ANSWER, ANN), world=world)
-        (breach,) = world.ask(breaches)
+        (breach,) = world.ask(TicketBreaches)
         assert (breach["because"], breach["used"]) == ("target", 4 * HOUR + 30 * MINUTE)
         assert [(each["team"], each["length"]) for each in breach["by_holder"]] == [
             *((None, 3 * HOUR), ("network", HOUR + 30 * MINUTE)),
@@ -492,22 +483,22 @@ class TestBreaches:
             *(WAIT, asks(), ("09:10", urgent, ANN), looked("10:30"), ("10:40", calm, ANN)),
             looked("14:00"),
         )
-        assert [row["breached_at"] for row in world.ask(breaches)] == [
+        assert [row["breached_at"] for row in world.ask(TicketBreaches)] == [
             *(moment("10:00"), moment("13:00")),
         ]
         assert counted(world) == [outcome(breached=1, metric="requester_wait_time")]
 
     def test_they_can_be_asked_by_ticket_time_and_dimension(self, world: World) -> None:
         lived(WAIT, asks("10:00"), looked("15:00"), ticket="B", world=world)
-        assert [row["ticket"] for row in world.ask(breaches)] == ["B", "A"]
-        assert [row["ticket"] for row in world.ask(breaches, ticket="A")] == ["A"]
-        assert [row["ticket"] for row in world.ask(breaches, start=moment("15:00"))] == ["A"]
-        assert [row["ticket"] for row in world.ask(breaches, end=moment("15:00"))] == ["B"]
-        assert [row["ticket"] for row in world.ask(breaches, team="billing")] == ["A"]
-        assert [row["ticket"] for row in world.ask(breaches, limit=1)] == ["B"]
+        assert [row["ticket"] for row in world.ask(TicketBreaches)] == ["B", "A"]
+        assert [row["ticket"] for row in world.ask(TicketBreaches, ticket="A")] == ["A"]
+        assert [row["ticket"] for row in world.ask(TicketBreaches, start=moment("15:00"))] == ["A"]
+        assert [row["ticket"] for row in world.ask(TicketBreaches, end=moment("15:00"))] == ["B"]
+        assert [row["ticket"] for row in world.ask(TicketBreaches, team="billing")] == ["A"]
+        assert [row["ticket"] for row in world.ask(TicketBreaches, limit=1)] == ["B"]
         early = Occurred(moment("15:30"))
-        assert [row["ticket"] for row in world.ask(breaches, moment=early)] == ["B"]
+        assert [row["ticket"] for row in world.ask(TicketBreaches, moment=early)] == ["B"]
         with pytest.raises(ValueError, match="mood"):
-            world.ask(breaches, mood="bad")
+            world.ask(TicketBreaches, mood="bad")
         with pytest.raises(ValueError, match="mood"):
-            world.ask(causes, by=("mood",))
+            world.ask(BreachesReport, by=("mood",))

@@ -16,6 +16,7 @@ from tests.projections.world import World
 from ticketlog.domain.aggregates import AGGREGATES
 from ticketlog.domain.base import Command, Refused, instant
 from ticketlog.domain.parties.agent import SetAvailability, SetShifts, on_shift
+from ticketlog.domain.settings.model import Agent, Settings
 from ticketlog.domain.ticket.assignment import Assign, Unassign
 from ticketlog.domain.ticket.conversation import Note, Reply
 from ticketlog.domain.ticket.creation import CreateTicket
@@ -30,7 +31,7 @@ from ticketlog.domain.ticket.lifecycle import (
 from ticketlog.domain.ticket.work import StartWork, StopWork, WorkStarted, WorkStopped
 from ticketlog.domain.time.shifts import Shift
 from ticketlog.projections.engine.stream_fold import typed
-from ticketlog.projections.views.utilisation.utilisation import SECONDS, utilisation
+from ticketlog.projections.views.utilisation.utilisation import SECONDS, UtilisationReport
 
 HOUR = 60 * MINUTE
 ASKS = CreateTicket(subject="Help", description="Now", requester="KIM")
@@ -50,7 +51,7 @@ def at(world: World, minutes: int) -> World:
 
 
 def told(world: World, **given: Any) -> list[dict[str, Any]]:
-    return world.ask(utilisation, **{"period": "day", "by": ("agent",), **given})
+    return world.ask(UtilisationReport, **{"period": "day", "by": ("agent",), **given})
 
 
 def figures(row: dict[str, Any]) -> dict[str, Any]:
@@ -148,28 +149,30 @@ def test_what_goes_on_counts_up_to_what_is_known(world: World) -> None:
 
 
 def test_a_team_is_all_of_its_members(world: World) -> None:
-    teams = {"network": ("ann",), "billing": ("ann", "bob")}
+    named = {"ann": ("network", "billing"), "bob": ("billing",)}
+    members = [Agent(id=agent, roles=("agent",), teams=of) for agent, of in named.items()]
+    teams = Settings(agents={each.id: each for each in members})
     for agent in ("ann", "bob", "sue"):
         at(world, 0).do(f"agent/{agent}", ONLINE)
     at(world, 60).do("agent/sue", OFFLINE)
-    rows = told(world, by=("team",), teams=teams)
+    rows = told(world, by=("team",), settings=teams)
     assert [(row["team"], row["online_seconds"]) for row in rows] == [
         (None, 3600),
         ("billing", 7200),
         ("network", 3600),
     ]
-    assert told(world, by=("team", "agent"), teams=teams, team="network", agent="bob") == []
-    (all_,) = told(world, by=(), teams=teams)
+    assert told(world, by=("team", "agent"), settings=teams, team="network", agent="bob") == []
+    (all_,) = told(world, by=(), settings=teams)
     assert all_["online_seconds"] == 3 * 3600
-    (billing,) = told(world, by=(), teams=teams, team="billing")
+    (billing,) = told(world, by=(), settings=teams, team="billing")
     assert billing["online_seconds"] == 2 * 3600
 
 
 def test_unknown_words_are_refused(world: World) -> None:
     for given_ in ({"by": ("channel",)}, {"channel": "mail"}):
         with pytest.raises(ValueError, match="dimension 'channel'; choose from agent, team"):
-            world.ask(utilisation, **given_)
-    assert world.ask(utilisation) == []
+            world.ask(UtilisationReport, **given_)
+    assert world.ask(UtilisationReport) == []
 
 
 TICKETS = ("ticket/A", "ticket/B")

@@ -3,66 +3,60 @@ it can't."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Integer, and_, cast, distinct, func, select
+from sqlalchemy import Integer, and_, cast, distinct, func, select
 
-from ticketlog.projections.engine.moment import Moment
-from ticketlog.projections.engine.projection import Tables
+from ticketlog.documents.reports import Rules
+from ticketlog.projections.engine.query import Reading
 from ticketlog.projections.views.reports.facts import DIMENSIONS as OF_TICKETS
 from ticketlog.projections.views.shared.dimensions import Grouped, check
 from ticketlog.projections.views.shared.intervals import known
-from ticketlog.projections.views.shared.periods import PeriodKind, bounds
+from ticketlog.projections.views.shared.periods import bounds
+from ticketlog.projections.views.shared.report import ReportQuery
 
 OF_RULES = ("kind", "rule", "version")
 """kind: routing, assignment, absence, lifecycle, escalation, notification; version: which one of
 the rule it was, as `settings history` tells."""
-DIMENSIONS = (*OF_RULES, *OF_TICKETS)
 COUNTS = ("fired", "refused", "tickets")
 """fired: how often a rule acted; refused: how often it matched and could not (its reason stands in
 the ticket's history); tickets: how many different ones it acted on or tried to."""
 
 
-def rules(
-    connection: Connection,
-    tables: Tables,
-    *,
-    period: PeriodKind = "month",
-    zone: str = "UTC",
-    by: Sequence[str] = (),
-    start: int | None = None,
-    end: int | None = None,
-    moment: Moment | None = None,
-    **where: str,
-) -> list[dict[str, Any]]:
-    """One row per period and group of the dimensions `by` with COUNTS; those of a ticket are as
-    they were then.
+class RulesReport(ReportQuery):
+    """What rules did, and what they couldn't: COUNTS by the rules' dimensions and by those of the
+    tickets, as they were then."""
 
-    `start`, `end`, `where`: as in `reports.report`. Raises ValueError for unknown dimensions,
-    periods or zones.
-    """
-    check((*by, *where), DIMENSIONS)
-    table = tables["firings"]
-    asked = _Firings(connection, tables, table, known(table, moment), (), _of_tickets(where))
-    asked.ask(by, where)
-    rows: list[dict[str, Any]] = []
-    for each in bounds(asked.edge, period, zone, start, end):
-        for fired, refused, tickets, *group in asked.counts(each.start, each.end):
-            named = dict(zip(by, group, strict=True))
-            counted = dict(zip(COUNTS, (fired or 0, refused or 0, tickets), strict=True))
-            rows.append({"period": each.label, **named, **counted})
-    return rows
+    NAME = "rules"
+    DOCUMENT = Rules
+    DIMENSIONS = (*OF_RULES, *OF_TICKETS)
+    BY = OF_RULES
+    OF_ANY_MOMENT = True
+
+    def ask(self, at: Reading) -> list[dict[str, Any]]:
+        check((*self.groups, *self.where), self.DIMENSIONS)
+        table = at.tables["firings"]
+        holds, of_tickets = known(table, at.moment), _of_tickets(self.where)
+        asked = _Firings(at.connection, at.tables, table, holds, (), of_tickets)
+        asked.ask(self.groups, self.where)
+        rows: list[dict[str, Any]] = []
+        for each in bounds(asked.edge, self.period, self.zone, self.start, self.end):
+            for fired, refused, tickets, *group in asked.counts(each.start, each.end):
+                named = dict(zip(self.groups, group, strict=True))
+                counted = dict(zip(COUNTS, (fired or 0, refused or 0, tickets), strict=True))
+                rows.append({"period": each.label, **named, **counted})
+        return rows
 
 
-def _of_tickets(where: dict[str, str]) -> dict[str, str]:
+def _of_tickets(where: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in where.items() if name in OF_TICKETS}
 
 
 class _Firings(Grouped):
     """The acts of rules that are asked about."""
 
-    def ask(self, by: Sequence[str], where: dict[str, str]) -> None:
+    def ask(self, by: Sequence[str], where: Mapping[str, str]) -> None:
         """The dimensions, of which some are of the rule itself."""
         rows, names = self._rows, self._id.table.c
         own = {"kind": rows.kind, "rule": rows.rule, "version": rows.edition}

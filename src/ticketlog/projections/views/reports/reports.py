@@ -6,9 +6,10 @@ Reports run on business time. Ids only, never names; whole numbers only.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
+from pydantic import Field
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -22,15 +23,18 @@ from sqlalchemy import (
     true,
 )
 
+from ticketlog.documents import reports as documents
 from ticketlog.projections.engine.moment import Moment
 from ticketlog.projections.engine.projection import Projection, Tables
+from ticketlog.projections.engine.query import Reading
 from ticketlog.projections.views.reports.facts import DIMENSIONS, TABLES, FactsFold
-from ticketlog.projections.views.reports.firings import rules
+from ticketlog.projections.views.reports.firings import RulesReport
 from ticketlog.projections.views.reports.flow import FLOWS, INTO
-from ticketlog.projections.views.reports.surveys import satisfaction
+from ticketlog.projections.views.reports.surveys import SatisfactionReport
 from ticketlog.projections.views.shared.dimensions import Grouped, check
 from ticketlog.projections.views.shared.intervals import known
-from ticketlog.projections.views.shared.periods import Period, PeriodKind, bounds
+from ticketlog.projections.views.shared.periods import Period, bounds
+from ticketlog.projections.views.shared.report import ReportQuery
 
 NAME = "reports"
 VERSION = 3
@@ -77,50 +81,88 @@ _MOVED = "moved"
 _KINDS = (*FLOWS, _MOVED, "closed", "replied")
 
 
-def report(
-    connection: Connection,
-    tables: Tables,
-    *,
-    metrics: Sequence[str] = FLOW,
-    period: PeriodKind = "month",
-    zone: str = "UTC",
-    by: Sequence[str] = (),
-    start: int | None = None,
-    end: int | None = None,
-    moment: Moment | None = None,
-    window: int = WINDOW,
-    **where: str,
-) -> list[dict[str, Any]]:
-    """One row per period and group of the dimensions `by`, with the metrics.
+class CountsReport(ReportQuery):
+    """A report of the METRICS of facts."""
 
-    `start` and `end`: instants; whole periods around them are reported, by default all from the
-    first fact to the last. `where`: only what has these dimensions. `window`: see FIRST_CONTACT;
-    it is over where the view knows of anything later. Raises ValueError for unknown metrics,
-    dimensions, periods or zones.
-    """
-    check(metrics, METRICS, "metric")
-    check((*by, *where), DIMENSIONS)
-    facts = _Facts(connection, tables, moment, by, where)
-    found = bounds(facts.edge, period, zone, start, end)
-    flows = bool({*MOVES, "change", "backlog"}.intersection(metrics))
-    backlog: dict[_Group, int] = {}
-    if found and flows:
-        _change(backlog, _happened(facts, None, found[0].start, FLOWS, moves=True))
-    rows: list[dict[str, Any]] = []
-    for each in found:
-        counted = [name for name in metrics if name in COUNTS]
-        kinds = {*FLOWS, *counted} if flows else {*counted}
-        cells = _happened(facts, each.start, each.end, kinds, moves=flows)
-        if flows:
-            _change(backlog, cells)
-            for group, n in backlog.items():
-                cells.setdefault(group, {})["backlog"] = n
-        if "first_contact" in metrics:
-            _add(cells, facts.first_contacts(each, window * _SECOND))
-        for metric in FIGURES.keys() & {*metrics}:
-            _add(cells, _figures(facts, metric, each))
-        rows += _rows(each, by, cells, metrics)
-    return rows
+    METRICS: ClassVar[tuple[str, ...]]
+    DIMENSIONS = DIMENSIONS
+    OF_ANY_MOMENT = True
+
+    @property
+    def window_seconds(self) -> int:
+        """Of FIRST_CONTACT; it is over where the view knows of anything later."""
+        return WINDOW
+
+    def ask(self, at: Reading) -> list[dict[str, Any]]:
+        metrics = self.METRICS
+        check((*self.groups, *self.where), self.DIMENSIONS)
+        facts = _Facts(at.connection, at.tables, at.moment, self.groups, self.where)
+        found = bounds(facts.edge, self.period, self.zone, self.start, self.end)
+        flows = bool({*MOVES, "change", "backlog"}.intersection(metrics))
+        backlog: dict[_Group, int] = {}
+        if found and flows:
+            _change(backlog, _happened(facts, None, found[0].start, FLOWS, moves=True))
+        rows: list[dict[str, Any]] = []
+        for each in found:
+            counted = [name for name in metrics if name in COUNTS]
+            kinds = {*FLOWS, *counted} if flows else {*counted}
+            cells = _happened(facts, each.start, each.end, kinds, moves=flows)
+            if flows:
+                _change(backlog, cells)
+                for group, n in backlog.items():
+                    cells.setdefault(group, {})["backlog"] = n
+            if "first_contact" in metrics:
+                _add(cells, facts.first_contacts(each, self.window_seconds * _SECOND))
+            for metric in FIGURES.keys() & {*metrics}:
+                _add(cells, _figures(facts, metric, each))
+            rows += _rows(each, self.groups, cells, metrics)
+        return rows
+
+
+class FlowReport(CountsReport):
+    """What came into the backlog, what went out of it, and what is left; it adds up."""
+
+    NAME = "flow"
+    DOCUMENT = documents.Flow
+    METRICS = FLOW
+    QUIET = ("restored", "cancelled", "spam", "duplicates", *MOVES)
+
+
+class TimesReport(CountsReport):
+    """First reply and resolution: how many, the median and the 90th percentile."""
+
+    NAME = "times"
+    DOCUMENT = documents.Times
+    METRICS = ("first_reply_time", "resolution_time")
+
+
+class QualityReport(CountsReport):
+    """Solved at first contact, reopened, hand-overs, touches."""
+
+    NAME = "quality"
+    DOCUMENT = documents.Quality
+    METRICS = ("solved", "first_contact", "reopened", "hops", "touches")
+
+    window: int = Field(
+        WINDOW,
+        ge=0,
+        description="Seconds after a solve in which a reopening undoes the first contact.",
+    )
+
+    @property
+    def window_seconds(self) -> int:
+        return self.window
+
+    def parameters(self) -> dict[str, Any]:
+        return {**super().parameters(), "window_seconds": self.window}
+
+
+class EndingsReport(CountsReport):
+    """How many tickets were solved, closed, cancelled, marked as spam or as duplicates."""
+
+    NAME = "endings"
+    DOCUMENT = documents.Endings
+    METRICS = ("solved", "closed", "cancelled", "spam", "duplicates")
 
 
 class _Facts(Grouped):
@@ -132,7 +174,7 @@ class _Facts(Grouped):
         tables: Tables,
         moment: Moment | None,
         by: Sequence[str],
-        where: dict[str, str],
+        where: Mapping[str, str],
     ) -> None:
         self._table, self._moment = tables["facts"], moment
         self._dimensions, self._given = by, where
@@ -349,4 +391,17 @@ def _columns(metric: str) -> Sequence[str]:
     return FIRST_CONTACT if metric == "first_contact" else (metric,)
 
 
-VIEW = Projection(NAME, VERSION, TABLES, {"ticket": FactsFold}, (report, satisfaction, rules))
+VIEW = Projection(
+    NAME,
+    VERSION,
+    TABLES,
+    {"ticket": FactsFold},
+    (
+        FlowReport,
+        TimesReport,
+        QualityReport,
+        EndingsReport,
+        SatisfactionReport,
+        RulesReport,
+    ),
+)

@@ -3,17 +3,19 @@ week or month in a zone, and by the dimensions that the tickets had at that inst
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Integer, and_, cast, exists, func, select
+from sqlalchemy import ColumnElement, Integer, and_, cast, exists, func, select
 
+from ticketlog.documents.reports import Satisfaction
 from ticketlog.projections.engine.moment import Moment
-from ticketlog.projections.engine.projection import Tables
+from ticketlog.projections.engine.query import Reading
 from ticketlog.projections.views.reports.facts import DIMENSIONS
 from ticketlog.projections.views.shared.dimensions import Grouped, check
 from ticketlog.projections.views.shared.intervals import known
-from ticketlog.projections.views.shared.periods import Period, PeriodKind, bounds
+from ticketlog.projections.views.shared.periods import Period, bounds
+from ticketlog.projections.views.shared.report import ReportQuery
 
 COUNTS = ("offered", "answered")
 """offered: surveys of the period; answered: those of them that were answered by now."""
@@ -24,38 +26,31 @@ both rounded down, None: there were none. comments: what was said with ratings i
 _Group = tuple[Any, ...]
 
 
-def satisfaction(
-    connection: Connection,
-    tables: Tables,
-    *,
-    period: PeriodKind = "month",
-    zone: str = "UTC",
-    by: Sequence[str] = (),
-    start: int | None = None,
-    end: int | None = None,
-    moment: Moment | None = None,
-    **where: str,
-) -> list[dict[str, Any]]:
-    """One row per period and group of the dimensions `by`: COUNTS, their `rate` in hundredths of a
-    percent (None: nothing was offered), RATINGS.
+class SatisfactionReport(ReportQuery):
+    """Surveys, ratings and comments: COUNTS, their `rate` in hundredths of a percent (None: nothing
+    was offered), RATINGS. A survey counts for the team and agent of when it was offered, a rating
+    for those who were rated."""
 
-    A survey counts for the team and agent of when it was offered, a rating for those who were
-    rated. `start`, `end`, `where`: as in `reports.report`. Raises ValueError for unknown
-    dimensions, periods or zones.
-    """
-    check((*by, *where), DIMENSIONS)
-    table = tables["surveys"]
-    asked = _Surveys(connection, tables, table, known(table, moment), by, where)
-    asked.moment = moment
-    rows: list[dict[str, Any]] = []
-    for each in bounds(asked.edge, period, zone, start, end):
-        cells = asked.cells(each)
-        if not by:
-            cells.setdefault((), {})
-        for group in sorted(cells, key=lambda group: [value or "" for value in group]):
-            named = dict(zip(by, group, strict=True))
-            rows.append({"period": each.label, **named, **_told(cells[group])})
-    return rows
+    NAME = "satisfaction"
+    DOCUMENT = Satisfaction
+    DIMENSIONS = DIMENSIONS
+    OF_ANY_MOMENT = True
+
+    def ask(self, at: Reading) -> list[dict[str, Any]]:
+        check((*self.groups, *self.where), self.DIMENSIONS)
+        table = at.tables["surveys"]
+        holds = known(table, at.moment)
+        asked = _Surveys(at.connection, at.tables, table, holds, self.groups, self.where)
+        asked.moment = at.moment
+        rows: list[dict[str, Any]] = []
+        for each in bounds(asked.edge, self.period, self.zone, self.start, self.end):
+            cells = asked.cells(each)
+            if not self.groups:
+                cells.setdefault((), {})
+            for group in sorted(cells, key=lambda group: [value or "" for value in group]):
+                named = dict(zip(self.groups, group, strict=True))
+                rows.append({"period": each.label, **named, **_told(cells[group])})
+        return rows
 
 
 class _Surveys(Grouped):

@@ -6,14 +6,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select
+from sqlalchemy import ColumnElement, and_, func, select
 
-from ticketlog.projections.engine.moment import Moment
-from ticketlog.projections.engine.projection import Tables
+from ticketlog.documents.reports import Attainment
+from ticketlog.projections.engine.query import Reading
 from ticketlog.projections.views.reports.reports import ranked, ranks
 from ticketlog.projections.views.shared.dimensions import Grouped, check
 from ticketlog.projections.views.shared.intervals import during
 from ticketlog.projections.views.shared.periods import Period, PeriodKind, bounds
+from ticketlog.projections.views.shared.report import ReportQuery
 from ticketlog.projections.views.sla.clock_outcomes import DIMENSIONS
 
 COUNTS = ("met", "breached", "withdrawn")
@@ -24,42 +25,37 @@ _Group = tuple[Any, ...]
 _SHARE = 10_000
 
 
-def attainment(
-    connection: Connection,
-    tables: Tables,
-    *,
-    period: PeriodKind = "month",
-    zone: str = "UTC",
-    by: Sequence[str] = (),
-    start: int | None = None,
-    end: int | None = None,
-    moment: Moment | None = None,
-    **where: str,
-) -> list[dict[str, Any]]:
-    """One row per period and group of the dimensions `by` (DIMENSIONS), as they were when it was
-    decided.
+class AttainmentReport(ReportQuery):
+    """SLA targets met and breached, and the time that clocks had used.
 
-    met, breached; withdrawn, which count for neither; of: met and breached. attainment: met per
-    10,000 of these, rounded down, so that nothing but all is 10,000; None: there were none. used
-    and business_used: of all clocks that were fulfilled in the period, all time and open time, how
-    many (`_n`), the median and the 90th percentile by nearest rank (`_median_seconds`,
-    `_p90_seconds`); open time where a calendar measured it.
-
-    `start`, `end`, `where`: as in `reports.report`. Raises ValueError for unknown dimensions,
-    periods or zones.
+    Dimensions are as they were when it was decided. met, breached; withdrawn, which count for
+    neither; of: met and breached. attainment: met per 10,000 of these, rounded down, so that
+    nothing but all is 10,000; None: there were none. used and business_used: of all clocks that
+    were fulfilled in the period, all time and open time, how many (`_n`), the median and the 90th
+    percentile by nearest rank (`_median_seconds`, `_p90_seconds`); open time where a calendar
+    measured it.
     """
-    check((*by, *where), DIMENSIONS)
-    table = tables["outcomes"]
-    asked = _Outcomes(connection, tables, table, during(table, moment), by, where)
-    rows: list[dict[str, Any]] = []
-    for each in asked.periods(period, zone, start, end):
-        cells = asked.cells(each)
-        if not by:
-            cells.setdefault((), _Cell({}, {name: [] for name in FIGURES}))
-        for group in sorted(cells, key=in_order):
-            named = dict(zip(by, group, strict=True))
-            rows.append({"period": each.label, **named, **_told(cells[group])})
-    return rows
+
+    NAME = "attainment"
+    DOCUMENT = Attainment
+    DIMENSIONS = DIMENSIONS
+    BY = ("metric",)
+    OF_ANY_MOMENT = True
+
+    def ask(self, at: Reading) -> list[dict[str, Any]]:
+        check((*self.groups, *self.where), self.DIMENSIONS)
+        table = at.tables["outcomes"]
+        holds = during(table, at.moment)
+        asked = _Outcomes(at.connection, at.tables, table, holds, self.groups, self.where)
+        rows: list[dict[str, Any]] = []
+        for each in asked.periods(self.period, self.zone, self.start, self.end):
+            cells = asked.cells(each)
+            if not self.groups:
+                cells.setdefault((), _Cell({}, {name: [] for name in FIGURES}))
+            for group in sorted(cells, key=in_order):
+                named = dict(zip(self.groups, group, strict=True))
+                rows.append({"period": each.label, **named, **_told(cells[group])})
+        return rows
 
 
 def in_order(group: _Group) -> list[tuple[bool, Any]]:

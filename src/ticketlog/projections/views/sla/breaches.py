@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from pydantic import Field
 from sqlalchemy import Connection, Select, select
 
+from ticketlog.documents.base import Document, in_seconds
+from ticketlog.documents.reports import Breaches
+from ticketlog.documents.sla import TicketBreaches as TicketBreachesDocument
 from ticketlog.projections.engine.moment import Moment
 from ticketlog.projections.engine.projection import Tables
+from ticketlog.projections.engine.query import Limit, Query, Reading
 from ticketlog.projections.views.shared.custody import HOLDER
 from ticketlog.projections.views.shared.dimensions import check
 from ticketlog.projections.views.shared.intervals import known
-from ticketlog.projections.views.shared.periods import Period, PeriodKind, bounds
+from ticketlog.projections.views.shared.periods import Period, bounds
+from ticketlog.projections.views.shared.report import ReportQuery
 from ticketlog.projections.views.sla.attainment import in_order
 from ticketlog.projections.views.sla.clock_outcomes import DIMENSIONS as OF_BREACHES
-from ticketlog.projections.views.sla.time_left import Calendars, no_calendars
+from ticketlog.projections.views.sla.time_left import Calendars, calendars_of, edition_values
 
 _SECOND = 1_000_000
-DIMENSIONS = ("status", *OF_BREACHES)
-"""team, agent and status are those of whoever held the ticket; the others are the breach's."""
 _SPAN = ("started", "ended", *HOLDER, "calendar", "calendar_version")
 _SAID = (
     *("ticket", "version", "instance", "breached_at", "used", "target", "business", "because"),
@@ -28,39 +32,82 @@ _SAID = (
 _Key = tuple[Any, ...]
 
 
-def breaches(
-    connection: Connection,
-    tables: Tables,
-    *,
-    ticket: str | None = None,
-    start: int | None = None,
-    end: int | None = None,
-    moment: Moment | None = None,
-    calendars: Calendars = no_calendars,
-    limit: int = 1_000,
-    **where: str,
-) -> list[dict[str, Any]]:
-    """Breaches in the order in which they were due, each with its dimensions (`where`: only those
-    of these; team and agent are those that had the ticket when it was due).
+class TicketBreaches(Query[list[dict[str, Any]]]):
+    """Breaches in the order in which they were due, each with its dimensions.
 
     `used`: microseconds of the target's time. `spans`: when the clock had run, in whose hands, by
     which calendar, their `length`, and how much of it was `open` (None: no calendar, or one that
-    `calendars` doesn't know), in microseconds; `by_holder` and `by_status`: their sums, the most
-    first. Raises ValueError for an unknown dimension.
+    the settings don't know), in microseconds; `by_holder` and `by_status`: their sums, the most
+    first.
     """
-    check(where, OF_BREACHES)
-    table, names = tables["breaches"], tables["groups"]
-    query = _of(select(*(table.c[name] for name in _SAID)), tables, where, moment)
-    query = query.add_columns(*(names.c[name] for name in OF_BREACHES))
-    if ticket is not None:
-        query = query.where(table.c.ticket == ticket)
-    if start is not None:
-        query = query.where(table.c.breached_at >= start)
-    if end is not None:
-        query = query.where(table.c.breached_at < end)
-    query = query.order_by(table.c.breached_at, table.c.ticket, table.c.version).limit(limit)
-    rows = [dict(row) for row in connection.execute(query).mappings()]
-    return [{**row, **_cause(connection, tables, row, calendars)} for row in rows]
+
+    NAME = "ticket-breaches"
+    DOCUMENT = TicketBreachesDocument
+    OF_ANY_MOMENT = True
+
+    ticket: str | None = Field(None, description="Only this ticket's.")
+    start: int | None = Field(None, description="Only what was due from this instant on.")
+    end: int | None = Field(None, description="Only what was due before this instant.")
+    where: Mapping[str, str] = Field(
+        {},
+        description="Only those of these dimensions; team and agent are those that had the ticket "
+        "when it was due.",
+    )
+    limit: Limit = 1_000
+
+    def ask(self, at: Reading) -> list[dict[str, Any]]:
+        check(self.where, OF_BREACHES)
+        connection, tables = at.connection, at.tables
+        table, names = tables["breaches"], tables["groups"]
+        query = _of(select(*(table.c[name] for name in _SAID)), tables, self.where, at.moment)
+        query = query.add_columns(*(names.c[name] for name in OF_BREACHES))
+        if self.ticket is not None:
+            query = query.where(table.c.ticket == self.ticket)
+        if self.start is not None:
+            query = query.where(table.c.breached_at >= self.start)
+        if self.end is not None:
+            query = query.where(table.c.breached_at < self.end)
+        query = query.order_by(table.c.breached_at, table.c.ticket, table.c.version)
+        rows = [dict(row) for row in connection.execute(query.limit(self.limit)).mappings()]
+        calendars = calendars_of(at.settings())
+        return [{**row, **_cause(connection, tables, row, calendars)} for row in rows]
+
+    def document(self, answer: list[dict[str, Any]], **about: Any) -> Document:
+        breaches = [breach_values(row) | {"ticket": row["ticket"]} for row in answer]
+        return self.DOCUMENT.filled(breaches=breaches, **about)
+
+
+def breach_values(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A breach as `documents.sla.Breach` has it."""
+    return {
+        "metric": row["metric"],
+        "instance": row["instance"],
+        "at": row["breached_at"],
+        "because": row["because"],
+        "used_seconds": in_seconds(row["used"]),
+        "target_seconds": row["target"],
+        "business": row["business"],
+        "policy": edition_values(row, "policy"),
+        "recorded_at": row["recorded_at"],
+        "recorded_by": row["recorded_by"],
+        "spans": [_span_values(span) for span in row["spans"]],
+        "by_holder": [_lasted_values(each, "team", "agent") for each in row["by_holder"]],
+        "by_status": [_lasted_values(each, "status") for each in row["by_status"]],
+    }
+
+
+def _span_values(row: Mapping[str, Any]) -> dict[str, Any]:
+    bounds = {"started": row["started"], "ended": row["ended"]}
+    calendar = edition_values(row, "calendar")
+    return {**bounds, **_lasted_values(row, *HOLDER), "calendar": calendar}
+
+
+def _lasted_values(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {
+        **{name: row[name] for name in names},
+        "seconds": in_seconds(row["length"]),
+        "business_seconds": in_seconds(row["open"]),
+    }
 
 
 def _of(
@@ -122,40 +169,37 @@ class _Sum:
         self._last = breach
 
 
-def causes(
-    connection: Connection,
-    tables: Tables,
-    *,
-    period: PeriodKind = "month",
-    zone: str = "UTC",
-    by: Sequence[str] = (),
-    start: int | None = None,
-    end: int | None = None,
-    moment: Moment | None = None,
-    calendars: Calendars = no_calendars,
-    **where: str,
-) -> list[dict[str, Any]]:
-    """One row per period, that of the breaches' due times, and group of the dimensions `by`.
+class BreachesReport(ReportQuery):
+    """Who held the clocks that broke, in which status, and how long.
 
-    breaches: those whose clock ran last in these hands; involved: those whose clock ever did;
-    seconds: how long the clocks of these breaches had run there; business_seconds: the open time
-    of it, each span by the calendar that measures it, None where there is none.
-
-    Raises ValueError for unknown dimensions, periods or zones.
+    Periods are those of the breaches' due times. breaches: those whose clock ran last in these
+    hands; involved: those whose clock ever did; seconds: how long the clocks of these breaches had
+    run there; business_seconds: the open time of it, each span by the calendar that measures it,
+    None where there is none. team, agent and status are those of the holder, the other dimensions
+    the breach's.
     """
-    check((*by, *where), DIMENSIONS)
-    asked = _Asked(connection, tables, tuple(by), where, moment)
-    rows: list[dict[str, Any]] = []
-    for each in bounds(asked.outermost, period, zone, start, end):
-        sums: dict[_Key, _Sum] = {} if by else {(): _Sum()}
-        for span, group in asked.spans(each):
-            found = sums.setdefault(group, _Sum())
-            found.add(_lengths(span, calendars))
-            found.count((span["ticket"], span["version"]), span["last"])
-        for group in sorted(sums, key=in_order):
-            named = dict(zip(by, group, strict=True))
-            rows.append({"period": each.label, **named, **_told(sums[group])})
-    return rows
+
+    NAME = "breaches"
+    DOCUMENT = Breaches
+    DIMENSIONS = ("status", *OF_BREACHES)
+    BY = ("metric",)
+    OF_ANY_MOMENT = True
+
+    def ask(self, at: Reading) -> list[dict[str, Any]]:
+        check((*self.groups, *self.where), self.DIMENSIONS)
+        asked = _Asked(at.connection, at.tables, self.groups, self.where, at.moment)
+        calendars = calendars_of(at.settings())
+        rows: list[dict[str, Any]] = []
+        for each in bounds(asked.outermost, self.period, self.zone, self.start, self.end):
+            sums: dict[_Key, _Sum] = {} if self.groups else {(): _Sum()}
+            for span, group in asked.spans(each):
+                found = sums.setdefault(group, _Sum())
+                found.add(_lengths(span, calendars))
+                found.count((span["ticket"], span["version"]), span["last"])
+            for group in sorted(sums, key=in_order):
+                named = dict(zip(self.groups, group, strict=True))
+                rows.append({"period": each.label, **named, **_told(sums[group])})
+        return rows
 
 
 class _Asked:
@@ -172,7 +216,10 @@ class _Asked:
         self._connection = connection
         self._breaches = table = tables["breaches"]
         spans, names = tables["spans"], tables["groups"]
-        columns = {name: spans.c[name] if name in HOLDER else names.c[name] for name in DIMENSIONS}
+        columns = {
+            name: spans.c[name] if name in HOLDER else names.c[name]
+            for name in BreachesReport.DIMENSIONS
+        }
         self._by = by
         self._query = (
             select(table.c.ticket, table.c.version, *(spans.c[name] for name in (*_SPAN, "last")))

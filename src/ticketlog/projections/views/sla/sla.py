@@ -7,11 +7,15 @@ somebody asks.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
-from sqlalchemy import Connection, Select, and_, select, tuple_
+from pydantic import Field
+from sqlalchemy import Select, and_, select, tuple_
 from sqlalchemy.types import TypeEngine
 
+from ticketlog.documents import sla as documents
+from ticketlog.documents.base import Document, in_seconds
 from ticketlog.projections.engine.projection import (
     BOOL,
     INT,
@@ -21,18 +25,23 @@ from ticketlog.projections.engine.projection import (
     Rows,
     Tables,
 )
+from ticketlog.projections.engine.query import After, Limit, Page, Query, Reading
 from ticketlog.projections.views.shared.custody import HOLDER
 from ticketlog.projections.views.shared.dimensions import groups
-from ticketlog.projections.views.sla.attainment import attainment
-from ticketlog.projections.views.sla.breaches import breaches, causes
+from ticketlog.projections.views.sla.attainment import AttainmentReport
+from ticketlog.projections.views.sla.breaches import BreachesReport, TicketBreaches
 from ticketlog.projections.views.sla.clock_outcomes import DIMENSIONS, LISTED, PromisesFold
-from ticketlog.projections.views.sla.time_left import Calendars, no_calendars, standing
+from ticketlog.projections.views.sla.time_left import (
+    Calendars,
+    calendars_of,
+    edition_values,
+    standing,
+)
 
 NAME = "sla"
 VERSION = 2
 
 _PLACE = ("at", "ticket", "metric")
-FILTERS = ("team", "assignee", "organisation", "metric", "policy", "priority")
 _BOOLS = ("breached", "business", "last")
 _TEXTS = (
     *("ticket", "metric", "phase", "because", "policy", "calendar", "kind", "recorded_by"),
@@ -119,53 +128,60 @@ and in whose hands.
 """
 
 
-class ClockPage(NamedTuple):
-    """A page of a list; `next` is the `after` that gives the one behind it."""
+class ClocksAtRisk(Query[Page]):
+    """The running clocks that aren't breached, the next due first; or those that are `breached` and
+    haven't ended, the longest breached first."""
 
-    rows: list[dict[str, Any]]
-    next: str | None
+    NAME = "clocks-at-risk"
+    DOCUMENT = documents.ClockPage
+
+    team: str | None = Field(None, description="Only this team's.")
+    assignee: str | None = Field(None, description="Only this agent's.")
+    unassigned: bool = Field(False, description="Only those of tickets that no agent has.")
+    organisation: str | None = Field(None, description="Only this organisation's.")
+    metric: str | None = Field(None, description="Only these.")
+    policy: str | None = Field(None, description="Only what this SLA policy promised.")
+    priority: str | None = Field(None, description="Only those of tickets of this priority.")
+    until: int | None = Field(
+        None, description="Only what is due, or was breached, by this instant."
+    )
+    breached: bool = Field(False, description="Those that are broken and go on.")
+    now: int | None = Field(
+        None, description="The instant up to which clocks are read. Default: as their rows stand."
+    )
+    limit: Limit = 50
+    after: After = None
+
+    def ask(self, at: Reading) -> Page:
+        table = at.tables["at_risk"]
+        query = select(table).where(table.c.breached.is_(self.breached))
+        for name in _FILTERS:
+            value = getattr(self, name)
+            if value is not None:
+                query = query.where(table.c[name] == value)
+        if self.unassigned:
+            query = query.where(table.c.assignee.is_(None))
+        if self.until is not None:
+            query = query.where(table.c.at <= self.until)
+        order = (table.c.at, table.c.ticket, table.c.metric)
+        if self.after is not None:
+            query = query.where(tuple_(*order) > tuple_(*_behind(self.after)))
+        found = _with_clocks(query.order_by(*order).limit(self.limit + 1), at.tables)
+        calendars = calendars_of(at.settings())
+        shown = at.connection.execute(found).mappings()
+        rows = [_shown(row, self.now, calendars) for row in shown]
+        if len(rows) <= self.limit:
+            return Page(rows, None)
+        last = rows[self.limit - 1]
+        behind = last["breached_at"] if self.breached else last["due"]
+        return Page(rows[: self.limit], f"{behind}:{last['metric']}:{last['ticket']}")
+
+    def document(self, answer: Page, **about: Any) -> Document:
+        clocks = [listed_clock_values(row) for row in answer.rows]
+        return self.DOCUMENT.filled(clocks=clocks, next=answer.next, **about)
 
 
-def at_risk(
-    connection: Connection,
-    tables: Tables,
-    *,
-    breached: bool = False,
-    unassigned: bool = False,
-    until: int | None = None,
-    now: int | None = None,
-    calendars: Calendars = no_calendars,
-    after: str | None = None,
-    limit: int = 50,
-    **filters: str,
-) -> ClockPage:
-    """The running clocks that aren't breached, the next due first; or those that are `breached`
-    and haven't ended, the longest breached first.
-
-    `filters`: values of FILTERS. `until`: only what is due, or was breached, by this instant.
-    `now`, `calendars`: see `standing`. `after` is the `next` of the page before. Raises ValueError
-    for an unknown filter.
-    """
-    table = tables["at_risk"]
-    query = select(table).where(table.c.breached.is_(breached))
-    for name, value in filters.items():
-        if name not in FILTERS:
-            raise ValueError(f"clocks can't be listed by {name!r}; by {', '.join(FILTERS)}")
-        query = query.where(table.c[name] == value)
-    if unassigned:
-        query = query.where(table.c.assignee.is_(None))
-    if until is not None:
-        query = query.where(table.c.at <= until)
-    order = (table.c.at, table.c.ticket, table.c.metric)
-    if after is not None:
-        query = query.where(tuple_(*order) > tuple_(*_behind(after)))
-    found = _with_clocks(query.order_by(*order).limit(limit + 1), tables)
-    rows = [_shown(row, now, calendars) for row in connection.execute(found).mappings()]
-    if len(rows) <= limit:
-        return ClockPage(rows, None)
-    last = rows[limit - 1]
-    at = last["breached_at"] if breached else last["due"]
-    return ClockPage(rows[:limit], f"{at}:{last['metric']}:{last['ticket']}")
+_FILTERS = ("team", "assignee", "organisation", "metric", "policy", "priority")
 
 
 def _behind(after: str) -> tuple[int, str, str]:
@@ -185,19 +201,56 @@ def _with_clocks(query: Select[Any], tables: Tables) -> Select[Any]:
     return found.order_by(page.c.at, page.c.ticket, page.c.metric)
 
 
-def clocks(
-    connection: Connection,
-    tables: Tables,
-    *,
-    ticket: str,
-    now: int | None = None,
-    calendars: Calendars = no_calendars,
-) -> list[dict[str, Any]]:
+class TicketClocks(Query[list[dict[str, Any]]]):
     """Every clock of a ticket that has or had a target, also those that ended and began anew."""
-    table = tables["clocks"]
-    query = select(table).where(table.c.ticket == ticket)
-    query = query.order_by(table.c.activated_at, table.c.metric, table.c.instance)
-    return [_shown(row, now, calendars) for row in connection.execute(query).mappings()]
+
+    NAME = "ticket-clocks"
+    DOCUMENT = documents.TicketClocks
+
+    ticket: str = Field(description="The ticket's id.")
+    now: int | None = Field(
+        None, description="The instant up to which clocks are read. Default: as their rows stand."
+    )
+
+    def ask(self, at: Reading) -> list[dict[str, Any]]:
+        table = at.tables["clocks"]
+        query = select(table).where(table.c.ticket == self.ticket)
+        query = query.order_by(table.c.activated_at, table.c.metric, table.c.instance)
+        calendars = calendars_of(at.settings())
+        rows = at.connection.execute(query).mappings()
+        return [_shown(row, self.now, calendars) for row in rows]
+
+    def document(self, answer: list[dict[str, Any]], **about: Any) -> Document:
+        return self.DOCUMENT.filled(clocks=list(map(clock_values, answer)), **about)
+
+
+def clock_values(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A clock as `documents.sla.Clock` has it."""
+    return {
+        **{name: row[name] for name in ("metric", "instance", "phase", "because")},
+        "activated_at": row["activated_at"],
+        "used_seconds": in_seconds(row["used"]),
+        "business_used_seconds": in_seconds(row["business_used"]),
+        "target_seconds": row["target"],
+        "business": row["business"],
+        "left_seconds": in_seconds(row.get("left")),
+        "due": row["due"],
+        "breached_at": row["breached_at"],
+    }
+
+
+def listed_clock_values(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A clock with its ticket, as `documents.sla.ClockAtRisk` has it."""
+    return {
+        **clock_values(row),
+        **{name: row[name] for name in _OF_TICKET},
+        "until_due_seconds": in_seconds(row.get("until_due")),
+        "policy": edition_values(row, "policy"),
+        "calendar": edition_values(row, "calendar"),
+    }
+
+
+_OF_TICKET = ("ticket", "subject", "status", "priority", "team", "assignee", "organisation")
 
 
 def _shown(row: Any, now: int | None, calendars: Calendars) -> dict[str, Any]:
@@ -210,6 +263,6 @@ VIEW = Projection(
     VERSION,
     TABLES,
     {"ticket": PromisesFold},
-    (at_risk, clocks, attainment, breaches, causes),
+    (ClocksAtRisk, TicketClocks, AttainmentReport, TicketBreaches, BreachesReport),
     promises=True,
 )

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, TypeAlias
 
+from ticketlog.domain.settings.model import Settings
+from ticketlog.domain.sla.clock import Edition
 from ticketlog.domain.time.business_hours import SECOND, BusinessHours
 
 Calendars: TypeAlias = Callable[[str, int], BusinessHours | None]
 """A calendar in one of its versions; None: it isn't known."""
 
 
-def no_calendars(id: str, version: int) -> None:
-    """Where nobody gives any: open time is then told as far as events told it."""
+def calendars_of(settings: Settings) -> Calendars:
+    """The calendars in all their versions."""
+
+    @cache
+    def calendar(id: str, version: int) -> BusinessHours | None:
+        found = settings.calendar(Edition(id=id, version=version))
+        return found.timetable if found else None
+
+    return calendar
+
+
+def edition_values(row: Mapping[str, Any], name: str) -> dict[str, Any] | None:
+    """A row's `name` and `name_version` as documents have them; None where there is none."""
+    return {"id": row[name], "version": row[f"{name}_version"]} if row[name] else None
 
 
 def standing(row: Mapping[str, Any], now: int, calendars: Calendars) -> dict[str, int | None]:

@@ -12,18 +12,19 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection
-
-from ticketlog.projections.engine.projection import Projection, Tables
+from ticketlog.documents.reports import Utilisation
+from ticketlog.domain.settings.model import Settings
+from ticketlog.projections.engine.projection import Projection
+from ticketlog.projections.engine.query import Reading
 from ticketlog.projections.views.shared.dimensions import check
-from ticketlog.projections.views.shared.periods import Period, PeriodKind, periods
+from ticketlog.projections.views.shared.periods import Period, periods
+from ticketlog.projections.views.shared.report import ReportQuery
 from ticketlog.projections.views.utilisation.spans import Figure, Sweep, known
 from ticketlog.projections.views.utilisation.worktime import TABLES, AgentFold, TicketFold
 
 NAME = "utilisation"
 VERSION = 2
 
-DIMENSIONS = ("agent", "team")
 SECONDS = ("online", "away", "on_shift", "worked", "engaged", "open", "waiting")
 """online, away: as they said. on_shift: as their weekly shifts say. worked: on one ticket or on
 several. engaged: online, with a new or open ticket or more. open, waiting: of each ticket that was
@@ -43,43 +44,35 @@ _Group = tuple[int, tuple[str, ...]]
 """Number of the period, values of the dimensions."""
 
 
-def utilisation(
-    connection: Connection,
-    tables: Tables,
-    *,
-    period: PeriodKind = "month",
-    zone: str = "UTC",
-    by: Sequence[str] = (),
-    start: int | None = None,
-    end: int | None = None,
-    teams: Mapping[str, Sequence[str]] | None = None,
-    **where: str,
-) -> list[dict[str, Any]]:
-    """One row per period and group of the dimensions `by` with SECONDS (`online_seconds` and so
-    on), COUNTS and RATIOS.
+class UtilisationReport(ReportQuery):
+    """How much of their time agents work, and how much they have to do: SECONDS (`online_seconds`
+    and so on), COUNTS and RATIOS.
 
-    `teams`: the members of each team; who is in two counts in both. `start` and `end`: instants;
-    whole periods around them are reported, by default all. What still goes on counts up to the
-    last instant that the view tells of. Raises ValueError for unknown dimensions, periods or zones.
+    Who is in two teams counts in both. What still goes on counts up to the last instant that the
+    view tells of.
     """
-    check((*by, *where), DIMENSIONS)
-    edges = known(connection, tables)
-    if edges is None:
-        return []
-    first, last = edges
-    found = periods(
-        period, zone, first if start is None else start, last + 1 if end is None else end
-    )
-    figures = Sweep(connection, tables, found, last).figures() if found else ()
-    return list(_rows(_summed(figures, by, _teams_of(teams or {}), where), found, by))
+
+    NAME = "utilisation"
+    DOCUMENT = Utilisation
+    DIMENSIONS = ("agent", "team")
+
+    def ask(self, at: Reading) -> list[dict[str, Any]]:
+        check((*self.groups, *self.where), self.DIMENSIONS)
+        edges = known(at.connection, at.tables)
+        if edges is None:
+            return []
+        first, last = edges
+        start = first if self.start is None else self.start
+        end = last + 1 if self.end is None else self.end
+        found = periods(self.period, self.zone, start, end)
+        figures = Sweep(at.connection, at.tables, found, last).figures() if found else ()
+        sums = _summed(figures, self.groups, _teams_of(at.settings()), self.where)
+        return list(_rows(sums, found, self.groups))
 
 
-def _teams_of(teams: Mapping[str, Sequence[str]]) -> Mapping[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for team, agents in teams.items():
-        for agent in agents:
-            found.setdefault(agent, []).append(team)
-    return found
+def _teams_of(settings: Settings) -> Mapping[str, Sequence[str]]:
+    """Agent -> the teams that they are in."""
+    return {agent.id: agent.teams for agent in settings.agents.values() if agent.teams}
 
 
 def _summed(
@@ -119,4 +112,6 @@ def _rows(
         }
 
 
-VIEW = Projection(NAME, VERSION, TABLES, {"ticket": TicketFold, "agent": AgentFold}, (utilisation,))
+VIEW = Projection(
+    NAME, VERSION, TABLES, {"ticket": TicketFold, "agent": AgentFold}, (UtilisationReport,)
+)
