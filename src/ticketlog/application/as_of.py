@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from ticketlog.application import reports
+from ticketlog.application import queries, reports
 from ticketlog.application.executor import stream_name
 from ticketlog.application.logs import Logs
-from ticketlog.application.queries import Answer, answer
+from ticketlog.application.queries import Answer
 from ticketlog.application.settings_store import SettingsLog
 from ticketlog.application.views import Views
 from ticketlog.domain.aggregates import AGGREGATES
@@ -123,7 +123,7 @@ class Past:
 
     def query(self, query: Query[Answer], *, actor: Actor | None = None) -> Answer:
         """The answer of a query (`ticketlog.queries`) at the moment; see `Desk.query`."""
-        return answer(query, actor, self.views, lambda: self.settings).answer
+        return queries.answer(query, actor, self.views, lambda: self.settings).answer
 
     def linked_by(self, ticket: str) -> list[dict[str, Any]]:
         """The links of other tickets to a ticket at the moment: kind and ticket."""
