@@ -22,7 +22,7 @@ MERGED = {
 
 
 def may(name: str, actor: Actor, settings: Settings = SETTINGS) -> bool:
-    context = Context(settings=settings, now=0, actor=actor, stream="ticket/T", others=MERGED)
+    context = Context(settings=settings, now=0, actor=actor, stream="ticket/T", states=MERGED)
     act = rights.ACTS.get(name)
     right = rights.Right(name, act.who_may) if act else RIGHTS.get(name, rights.Right(name))
     return rights.may(right, TICKET, context)

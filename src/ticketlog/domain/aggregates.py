@@ -53,15 +53,15 @@ def informed(
     context: Context,
     load: Callable[[str], Any],
 ) -> Context:
-    """The context with the states of all other streams that the decision reads.
+    """The context with the states of every stream that the decision reads besides its own.
 
-    A state that was read may lead to others, as a merged person leads to the one who stays: the
-    aggregate is asked again until it names nothing new.
+    A state that was read may lead to further streams, as a merged person leads to the one who
+    stays: the aggregate is asked again until it names nothing new.
     """
-    others: dict[str, Any] = {}
-    while new := set(aggregate.reads(command, state, context)) - others.keys():
-        others |= {stream: load(stream) for stream in sorted(new)}
-        context = replace(context, others=others)
+    states: dict[str, Any] = {}
+    while new := set(aggregate.reads(command, state, context)) - states.keys():
+        states |= {stream: load(stream) for stream in sorted(new)}
+        context = replace(context, states=states)
     return context
 
 

@@ -1,8 +1,8 @@
-"""What every aggregate is made of: events, commands, refusals, the facts around a decision.
+"""Events, commands, refusals and the context of a decision: the parts of every aggregate.
 
-An aggregate is three pure functions (`initial`, `decide`, `evolve`) over frozen values.
-`decide` may refuse; `evolve` never fails and never judges, so a rule that is tightened
-today can't make yesterday's stream unreadable.
+An aggregate is three pure functions (`initial`, `decide`, `evolve`) over frozen values. `decide`
+may refuse; `evolve` never fails and never judges, so a rule that is tightened today can't make
+yesterday's stream unreadable.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ Line = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"
 
 @dataclass(frozen=True)
 class Long:
-    """Marks text of several lines. `said`: somebody's own words, of which none may be lost."""
+    """Marks text of several lines. `said`: the sender's own words, of which none may be lost."""
 
     said: bool = False
 
@@ -241,7 +241,7 @@ Unseen = Literal["refused", "dropped", "kept"]
 
 
 class CommandSpec(NamedTuple):
-    """What a command says of itself beside its fields."""
+    """The facts of a command beside its fields."""
 
     who_may: frozenset[str] = frozenset()
     """The roles that may send it (`domain.rights`). None: nobody may."""
@@ -269,7 +269,7 @@ class CommandSpec(NamedTuple):
 
 
 class Command(BaseModel):
-    """What somebody asks for, in the imperative.
+    """A request to a stream, in the imperative.
 
     Its texts are made fit as they come in (`domain.text`): in NFC, stripped, without what can't be
     seen, never blank. Events hold texts as they are, since records from before this rule stay
@@ -331,8 +331,8 @@ class Command(BaseModel):
         return cast(Self, cls.model_construct(**values))
 
     def arguments(self) -> dict[str, Any]:
-        """What it says beside its defaults, as JSON and as it was given: the same words sent again
-        are the same command, however their text is made fit."""
+        """The values that aren't defaults, as JSON and as they were given: the same words sent
+        again are the same command, however their text is made fit."""
         said = self.model_dump(mode="json", exclude_defaults=True)
         given = {name: _plain(value) for name, value in self._GIVEN.items() if name in said}
         return said | given
@@ -351,7 +351,8 @@ ActorKind = Literal["person", "agent", "rule", "import", "service"]
 
 
 class Actor(NamedTuple):
-    """Who acts. `role` is one of the workflow's roles: requester, agent, supervisor, admin, ..."""
+    """The actor of a command. `role` is one of the workflow's roles: requester, agent, supervisor,
+    admin, ..."""
 
     id: str
     kind: ActorKind
@@ -429,7 +430,7 @@ class MissingFields(Refused):
 
 
 class Stale(Refused):
-    """What the sender saw has changed since."""
+    """The sender's screen was stale: what they saw has changed since."""
 
     code = "stale"
 
@@ -472,7 +473,7 @@ class Context:
     seen: int | None = None
     anyway: bool = False
     """Whatever has changed since the version that was seen, the sender means it."""
-    others: Mapping[str, Any] = field(default_factory=dict)
+    states: Mapping[str, Any] = field(default_factory=dict)
     """States of the other streams the command reads (person, organisation, agent), by stream."""
     holders: tuple[str, ...] = ()
     """Persons who have an address that the command names, or had it a moment ago."""
@@ -508,7 +509,7 @@ class Aggregate(NamedTuple):
     """Those that its streams take, in the order in which a command line lists them."""
     events: tuple[type[Event], ...]
     reads: Callable[..., tuple[str, ...]] = reads_none
-    """(command, state, context): the streams whose states `decide` wants in `context.others`."""
+    """(command, state, context): the streams whose states `decide` wants in `context.states`."""
     of_actor: ActorKind | None = None
     """The kind of actor that a stream is about, whom `rights.SELF` means; None: about nobody."""
     public: bool = True

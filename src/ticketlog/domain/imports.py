@@ -96,8 +96,8 @@ class WithdrawalEnded(Event):
 
 
 class SecretKept(Event):
-    """What the ids of imported persons are made with: without it nobody can tell whether an id is
-    that of a given address."""
+    """A secret that the ids of imported persons are made with: without it nobody can tell whether
+    an id is that of a given address."""
 
     NAME: ClassVar[str] = "import.secret-kept.v1"
     ASPECT: ClassVar[str] = "secret"
@@ -115,7 +115,7 @@ EVENTS: tuple[type[Event], ...] = (
 
 
 class Batch(NamedTuple):
-    """What one file brought. `by`, `at`: who began it and when it was recorded."""
+    """The batch that one file brought. `by`, `at`: who began it and when it was recorded."""
 
     id: str
     file: str
@@ -251,7 +251,7 @@ COMMANDS: tuple[type[Command], ...] = (
 
 
 def decide(command: Command, imports: Imports, context: Context) -> list[Event]:
-    """What the command changes. Raises NotFound, Refused."""
+    """The events of what the command changes. Raises NotFound, Refused."""
     match command:
         case BeginImport():
             return _begin(command, imports)

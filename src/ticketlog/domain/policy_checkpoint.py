@@ -1,4 +1,5 @@
-"""How far a policy has come, and which events it couldn't take: streams `policy/NAME`."""
+"""A policy's checkpoint: how far it has come, and the events that it couldn't take. Streams
+`policy/NAME`."""
 
 from __future__ import annotations
 
@@ -137,7 +138,7 @@ COMMANDS: tuple[type[Command], ...] = (Advance, Park, Unpark)
 
 
 def decide(command: Command, progress: PolicyCheckpoint, context: Context) -> list[Event]:
-    """What the command changes. Refuses nothing."""
+    """The events of what the command changes. Refuses nothing."""
     match command:
         case Advance(places=places, tells_since=since):
             ahead = tuple(each for each in places if _is_ahead(each, progress))

@@ -25,6 +25,6 @@ def recorded(command: str, refusal: Refused) -> CommandRefused:
 
 
 def refused_again(event: CommandRefused) -> Refused:
-    """The same refusal, for whoever sends the command again."""
+    """The same refusal, for a sender who sends the command again."""
     kinds: dict[str, type[Refused]] = {kind.code: kind for kind in Refused.__subclasses__()}
     return kinds.get(event.code, Refused)(event.message)

@@ -1,9 +1,9 @@
-"""Who may do what: how rights are judged, who is known, and in which roles they act.
+"""Rights: who may do what, who is known, and in which roles an actor acts.
 
 A right names the roles that have it: a command's stand in its `SPEC` (`aggregates.RIGHTS` has them
-by name), those of other acts in `ACTS`. Agents have the roles that the settings grant them. The
-others follow from what somebody is: a person is `requester` of their own ticket and `end-user` of
-others', a service is `service`, a rule `rule`, an import `import`.
+by name), those of an act in `ACTS`. Agents have the roles that the settings grant them. Every other
+role follows from what an actor is: a person is `requester` of their own ticket and `end-user` of
+every other one, a service is `service`, a rule `rule`, an import `import`.
 """
 
 from __future__ import annotations
@@ -220,7 +220,7 @@ def may(right: Right, state: Any, context: Context) -> bool:
     if actor.kind == "person" and not getattr(state, "exists", True):
         return not RELATIVE.isdisjoint(granted)
     return IN_COPY in granted and any(
-        same_person(actor.id, each, context.others.get) for each in getattr(state, "ccs", ())
+        same_person(actor.id, each, context.states.get) for each in getattr(state, "ccs", ())
     )
 
 
@@ -236,7 +236,7 @@ def _service_may(name: str, actor: Actor, settings: Settings) -> bool:
 
 def _is(id: str, state: Any, attribute: str, context: Context) -> bool:
     other = getattr(state, attribute, None)
-    return other is not None and same_person(id, other, context.others.get)
+    return other is not None and same_person(id, other, context.states.get)
 
 
 def in_words(granted: Iterable[str]) -> list[str]:
@@ -257,10 +257,10 @@ def check_sends(
     one that creates its own."""
     check_known(actor, settings, load)
     state = None if stream is None else load(stream)
-    others: dict[str, Any] = {}
-    context = Context(settings=settings, now=0, actor=actor, stream=stream or "desk", others=others)
-    while new := set(reads(right, state, context)) - others.keys():
-        others |= {each: load(each) for each in new}
+    states: dict[str, Any] = {}
+    context = Context(settings=settings, now=0, actor=actor, stream=stream or "desk", states=states)
+    while new := set(reads(right, state, context)) - states.keys():
+        states |= {each: load(each) for each in new}
     check(right, state, context)
 
 
@@ -280,13 +280,13 @@ def reads(right: Right, state: Any, context: Context) -> Iterator[str]:
         while id not in seen:
             seen.add(id)
             yield f"person/{id}"
-            id = getattr(context.others.get(f"person/{id}"), "merged_into", None) or id
+            id = getattr(context.states.get(f"person/{id}"), "merged_into", None) or id
 
 
 def survivor(id: str, load: Callable[[str], Any]) -> str:
-    """Who stands for a person after merges: themselves where there were none. `load` gives the
-    state of a stream, or None. Of persons who were merged in a circle, by two at once, the first by
-    id."""
+    """The person who stands for a person after merges: themselves where there were none. `load`
+    gives the state of a stream, or None. Of persons who were merged in a circle, by two at once,
+    the first by id."""
     way: list[str] = []
     while id not in way:
         way.append(id)

@@ -120,7 +120,7 @@ def commit_of(
         cause,
         correlation,
         context.settings.position if settings is None else settings,
-        {stream: each.version for stream, each in context.others.items()} or None,
+        {stream: each.version for stream, each in context.states.items()} or None,
         writer,
         claimed_at,
     )

@@ -105,7 +105,7 @@ EVENTS: tuple[type[Event], ...] = (
 
 
 class Held(NamedTuple):
-    """A ticket that counts: on which channel it came, and the version at which it became theirs."""
+    """A ticket that counts: on which channel it came, and the version at which the agent got it."""
 
     channel: str
     version: int
@@ -165,7 +165,7 @@ def evolve(agent: AgentAtWork, recorded: Recorded) -> AgentAtWork:
 
 
 def holding(agent: AgentAtWork, ticket: str, channel: str, version: int) -> Mapping[str, Held]:
-    """What they have with one more ticket."""
+    """The tickets that the agent holds, with one more."""
     known = agent.held.get(ticket)
     latest = max(version, known.version if known else 0)
     return {**agent.held, ticket: Held(channel, latest)}
@@ -242,12 +242,12 @@ COMMANDS: tuple[type[Command], ...] = (
 
 
 def reads(command: Command, agent: AgentAtWork, context: Context | None = None) -> tuple[str, ...]:
-    """The streams whose states `decide` wants in `context.others`: the tickets that are marked."""
+    """The streams whose states `decide` wants in the context: the tickets that are marked."""
     return attention.reads(command) if isinstance(command, MarkSeen | Snooze) else ()
 
 
 def decide(command: Command, agent: AgentAtWork, context: Context) -> list[Event]:
-    """What the command changes. Raises NotFound, Invalid, Forbidden, Stale."""
+    """The events of what the command changes. Raises NotFound, Invalid, Forbidden, Stale."""
     known = context.settings.agents.get(agent.id)
     match command:
         case MarkSeen() | Snooze():
@@ -293,7 +293,8 @@ def room(agent: AgentAtWork, known: Agent, channel: str, default: int | None) ->
 
 
 def _reserve(command: Reserve, agent: AgentAtWork, known: Agent | None) -> list[Event]:
-    """What was chosen is answered in any case: the ticket waits for it."""
+    """A reservation or a decline: the choice is answered in any case, since the ticket waits for
+    it."""
     if command.choice is None:
         held = agent.held.get(command.ticket)
         if held is not None and held.version >= command.version:

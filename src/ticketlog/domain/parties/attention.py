@@ -1,4 +1,4 @@
-"""What an agent has seen, and what they want to see later: their inbox's marks.
+"""Marks of an agent's inbox: what they have seen, and what they want to see later.
 
 They are facts about the agent, on the agent's stream. They change nothing on the tickets, and
 nobody else's inbox.
@@ -88,7 +88,7 @@ def decide(command: MarkSeen | Snooze, context: Context) -> list[Event]:
 
 
 def _version(id: str, version: int | None, context: Context) -> int:
-    ticket = context.others.get(ticket_stream(id))
+    ticket = context.states.get(ticket_stream(id))
     if not isinstance(ticket, Ticket) or not ticket.exists:
         name = id.removeprefix("ticket/")
         raise NotFound(f"ticket {name} doesn't exist; `ticketlog inbox` shows the ids")

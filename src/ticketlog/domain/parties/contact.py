@@ -1,4 +1,4 @@
-"""Where a person can be reached: a facet of the person."""
+"""Addresses at which a person can be reached: a facet of the person."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ADDRESSES = frozenset({"addresses"})
 
 
 class Address(Value):
-    """An address; verified: the person showed that it is theirs."""
+    """An address; verified: the person showed that it belongs to them."""
 
     kind: AddressKind
     value: Line
@@ -54,7 +54,7 @@ class AddressRemoved(Event):
 
 
 class AddressVerified(Event):
-    """They showed that an address is theirs."""
+    """They showed that an address belongs to them."""
 
     NAME: ClassVar[str] = "person.address-verified.v1"
     ASPECT: ClassVar[str] = "addresses"
@@ -95,7 +95,7 @@ class RemoveAddress(Command):
 
 
 class VerifyAddress(Command):
-    """Says that the person showed an address to be theirs."""
+    """Says that the person showed an address to belong to them."""
 
     NAME: ClassVar[str] = "person.verify-address"
     TOUCHES: ClassVar[frozenset[str]] = ADDRESSES
@@ -143,8 +143,8 @@ def normal(kind: AddressKind, value: str) -> str:
 
 
 def compared(kind: AddressKind, value: str) -> str:
-    """What addresses are compared by: as `normal` writes them. What was recorded before it had to
-    be written so, and can't be, is compared as it stands."""
+    """The form in which addresses are compared: as `normal` writes them. What was recorded before
+    it had to be written so, and can't be, is compared as it stands."""
     try:
         return normal(kind, value)
     except Invalid:
@@ -175,7 +175,7 @@ def evolve(addresses: tuple[Address, ...], event: AddressEvent) -> tuple[Address
 def decide(
     command: AddressCommand, person: str, addresses: tuple[Address, ...]
 ) -> list[AddressEvent]:
-    """What a command changes of a person's addresses. Raises Invalid."""
+    """The events of what a command changes of a person's addresses. Raises Invalid."""
     kind, value = command.kind, normal(command.kind, command.value)
     known = next((a for a in addresses if (a.kind, a.value) == (kind, value)), None)
     match command:

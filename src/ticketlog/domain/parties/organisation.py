@@ -128,7 +128,8 @@ def initial(id: str) -> Organisation:
 
 
 def evolve(organisation: Organisation, recorded: Recorded) -> Organisation:
-    """The organisation after one more event. Never fails; events of others change nothing."""
+    """The organisation after one more event. Never fails; events of other aggregates change
+    nothing."""
     return organisation.but(after(organisation, recorded, _changes(recorded.event)))
 
 
@@ -248,7 +249,7 @@ COMMANDS: tuple[type[Command], ...] = (
 
 
 def decide(command: Command, organisation: Organisation, context: Context) -> list[Event]:
-    """What the command changes. Raises NotFound, Stale, Refused."""
+    """The events of what the command changes. Raises NotFound, Stale, Refused."""
     if isinstance(command, RegisterOrganisation):
         return _register(command, organisation)
     if not organisation.exists:

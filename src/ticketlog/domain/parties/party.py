@@ -1,4 +1,4 @@
-"""What persons, organisations and agents have in common: where they are, and how they move on."""
+"""A party: the state and the locale that persons, organisations and agents have in common."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Party(State):
 
 
 class LocaleChanged(Event):
-    """What all changes of language, country and time zone have in common."""
+    """The fields that all changes of language, country and time zone have in common."""
 
     ASPECT: ClassVar[str] = "locale"
     attribute: LocaleAttribute
@@ -72,7 +72,7 @@ _LOCALE: tuple[LocaleAttribute, ...] = ("language", "country", "zone")
 def relocated(
     command: SetLocale, party: Party
 ) -> Iterator[tuple[LocaleAttribute, str | None, str]]:
-    """What the command changes: each attribute with its old and its new value."""
+    """The attributes that the command changes, each with its old and its new value."""
     for attribute in _LOCALE:
         old, new = getattr(party, attribute), getattr(command, attribute)
         if new is not None and new != old:

@@ -1,7 +1,7 @@
-"""A person: somebody who asks, answers or is written to, under an opaque id.
+"""A person: a human who asks, answers or is written to, under an opaque id.
 
-Names and addresses are personal and wrapped in the record. Organisation, language, country and
-zone are not: reports count by them, and they stay when a person is erased.
+Names and addresses are personal and wrapped in the record. Organisation, language, country and zone
+are not: reports count by them, and they stay when a person is erased.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class PersonMerged(Event):
 
 
 class PersonUnmerged(Event):
-    """They aren't the same as the other person after all, and have what is theirs again."""
+    """They aren't the same as the other person after all, and have what belongs to them again."""
 
     NAME: ClassVar[str] = "person.unmerged.v1"
     ASPECT: ClassVar[str] = "existence"
@@ -277,7 +277,7 @@ def addresses_of(command: Command) -> tuple[Address, ...]:
 
 
 def takes_address(command: Command) -> bool:
-    """Whether somebody gets an address by the command, which another may get at the same time."""
+    """Whether a person gets an address by the command, which another may get at the same time."""
     return isinstance(command, RegisterPerson | contact.AddAddress) and bool(addresses_of(command))
 
 
@@ -298,8 +298,8 @@ def _own(person: Person, named: Address) -> Address | None:
 
 
 def reads(command: Command, person: Person, context: Context | None = None) -> tuple[str, ...]:
-    """The streams whose states `decide` wants in `context.others`. To be asked again until it
-    names nothing new: who has an address may have been merged."""
+    """The streams whose states `decide` wants in the context. To be asked again until it names
+    nothing new: who has an address may have been merged."""
     match command:
         case RegisterPerson(organisation=str(id)) | SetPersonOrganisation(organisation=str(id)):
             named = [f"organisation/{id}"]
@@ -315,7 +315,7 @@ def reads(command: Command, person: Person, context: Context | None = None) -> t
 def _ways(ids: list[str], person: Person, context: Context) -> list[str]:
     """The persons that merges lead to from these, as far as they were read; not the person."""
     for id in ids:
-        state = person if id == person.id else context.others.get(f"{KIND}/{id}")
+        state = person if id == person.id else context.states.get(f"{KIND}/{id}")
         into = getattr(state, "merged_into", None)
         if into is not None and into not in ids:
             ids.append(into)
@@ -323,7 +323,7 @@ def _ways(ids: list[str], person: Person, context: Context) -> list[str]:
 
 
 def decide(command: Command, person: Person, context: Context) -> list[Event]:
-    """What the command changes. Raises NotFound, Invalid, Stale, Refused."""
+    """The events of what the command changes. Raises NotFound, Invalid, Stale, Refused."""
     if isinstance(command, RegisterPerson):
         return _register(command, person, context)
     if not person.exists:
@@ -398,8 +398,8 @@ def _readdress(command: contact.AddressCommand, person: Person, context: Context
 def _of_other(
     command: contact.AddressCommand, person: Person, other: Person, named: Address
 ) -> list[Event]:
-    """What the address of somebody who is one with a person takes: it stays where it is, so that
-    they have it again if they are parted."""
+    """The events of an address that another person has who is one with this one: it stays where it
+    is, so that they have it again if they are parted."""
     known = _own(other, named)
     if isinstance(command, contact.AddAddress) and known is not None:
         if known.verified or not command.verified:
@@ -442,8 +442,8 @@ def taken(command: Command, person: Person, context: Context) -> list[Address]:
 
 def _holder(named: Address, person: Person, context: Context) -> Person | None:
     """Another person who has an address; one who isn't the same human, if there is one."""
-    others = [context.others.get(f"{KIND}/{id}") for id in context.holders if id != person.id]
-    holders = [each for each in others if isinstance(each, Person) and has(each, named)]
+    found = [context.states.get(f"{KIND}/{id}") for id in context.holders if id != person.id]
+    holders = [each for each in found if isinstance(each, Person) and has(each, named)]
     strangers = [each for each in holders if not _is_one(each.id, person, context)]
     return next(iter([*strangers, *holders]), None)
 
@@ -451,13 +451,13 @@ def _holder(named: Address, person: Person, context: Context) -> Person | None:
 def _is_one(id: str, person: Person, context: Context) -> bool:
     own = f"{KIND}/{person.id}"
     return same_person(
-        id, person.id, lambda stream: person if stream == own else context.others.get(stream)
+        id, person.id, lambda stream: person if stream == own else context.states.get(stream)
     )
 
 
 def _belongs(named: Address, person: Person, other: Person, context: Context) -> Refused:
     """The address itself isn't said: a refusal may be recorded."""
-    stands = survivor(other.id, context.others.get)
+    stands = survivor(other.id, context.states.get)
     whose = f"person {stands}" if stands == other.id else f"person {stands} (as {other.id})"
     then = (
         f"merge them where they are one human: `ticketlog person merge {person.id} {stands}`"
@@ -474,7 +474,7 @@ def _belongs(named: Address, person: Person, other: Person, context: Context) ->
 def _merge(into: str, person: Person, context: Context) -> list[Event]:
     if into == person.id:
         raise Invalid(f"person {person.id} can't be merged into themselves; name another person")
-    target = context.others.get(f"{KIND}/{into}")
+    target = context.states.get(f"{KIND}/{into}")
     if target is None or not target.exists:
         raise NotFound(f"person {into} doesn't exist; register them before the merge")
     if target.merged_into is not None:
@@ -488,7 +488,7 @@ def _merge(into: str, person: Person, context: Context) -> list[Event]:
 def _check_organisation(id: str | None, context: Context) -> None:
     if id is None:
         return
-    organisation = context.others.get(f"organisation/{id}")
+    organisation = context.states.get(f"organisation/{id}")
     if organisation is None or not organisation.exists:
         raise Invalid(f"organisation {id} doesn't exist; register it first", organisation=id)
 

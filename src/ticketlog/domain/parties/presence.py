@@ -1,4 +1,4 @@
-"""Who of the agents is here: in the settings, at work, and in the team that has a ticket."""
+"""Presence of agents: in the settings, at work, and in the team that has a ticket."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ticketlog.domain.settings.model import Settings
 
 
 def why_gone(agent: str, team: str | None, settings: Settings) -> str | None:
-    """Why somebody doesn't work on a team's tickets any more; None: they do.
+    """The reason why an agent doesn't work on a team's tickets any more; None: they do.
 
     Of who never was in the settings, as those whom imported histories name, they say nothing.
     `team` None: whatever team.
@@ -22,8 +22,8 @@ def why_gone(agent: str, team: str | None, settings: Settings) -> str | None:
 
 
 def instead(team: str | None, settings: Settings) -> Iterable[str]:
-    """Who is told in the place of somebody who is gone: the team's supervisors, or else all of the
-    team."""
+    """The agents who are told in the place of one who is gone: the team's supervisors, or else all
+    of the team."""
     members = [each.id for each in settings.agents.values() if each.active and team in each.teams]
     lead = [id for id in members if "supervisor" in settings.agents[id].roles]
     return lead or members

@@ -121,7 +121,7 @@ def decide(command: Command, ticket: Ticket, context: Context) -> list[Event]:
 
 
 def _comes_back(event: Event) -> bool:
-    """Whether somebody is to work on the ticket again: whoever had it may be gone."""
+    """Whether the ticket is to be worked on again: the agent who had it may be gone."""
     match event:
         case Reopened() | Restored():
             return True

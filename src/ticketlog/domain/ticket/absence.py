@@ -40,8 +40,8 @@ def rule_for(ticket: Ticket, settings: Settings) -> AbsenceRule | None:
 
 
 def _times(ticket: Ticket, since: int, rule: AbsenceRule) -> Iterator[int]:
-    """What was given to the agent later than what would take it from them stays: somebody meant
-    it so."""
+    """The instants at which the rule takes the ticket from its agent. It stays where it was given
+    to them later than that; that was meant so."""
     got, back, asked = ticket.assigned_at, ticket.back_at, ticket.asked_at
     if rule.begins is not None and got <= since:
         at = since + rule.begins * _SECOND

@@ -1,4 +1,4 @@
-"""Who works on a ticket: team, agent, tier."""
+"""Assignment of a ticket: team, agent, tier."""
 
 from __future__ import annotations
 
@@ -288,7 +288,7 @@ def left_by_gone(ticket: Ticket, context: Context) -> list[Event]:
         return []
     if why_gone(agent, ticket.team, settings) is not None:
         return [AssigneeChanged(old=agent, method="team-left")]
-    known = context.others.get(f"agent/{agent}")
+    known = context.states.get(f"agent/{agent}")
     found = leaving(ticket, known.absent_since if known else None, settings)
     if found is None or found.at > context.now:
         return []

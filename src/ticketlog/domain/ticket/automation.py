@@ -1,4 +1,5 @@
-"""What the desk does to a ticket by itself, beyond what people could do as well."""
+"""Acts of the desk on a ticket, beyond what people could do as well: reminders, routes, choices,
+notifications."""
 
 from __future__ import annotations
 
@@ -55,7 +56,7 @@ class RuleFired(Event):
 
 
 class AgentChosen(Event):
-    """Who shall work on it, if they have room: `candidates` are those who could."""
+    """An agent was chosen to work on it, if they have room: `candidates` are those who could."""
 
     NAME: ClassVar[str] = "ticket.agent-chosen.v1"
     ASPECT: ClassVar[str] = "choice"
@@ -66,7 +67,8 @@ class AgentChosen(Event):
 
 
 class ChoiceDropped(Event):
-    """Who was chosen doesn't get it: they had no room, or it had an agent or was done by then."""
+    """The agent who was chosen doesn't get it: they had no room, or it had an agent or was done by
+    then."""
 
     NAME: ClassVar[str] = "ticket.choice-dropped.v1"
     ASPECT: ClassVar[str] = "choice"
@@ -76,7 +78,7 @@ class ChoiceDropped(Event):
 
 
 class NotificationDecided(Event):
-    """Somebody is to be told of an event; an outbox sends it, at least once, under this event's
+    """A message about an event is to be sent; an outbox sends it, at least once, under this event's
     id."""
 
     NAME: ClassVar[str] = "ticket.notification-decided.v1"
@@ -105,7 +107,7 @@ class Remind(Command):
 
 
 class Step(Value):
-    """What one rule makes of a ticket."""
+    """The part of a route that one rule makes of a ticket."""
 
     rule: Key
     team: Key | None = None
@@ -145,7 +147,7 @@ _ASPECTS = {
 
 
 class Notify(Command):
-    """Decides that somebody is told of an event."""
+    """Decides that a message about an event is to be sent."""
 
     NAME: ClassVar[str] = "ticket.notify"
     UNSEEN: ClassVar[Unseen] = "kept"
@@ -244,8 +246,8 @@ def _route(command: Route, ticket: Ticket, context: Context) -> list[Event]:
 
 
 def _stepped(step: Step, ticket: Ticket, context: Context) -> list[Event]:
-    """What a rule does stands whole or not at all; what it can't do is no reason not to try the
-    next one."""
+    """The events of one rule, all or none; a rule that can't be followed is no reason not to try
+    the next one."""
     made: list[Event] = []
     try:
         for command in _parts(step, ticket):

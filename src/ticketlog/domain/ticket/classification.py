@@ -1,4 +1,4 @@
-"""What a ticket is about: type, category, tags, whom it concerns, when it is due."""
+"""Classification of a ticket: type, category, tags, whom it concerns, when it is due."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class DueChanged(Event):
 
 
 class TagsChanged(Event):
-    """Its tags are others now."""
+    """It has other tags now."""
 
     NAME: ClassVar[str] = "ticket.tags-changed.v1"
     ASPECT: ClassVar[str] = "tags"

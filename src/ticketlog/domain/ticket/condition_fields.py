@@ -1,4 +1,4 @@
-"""What conditions see of a ticket."""
+"""The fields of a ticket that conditions can ask."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What is said on a ticket: public replies, internal notes, attachments, what is hidden again."""
+"""The conversation on a ticket: public replies, internal notes, attachments, what is hidden
+again."""
 
 from __future__ import annotations
 
@@ -54,7 +55,7 @@ RedactedKind = Literal["comment", "attachment", "description"]
 
 
 class CommentEvent(Event):
-    """What public replies and internal notes have in common."""
+    """The fields that public replies and internal notes have in common."""
 
     ASPECT: ClassVar[str] = "conversation"
 
@@ -86,7 +87,7 @@ class Noted(CommentEvent):
 
 
 class Described(Event):
-    """What it is about was told after it was opened, where nothing had been told before."""
+    """Its description was told after it was opened, where nothing had been told before."""
 
     NAME: ClassVar[str] = "ticket.described.v1"
     ASPECT: ClassVar[str] = "conversation"
@@ -153,7 +154,7 @@ class Reply(Command):
     resolution_code: Key | None = None
 
     def touched(self) -> frozenset[str]:
-        """What it sets beside its text."""
+        """The aspects that it sets beside its text."""
         return frozenset(name for name in _SET_BY_REPLIES if getattr(self, name))
 
 
@@ -187,7 +188,7 @@ class Note(Command):
     resolution_code: Key | None = None
 
     def touched(self) -> frozenset[str]:
-        """What it sets beside its text."""
+        """The aspects that it sets beside its text."""
         return frozenset({"status"} if self.status else ())
 
 
@@ -337,7 +338,7 @@ def _reply_event(command: Reply, author: Author, ticket: Ticket) -> Replied:
 def _moves(
     command: Reply, author: Author, events: list[Event], ticket: Ticket, context: Context
 ) -> list[Event]:
-    """What the reply, seen as said on `ticket`, does to the status.
+    """The moves of the status that the reply, seen as said on `ticket`, makes.
 
     An automated comment neither answers nor reopens.
     """

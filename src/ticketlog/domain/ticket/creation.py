@@ -210,7 +210,7 @@ class Asked(NamedTuple):
     """A creation as it was asked for.
 
     `new` is the command without what a follow-up has from its original: that was right when the
-    original got it, and what somebody says on a closed ticket must not be lost to newer rules.
+    original got it, and what is said on a closed ticket must not be lost to newer rules.
     """
 
     command: CreateTicket
@@ -281,7 +281,7 @@ def _check(asked: Asked) -> None:
 
 def _check_own(new: CreateTicket, context: Context) -> None:
     person = context.actor.id
-    if new.requester and not same_person(new.requester, person, context.others.get):
+    if new.requester and not same_person(new.requester, person, context.states.get):
         raise Forbidden(f"{person} is a person and creates tickets for themselves only")
     if (new.team, new.assignee, new.priority) != (None, None, None):
         raise Forbidden(
@@ -300,8 +300,8 @@ def _requester(asked: Asked) -> Known | None:
 
 
 def _home(asked: Asked, requester: Known | None) -> Home:
-    theirs = requester.state.organisation if requester and requester.state else None
-    id = asked.command.organisation or theirs
+    home = requester.state.organisation if requester and requester.state else None
+    id = asked.command.organisation or home
     if id is None:
         return Home()
     state = organisation(id, asked.context, named=asked.new.organisation is not None)
@@ -317,7 +317,7 @@ def _priority(asked: Asked, contract: str | None) -> Priority:
 
 def _author_kind(asked: Asked, requester: Known | None) -> AuthorKind:
     actor = asked.context.actor
-    load = asked.context.others.get
+    load = asked.context.states.get
     acting = [id for id in (actor.id, actor.on_behalf_of) if id]
     if requester and any(same_person(id, requester.id, load) for id in acting):
         return "requester"

@@ -1,4 +1,4 @@
-"""How a ticket evolves: the table of all events that change it, which its facets fill."""
+"""The fold of a ticket: the table of all events that change it, which its facets fill."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def _believed(recorded: Recorded) -> Recorded:
 
 
 def _commit_begun(values: dict[str, Any], meta: Meta) -> None:
-    """What a commit changes, whatever its events are: with its first one."""
+    """The changes of a commit, whatever its events are: made with its first one."""
     if meta.occurred_at > values["clock"]:
         values["clock"] = meta.occurred_at
     if meta.commit != values["last_commit"]:

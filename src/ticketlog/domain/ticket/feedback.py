@@ -1,4 +1,4 @@
-"""What people think of the work afterwards: surveys, ratings, reviews."""
+"""Feedback on the work: surveys, ratings, reviews."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Rated(Event):
 
 
 class Reviewed(Event):
-    """Somebody judged the closed ticket's handling."""
+    """A reviewer judged the closed ticket's handling."""
 
     NAME: ClassVar[str] = "ticket.reviewed.v1"
     ASPECT: ClassVar[str] = "review"

@@ -108,8 +108,9 @@ def _with_held(field: CustomField, held: FieldValue) -> CustomField:
 def sorted_out(
     values: Mapping[str, FieldValue], context: Context, emptied: Container[str] = ()
 ) -> Sorted:
-    """The values of fields that the settings mark as personal, and the others. Of an emptied field
-    that they have lost nobody knows any more which it was: it counts as personal."""
+    """The values of fields that the settings mark as personal, and those of all other fields. An
+    emptied field that the settings have lost counts as personal: nobody knows any more which it
+    was."""
     known = settings_of(context).fields
     out = Sorted({}, {})
     for name, value in values.items():

@@ -99,7 +99,7 @@ Clearable = Literal[
 
 
 def stream_of(source: str, case: str, generation: int = 0) -> str:
-    """The stream of the ticket that a case of a source becomes: the same whoever imports it.
+    """The stream of the ticket that a case of a source becomes: the same for every importer.
     `generation` says how often such a ticket was withdrawn before."""
     again = f"\0{generation}" if generation else ""
     return "ticket/" + stream_key(f"{source}\0{case}{again}")
@@ -218,7 +218,7 @@ AT_FIRST = frozenset({"new", "open", "pending", "on-hold"})
 """What a ticket may begin as. Solved or closed is something that happens to it, and is counted."""
 
 
-_OTHERS = ("category", "product", "requester", "organisation")
+_CLASSES = ("category", "product", "requester", "organisation")
 
 
 _RARE = ("asset", "site", "language")
@@ -337,7 +337,7 @@ def _created(
 
 
 def _further(command: RecordActivity) -> dict[str, Any]:
-    """What else the first row says, as far as it says it."""
+    """The further values of the first row, as far as it says them."""
     found: dict[str, Any] = {
         "author_kind": "import",
         "asset": command.asset,
@@ -413,8 +413,8 @@ def _attached(command: RecordActivity, ticket: Ticket) -> list[Event]:
 def _linked(
     command: RecordActivity, ticket: Ticket, context: Context
 ) -> tuple[list[Event], tuple[str, ...]]:
-    """The links that the row makes, and the rules that others would break, which are left out:
-    links of these kinds never lead back, and a ticket is the duplicate of one other."""
+    """The links that the row makes, and the rules that further ones would break, which are left
+    out: links of these kinds never lead back, and a ticket is the duplicate of one other."""
     events: list[Event] = []
     broke: dict[str, None] = {}
     links = ticket.links
@@ -424,7 +424,7 @@ def _linked(
             continue
         if link.target == context.stream:
             broke["linked to itself"] = None
-        elif cycle(LinkTo(kind=kind, target=link.target), ticket, context.others.get):
+        elif cycle(LinkTo(kind=kind, target=link.target), ticket, context.states.get):
             broke[f"{kind} leads back"] = None
         elif kind == "duplicate-of" and any(each.kind == kind for each in links):
             broke["duplicate of a second one"] = None
@@ -467,7 +467,7 @@ def _changes(command: RecordActivity, ticket: Ticket, context: Context) -> list[
     if command.subject not in (None, ticket.subject):
         subject = data_subject(ticket)
         events.append(SubjectChanged(data_subject=subject, old=ticket.subject, new=command.subject))
-    events += _differences(command, ticket, _OTHERS)
+    events += _differences(command, ticket, _CLASSES)
     events += _priority_changes(command, ticket, context)
     if command.fields:
         events += changed(command.fields, ticket, context)

@@ -1,4 +1,4 @@
-"""What is done to the status of a ticket: the moves that somebody asks for, spam, verification."""
+"""The lifecycle of a ticket: commands that move its status, spam, verification."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ STATUS = frozenset({"status"})
 
 
 class ResolutionCoded(Event):
-    """How it was solved is told by another code now, or before it is solved."""
+    """Its resolution code is another now, or was told before it is solved."""
 
     NAME: ClassVar[str] = "ticket.resolution-coded.v1"
     ASPECT: ClassVar[str] = "resolution"
@@ -64,7 +64,7 @@ class ResolutionCoded(Event):
 
 
 class Verified(Event):
-    """Somebody confirmed that the solution holds."""
+    """The solution was confirmed to hold."""
 
     NAME: ClassVar[str] = "ticket.verified.v1"
     ASPECT: ClassVar[str] = "verification"
@@ -263,7 +263,7 @@ def change_status(
 
 
 def _by_solver(ticket: Ticket, context: Context) -> list[Event]:
-    """Who solves what is assigned to nobody becomes its assignee, where they may be (Zendesk)."""
+    """The solver of a ticket that nobody has becomes its assignee, where they may be (Zendesk)."""
     actor = context.actor
     agent = settings_of(context).agents.get(actor.id) if actor.kind == "agent" else None
     if ticket.assignee is not None or agent is None:
@@ -300,7 +300,7 @@ def status_in(
 
 
 def _ease(workflow: Workflow, ticket: Ticket, target: Status, context: Context) -> int:
-    """2: the actor can move it there; 1: somebody else can; 0: nobody."""
+    """2: the actor can move it there; 1: another role can; 0: nobody."""
     arrow = arrow_to(workflow, ticket, target)
     if arrow is None:
         return 0

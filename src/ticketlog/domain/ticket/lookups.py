@@ -1,4 +1,5 @@
-"""What several decisions ask: who acts in which role, whom and what the desk knows."""
+"""Look-ups of several decisions: the actor's roles, persons and organisations, names in the
+settings."""
 
 from __future__ import annotations
 
@@ -84,7 +85,8 @@ def require_agent(ticket: Ticket, context: Context) -> str:
 
 
 def data_subject(ticket: Ticket) -> str:
-    """Whose data a text on the ticket is: the requester's; the ticket's own where there is none."""
+    """The person whose data a text on the ticket is: the requester; the ticket itself where there
+    is none."""
     return ticket.requester or f"ticket/{ticket.id}"
 
 
@@ -99,7 +101,7 @@ class Whereabouts(NamedTuple):
 
 
 def place_of(party: Person | Organisation | None) -> Whereabouts:
-    """Where somebody is at this instant."""
+    """The country and the zone of a party at this instant."""
     return Whereabouts(party.country, party.zone) if party else Whereabouts()
 
 
@@ -118,7 +120,7 @@ def person(id: str, context: Context, *, named: bool = True) -> Known:
     """
     way: dict[str, Person] = {}
     while id not in way:
-        state = context.others.get(f"person/{id}")
+        state = context.states.get(f"person/{id}")
         if not isinstance(state, Person) or not state.exists:
             break
         way[id] = state
@@ -126,14 +128,15 @@ def person(id: str, context: Context, *, named: bool = True) -> Known:
     if not way and named:
         raise Invalid(f"person {id} is not known; register them first", what="person", name=id)
     known = _together(list(way.values())) if way else None
-    return Known(survivor(id, context.others.get), known)
+    return Known(survivor(id, context.states.get), known)
 
 
 _HANDED_ON = ("organisation", "language", "country", "zone")
 
 
 def _together(way: list[Person]) -> Person:
-    """The last of persons who were merged one into the other, with what they lack of the others."""
+    """The last of persons who were merged one into the other, with what they lack of the earlier
+    ones."""
     *earlier, last = way
     for each in reversed(earlier):
         gaps = {name: getattr(each, name) for name in _HANDED_ON if getattr(last, name) is None}
@@ -143,7 +146,7 @@ def _together(way: list[Person]) -> Person:
 
 def organisation(id: str, context: Context, *, named: bool = True) -> Organisation | None:
     """The organisation's state. Raises Invalid where nobody registered the one that was named."""
-    state = context.others.get(f"organisation/{id}")
+    state = context.states.get(f"organisation/{id}")
     if isinstance(state, Organisation) and state.exists:
         return state
     if named:
@@ -164,16 +167,16 @@ class Author(NamedTuple):
 
 
 def author_of(id: str | None, ticket: Ticket, context: Context) -> Author:
-    """Who says it: the actor, or the person or agent for whom the actor sends it.
+    """The author of a comment: the actor, or the person or agent for whom the actor sends it.
 
-    Raises Forbidden where a person or an agent speaks for somebody who isn't a person they may
-    speak for, and Invalid for an unknown person.
+    Raises Forbidden where a person or an agent speaks for an id that isn't a person they may speak
+    for, and Invalid for an unknown person.
     """
     actor = context.actor
     if id is None or id == actor.id:
         if actor.kind != "person":
             return Author(actor.id, "requester" if actor.id == ticket.requester else actor.kind)
-        id = survivor(actor.id, context.others.get)
+        id = survivor(actor.id, context.states.get)
         return Author(id, "requester" if is_requester(id, ticket, context) else "end-user")
     if actor.kind == "person":
         raise Forbidden(f"{actor.id} is a person and can't speak for {id}", ticket=ticket.id)
@@ -190,4 +193,4 @@ def is_requester(id: str | None, ticket: Ticket, context: Context) -> bool:
     """Whether a person is the ticket's requester, under whatever id: merged persons are one."""
     if id is None or ticket.requester is None:
         return False
-    return same_person(id, ticket.requester, context.others.get)
+    return same_person(id, ticket.requester, context.states.get)

@@ -1,4 +1,4 @@
-"""Whom the text of a note calls: `@agent`, or `@team` for everybody in it."""
+"""Mentions in the text of a note: `@agent`, or `@team` for everybody in it."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def called(text: str, settings: Settings) -> Called:
 
 
 def _readings(name: str) -> Iterator[str]:
-    """What may be meant, the longest first: 'ann.lee.', 'ann.lee', 'ann'; at last what stands
-    before letters of a script that puts no space there."""
+    """The names that may be meant, the longest first: 'ann.lee.', 'ann.lee', 'ann'; at last what
+    stands before letters of a script that puts no space there."""
     whole = name
     while name:
         yield name

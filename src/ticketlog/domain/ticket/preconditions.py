@@ -1,4 +1,4 @@
-"""What holds for every command before its own rules: existence, stale screens, spam, closed."""
+"""Preconditions of every command, before its own rules: existence, stale screens, spam, closed."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ def admit(command: Command, ticket: Ticket, context: Context) -> bool:
 
 
 def _admit_withdrawn(command: Command, ticket: Ticket) -> bool:
-    """What a ticket that was withdrawn still takes; timers that are late change nothing."""
+    """Whether a ticket that was withdrawn takes the command; timers that are late change
+    nothing."""
     if "withdrawn" in command.SPEC.also_on:
         return True
     if isinstance(command, Withdraw | Settle | RecordDue | ReapplySla):
@@ -54,8 +55,8 @@ def _admit_withdrawn(command: Command, ticket: Ticket) -> bool:
 
 
 def _check_seen(command: Command, ticket: Ticket, context: Context) -> None:
-    """Raises Stale where something that the sender should know has come after the version that
-    they saw: what others said publicly, for whoever answers or sets the status, and changes of
+    """Raises Stale where something that the sender should know has come after the version that they
+    saw: public comments of other authors, for a reply or a change of the status, and changes of
     what the command touches."""
     if context.seen is None or context.anyway:
         return
@@ -79,7 +80,7 @@ def _check_seen(command: Command, ticket: Ticket, context: Context) -> None:
 
 
 def _senders(command: Command, context: Context) -> set[str | None]:
-    """Whose words are the sender's own."""
+    """The ids under which the sender's own words stand."""
     author = command.author if isinstance(command, Reply) else None
     return {context.actor.id, context.actor.on_behalf_of, author}
 

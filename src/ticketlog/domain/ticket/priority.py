@@ -129,7 +129,7 @@ def at_least(priorities: Priorities, priority: Priority, contract: str | None) -
 def by_hand(
     priorities: Priorities, name: str, reason: str | None, contract: str | None
 ) -> Priority:
-    """A priority that somebody sets. Raises Invalid, and MissingFields without a reason."""
+    """A priority that is set by hand. Raises Invalid, and MissingFields without a reason."""
     require_known("priority", name, priorities.names)
     if reason is None:
         raise MissingFields(
@@ -177,8 +177,8 @@ def recalculated(
     urgency: str | None,
     contract: str | None,
 ) -> list[Event]:
-    """What other impact, urgency or contract make of the priority. One that is held stays, but
-    never below the contract's."""
+    """The events of another impact, urgency or contract for the priority. One that is held stays,
+    but never below the contract's."""
     priorities = priorities_in(context)
     if ticket.priority_source in HELD:
         held = Priority(ticket.priority, ticket.priority_source)

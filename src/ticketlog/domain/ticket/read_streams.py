@@ -29,7 +29,7 @@ _BRINGS_BACK = (Reply, Note, Reopen, SetStatus, Hold, Restore, Unassign)
 
 
 def reads(command: Command, ticket: Ticket, context: Context | None = None) -> tuple[str, ...]:
-    """The streams whose states `decide` wants in `context.others`.
+    """The streams whose states `decide` wants in the context.
 
     With a context also those that only it leads to: the person who acts, who stands for a merged
     person, a person's organisation, the tickets that a chain of links leads to, the assignee where
@@ -99,7 +99,7 @@ def _linked(command: Command) -> frozenset[LinkKind]:
 
 
 def _behind(stream: str, command: Command, context: Context) -> Iterator[str]:
-    state = context.others.get(stream)
+    state = context.states.get(stream)
     if isinstance(state, Ticket):
         for kind in _linked(command) & ACYCLIC:
             yield from targets(state, kind)

@@ -1,4 +1,4 @@
-"""Whom and what a ticket is connected with: followers, CCs, other tickets, legal holds."""
+"""Relations of a ticket: followers, CCs, other tickets, legal holds."""
 
 from __future__ import annotations
 
@@ -237,8 +237,9 @@ def ticket_stream(id: str) -> str:
 
 
 def ticket_read(stream: str, context: Context) -> Ticket:
-    """Another ticket's state. Raises Invalid for what is no ticket that somebody created."""
-    other = context.others.get(stream)
+    """Another ticket's state. Raises Invalid for a stream that is no ticket, or that was never
+    created."""
+    other = context.states.get(stream)
     if not isinstance(other, Ticket) or not other.exists:
         raise Invalid(f"{stream} is no ticket that exists; check the id", name=stream)
     if other.withdrawn:
@@ -279,7 +280,7 @@ def _remove_cc(command: RemoveCc, ticket: Ticket, context: Context) -> list[Even
 
 def _copied(id: str, ticket: Ticket, context: Context) -> list[str]:
     """The ids under which a person is in copy: merged persons are one."""
-    return [each for each in ticket.ccs if same_person(id, each, context.others.get)]
+    return [each for each in ticket.ccs if same_person(id, each, context.states.get)]
 
 
 ACYCLIC: frozenset[LinkKind] = frozenset({"duplicate-of", "parent", "blocks", "follow-up-of"})
@@ -340,7 +341,7 @@ def _link(command: LinkTo, ticket: Ticket, context: Context) -> list[Event]:
         raise Invalid(
             f"ticket {ticket.id} is a duplicate of {originals[0]} already; unlink it first"
         )
-    if refusal := cycle(command, ticket, context.others.get):
+    if refusal := cycle(command, ticket, context.states.get):
         raise refusal
     return [Linked(kind=command.kind, target=target)]
 

@@ -1,4 +1,5 @@
-"""What was promised for a ticket and what became of it: what its clocks can't know by themselves.
+"""Events of what was promised for a ticket and what became of it: what its clocks can't know by
+themselves.
 
 A clock follows from the ticket's own events (`clocks`). Policy, target, calendar, open time and due
 time depend on settings, so they stand in events. These name every clock that has a target: what
@@ -40,7 +41,7 @@ class ComingWarning(Value):
 
 
 class ClockChange(Value):
-    """What happened to a clock, and how it stands after it."""
+    """The change of a clock, and how it stands after it."""
 
     metric: Metric
     instance: Annotated[int, Field(ge=1)]
@@ -76,7 +77,7 @@ class SlaApplied(Event):
 
 
 class ClocksChanged(Event):
-    """What the commit did to the clocks that have a target."""
+    """Clocks that have a target were changed by the commit."""
 
     NAME: ClassVar[str] = "ticket.clocks-changed.v1"
     ASPECT: ClassVar[str] = "sla"
@@ -84,7 +85,7 @@ class ClocksChanged(Event):
 
 
 class DueEvent(Event):
-    """What breaches and warnings have in common."""
+    """The fields that breaches and warnings have in common."""
 
     ASPECT: ClassVar[str] = "sla"
     metric: Metric

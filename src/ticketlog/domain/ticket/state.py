@@ -1,4 +1,4 @@
-"""What a ticket is: the state that its events fold into. What was said stays in the log."""
+"""The state of a ticket, into which its events fold. What was said stays in the log."""
 
 from __future__ import annotations
 
@@ -68,14 +68,14 @@ class Link(NamedTuple):
 
 
 class Candidate(Value):
-    """Somebody a rule could have chosen, and the load that they had."""
+    """An agent whom a rule could have chosen, and the load that they had."""
 
     agent: Key
     load: Annotated[int, Field(ge=0)]
 
 
 class Choice(NamedTuple):
-    """Who was chosen by an assignment rule: `id` is that of the event that says so; `candidates`
+    """The agent whom an assignment rule chose: `id` is that of the event that says so; `candidates`
     are those who could have been, with their loads."""
 
     id: str
@@ -212,7 +212,7 @@ class Ticket(State):
         return tuple(chain.from_iterable(self.comment_pages))
 
     def said_since(self, version: int) -> list[CommentRef]:
-        """What people have said publicly after a version, in order; machines aside."""
+        """The comments that people made publicly after a version, in order; machines aside."""
         since: list[CommentRef] = []
         for page in reversed(self.comment_pages):
             new = [ref for ref in page if ref.version > version]
@@ -245,7 +245,7 @@ class Ticket(State):
 
     @property
     def active(self) -> bool:
-        """Somebody should still work on it."""
+        """Whether it is still to be worked on."""
         open = self.status_category not in ("solved", "closed")
         return open and not self.spam and not self.withdrawn
 

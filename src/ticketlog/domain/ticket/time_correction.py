@@ -82,7 +82,8 @@ def sound(recorded: Recorded, ticket: Ticket) -> Recorded | None:
 
 
 def _change(change: ClockChange, ticket: Ticket, at: int) -> ClockChange:
-    """What a clock had used by then. When it is due isn't known before the correction says so."""
+    """The change with what the clock had used by then. When it is due isn't known before the
+    correction says so."""
     clock = ticket.clocks.get(change.metric)
     same = clock is not None and clock.instance == change.instance
     used = settled(clock, at).used if clock is not None and same else 0

@@ -51,7 +51,7 @@ DECIDE: Decisions = {Withdraw: _withdraw}
 
 
 def refusal(ticket: Ticket) -> Refused:
-    """What is said of whatever is sent to it."""
+    """The refusal of every command that is sent to it."""
     return Refused(
         f"ticket {ticket.id} was withdrawn with its import; `ticketlog ticket history {ticket.id}` "
         "tells when and why. Import its file again to have it anew",

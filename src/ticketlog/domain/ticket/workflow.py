@@ -37,7 +37,7 @@ StatusCause = Literal["command", "reply", "assignment", "rule", "import"]
 
 
 class StatusEvent(Event):
-    """What all changes of status have in common."""
+    """The fields that all changes of status have in common."""
 
     ASPECT: ClassVar[str] = "status"
 
@@ -55,7 +55,7 @@ class StatusChanged(StatusEvent):
 
 
 class PutOnHold(StatusEvent):
-    """It waits for somebody who is neither the requester nor the agent."""
+    """It waits for a third party, neither the requester nor the agent."""
 
     NAME: ClassVar[str] = "ticket.put-on-hold.v1"
     reason: Line | None = None
@@ -168,7 +168,7 @@ _SECOND = 1_000_000
 
 
 class TransitionDetails(NamedTuple):
-    """What a command says about the move that it asks for."""
+    """The details that a command gives of the move that it asks for."""
 
     resolution_code: str | None = None
     resolution: str | None = None
@@ -237,7 +237,7 @@ def opened(ticket: Ticket, context: Context, because: StatusCause) -> list[Event
 def awakened(ticket: Ticket, context: Context) -> list[Event]:
     """An end user's public comment opens what is pending, on hold or solved again (Zendesk).
 
-    It needs no arrow: what somebody has to say can't be refused by a workflow.
+    It needs no arrow: a comment can't be refused by a workflow.
     """
     if ticket.status_category not in ("pending", "on-hold", "solved"):
         return []
@@ -265,7 +265,8 @@ def arrow_to(workflow: Workflow, ticket: Ticket, target: Status) -> Transition |
 
 
 def required_for(arrow: Transition, target: Status) -> tuple[str, ...]:
-    """What must be filled in: what the arrow requires, and for solving an assignee (Zendesk)."""
+    """The names that must be filled in: what the arrow requires, and for solving an assignee
+    (Zendesk)."""
     return (*arrow.requires, "assignee") if target.category == "solved" else arrow.requires
 
 

@@ -355,7 +355,7 @@ def test_a_forwarded_mail_and_an_agent_who_is_the_requester() -> None:
             actor=LIGHT,
             stream="ticket/THIS",
             channel=channel,
-            others=others,
+            states=others,
         )
         made = ticket.decide(FOR_KIM, ticket.initial("THIS"), context)
         assert (ClocksChanged in map(type, made)) is expected

@@ -1,1 +1,1 @@
-"""What a commit does to the promises of a ticket."""
+"""The effect of a commit on the promises of a ticket."""

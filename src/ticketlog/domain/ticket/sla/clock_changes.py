@@ -1,4 +1,4 @@
-"""What became of each clock in a commit, said in events: how it stands, and when it will be due."""
+"""Changes of clocks by a commit, said in events: how each stands, and when it will be due."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _WORDS: dict[str, Change] = {
 
 @dataclass(frozen=True)
 class Terms:
-    """What holds when a commit is made, at its instant: what was promised before, what is now."""
+    """The terms at the instant of a commit: what was promised before, what is now."""
 
     at: int
     held: Applied | None
@@ -64,7 +64,8 @@ class Terms:
 
     @cached_property
     def measure(self) -> BusinessHours | None:
-        """What measures the time until now: time without a calendar, by the first there is."""
+        """The calendar that measures the time until now: time without one, by the first there
+        is."""
         found = self.before or self.calendar
         return found.timetable if found else None
 
@@ -84,7 +85,7 @@ class Terms:
         return Promise(found.seconds, found.business) if found else None
 
     def warnings(self, metric: Metric, priority: str) -> list[int]:
-        """How much of the target is used at each warning, in order."""
+        """The part of the target that is used at each warning, in order."""
         found = self.policy.target(metric, priority) if self.policy else None
         return sorted({each.after(found.seconds) for each in found.warnings}) if found else []
 
@@ -97,7 +98,7 @@ class Turn(NamedTuple):
 
 
 def changes(states: Sequence[Ticket], plain: Clocks, terms: Terms) -> list[Event]:
-    """What the events of a commit did to the clocks, from the ticket before and after each; then
+    """The changes of clocks by the events of a commit, from the ticket before and after each; then
     the targets that were exceeded when they came to apply.
 
     Where the rules alone (`plain`: the clocks without the switches of a policy that comes to apply
@@ -122,7 +123,8 @@ def changes(states: Sequence[Ticket], plain: Clocks, terms: Terms) -> list[Event
 
 
 def turns_of(metric: Metric, states: Sequence[Ticket], at: int) -> Iterator[Turn]:
-    """How a metric's clock was turned between one state and the next, all at one instant."""
+    """The changes by which a metric's clock was turned between one state and the next, all at one
+    instant."""
     for earlier, later in pairwise(states):
         old, new = earlier.clocks.get(metric), later.clocks.get(metric)
         if new is None or new is old:
@@ -179,9 +181,9 @@ def _told(metric: Metric, turn: Turn, priority: str, terms: Terms) -> ClockChang
 
 
 def afresh(last: Ticket, held: Clocks, terms: Terms) -> list[Event]:
-    """How the clocks stand that have a target, or had one in `held`, told anew; before it, the
-    breaches that were due by then and that nobody has recorded. `last`: the ticket, at some time
-    before the terms' instant."""
+    """The clocks that have a target, or had one in `held`, told anew; before it, the breaches that
+    were due by then and that nobody has recorded. `last`: the ticket, at some time before the
+    terms' instant."""
     told: list[ClockChange] = []
     breaches: list[SlaBreached] = []
     for metric in METRICS:

@@ -52,7 +52,8 @@ def _created(ticket: Ticket, recorded: Recorded) -> ClockTrigger:
 
 
 def _needed_to_await_a_reply(recorded: Recorded) -> tuple[Switch, ...]:
-    """What an agent creates waits for no first reply, unless a switch says so."""
+    """The switches that a ticket needs to await a first reply: one that an agent creates waits for
+    none, unless a switch says so."""
     event, actor = recorded.event, recorded.meta.actor
     assert isinstance(event, TicketCreated)
     asks = event.author_kind == "requester"

@@ -1,9 +1,9 @@
 """A ticket's history as it would stand recorded if other settings had been in force all along.
 
 What these settings would have promised, and what would have become of it, takes the place of what
-was recorded of that. It is found by the functions that decide (`promises`), never by others: a
-history recomputed under the settings that it lived under says the same again. Whatever else
-happened stays, also where somebody did it because of a breach that is none under these settings.
+was recorded of that. It is found by the functions that decide (`recording`), and by no second ones:
+a history recomputed under the settings that it lived under says the same again. Everything else
+that happened stays, also where it was done because of a breach that is none under these settings.
 
 Imported rows, which promise nothing when they are recorded, are promised something here.
 """
@@ -82,7 +82,8 @@ def retold(commit: Sequence[Recorded], ticket: Ticket, settings: Settings) -> li
 
 
 def outstanding(last: Recorded, ticket: Ticket, settings: Settings, until: int) -> list[Recorded]:
-    """What was due by an instant, if nothing happened after the `last` event any more."""
+    """The events that were due by an instant, if nothing happened after the `last` event any
+    more."""
     now, stream = max(ticket.clock, until), last.originator_id
     context = Context(
         settings=settings, now=now, actor=NOBODY, stream=stream, channel=COMMIT, command_id=COMMIT

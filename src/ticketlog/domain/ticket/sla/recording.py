@@ -1,8 +1,8 @@
-"""What a commit does to the promises of a ticket, in the same commit.
+"""The recording of a commit's effect on the promises of a ticket, in the same commit.
 
 First whatever was due before it, stamped with the time it was due; then the commit's own events;
-then which policy and calendar apply from there on, and what became of each clock with a target.
-So no downtime and no race can lose a breach or invent one: timers only cover silence.
+then which policy and calendar apply from there on, and what became of each clock with a target. So
+no downtime and no race can lose a breach or invent one: timers only cover silence.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def accounted(
 ) -> list[Event]:
     """A commit's events with what was due before them and what they do to the clocks.
 
-    An imported history gets neither, since its rows were decided under no settings of ours; a
+    An imported history gets neither, since its rows were decided under no settings of the desk; a
     ticket to which a policy was applied here does.
     """
     settings = settings_of(context)
@@ -53,8 +53,8 @@ def accounted(
 def around(
     events: list[Event], ticket: Ticket, context: Context, reapply: bool = False
 ) -> tuple[list[Event], list[Event]]:
-    """What was due before a commit's events, and what they do to what was promised: to be recorded
-    before them and behind them."""
+    """The events of what was due before a commit's events, and of what these do to what was
+    promised: to be recorded before them and behind them."""
     before = passed(ticket, max(ticket.clock, context.now))
     start = after(ticket, before, context) if before else ticket
     return before, _effect(events, start, context, reapply)
@@ -94,7 +94,7 @@ def _due_event(each: DueItem, ticket: Ticket) -> Event:
 
 
 def _effect(events: list[Event], start: Ticket, context: Context, reapply: bool) -> list[Event]:
-    """What the events, seen as done to `start`, do to what was promised."""
+    """The events of what a commit's events, seen as done to `start`, do to what was promised."""
     settings, held = settings_of(context), start.sla
     plain = steps(start, events, context)
     applied = _applies(plain[-1], settings, reapply)
@@ -141,8 +141,9 @@ def _switches(applied: Applied | None) -> tuple[str, ...]:
 
 
 def _applies(ticket: Ticket, settings: Settings, reapply: bool) -> Applied | None:
-    """What applies to a ticket: the policy that matches it, in the version that it had when it came
-    to match; that of before where none does. `reapply`: the version in force, or none.
+    """The policy and calendar that apply to a ticket: the policy that matches it, in the version
+    that it had when it came to match; that of before where none does. `reapply`: the version in
+    force, or none.
 
     A closed ticket, spam and a duplicate keep what they have.
     """
@@ -186,8 +187,8 @@ def _reapply(command: ReapplySla, ticket: Ticket, context: Context) -> list[Even
 
 
 def _correct_time(command: CorrectTime, ticket: Ticket, context: Context) -> list[Event]:
-    """What its clocks had used is told anew, since what was recorded of them counts time that never
-    was."""
+    """The correction, and what its clocks had used, told anew: what was recorded of them counts
+    time that never was."""
     now = context.now
     if ticket.sound is None and not is_ahead(ticket.clock, now):
         raise Refused(

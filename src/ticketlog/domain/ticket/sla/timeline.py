@@ -108,7 +108,7 @@ def _turned(
 def _with_changes(
     found: list[TimelineEntry], changes: tuple[ClockChange, ...], at: int, recorded: Recorded
 ) -> list[TimelineEntry]:
-    """What is recorded takes the place of what the events before it let one expect."""
+    """A recorded change takes the place of what the events before it let one expect."""
     lines = {(line.metric, line.instance, line.change): line for line in found}
     for change in changes:
         key = (change.metric, change.instance, change.change)
