@@ -4,11 +4,12 @@ did leaves alone."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol, get_args
 
 from ticketlog.application.executor import Outcome, derived_id, new_id
-from ticketlog.application.settings_removal import DeskInUse
+from ticketlog.application.settings_removal import DeskInUse, listed_tickets
+from ticketlog.documents.outcomes import Rerouting
 from ticketlog.domain.base import Actor, Refused
 from ticketlog.domain.settings.conditions import Condition, Conditions, Operator, matches
 from ticketlog.domain.settings.model import Settings
@@ -18,11 +19,11 @@ from ticketlog.domain.ticket.condition_fields import facts_of
 from ticketlog.errors import Usage
 from ticketlog.policies.routing import reroute
 
-_PAGE = 1_000
 _OPERATORS = {name.replace("-", " "): name for name in get_args(Operator)} | {
     name: name for name in get_args(Operator)
 }
 _SEVERAL = frozenset({"in", "not-in", "contains", "lacks"})
+_DONE = ("solved", "closed")
 _NAMES = ("team", "assignee", "priority", "category", "product")
 
 
@@ -32,35 +33,56 @@ class RoutedDesk(DeskInUse, Protocol):
     def check_right(self, actor: Actor, right: str) -> None: ...
 
 
-class Rerouting(NamedTuple):
-    """A ticket ('ticket/ID'), and what the rules make of it that it isn't yet."""
+class PlannedRoute(NamedTuple):
+    """A ticket ('ticket/ID'), and the steps by which the rules make of it what it isn't yet."""
 
     ticket: str
     steps: tuple[Step, ...]
     version: int
-
-    def document(self, done: Mapping[str, str | None] | None) -> dict[str, Any]:
-        """What programs are told of it; keys are stable. `done`: why each was refused."""
-        made: dict[str, Any] = dict.fromkeys(_NAMES)
-        tags: dict[str, list[str]] = {"add_tags": [], "remove_tags": []}
-        for step in self.steps:
-            made |= {n: getattr(step, n) for n in _NAMES if getattr(step, n) is not None}
-            for name in tags:
-                tags[name] += getattr(step, name)
-        return {
-            "ticket": self.ticket.removeprefix("ticket/"),
-            "rules": [step.rule for step in self.steps],
-            **made,
-            **tags,
-            "refused": None if done is None else done.get(self.ticket),
-        }
 
 
 class ReroutingPlan(NamedTuple):
     """How many tickets match, and those that rules want elsewhere."""
 
     asked: int
-    changes: tuple[Rerouting, ...]
+    changes: tuple[PlannedRoute, ...]
+
+
+def rerouted(
+    desk: RoutedDesk,
+    where: Sequence[str],
+    actor: Actor,
+    *,
+    check: bool = False,
+    id: str | None = None,
+    reason: str | None = None,
+) -> Rerouting:
+    """Routes the active tickets for which all of 'FIELD OPERATOR VALUE' hold, as `send` does; with
+    `check` it only says what would go where. Raises Usage and Forbidden as `conditions` and `plan`.
+    """
+    planned = plan(desk, conditions(where, desk.settings), actor)
+    done = {} if check else send(desk, planned, actor, id=id, reason=reason)
+    return Rerouting.filled(
+        asked=planned.asked,
+        tickets=[_document(each, done.get(each.ticket)) for each in planned.changes],
+        done=sum(refused is None for refused in done.values()),
+    )
+
+
+def _document(change: PlannedRoute, refused: str | None) -> dict[str, Any]:
+    made: dict[str, Any] = dict.fromkeys(_NAMES)
+    tags: dict[str, list[str]] = {"add_tags": [], "remove_tags": []}
+    for step in change.steps:
+        made |= {n: getattr(step, n) for n in _NAMES if getattr(step, n) is not None}
+        for name in tags:
+            tags[name] += getattr(step, name)
+    return {
+        "ticket": change.ticket.removeprefix("ticket/"),
+        "rules": [step.rule for step in change.steps],
+        **made,
+        **tags,
+        "refused": refused,
+    }
 
 
 def conditions(texts: Sequence[str], settings: Settings) -> Conditions:
@@ -103,14 +125,15 @@ def plan(desk: RoutedDesk, wanted: Conditions, actor: Actor) -> ReroutingPlan:
     settings = desk.settings
     desk.check_right(actor, "settings.reroute")
     asked, changes = 0, []
-    for stream in list(_active(desk)):
+    rows = (row for row in listed_tickets(desk) if row["status_category"] not in _DONE)
+    for stream in [f"ticket/{row['ticket']}" for row in rows]:
         ticket = desk.load(stream)
         if not ticket.active or not matches(wanted, facts_of(ticket, settings)):
             continue
         asked += 1
         route = reroute(ticket, settings)
         if route is not None and any(_changes(step, ticket) for step in route.steps):
-            changes.append(Rerouting(stream, route.steps, ticket.version))
+            changes.append(PlannedRoute(stream, route.steps, ticket.version))
     return ReroutingPlan(asked, tuple(changes))
 
 
@@ -123,8 +146,8 @@ def send(
     reason: str | None = None,
 ) -> dict[str, str | None]:
     """Routes the tickets, each by a commit of its own under an id that follows from `id`. Returns
-    by ticket why it stays as it is, None where it was routed. Who has touched meanwhile what a rule
-    would is left alone."""
+    by ticket why it stays as it is, None where it was routed. A ticket of which somebody has
+    touched meanwhile what a rule would is left alone."""
     run = id or new_id()
     done: dict[str, str | None] = {}
     for each in planned.changes:
@@ -157,17 +180,3 @@ def _changes(step: Step, ticket: Any) -> bool:
         return True
     tags = set(ticket.tags)
     return not set(step.add_tags) <= tags or bool(tags & set(step.remove_tags))
-
-
-def _active(desk: RoutedDesk) -> Iterator[str]:
-    from ticketlog.projections.views import tickets
-
-    after: str | None = None
-    while True:
-        page = desk.query(tickets.Tickets(after=after, limit=_PAGE))
-        for row in page.rows:
-            if row["status_category"] not in ("solved", "closed"):
-                yield f"ticket/{row['ticket']}"
-        after = page.next
-        if after is None:
-            return

@@ -28,6 +28,7 @@ from ticketlog.errors import Usage
 
 if TYPE_CHECKING:
     from ticketlog.application.queries import Answer
+    from ticketlog.documents import settings as documents
     from ticketlog.projections.engine.query import Query
 
 STRANDING = ("status", "team", "category", "product", "priority")
@@ -314,17 +315,23 @@ def _having(desk: DeskInUse, taken: TakenAway) -> Iterator[str]:
 
 
 def _rows(desk: DeskInUse, columns: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
+    for category in (*_ACTIVE, _SOLVED):
+        rows = listed_tickets(desk, status_category=category, **columns)
+        yield from (row for row in rows if not row["spam"])
+
+
+def listed_tickets(desk: DeskInUse, **filters: str) -> Iterator[Mapping[str, Any]]:
+    """The rows of all tickets of the view `tickets` that have what is asked, page by page."""
     from ticketlog.projections.views import tickets
 
-    for category in (*_ACTIVE, _SOLVED):
-        after: str | None = None
-        while True:
-            given: dict[str, Any] = {"status_category": category, "after": after, **columns}
-            page = desk.query(tickets.Tickets(limit=_PAGE, **given))
-            yield from (row for row in page.rows if not row["spam"])
-            after = page.next
-            if after is None:
-                break
+    after: str | None = None
+    while True:
+        given: dict[str, Any] = {"after": after, "limit": _PAGE, **filters}
+        page = desk.query(tickets.Tickets(**given))
+        yield from page.rows
+        after = page.next
+        if after is None:
+            return
 
 
 class SettingsPlan(NamedTuple):
@@ -340,6 +347,16 @@ class SettingsPlan(NamedTuple):
     def goes(self, used: InUse) -> str | None:
         """Where a move takes the tickets that have it."""
         return self.moves.get((used.kind, used.id))
+
+    def document(self) -> documents.Checked:
+        from ticketlog.documents import settings as documents
+
+        return documents.Checked.filled(
+            changes=[{"stream": s, "change": documents.change(each)} for s, each in self.changes],
+            in_use=[each.document(self.goes(each)) for each in self.used],
+            admins=self.admins,
+            warnings=self.warnings,
+        )
 
     @property
     def stranded(self) -> list[InUse]:

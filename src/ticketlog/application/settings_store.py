@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
@@ -29,6 +29,9 @@ from ticketlog.log.commit import Commit, commit_of, digest
 from ticketlog.log.history import events_of
 from ticketlog.log.port import Log, Placed
 from ticketlog.settings_files import parser
+
+if TYPE_CHECKING:
+    from ticketlog.documents import settings as documents
 
 PAGE = 1000
 ATTEMPTS = 20
@@ -55,6 +58,11 @@ class AppliedSettings(NamedTuple):
     """Texts that look like a secret: where they stand."""
     kept: tuple[str, ...] = ()
     """What was taken away and is still in use, where nothing is stranded: what becomes of it."""
+
+    def document(self) -> documents.Applied:
+        from ticketlog.documents import settings as documents
+
+        return documents.Applied.filled({**self._asdict(), "stayed": dict(self.stayed)})
 
 
 class PlannedSettings(NamedTuple):

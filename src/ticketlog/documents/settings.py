@@ -5,7 +5,7 @@ A duration is called `reopen_within_seconds` here, whatever a settings file call
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import create_model
@@ -13,9 +13,12 @@ from pydantic import create_model
 from ticketlog.documents.base import Count, Document, Id, Number, Offset, Text, Word
 from ticketlog.documents.events import Event
 from ticketlog.documents.mirrors import mirrored
-from ticketlog.domain.base import Value
+from ticketlog.documents.plain_text import cell
+from ticketlog.domain import base as domain
+from ticketlog.domain.base import Recorded, Value
+from ticketlog.domain.settings.conditions import Conditions
 from ticketlog.domain.settings.events import KINDS
-from ticketlog.domain.settings.kind import SettingKind
+from ticketlog.domain.settings.kind import SettingChanged, SettingKind
 from ticketlog.domain.settings.model import Settings
 
 
@@ -115,3 +118,44 @@ class SettingsHistory(Document):
     """Who changed what of the settings, in order."""
 
     events: list[Event]
+
+    @classmethod
+    def made(cls, events: Iterable[Recorded]) -> SettingsHistory:
+        return cls(events=[Event.made(each) for each in events])
+
+
+_MANY = 8
+"""Entries that are named; of more, how many there are."""
+
+
+def brief(thing: Value) -> str:
+    """A thing's filled fields, in words."""
+    filled = (name for name in type(thing).model_fields if name != "id")
+    return ", ".join(_field(name, thing) for name in filled if _value(name, thing))
+
+
+def change(event: domain.Event) -> str:
+    """What an event of the settings log changes, in words."""
+    if not isinstance(event, SettingChanged):
+        return "in force from here"
+    before, after = event.before(), event.after()
+    if after is None:
+        return "removed"
+    if before is None:
+        return "added"
+    names = type(after).model_fields
+    changed = [name for name in names if getattr(before, name) != getattr(after, name)]
+    return "changed: " + ", ".join(_field(name, after) for name in changed)
+
+
+def _field(name: str, thing: Value) -> str:
+    """A field in words; of nested and of many values, how many."""
+    value = _value(name, thing)
+    nested = isinstance(value, list) and value and isinstance(value[0], dict)
+    many = isinstance(value, list | dict) and len(value) > _MANY
+    return f"{len(value)} {name}" if nested or many else f"{name} {cell(value)}"
+
+
+def _value(name: str, thing: Value) -> Any:
+    value = getattr(thing, name)
+    return str(value) if isinstance(value, Conditions) else thing.model_dump(mode="json")[name]

@@ -14,12 +14,8 @@ from ticketlog.cli.options import SENDING, as_json, at_moment, reader, sender
 from ticketlog.cli.output import clean, note, print_json, show_all, table
 from ticketlog.documents import settings as documents
 from ticketlog.documents.event_text import when, who
-from ticketlog.documents.events import Event as Told
-from ticketlog.documents.plain_text import cell
-from ticketlog.domain.base import Event, Value
-from ticketlog.domain.settings.conditions import Conditions
 from ticketlog.domain.settings.events import KINDS
-from ticketlog.domain.settings.kind import SettingChanged, SettingKind
+from ticketlog.domain.settings.kind import SettingKind
 from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.settings.sla_policy import SlaPolicy
 from ticketlog.errors import Usage
@@ -28,8 +24,6 @@ if TYPE_CHECKING:
     from ticketlog.application.settings_removal import SettingsPlan
 
 _HERE = "ticketlog.cli.commands.settings"
-_MANY = 8
-"""Entries that are printed; of more, how many there are."""
 
 
 @click.command(
@@ -87,7 +81,7 @@ def apply(
     done = app.desk.settings_apply(content, reason=by.reason, id=by.id, strand=strand, **given)
     _warn((*done.kept, *map(_for_good, done.warnings)))
     if as_json:
-        print_json(documents.Applied.filled({**done._asdict(), "stayed": dict(done.stayed)}))
+        print_json(done.document())
     else:
         _print_applied(done)
     if done.stayed:
@@ -108,13 +102,7 @@ def _check(plan: SettingsPlan, strand: bool, as_json: bool) -> None:
     _warn(map(_for_good, plan.warnings))
     refused = bool(plan.stranded) and not strand
     if as_json:
-        told = documents.Checked.filled(
-            changes=[{"stream": s, "change": _what(each)} for s, each in plan.changes],
-            in_use=[each.document(plan.goes(each)) for each in plan.used],
-            admins=plan.admins,
-            warnings=plan.warnings,
-        )
-        print_json(told)
+        print_json(plan.document())
     else:
         _print_plan(plan, strand)
     if refused:
@@ -130,7 +118,7 @@ def _print_plan(plan: SettingsPlan, strand: bool) -> None:
     else:
         click.echo(f"{len(plan.changes)} would change:")
         for stream, event in plan.changes:
-            click.echo(clean(f"  {stream}: {_what(event)}"))
+            click.echo(clean(f"  {stream}: {documents.change(event)}"))
     for each in plan.used:
         goes = plan.goes(each)
         if goes is not None:
@@ -182,7 +170,7 @@ def show(app: App, as_of: str | None, occurred_as_of: str | None, as_json: bool)
         print_json(documents.in_force(settings))
         return
     rows = [
-        [kind.table, each.id, settings.versions[f"{kind.name}/{each.id}"], _brief(each)]
+        [kind.table, each.id, settings.versions[f"{kind.name}/{each.id}"], documents.brief(each)]
         for kind in KINDS
         for each in _things(kind, settings)
     ]
@@ -192,25 +180,6 @@ def show(app: App, as_of: str | None, occurred_as_of: str | None, as_json: bool)
 
 def _things(kind: SettingKind, settings: Settings) -> Iterable[Any]:
     return settings.policies if kind.value is SlaPolicy else kind.held(settings).values()
-
-
-def _brief(thing: Value) -> str:
-    """A thing's filled fields."""
-    filled = (name for name in type(thing).model_fields if name != "id")
-    return ", ".join(_said(name, thing) for name in filled if _value(name, thing))
-
-
-def _said(name: str, thing: Value) -> str:
-    """A field in words; of nested and of many values, how many."""
-    value = _value(name, thing)
-    nested = isinstance(value, list) and value and isinstance(value[0], dict)
-    many = isinstance(value, list | dict) and len(value) > _MANY
-    return f"{len(value)} {name}" if nested or many else f"{name} {cell(value)}"
-
-
-def _value(name: str, thing: Value) -> Any:
-    value = getattr(thing, name)
-    return str(value) if isinstance(value, Conditions) else thing.model_dump(mode="json")[name]
 
 
 @click.command(
@@ -224,33 +193,22 @@ def history(app: App, as_json: bool) -> None:
     """Show who changed what of the settings, in order."""
     events = app.desk.settings_history()
     if as_json:
-        told = [Told.made(each) for each in events]
-        print_json(documents.SettingsHistory(events=told))
+        print_json(documents.SettingsHistory.made(events))
         return
     rows = [
         [
-            *(each.meta.offset, each.originator_id, _what(each.event), who(each.meta.actor)),
+            *(
+                each.meta.offset,
+                each.originator_id,
+                documents.change(each.event),
+                who(each.meta.actor),
+            ),
             *(when(each), each.event.model_dump()["file_sha256"][:12]),
         ]
         for each in events
     ]
     columns = ("position", "what", "change", "who", "when", "file")
     show_all(table(columns, rows, right=("position",), flexible=("change",)))
-
-
-def _what(event: Event) -> str:
-    if not isinstance(event, SettingChanged):
-        return "in force from here"
-    before, after = event.before(), event.after()
-    if after is None:
-        return "removed"
-    return "added" if before is None else _difference(before, after)
-
-
-def _difference(before: Value, after: Value) -> str:
-    names = type(after).model_fields
-    changed = [name for name in names if getattr(before, name) != getattr(after, name)]
-    return "changed: " + ", ".join(_said(name, after) for name in changed)
 
 
 settings = ShellGroup(

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from ticketlog.application.executor import derived_id, new_id
 from ticketlog.cli.framework import App, ShellCommand, pass_app
 from ticketlog.cli.options import SENDING, as_json, sender
 from ticketlog.cli.output import print_json
 from ticketlog.documents.outcomes import Reapplied
-from ticketlog.domain.ticket.sla_events import ReapplySla
 from ticketlog.errors import Usage
-
-if TYPE_CHECKING:
-    from ticketlog.desk import Desk
-
-_PAGE = 1_000
 
 
 @click.command(
@@ -49,42 +41,13 @@ def reapply(
     """
     if bool(where) == everything:
         raise Usage("name the tickets: --where FIELD=VALUE, or --all")
+    from ticketlog.application.reapplying import reapplied
+
     by = sender(values)
-    run, asked, changed = by.id or new_id(), 0, list[str]()
-    for ticket in list(_tickets(app.desk, where)):
-        asked += 1
-        outcome = app.desk.execute(
-            ReapplySla(),
-            on=ticket,
-            actor=by.actor,
-            id=derived_id(run, ticket),
-            reason=by.reason,
-            channel="cli",
-        )
-        if outcome.events:
-            changed.append(ticket)
+    told = reapplied(app.desk, where, by.actor, id=by.id, reason=by.reason)
     if as_json:
-        print_json(Reapplied(tickets=asked, changed=changed))
+        print_json(told)
         return
-    click.echo(f"{asked:,} tickets, {len(changed):,} changed")
-    for ticket in changed:
+    click.echo(f"{told.tickets:,} tickets, {len(told.changed):,} changed")
+    for ticket in told.changed:
         click.echo(f"  {ticket}")
-
-
-def _tickets(desk: Desk, where: tuple[str, ...]) -> Iterator[str]:
-    from ticketlog.projections.views import tickets
-
-    filters: dict[str, str] = {}
-    for text in where:
-        name, equals, value = text.partition("=")
-        if not equals or name not in (*tickets.FILTERS, "tag"):
-            known = ", ".join((*tickets.FILTERS, "tag"))
-            raise Usage(f"--where {text!r} is no FIELD=VALUE; fields are {known}")
-        filters[name] = value
-    after: str | None = None
-    while True:
-        page = desk.query(tickets.Tickets(after=after, limit=_PAGE, **filters))
-        yield from (row["ticket"] for row in page.rows)
-        after = page.next
-        if after is None:
-            return

@@ -9,7 +9,7 @@ import click
 from ticketlog.cli.framework import App, ShellCommand, pass_app
 from ticketlog.cli.options import SENDING, as_json, sender
 from ticketlog.cli.output import clean, print_json, show_all, table
-from ticketlog.documents.outcomes import Rerouting
+from ticketlog.documents.outcomes import Rerouted, Rerouting
 
 
 @click.command(
@@ -41,36 +41,31 @@ def reroute(
     active tickets are asked about, and each that changes gets a commit of its own. Sent again under
     the same --id it goes on where it stopped. Exit code 1 where some were refused.
     """
-    from ticketlog.application.rerouting import conditions, plan, send
+    from ticketlog.application.rerouting import rerouted
     from ticketlog.errors import Usage
 
     if bool(where) == everything:
         raise Usage("name the tickets: --where CONDITION, or --all")
     by = sender(values)
-    wanted = conditions(where, app.desk.settings)
-    planned = plan(app.desk, wanted, by.actor)
-    done = None if check else send(app.desk, planned, by.actor, id=by.id, reason=by.reason)
-    rows = [each.document(done) for each in planned.changes]
-    changed = 0 if done is None else sum(each["refused"] is None for each in rows)
+    told = rerouted(app.desk, where, by.actor, check=check, id=by.id, reason=by.reason)
     if as_json:
-        print_json(Rerouting.filled(asked=planned.asked, tickets=rows, done=changed))
+        print_json(told)
     else:
-        what = "would change" if check else "changed"
-        number = len(rows) if check else changed
-        click.echo(f"{planned.asked:,} active tickets match, {number:,} {what}")
-        told = [
-            [each["ticket"], ", ".join(each["rules"]), clean(_goes(each)), each["refused"]]
-            for each in rows
+        what, number = ("would change", len(told.tickets)) if check else ("changed", told.done)
+        click.echo(f"{told.asked:,} active tickets match, {number:,} {what}")
+        rows = [
+            [each.ticket, ", ".join(each.rules), clean(_goes(each)), each.refused]
+            for each in told.tickets
         ]
-        columns = ("ticket", "rules", "becomes", "stays, because")
-        if told:
-            show_all(table(columns, told, flexible=("becomes", "stays, because")))
-    if any(each["refused"] for each in rows):
+        if rows:
+            columns = ("ticket", "rules", "becomes", "stays, because")
+            show_all(table(columns, rows, flexible=("becomes", "stays, because")))
+    if any(each.refused for each in told.tickets):
         click.get_current_context().exit(1)
 
 
-def _goes(row: dict[str, Any]) -> str:
+def _goes(row: Rerouted) -> str:
     names = ("team", "assignee", "priority", "category", "product")
-    parts = [f"{name} {row[name]}" for name in names if row[name]]
-    parts += [f"+{tag}" for tag in row["add_tags"]] + [f"-{tag}" for tag in row["remove_tags"]]
+    parts = [f"{name} {made}" for name in names if (made := getattr(row, name))]
+    parts += [f"+{tag}" for tag in row.add_tags] + [f"-{tag}" for tag in row.remove_tags]
     return ", ".join(parts)
