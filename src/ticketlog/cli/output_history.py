@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from heapq import merge
 from typing import TYPE_CHECKING
 
 import click
 
+from ticketlog.application.ticket_documents import history_of
 from ticketlog.cli.options import reader
 from ticketlog.cli.output import clean, print_json
 from ticketlog.documents.event_text import phrase, text_of, when, who
 from ticketlog.documents.events import History
 from ticketlog.documents.plain_text import moment
-from ticketlog.domain.base import NotFound, Recorded
+from ticketlog.domain.base import Recorded
 
 if TYPE_CHECKING:
     from ticketlog.cli.framework import App
@@ -30,12 +30,7 @@ def print_history(
     """Prints a stream's history. `further`: streams whose events are shown among it. Raises
     NotFound for a stream that doesn't exist."""
     source = reader(app, as_of, occurred_as_of)
-    events = source.history(stream)
-    if not events:
-        raise NotFound(f"{stream} doesn't exist" + (" at that moment" if as_of else ""))
-    if further:
-        histories = [events, *map(source.history, further)]
-        events = list(merge(*histories, key=lambda each: each.meta.recorded_at))
+    events = history_of(source, stream, further=further, at=as_of)
     if as_json:
         print_json(History.made(stream, events))
     else:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from ticketlog.documents.base import (
     At,
     Document,
@@ -12,8 +15,16 @@ from ticketlog.documents.base import (
     Text,
     WholeSeconds,
     Word,
+    in_seconds,
 )
+from ticketlog.documents.event_text import phrase, who
 from ticketlog.documents.tickets import Listed
+from ticketlog.domain.settings.model import Settings
+from ticketlog.domain.sla import clock as clocks
+from ticketlog.domain.sla.clock import Applied, Promise, measured, opened, spent
+from ticketlog.domain.ticket.sla.clock_changes import METRICS
+from ticketlog.domain.ticket.sla.timeline import TimelineEntry
+from ticketlog.domain.ticket.state import Ticket
 
 
 class Edition(Document):
@@ -193,3 +204,90 @@ class TicketSla(Document):
     clocks: list[Clock]
     story: list[StoryLine]
     breaches: list[Breach]
+
+    @classmethod
+    def made(
+        cls,
+        ticket: Ticket,
+        story: Sequence[TimelineEntry],
+        breaches: Sequence[Breach],
+        settings: Settings,
+        now: int,
+        recomputed: int | None,
+    ) -> TicketSla:
+        """Of a ticket's state and the story of its clocks, as they stand at an instant."""
+        return cls.filled(
+            ticket=ticket.id,
+            at=now,
+            recomputed=recomputed,
+            **_applied(ticket.sla),
+            clocks=[
+                {"metric": metric, **_clock(ticket.clocks[metric], ticket.sla, settings, now)}
+                for metric in METRICS
+                if metric in ticket.clocks
+            ],
+            story=[_line(entry) for entry in story],
+            breaches=breaches,
+        )
+
+
+def _applied(applied: Applied | None) -> dict[str, Any]:
+    calendar = applied.calendar if applied else None
+    return {
+        "policy": applied.policy.model_dump() if applied else None,
+        "calendar": calendar.model_dump() if calendar else None,
+    }
+
+
+def _clock(
+    clock: clocks.Clock, applied: Applied | None, settings: Settings, now: int
+) -> dict[str, Any]:
+    calendar = settings.calendar(applied.calendar) if applied else None
+    timetable = calendar.timetable if calendar else None
+    clock = measured(clock, now, timetable)
+    target = clock.target
+    left = target.seconds * 1_000_000 - spent(clock, target) if target and clock.live else None
+    return {
+        "instance": clock.instance,
+        "phase": clock.phase,
+        "because": clock.because,
+        "activated_at": clock.activated_at,
+        "used_seconds": in_seconds(clock.used),
+        "business_used_seconds": in_seconds(opened(clock, now, timetable)),
+        **_target(target),
+        "left_seconds": in_seconds(left),
+        "due": clock.due,
+        "breached_at": clock.breached_at,
+    }
+
+
+def _line(entry: TimelineEntry) -> dict[str, Any]:
+    said: dict[str, Any] = {"at": entry.at, "change": entry.change, "because": entry.because}
+    if entry.metric is None:
+        said |= _applied(entry.applied)
+    else:
+        said |= {
+            "metric": entry.metric,
+            "instance": entry.instance,
+            "used_seconds": in_seconds(entry.used),
+            "business_used_seconds": in_seconds(entry.business_used),
+            **_target(entry.target),
+            "due": entry.due,
+        }
+    cause = entry.cause
+    return said | {
+        "event": {
+            "id": cause.id if cause.index >= 0 else None,
+            "type": cause.event.NAME,
+            "says": phrase(cause.event),
+        },
+        "actor": who(cause.meta.actor),
+        "recorded_at": cause.meta.recorded_at,
+    }
+
+
+def _target(target: Promise | None) -> dict[str, Any]:
+    return {
+        "target_seconds": target.seconds if target else None,
+        "business": target.business if target else None,
+    }

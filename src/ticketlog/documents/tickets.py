@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -20,6 +21,11 @@ from ticketlog.documents.base import (
     WholeSeconds,
     Word,
 )
+from ticketlog.domain.base import Recorded
+from ticketlog.domain.ticket import conversation as events
+from ticketlog.domain.ticket.conversation import AttachmentAdded, CommentEvent
+from ticketlog.domain.ticket.creation import TicketCreated
+from ticketlog.domain.ticket.state import Ticket as State
 
 
 class Listed(Document):
@@ -299,6 +305,18 @@ class Comment(Document):
     automated: bool
     body: Text | None
 
+    @classmethod
+    def made(cls, recorded: Recorded, event: CommentEvent) -> Comment:
+        return cls.filled(
+            id=recorded.id,
+            at=recorded.meta.occurred_at,
+            author=event.author,
+            author_kind=event.author_kind,
+            public=event.direction != "internal",
+            automated=event.automated,
+            body=event.body,
+        )
+
 
 class Attachment(Document):
     """An attachment."""
@@ -308,6 +326,11 @@ class Attachment(Document):
     media_type: Word
     size: Bytes
     sha256: Digest | None
+
+    @classmethod
+    def made(cls, recorded: Recorded, event: AttachmentAdded) -> Attachment:
+        said = event.model_dump(include={"name", "media_type", "size", "sha256"})
+        return cls.filled(said, id=recorded.id)
 
 
 class Ticket(Standing, Described):
@@ -351,6 +374,49 @@ class Ticket(Standing, Described):
     attachments: list[Attachment]
     linked_by: list[LinkedBy] | None
     """null: the views can't be read."""
+
+    @classmethod
+    def made(
+        cls,
+        ticket: State,
+        history: Sequence[Recorded],
+        linked_by: Sequence[Mapping[str, str]] | None,
+    ) -> Ticket:
+        """Of a ticket's state and its events."""
+        values: dict[str, Any] = {
+            name: getattr(ticket, name) for name in cls.model_fields if name not in _OF_EVENTS
+        }
+        values |= {name: values[name] or None for name in TIMES}
+        values["links"] = [{"kind": link.kind, "target": link.target} for link in ticket.links]
+        values["working"] = dict(ticket.working)
+        values["description"] = next(
+            (
+                text
+                for e in history
+                if isinstance(e.event, TicketCreated | events.Described)
+                and (text := e.event.description)
+            ),
+            None,
+        )
+        return cls.filled(
+            values,
+            comments=[
+                Comment.made(e, e.event) for e in history if isinstance(e.event, CommentEvent)
+            ],
+            attachments=[
+                Attachment.made(e, e.event) for e in history if isinstance(e.event, AttachmentAdded)
+            ],
+            linked_by=linked_by,
+        )
+
+
+TIMES = (
+    *("created_at", "due_at", "hold_until", "waiting_since", "first_reply_at", "solved_at"),
+    *("closed_at", "clock"),
+)
+"""The instants of a ticket; its state has 0 for one that never came."""
+_OF_EVENTS = frozenset({"description", "comments", "attachments", "linked_by"})
+"""Fields that a ticket's state doesn't hold."""
 
 
 class AgentRow(Document):

@@ -21,15 +21,9 @@ from ticketlog.cli.options import (
 )
 from ticketlog.cli.output import length, note, print_json, show_all, table
 from ticketlog.documents import sla as documents
-from ticketlog.documents.base import in_seconds
-from ticketlog.documents.event_text import phrase, who
 from ticketlog.documents.plain_text import moment
-from ticketlog.domain.base import NotFound, instant
-from ticketlog.domain.settings.model import Settings
-from ticketlog.domain.sla.clock import Applied, Clock, Promise, measured, opened, spent
+from ticketlog.domain.base import instant
 from ticketlog.domain.ticket.sla.clock_changes import METRICS
-from ticketlog.domain.ticket.sla.timeline import TimelineEntry, timeline
-from ticketlog.domain.ticket.state import Ticket
 from ticketlog.errors import Usage
 
 if TYPE_CHECKING:
@@ -94,18 +88,11 @@ def sla(
         return
     if breached or _given(asked, 0) != {"limit": asked["limit"]}:
         raise click.UsageError("a ticket's clocks are shown all: leave out what selects, or TICKET")
+    from ticketlog.application.sla_documents import sla_document
+
     stream = stream_of("ticket", ticket)
-    history = source.history(stream)
-    state, lines = timeline(stream.partition("/")[2], history, source.settings.calendar)
-    if not state.exists:
-        raise NotFound(f"{stream} doesn't exist; `ticketlog ticket list` shows those that do")
-    now = max(state.clock, asked_at(source, as_of, occurred_as_of))
-    document = _document(state, lines, source.settings, now, recomputed)
-    breached = any(line.change == "breached" for line in lines)
-    document["breaches"] = _causes(source, state.id) if breached else []
-    if recomputed is None and state.sla is None and history[0].meta.actor.kind == "import":
-        note(f"{state.id} was imported, without recorded clocks; --basis now computes them")
-    told = documents.TicketSla.filled(document)
+    now = asked_at(source, as_of, occurred_as_of)
+    told = sla_document(source, stream, now=now, recomputed=recomputed, remark=note)
     if as_json:
         print_json(told)
     else:
@@ -136,11 +123,10 @@ def _list(
     as_json: bool,
     recomputed: int | None,
 ) -> None:
+    from ticketlog.application.sla_documents import at_risk
     from ticketlog.cli.commands import sla_due
 
-    told = documents.AtRisk.filled(
-        sla_due.listed(source, now, breached, asked), recomputed=recomputed
-    )
+    told = at_risk(source, asked, now=now, breached=breached, recomputed=recomputed)
     if as_json:
         print_json(told)
         return
@@ -148,89 +134,6 @@ def _list(
     sla_due.show(document, breached)
     if document["next"] is not None:
         note(f"more: --after {document['next']}")
-
-
-def _causes(source: Desk | Past, ticket: str) -> list[dict[str, Any]]:
-    from ticketlog.cli.commands.sla_due import broken
-
-    return broken(source, ticket)
-
-
-def _document(
-    ticket: Ticket, lines: list[TimelineEntry], settings: Settings, now: int, recomputed: int | None
-) -> dict[str, Any]:
-    return {
-        "ticket": ticket.id,
-        "at": now,
-        "recomputed": recomputed,
-        **_applied(ticket.sla),
-        "clocks": [
-            {"metric": metric, **_clock(ticket.clocks[metric], ticket.sla, settings, now)}
-            for metric in METRICS
-            if metric in ticket.clocks
-        ],
-        "story": [_line(line) for line in lines],
-    }
-
-
-def _applied(applied: Applied | None) -> dict[str, Any]:
-    calendar = applied.calendar if applied else None
-    return {
-        "policy": applied.policy.model_dump() if applied else None,
-        "calendar": calendar.model_dump() if calendar else None,
-    }
-
-
-def _clock(clock: Clock, applied: Applied | None, settings: Settings, now: int) -> dict[str, Any]:
-    calendar = settings.calendar(applied.calendar) if applied else None
-    timetable = calendar.timetable if calendar else None
-    clock = measured(clock, now, timetable)
-    target = clock.target
-    left = target.seconds * _SECOND - spent(clock, target) if target and clock.live else None
-    return {
-        "instance": clock.instance,
-        "phase": clock.phase,
-        "because": clock.because,
-        "activated_at": clock.activated_at,
-        "used_seconds": in_seconds(clock.used),
-        "business_used_seconds": in_seconds(opened(clock, now, timetable)),
-        **_target(target),
-        "left_seconds": in_seconds(left),
-        "due": clock.due,
-        "breached_at": clock.breached_at,
-    }
-
-
-def _line(line: TimelineEntry) -> dict[str, Any]:
-    said: dict[str, Any] = {"at": line.at, "change": line.change, "because": line.because}
-    if line.metric is None:
-        said |= _applied(line.applied)
-    else:
-        said |= {
-            "metric": line.metric,
-            "instance": line.instance,
-            "used_seconds": in_seconds(line.used),
-            "business_used_seconds": in_seconds(line.business_used),
-            **_target(line.target),
-            "due": line.due,
-        }
-    cause = line.cause
-    return said | {
-        "event": {
-            "id": cause.id if cause.index >= 0 else None,
-            "type": cause.event.NAME,
-            "says": phrase(cause.event),
-        },
-        "actor": who(cause.meta.actor),
-        "recorded_at": cause.meta.recorded_at,
-    }
-
-
-def _target(target: Promise | None) -> dict[str, Any]:
-    return {
-        "target_seconds": target.seconds if target else None,
-        "business": target.business if target else None,
-    }
 
 
 def _show(document: dict[str, Any]) -> None:

@@ -2,38 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 from ticketlog.cli.output import length, show_all, table
 from ticketlog.documents.plain_text import moment
 from ticketlog.domain.base import instant
-from ticketlog.projections.views.sla import sla
-from ticketlog.projections.views.sla.breaches import TicketBreaches, breach_values
-
-if TYPE_CHECKING:
-    from ticketlog.application.as_of import Past
-    from ticketlog.desk import Desk
 
 _HOLDER = ("team", "agent")
 _Document = dict[str, Any]
-
-
-def listed(source: Desk | Past, now: int, breached: bool, asked: Mapping[str, Any]) -> _Document:
-    """The clocks at risk, or those that are breached and live, each with its cause."""
-    page = source.query(sla.ClocksAtRisk(breached=breached, now=now, **asked))
-    clocks = [sla.listed_clock_values(row) for row in page.rows]
-    for clock in clocks if breached else ():
-        found = broken(source, clock["ticket"], metric=clock["metric"])
-        last = [each for each in found if each["instance"] == clock["instance"]][-1]
-        clock["cause"] = {name: last[name] for name in ("by_holder", "by_status")}
-    return {"at": now, "clocks": clocks, "next": page.next}
-
-
-def broken(source: Desk | Past, ticket: str, **where: str) -> list[_Document]:
-    """The breaches of a ticket, in order."""
-    found = source.query(TicketBreaches(ticket=ticket, where=where))
-    return list(map(breach_values, found))
 
 
 def show(document: _Document, breached: bool) -> None:

@@ -9,38 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ticketlog.application.ticket_documents import ticket_document
 from ticketlog.cli.framework import App, ShellCommand, pass_app
 from ticketlog.cli.model_commands import stream_of
 from ticketlog.cli.options import SENDING, as_json, at_moment, reader, sender
-from ticketlog.cli.output import clean, facts, print_json, show_all
+from ticketlog.cli.output import clean, facts, note, print_json, show_all
 from ticketlog.cli.output_history import print_history
 from ticketlog.cli.output_outcome import print_outcome
 from ticketlog.documents import tickets as documents
 from ticketlog.documents.events import History
 from ticketlog.documents.outcomes import Outcome
-from ticketlog.domain.base import NotFound, Recorded
-from ticketlog.domain.ticket.conversation import AttachmentAdded, CommentEvent, Described
-from ticketlog.domain.ticket.creation import TicketCreated
-from ticketlog.errors import TicketlogError, Usage
+from ticketlog.errors import Usage
 
 if TYPE_CHECKING:
-    from ticketlog.application.as_of import Past
-    from ticketlog.desk import Desk
-    from ticketlog.domain.ticket.state import LinkKind, Ticket
+    from ticketlog.domain.ticket.state import LinkKind
 
 _T = "4F7K2M9QABCD"
-_PLAIN = (
-    *("id", "version", "subject", "status", "status_category", "priority", "priority_source"),
-    *("type", "team", "assignee", "requester", "organisation", "tier", "contract"),
-    *("category", "product", "asset", "site", "language", "impact", "urgency", "tags", "fields"),
-    *("external", "channel", "created_by", "hold_reason", "resolution_code", "verified_by"),
-    *("solves", "reopens", "cancelled", "spam", "withdrawn", "rating", "touches", "seconds_spent"),
-    *("tier_level", "followers", "ccs", "legal_holds"),
-)
-_TIMES = (
-    *("created_at", "due_at", "hold_until", "waiting_since", "first_reply_at", "solved_at"),
-    *("closed_at", "clock"),
-)
 
 
 @click.command(
@@ -61,26 +45,11 @@ def show(
     """Show a ticket as it is, or was."""
     stream = stream_of("ticket", ticket)
     source = reader(app, as_of, occurred_as_of)
-    state = source.load(stream)
-    if not state.exists:
-        raise NotFound(f"{stream} doesn't exist{_then(as_of or occurred_as_of)}")
-    document = _document(state, source.history(stream))
-    document["linked_by"] = _linked_by(source, state.id)
-    told = documents.Ticket.filled(document)
+    told = ticket_document(source, stream, at=as_of or occurred_as_of, remark=note)
     if as_json:
         print_json(told)
     else:
         _show(told.plain())
-
-
-def _linked_by(source: Desk | Past, id: str) -> list[dict[str, str]] | None:
-    """The links of other tickets to a ticket; None, said on stderr, where the views can't be read:
-    a ticket is shown whatever became of its views."""
-    try:
-        return source.linked_by(id)
-    except TicketlogError as error:
-        click.echo(f"ticketlog: what is linked to it isn't known: {error}", err=True)
-        return None
 
 
 _INVERSE: dict[LinkKind, str] = {
@@ -92,46 +61,6 @@ _INVERSE: dict[LinkKind, str] = {
     "change": "change for",
 }
 """What the other ticket of a link is, seen from this one."""
-
-
-def _then(text: str | None) -> str:
-    return f" at {text}" if text else "; `ticketlog ticket list` shows those that do"
-
-
-def _document(state: Ticket, events: list[Recorded]) -> dict[str, Any]:
-    document: dict[str, Any] = {name: getattr(state, name) for name in _PLAIN}
-    document |= {name: getattr(state, name) or None for name in _TIMES}
-    document["links"] = [{"kind": link.kind, "target": link.target} for link in state.links]
-    document["working"] = dict(state.working)
-    document["description"] = next(
-        (
-            text
-            for e in events
-            if isinstance(e.event, TicketCreated | Described) and (text := e.event.description)
-        ),
-        None,
-    )
-    document["comments"] = [_comment(e) for e in events if isinstance(e.event, CommentEvent)]
-    document["attachments"] = [
-        {"id": e.id, **e.event.model_dump(include={"name", "media_type", "size", "sha256"})}
-        for e in events
-        if isinstance(e.event, AttachmentAdded)
-    ]
-    return document
-
-
-def _comment(recorded: Recorded) -> dict[str, Any]:
-    event = recorded.event
-    assert isinstance(event, CommentEvent)
-    return {
-        "id": recorded.id,
-        "at": recorded.meta.occurred_at,
-        "author": event.author,
-        "author_kind": event.author_kind,
-        "public": event.direction != "internal",
-        "automated": event.automated,
-        "body": event.body,
-    }
 
 
 def _show(document: dict[str, Any]) -> None:
@@ -161,7 +90,7 @@ def _show(document: dict[str, Any]) -> None:
 
 
 def _short(name: str, value: Any) -> Any:
-    return value[:19].replace("T", " ") if name in _TIMES and value else value
+    return value[:19].replace("T", " ") if name in documents.TIMES and value else value
 
 
 def _indented(text: str) -> str:
