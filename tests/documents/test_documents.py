@@ -25,7 +25,7 @@ from ticketlog.cli.options import ACTOR_VARIABLE
 from ticketlog.cli.root import root
 from ticketlog.desk import Desk, init_desk, open_desk
 from ticketlog.documents import base
-from ticketlog.documents import tickets as documents
+from ticketlog.documents import ticket_rows as documents
 from ticketlog.documents.base import Document, Kind, parts
 from ticketlog.domain.base import Actor
 from ticketlog.domain.parties.organisation import RegisterOrganisation

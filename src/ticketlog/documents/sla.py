@@ -18,7 +18,7 @@ from ticketlog.documents.base import (
     in_seconds,
 )
 from ticketlog.documents.event_text import phrase, who
-from ticketlog.documents.tickets import Listed
+from ticketlog.documents.ticket_rows import Listed
 from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.sla import clock as clocks
 from ticketlog.domain.sla.clock import Applied, Promise, measured, opened, spent

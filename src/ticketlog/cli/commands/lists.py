@@ -27,7 +27,7 @@ from ticketlog.cli.output import (
     table,
 )
 from ticketlog.cli.query_commands import options_of, show_document
-from ticketlog.documents import tickets as documents
+from ticketlog.documents import ticket_rows as documents
 from ticketlog.domain.base import instant
 from ticketlog.projections.views import inbox as inbox_view
 from ticketlog.projections.views import queue as queue_view

@@ -12,7 +12,7 @@ from ticketlog.cli.framework import App, ShellCommand, pass_app
 from ticketlog.cli.options import as_json, at_moment, reader
 from ticketlog.cli.output import facts, print_json, show_all, table
 from ticketlog.cli.output_history import print_history
-from ticketlog.documents import parties, tickets
+from ticketlog.documents import parties, ticket_rows
 from ticketlog.documents.base import Document
 from ticketlog.documents.events import History
 from ticketlog.documents.plain_text import moment
@@ -166,7 +166,7 @@ history_person, history_organisation, history_agent = map(
 )
 
 
-def show_load(document: tickets.Agents) -> None:
+def show_load(document: ticket_rows.Agents) -> None:
     """Agents and their load, for people."""
     counts = ("new", "open", "pending", "on-hold", "active")
     columns = ("agent", "availability", "since", *counts)

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field
 from sqlalchemy import func, select
 
-from ticketlog.documents import tickets as documents
+from ticketlog.documents import ticket_rows as documents
 from ticketlog.documents.reports import HeldByAbsent
 from ticketlog.domain.parties.agent import AgentAtWork
 from ticketlog.domain.parties.presence import why_gone

@@ -23,7 +23,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from ticketlog.documents import tickets as documents
+from ticketlog.documents import ticket_rows as documents
 from ticketlog.documents.base import Document
 from ticketlog.domain.base import Recorded
 from ticketlog.domain.parties.agent import AgentAtWork

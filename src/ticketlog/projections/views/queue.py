@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 from pydantic import Field
 from sqlalchemy import ColumnElement, Connection, case, func, not_, or_, select, tuple_
 
-from ticketlog.documents import tickets as documents
+from ticketlog.documents import ticket_rows as documents
 from ticketlog.domain.parties.person import Person
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.projections.engine.projection import (

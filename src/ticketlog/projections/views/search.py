@@ -20,7 +20,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from ticketlog.documents.tickets import Found
+from ticketlog.documents.ticket_rows import Found
 from ticketlog.domain.base import Recorded
 from ticketlog.domain.ticket.conversation import CommentEvent, Described, Redacted
 from ticketlog.domain.ticket.creation import TicketCreated

@@ -14,7 +14,7 @@ import orjson
 from pydantic import Field
 from sqlalchemy import Connection, exists, func, select, tuple_
 
-from ticketlog.documents import tickets as documents
+from ticketlog.documents import ticket_rows as documents
 from ticketlog.documents.base import Document
 from ticketlog.documents.desks import Ahead, Circles
 from ticketlog.domain.base import NotFound, Recorded
