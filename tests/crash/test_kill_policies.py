@@ -134,7 +134,7 @@ def kill_and_double(folder: Path, tickets: int, dice: random.Random) -> None:
                 break
         last.run_until(time.time_ns() // 1000 + 60_000_000)
         assert last.troubles() == []
-        assert not any(each["behind"] for each in last.status())
+        assert not any(each.behind for each in last.status())
         check(desk, made)
         check_log(desk.log, [])
     for file in folder.glob("*.db"):

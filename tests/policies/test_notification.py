@@ -159,14 +159,14 @@ def test_what_an_outbox_cant_take_is_parked_and_the_others_are_sent(story: Story
     assert line.endswith(
         "(ValueError: no such mailbox): `ticketlog policies retry outbox` tries it again"
     )
-    status = {each["policy"]: each for each in story.desk.policies().status()}
-    assert [each["stream"] for each in status["outbox"]["parked"]] == [bad]
+    status = {each.policy: each for each in story.desk.policies().status()}
+    assert [each.stream for each in status["outbox"].parked] == [bad]
 
     story.desk.outbox_relay({"mail": mail}).catch_up()
     assert len(mail.messages) == 1, "what is parked waits for somebody"
-    assert [each["stream"] for each in outbox_relay.retry()] == [bad]
+    assert [each.stream for each in outbox_relay.retry().parked] == [bad]
     mail.refused = ()
-    assert outbox_relay.retry() == outbox_relay.troubles() == []
+    assert outbox_relay.retry().parked == outbox_relay.troubles() == []
     assert [each["ticket"] for each in mail.messages] == [good, bad]
 
 

@@ -128,15 +128,15 @@ class TestProgress:
 
     def test_status_tells_how_far_it_is(self, desk: Desk) -> None:
         made = begun(desk)
-        assert [each["behind"] for each in made.status()] == [0, 0]
+        assert [each.behind for each in made.status()] == [0, 0]
         create(desk)
         said, outbox = made.status()
-        assert (said["policy"], said["behind"]) == ("tagger", 1)
-        assert (outbox["policy"], outbox["positions"][0]) == ("outbox", None)
+        assert (said.policy, said.behind) == ("tagger", 1)
+        assert (outbox.policy, outbox.positions[0]) == ("outbox", None)
         made.run_until(FAR)
         said = made.status()[0]
-        assert said["behind"] == 0
-        assert said["positions"] == made.positions()
+        assert said.behind == 0
+        assert said.positions == made.positions()
 
     def test_what_was_sent_and_not_recorded_is_sent_again_and_done_once(self, desk: Desk) -> None:
         begun(desk)
@@ -202,9 +202,9 @@ class TestTrouble:
         made = begun(desk, Tagger("sick", broken="poison"))
         bad = create(desk, "poison")
         made.run_until(FAR)
-        assert [each["stream"] for each in made.retry("sick")] == [f"ticket/{bad}"]
+        assert [each.stream for each in made.retry("sick").parked] == [f"ticket/{bad}"]
         healed = runner(desk, Tagger("sick"))
-        assert healed.retry("sick") == []
+        assert healed.retry("sick").parked == []
         assert tags(desk, bad) == ("sick",)
         assert healed.troubles() == []
         with pytest.raises(Usage, match="there is no policy nobody: there are sick"):
@@ -222,7 +222,7 @@ class TestTrouble:
         desk.log.append(a_commit(stream, expects=2, events=later, settings=settings))
         made.run_until(FAR)
         assert tags(desk, other) == ("tagger",)
-        assert {parked["stream"] for parked in made.status()[0]["parked"]} == {stream}
+        assert {parked.stream for parked in made.status()[0].parked} == {stream}
         assert made.run_until(FAR).done == 0
 
     def test_a_failing_log_is_nobody_s_poison(

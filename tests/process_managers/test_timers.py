@@ -95,7 +95,7 @@ def test_several_timers_and_one_that_fails(desk: Desk) -> None:
     (line,) = made.troubles()
     assert line.startswith(f"policy sick has parked ticket/{bad} of ticket/{bad} (ValueError")
     healed = runner(desk, Reminder(5, name="sick"), well)
-    assert healed.retry("sick") == []
+    assert healed.retry("sick").parked == []
     healed.run_until(START + 60 * SECOND)
     assert tags(desk, bad) == ("age-5", "age-7")
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import orjson
 
 from ticketlog.application.executor import Executor
+from ticketlog.documents.policies import PolicyRetried
 from ticketlog.domain.base import Event, Recorded, iso
 from ticketlog.domain.policy_checkpoint import Unpark
 from ticketlog.domain.ticket.automation import NotificationDecided
@@ -116,8 +117,8 @@ class OutboxRelay:
         while self._deliver_page(self._log.ends()):
             pass
 
-    def retry(self) -> list[dict[str, str]]:
-        """Sends parked notifications again; returns those that are still parked. Raises the error
+    def retry(self) -> PolicyRetried:
+        """Sends parked notifications again; tells those that are still parked. Raises the error
         of an outbox that can't be reached."""
         for parked in self._subscription.state.parked.values():
             record = self._log.records(parked.partition, parked.offset, 1)[0]
@@ -129,7 +130,7 @@ class OutboxRelay:
             ]
             if decided and not failed:
                 self._sender.record_for(OUTBOX, Unpark(event=parked.event), parked.event)
-        return policy_status.parked(self._subscription.state)
+        return policy_status.retried(OUTBOX, self._subscription.state)
 
     def troubles(self) -> list[str]:
         """Parked notifications, a line each."""

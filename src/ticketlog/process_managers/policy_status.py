@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ticketlog.documents import policies as documents
 from ticketlog.domain.policy_checkpoint import KIND, PolicyCheckpoint
 from ticketlog.log.port import Log
 from ticketlog.process_managers.checkpoints import stream_named_in
@@ -14,7 +15,7 @@ EXACT_LAG_LIMIT = 5_000
 them too, since that needs no reading."""
 
 
-def status(names: Sequence[str], log: Log, load: Callable[[str], Any]) -> list[dict[str, Any]]:
+def status(names: Sequence[str], log: Log, load: Callable[[str], Any]) -> list[documents.Policy]:
     """The status of each policy. `positions`: the offset of the next record of each partition, None
     where the policy never ran; `behind`: its lag in records, without policies' own records."""
     ends = log.ends()
@@ -24,29 +25,33 @@ def status(names: Sequence[str], log: Log, load: Callable[[str], Any]) -> list[d
         places = [progress.places.get(p) for p in range(log.partitions)]
         at = [place.offset if place else None for place in places]
         behind = [_behind(log, p, start, ends[p]) for p, start in enumerate(at) if start]
-        found.append(
-            {"policy": name, "positions": at, "behind": sum(behind), "parked": parked(progress)}
-        )
+        held = parked(progress)
+        found.append(documents.Policy(policy=name, positions=at, behind=sum(behind), parked=held))
     return found
 
 
-def parked(progress: PolicyCheckpoint) -> list[dict[str, str]]:
+def parked(progress: PolicyCheckpoint) -> list[documents.ParkedEvent]:
     """The parked events of a policy."""
     return [
-        {
-            "event": each.event,
-            "stream": each.stream,
-            "position": f"{each.partition}:{each.offset}",
-            "error": each.error,
-        }
+        documents.ParkedEvent(
+            event=each.event,
+            stream=each.stream,
+            position=f"{each.partition}:{each.offset}",
+            error=each.error,
+        )
         for each in progress.parked.values()
     ]
+
+
+def retried(name: str, progress: PolicyCheckpoint) -> documents.PolicyRetried:
+    """What of a policy is still parked after it was tried again."""
+    return documents.PolicyRetried(policy=name, parked=parked(progress))
 
 
 def troubles(names: Sequence[str], load: Callable[[str], Any]) -> list[str]:
     """Parked events, a line each, with the command that retries them."""
     return [
-        f"policy {name} has parked {each['event']} of {each['stream']} ({each['error']}): "
+        f"policy {name} has parked {each.event} of {each.stream} ({each.error}): "
         f"`ticketlog policies retry {name}` tries it again"
         for name in names
         for each in parked(load(f"{KIND}/{name}"))

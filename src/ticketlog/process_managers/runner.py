@@ -12,9 +12,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ticketlog.application.executor import Executor
+from ticketlog.documents import policies as documents
 from ticketlog.domain.base import Recorded, Refused, iso
 from ticketlog.domain.policy_checkpoint import KIND, EventUnparked, Unpark
 from ticketlog.domain.settings.model import Settings
@@ -153,12 +154,12 @@ class PolicyRunner:
         """Parked events, a line each."""
         return policy_status.troubles(self._names(), self._load)
 
-    def status(self) -> list[dict[str, Any]]:
-        """The status of each policy and timer, from its stream; keys are stable."""
+    def status(self) -> list[documents.Policy]:
+        """The status of each policy and timer, from its stream."""
         return policy_status.status([*self._names(), OUTBOX], self._log, self._load)
 
-    def retry(self, name: str) -> list[dict[str, str]]:
-        """Retries the parked events of a policy or a timer; returns those that are still parked.
+    def retry(self, name: str) -> documents.PolicyRetried:
+        """Retries the parked events of a policy or a timer; tells those that are still parked.
         Raises Usage for a name that none has."""
         if name not in self._names():
             known = ", ".join([*self._names(), OUTBOX])
@@ -168,7 +169,7 @@ class PolicyRunner:
                 cause = Cause(name, parked.event, parked.stream, parked.partition, parked.offset)
                 if self._retry(cause, live):
                     self._sender.record_for(name, Unpark(event=parked.event), parked.event)
-        return policy_status.parked(self._load(f"{KIND}/{name}"))
+        return policy_status.retried(name, self._load(f"{KIND}/{name}"))
 
     def _retry(self, cause: Cause, live: LiveState) -> bool:
         """Whether a parked event is done now. A timer fires again once its event is unparked."""

@@ -16,9 +16,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
 from uuid import uuid4
 
+from ticketlog.documents.desks import Published, Publishing
 from ticketlog.errors import Damaged, Unreachable
 from ticketlog.log.kafka.batch_producer import BatchProducer
 from ticketlog.log.kafka.topics import Topic
@@ -123,24 +123,20 @@ class Publisher:
         """The errors for which partitions stand still, a line each; empty: none does."""
         return [str(relay.report) for relay in self._relays if relay.report is not None]
 
-    def status(self) -> dict[str, Any]:
-        """The position and lag of each partition; keys are stable."""
+    def status(self) -> Publishing:
+        """The position and lag of each partition."""
         ends = self._log.ends()
-        return {
-            "topic": self.topic,
-            "sent": self.sent,
-            "stands_by": self._stands_by,
-            "partitions": [
-                {
-                    "partition": number,
-                    "position": relay.next.offset,
-                    "end": end,
-                    "behind": max(0, end - relay.next.offset),
-                    "error": None if relay.report is None else str(relay.report),
-                }
-                for number, (relay, end) in enumerate(zip(self._relays, ends, strict=True))
-            ],
-        }
+        parts = [
+            Published(
+                partition=number,
+                position=relay.next.offset,
+                end=end,
+                behind=max(0, end - relay.next.offset),
+                error=None if relay.report is None else str(relay.report),
+            )
+            for number, (relay, end) in enumerate(zip(self._relays, ends, strict=True))
+        ]
+        return Publishing(topic=self.topic, sent=self.sent, partitions=parts)
 
     def _disconnect(self) -> None:
         self._producer.close()

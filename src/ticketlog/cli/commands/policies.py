@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import click
 
@@ -29,18 +28,17 @@ def list_(app: App, as_json: bool) -> None:
     """Show each policy's position, lag, and the events that it has parked."""
     found = app.desk.policies().status()
     if as_json:
-        print_json(documents.Policies.filled(policies=found))
+        print_json(documents.Policies(policies=found))
         return
     rows = [
-        [each["policy"], _positions(each["positions"]), each["behind"], len(each["parked"])]
-        for each in found
+        [each.policy, _positions(each.positions), each.behind, len(each.parked)] for each in found
     ]
     columns = ("policy", "next records", "behind", "parked")
     show_all(table(columns, rows, right=("behind", "parked"), flexible=("next records",)))
     parked = [
-        [each["policy"], row["event"], row["stream"], row["position"], row["error"]]
+        [each.policy, row.event, row.stream, row.position, row.error]
         for each in found
-        for row in each["parked"]
+        for row in each.parked
     ]
     if parked:
         what = ("policy", "parked event", "stream", "at", "why")
@@ -85,8 +83,8 @@ def run(app: App, until: str | None, start: str | None, as_json: bool) -> None:
     with Meter() as meter:
         ran = runner.run_until(moment, meter.show)
     if as_json:
-        told = {**ran._asdict(), "until": moment, "policies": runner.status()}
-        print_json(documents.PoliciesRan.filled(told))
+        told = {"until": moment, "policies": runner.status()}
+        print_json(documents.PoliciesRan.filled(ran._asdict(), **told))
     else:
         click.echo(f"until {iso(moment)}: {ran.done:,} commands done, {ran.refused:,} refused")
         click.echo(clean(_notified(ran.notifications)))
@@ -109,19 +107,18 @@ def retry(context: click.Context, app: App, policy: str, as_json: bool) -> None:
     from ticketlog.process_managers.checkpoints import OUTBOX
 
     desk = app.desk
-    still = desk.outbox_relay().retry() if policy == OUTBOX else desk.policies().retry(policy)
-    lines = [f"{row['event']} of {row['stream']}: {row['error']}" for row in still]
-    told = documents.PolicyRetried.filled(policy=policy, parked=still)
+    told = desk.outbox_relay().retry() if policy == OUTBOX else desk.policies().retry(policy)
+    lines = [f"{row.event} of {row.stream}: {row.error}" for row in told.parked]
     retried(told, policy, lines, as_json)
-    context.exit(1 if still else 0)
+    context.exit(1 if told.parked else 0)
 
 
-def _check_new(policies: list[dict[str, Any]]) -> None:
+def _check_new(policies: list[documents.Policy]) -> None:
     """Raises Refused where every policy has a place already: it goes on from there."""
     from ticketlog.domain.base import Refused
 
-    followers = [each for each in policies if each["policy"] in (p.NAME for p in POLICIES)]
-    if all(any(each["positions"]) for each in followers):
+    followers = [each for each in policies if each.policy in (p.NAME for p in POLICIES)]
+    if all(any(each.positions) for each in followers):
         raise Refused(
             "all policies have begun, and go on where they are: leave --from out. "
             "`ticketlog settings reroute` routes what lies about"

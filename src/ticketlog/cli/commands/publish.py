@@ -29,8 +29,6 @@ def publish(app: App, as_json: bool) -> None:
         meter.show("publishing ...")
         sent = publisher.catch_up()
     if as_json:
-        status = publisher.status()
-        told = {key: status[key] for key in ("topic", "sent", "partitions")}
-        print_json(Publishing.filled(told))
+        print_json(publisher.status())
     else:
         click.echo(f"{sent:,} events published to {publisher.topic}; it is up to date")
