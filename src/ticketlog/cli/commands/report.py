@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -14,7 +14,13 @@ from ticketlog.cli.output import csv_lines, length, note, print_json, show_all
 from ticketlog.documents import base
 from ticketlog.domain.base import instant
 from ticketlog.errors import Usage
+from ticketlog.projections.views.shared.periods import PeriodKind
 from ticketlog.projections.views.shared.report import ReportQuery
+
+
+def _about(field: str) -> str | None:
+    """The description of a parameter that all reports have."""
+    return ReportQuery.model_fields[field].description
 
 
 @click.command(
@@ -39,14 +45,14 @@ from ticketlog.projections.views.shared.report import ReportQuery
 @click.option("--by", type=click.Choice(DIMENSIONS), multiple=True, help="May be repeated.")
 @click.option(
     "--period",
-    type=click.Choice(("day", "week", "month")),
+    type=click.Choice(get_args(PeriodKind)),
     default="month",
     show_default=True,
-    help="What a row stands for.",
+    help=_about("period"),
 )
-@click.option("--zone", default="UTC", show_default=True, help="Whose days, weeks and months.")
-@click.option("--from", "start", metavar="TIME", help="Default: the first fact.")
-@click.option("--to", "end", metavar="TIME", help="Default: behind the last fact.")
+@click.option("--zone", default="UTC", show_default=True, help=_about("zone"))
+@click.option("--from", "start", metavar="TIME", help=_about("start"))
+@click.option("--to", "end", metavar="TIME", help=_about("end"))
 @click.option("--where", metavar="DIMENSION=VALUE", multiple=True, help="May be repeated.")
 @on_basis
 @click.option(

@@ -16,6 +16,7 @@ from sqlalchemy.types import TypeEngine
 
 from ticketlog.documents import sla as documents
 from ticketlog.documents.base import Document, in_seconds
+from ticketlog.domain.settings.sla_policy import Metric
 from ticketlog.projections.engine.projection import (
     BOOL,
     INT,
@@ -139,7 +140,7 @@ class ClocksAtRisk(Query[Page]):
     assignee: str | None = Field(None, description="Only this agent's.")
     unassigned: bool = Field(False, description="Only those of tickets that no agent has.")
     organisation: str | None = Field(None, description="Only this organisation's.")
-    metric: str | None = Field(None, description="Only these.")
+    metric: Metric | None = Field(None, description="Only these.")
     policy: str | None = Field(None, description="Only what this SLA policy promised.")
     priority: str | None = Field(None, description="Only those of tickets of this priority.")
     until: int | None = Field(
