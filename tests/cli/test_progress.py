@@ -1,8 +1,9 @@
-"""Whoever waits on a terminal is told why; whoever doesn't is told nothing."""
+"""The progress of long commands: a line on a terminal, and nothing elsewhere."""
 
 from __future__ import annotations
 
 import io
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpdesk import create
-from ticketlog.cli import progress
-from ticketlog.cli.progress import Waiting
+from ticketlog.cli.progress import Meter, Waiting
 from ticketlog.desk import open_desk
 from ticketlog.projections.engine.fill import ReplayProgress
 
@@ -30,10 +30,30 @@ def on_terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Terminal]:
     def on_terminal() -> Terminal:
         terminal = Terminal()
         monkeypatch.setattr(sys, "stderr", terminal)
-        monkeypatch.setattr(progress, "_EVERY", 0.0)
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.setenv("COLUMNS", "100")
+        monkeypatch.setenv("NO_COLOR", "1")
         return terminal
 
     return on_terminal
+
+
+CONTROL = re.compile(r"\x1b\[[?\d;]*[A-Za-z]|[\r\n]")
+
+
+BAR = re.compile(r" [\u2501\u2578\u257a ]+ ")
+
+
+def looks(terminal: Terminal) -> list[str]:
+    """What the line said, one after the other, without its bar."""
+    found = [each.strip() for each in CONTROL.split(terminal.getvalue())]
+    return [BAR.sub(" ", each) for each in found if each]
+
+
+def lines_left(terminal: Terminal) -> int:
+    """How many lines of it stay: those that it went down, without those that it went up again."""
+    said = terminal.getvalue()
+    return said.count("\n") - said.count("\x1b[1A")
 
 
 def test_how_far_it_is_stands_in_a_line_that_goes_away(
@@ -42,9 +62,18 @@ def test_how_far_it_is_stands_in_a_line_that_goes_away(
     terminal = on_terminal()
     waiting = Waiting()
     waiting("replaying sla", HALF)
-    assert terminal.getvalue() == "\r\x1b[Kreplaying sla: 800 events, 400/s, 50%, 2 s left"
     waiting("replaying sla", None)
-    assert terminal.getvalue().endswith("\r\x1b[K")
+    assert looks(terminal)[-1] == "replaying sla 50% 800 events, 400/s, 2 s left"
+    assert lines_left(terminal) == 0
+    assert terminal.getvalue().rstrip("\r").endswith("\x1b[2K")
+
+
+def test_a_line_is_no_longer_than_the_terminal(on_terminal: Callable[[], Terminal]) -> None:
+    terminal = on_terminal()
+    with Meter() as meter:
+        meter.show("a word that says much " * 9)
+    assert looks(terminal)
+    assert max(len(each) for each in looks(terminal)) <= 100
 
 
 def test_of_what_is_quick_nothing_is_said(
@@ -64,7 +93,9 @@ def test_of_two_at_once_the_slower_one_is_told(
     waiting = Waiting()
     waiting("making search", HALF._replace(records=100))
     waiting("making 8 views", HALF)
-    assert terminal.getvalue().count("making search: ") == 2
+    waiting("making 8 views", None)
+    assert looks(terminal)[-1].startswith("making search 10%")
+    assert not [each for each in looks(terminal) if "8 views" in each]
 
 
 def test_elsewhere_than_on_a_terminal_nothing_is_said(capsys: pytest.CaptureFixture[str]) -> None:
