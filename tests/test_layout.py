@@ -1,4 +1,4 @@
-"""The shape of the source: which way imports go, what pure code may touch, how large things are."""
+"""The shape of the source: directions of imports, pure code, sizes, names and docstrings."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ast
 import re
 import sys
 import tomllib
+from collections.abc import Iterator
 from datetime import date
 from functools import cache
 from graphlib import TopologicalSorter
@@ -370,3 +371,71 @@ def test_the_changelog_keeps_its_form() -> None:
     sections = re.findall(r"^### (.*)$", text, re.MULTILINE)
     assert set(sections) <= KINDS
     assert not re.search(r"^### .*\n+(?=#|\Z)", text, re.MULTILINE), "an empty section"
+
+
+RIDDLE = re.compile(r"(?:What|Who|Whom|Whose|Where|How|Whoever|Those who|That which)\b")
+"""Beginnings of a docstring that tell the reader to guess. 'Whether' begins that of a predicate."""
+PRONOUNS = {"ours", "theirs", "others", "whoever", "whomever", "somebody"}
+"""Words for an actor or a thing that has a name."""
+
+
+def docstrings(file: Path) -> Iterator[tuple[int, str]]:
+    """The docstrings of a file's modules, classes and functions, with their lines. Those of the
+    shell's commands are help texts, which people read."""
+    for node in ast.walk(tree(file)):
+        if isinstance(node, ast.FunctionDef) and any(map(is_command, node.decorator_list)):
+            continue
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            text = ast.get_docstring(node)
+            if text is not None:
+                yield node.body[0].lineno, text
+
+
+def is_command(decorator: ast.expr) -> bool:
+    return ast.unparse(decorator).partition("(")[0].endswith("command")
+
+
+def identifiers(file: Path) -> Iterator[tuple[int, str]]:
+    """The names that a file gives to things, with their lines."""
+    for node in ast.walk(tree(file)):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            yield node.lineno, node.name
+        elif isinstance(node, ast.arg):
+            yield node.lineno, node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.lineno, node.id
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.lineno, node.attr
+
+
+def words_of(text: str) -> set[str]:
+    return set(re.findall(r"[a-z]+", text.lower()))
+
+
+def findings(file: Path) -> Iterator[str]:
+    for line, text in docstrings(file):
+        if riddle := RIDDLE.match(text):
+            yield f"line {line}: a docstring begins with {riddle[0]!r}: name the thing"
+        if pronouns := words_of(text) & PRONOUNS:
+            yield f"line {line}: a docstring says {', '.join(sorted(pronouns))}: name the actor"
+    for line, identifier in identifiers(file):
+        if pronouns := words_of(identifier) & PRONOUNS:
+            yield f"line {line}: {identifier} is named after {', '.join(sorted(pronouns))}"
+
+
+def test_the_rules_find_what_they_are_for(tmp_path: Path) -> None:
+    file = tmp_path / "riddles.py"
+    file.write_text(
+        '"""What it is."""\n'
+        "def _f(others: int) -> None:\n"
+        '    """Waits for whoever comes."""\n'
+        "    theirs = others\n"
+    )
+    assert [finding.partition(":")[0] for finding in findings(file)] == [
+        *("line 1", "line 3", "line 2", "line 4")
+    ]
+
+
+@each(FILES)
+def test_docstrings_and_names_say_what_a_thing_is(file: Path) -> None:
+    assert list(findings(file)) == [], name(file)

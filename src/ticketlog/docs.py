@@ -323,8 +323,8 @@ def events_module() -> str:
 def queries_module() -> str:
     """The list of queries of the public face."""
     about = (
-        "What can be asked of a desk: every query that `Desk.query` takes, by its class.\n\n"
-        "What each takes and answers is in docs/QUERIES.md."
+        "The queries of a desk: every one that `Desk.query` takes, by its class.\n\n"
+        "docs/QUERIES.md says what each takes and answers."
     )
     return _module(about, QUERIES.values())
 

@@ -1,6 +1,6 @@
-"""What can be asked of a desk: every query that `Desk.query` takes, by its class.
+"""The queries of a desk: every one that `Desk.query` takes, by its class.
 
-What each takes and answers is in docs/QUERIES.md.
+docs/QUERIES.md says what each takes and answers.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What a desk can do: execute, ask, report, look back. No screen, and no way in of its own."""
+"""The application layer of a desk: execute, ask, report, look back. No screen, no channel."""

@@ -62,7 +62,8 @@ class Cuts:
         return cut
 
     def start(self, position: str) -> tuple[int, ...]:
-        """Where reading begins: at the record 'P:OFFSET', or behind a cut. Raises Usage."""
+        """The offsets where reading begins: at the record 'P:OFFSET', or behind a cut. Raises
+        Usage."""
         cut = self.named(position)
         found = _POSITION.fullmatch(position)
         if found is None:
@@ -70,7 +71,8 @@ class Cuts:
         return tuple(int(found[2]) if p == int(found[1]) else e for p, e in enumerate(cut.ends))
 
     def _behind(self, position: str) -> Cut:
-        """The record's partition up to it, the others as they were when it was recorded."""
+        """The cut of the record's partition up to it, and of the rest at the time of its
+        recording."""
         found = _POSITION.fullmatch(position)
         if found is None:
             raise Usage(
@@ -88,7 +90,7 @@ class Cuts:
 
 
 class Sources(NamedTuple):
-    """Where the past is read from."""
+    """The sources that the past is read from."""
 
     history: Callable[[str], list[Recorded]]
     settings: SettingsLog
@@ -150,8 +152,8 @@ class Past:
         return state
 
     def history(self, ticket: str) -> list[Recorded]:
-        """What had happened by the moment, on the basis. What was redacted since is hidden all
-        the same."""
+        """The events by the moment, on the basis. Texts that were redacted since are hidden all the
+        same."""
         found = _until(self._sources.history(ticket), self.moment)
         if self._basis is None:
             return found

@@ -28,12 +28,11 @@ Done: TypeAlias = Outcome | Exception
 
 
 def execute_all(executor: Executor, requests: Sequence[Request]) -> list[Done]:
-    """The same as to execute each, in their order for each stream, but those that are new and
-    change something share one append.
+    """Executes requests in their order for each stream; commits that are new share one append.
 
-    What others of the same bulk may get in the way of (links that close a circle with theirs, an
-    address that two get) is looked at alone, and so is what comes after it on its stream. A command
-    that can't be decided is no harm to the others: its exception stands in its place. Raises
+    Requests that may interfere with another one of the same bulk (links that close a circle, an
+    address that two get) are executed alone, and so are those after them on their stream. A command
+    that can't be decided doesn't harm the rest: its exception stands in its place. Raises
     Unreachable, Damaged, Conflict, NewerFormat: all of them may be sent again then.
     """
     done: dict[int, Done] = {}

@@ -1,4 +1,5 @@
-"""From a command to a commit: load, decide, append; again where somebody else was first.
+"""The executor: from a command to a commit: load, decide, append; again where another commit was
+first.
 
 A command's id makes it safe to send again: whatever became of it the first time is its answer.
 `now` is fixed when the command is received, so that every attempt decides about the same moment.
@@ -58,7 +59,7 @@ ATTEMPTS = 50
 
 
 class Outcome(NamedTuple):
-    """What a command did.
+    """The outcome of a command.
 
     `version` is the stream's version after it: what a later command may name as `seen`. `events`
     is empty where there was nothing to do, and `offset` None. `repeated`: the id was known, and
@@ -167,7 +168,8 @@ def stream_name(stream: str) -> str:
 
 
 def stream_of(command: type[Command], on: str | None, id: str) -> tuple[Aggregate, str]:
-    """Where a command goes: `on` is 'KIND/ID' or the ID alone; None for one that creates.
+    """The aggregate and the stream of a command: `on` is 'KIND/ID' or the ID alone; None for one
+    that creates.
 
     Raises Usage.
     """
@@ -291,7 +293,7 @@ class Executor:
             )
 
     def _part_cycle(self, request: Request) -> None:
-        """Takes a link back that closes a circle with others that were made meanwhile on other
+        """Takes a link back that closes a circle with links that were made meanwhile on other
         tickets, and raises the refusal: of two tickets linked to each other at once neither stays
         linked, or only the first."""
         command = request.command
@@ -321,8 +323,8 @@ class Executor:
             raise _given_back(request)
 
     def state(self, request: Request) -> Any:
-        """What the command is decided on at first. One that creates takes its stream to be new,
-        which spares the look: where it isn't, the append says so."""
+        """The state that the command is decided on at first. One that creates takes its stream to
+        be new, which spares reading it: where it isn't, the append says so."""
         if request.command.SPEC.creates:
             return request.aggregate.initial(request.stream.partition("/")[2])
         return self.repository.load(request.stream)
@@ -376,8 +378,8 @@ class Executor:
         )
 
     def _has_moved(self, request: Request, state: Any) -> bool:
-        """Whether somebody has changed the stream since the state was read. Asked before an answer
-        that leaves nothing in the log, since an index may lag behind."""
+        """Whether another commit has changed the stream since the state was read. Asked before an
+        answer that leaves nothing in the log, since an index may lag behind."""
         self.log.sync()
         return self.log.head(request.stream).version != int(state.version) + 1
 
@@ -421,7 +423,7 @@ class Executor:
         return self._after(request, refusal)
 
     def _after(self, request: Request, refusal: Refused) -> Outcome:
-        """What comes of a refusal that stands in the log. Raises it, where nothing does."""
+        """The outcome after a refusal that stands in the log. Raises it, where there is none."""
         if isinstance(refusal, Closed) and _asks_on(request.command):
             return self._followed_up(request, request.command, self.repository.load(request.stream))
         raise refusal
@@ -455,7 +457,7 @@ class Executor:
         )
 
     def _answer(self, request: Request, placed: Placed) -> Outcome:
-        """What the first attempt did, from its record. Raises CommandReused."""
+        """The outcome of the first attempt, from its record. Raises CommandReused."""
         record = self.log.records(placed.partition, placed.offset, 1)[0]
         command = orjson.loads(record.data)["command"]
         if command != {"name": request.command.NAME, "digest": request.digest}:
@@ -490,7 +492,7 @@ class Executor:
 
 
 def _context(request: Request, settings: Settings, now: int) -> Context:
-    """What a command is decided with, before other streams are looked at."""
+    """The context of a decision, before other streams are read."""
     return Context(
         settings=settings,
         now=now,
@@ -510,7 +512,7 @@ def _claimed(request: Request, now: int) -> int | None:
 
 
 def may_lead_back(command: Command) -> TypeGuard[LinkTo]:
-    """Whether a command makes a link that could close a circle with others."""
+    """Whether a command makes a link that could close a circle with other links."""
     return isinstance(command, LinkTo) and command.kind in ACYCLIC
 
 
@@ -555,7 +557,7 @@ def _asks_on(command: Command) -> TypeGuard[Reply | Reopen]:
 
 
 def outcome_of(commit: Commit, placed: Placed) -> Outcome:
-    """What a commit did that stands in the log."""
+    """The outcome of a commit that stands in the log."""
     events = tuple(recorded_of(commit, placed.partition, placed.offset))
     last = events[-1].originator_version
     return Outcome(commit.stream, last, events, placed.partition, placed.offset)
@@ -588,7 +590,7 @@ def _subject(ticket: Ticket) -> str:
 
 
 def _creation(command: Reply | Reopen, ticket: Ticket, settings: Settings) -> CreateTicket:
-    """What the closed ticket hands on: what the settings still know of it."""
+    """The creation of a follow-up: with all of the closed ticket that the settings still know."""
     fields = {name: value for name, value in ticket.fields.items() if name in settings.fields}
     if isinstance(command, Reply):
         said: str | None = command.body

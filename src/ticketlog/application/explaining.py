@@ -1,5 +1,5 @@
-"""The explanation of a ticket: which SLA policy and which rules match it and why the others don't,
-what they would do as it is, and what rules have done with it."""
+"""The explanation of a ticket: the SLA policy and the rules that match it, the reasons for which
+the rest don't, the acts that they would do as it is, and recorded acts of rules."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from ticketlog.policies.protocol import RulePolicy
 
 
 class ExplainedDesk(Protocol):
-    """What is needed of a desk, now or at a moment."""
+    """The part of a desk that is needed here, now or at a moment."""
 
     @property
     def settings(self) -> Settings: ...
@@ -40,7 +40,8 @@ class ExplainedDesk(Protocol):
 
 
 class _Asked(NamedTuple):
-    """What is asked about: a ticket under settings. `now`: the instant, in microseconds."""
+    """The subject of an explanation: a ticket under settings. `now`: the instant, in
+    microseconds."""
 
     ticket: Ticket
     settings: Settings
@@ -108,7 +109,7 @@ def _tried(asked: _Asked, policy: RulePolicy) -> list[dict[str, Any]]:
 
 
 def _judged(kind: str, rule: Rule, verdict: ConditionVerdict, settings: Settings) -> dict[str, Any]:
-    """What a rule's conditions say."""
+    """The verdict of a rule's conditions."""
     failed = [
         {"group": failure.group, **failure.condition.model_dump(), "found": failure.found}
         for failure in verdict.failed
@@ -181,7 +182,7 @@ def _chosen(recorded: Recorded, history: Sequence[Recorded]) -> dict[str, Any]:
 
 
 def _came_of(choice: str, history: Sequence[Recorded]) -> str | None:
-    """What became of a choice: 'made', or why it was dropped; None: nothing yet."""
+    """The outcome of a choice: 'made', or the reason for which it was dropped; None: none yet."""
     for each in history:
         match each.event:
             case AssigneeChanged(choice=made) if made == choice:

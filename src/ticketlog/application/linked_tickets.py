@@ -1,8 +1,8 @@
-"""What is linked to a ticket, read from the views' file without the library that views are made
-with: to load that takes longer than all the rest of showing a ticket.
+"""The links of other tickets to a ticket, read from the views' file without the library that views
+are made with: to load that takes longer than all the rest of showing a ticket.
 
-It answers where the view of tickets has taken in all that the log holds. Else it knows nothing, and
-the views are asked as always: they come up first, or say what is wrong with them.
+It answers where the view of tickets has taken in all records of the log. Else it gives None, and
+the views are asked as always: they catch up first, or say what is wrong with them.
 """
 
 from __future__ import annotations

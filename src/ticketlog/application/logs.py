@@ -2,7 +2,7 @@
 `kafka://BROKERS/PREFIX` for one in Kafka (see log/kafka/url.py).
 
 The settings have a log of their own, with one partition: a file beside that of the tickets, or a
-topic beside theirs.
+topic beside that of the tickets.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _of_one_desk(logs: Logs, named: str) -> Logs:
 
 
 def address_of(config: Config) -> KafkaAddress | None:
-    """Where the log is, if that is in Kafka. Raises Usage."""
+    """The address of the log, if it is in Kafka. Raises Usage."""
     if config.log_url.startswith(SCHEME):
         return KafkaAddress.parse(config.log_url)
     return None

@@ -1,4 +1,4 @@
-"""Where every query passes on its way to the views, whoever asks and of whichever moment."""
+"""Answers to queries: the one way to the views, for every caller and every moment."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Answered(NamedTuple, Generic[Answer]):
 
 
 class QuerySource(Protocol):
-    """What queries are asked of: the views as they are, or as of a moment, on a basis
+    """The source of queries: the views as they are, or as of a moment, on a basis
     (`application/views.py`)."""
 
     def answer(
@@ -53,7 +53,7 @@ def answer(
 
 
 def asked(query: Query[Answer], at: Reading) -> Answer:
-    """What the tables of a view answer. Raises Usage."""
+    """The answer to a query from the tables of its view. Raises Usage."""
     try:
         return query.ask(at)
     except ValueError as error:
@@ -61,7 +61,7 @@ def asked(query: Query[Answer], at: Reading) -> Answer:
 
 
 def filled(query: type[Query[Answer]], given: dict[str, Any]) -> Query[Answer]:
-    """The query of these parameters. Raises Usage for those that it hasn't, or that are others."""
+    """The query of these parameters. Raises Usage for those that it hasn't, or that are wrong."""
     try:
         return query(**given)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""The SLA policies and calendars in force, applied to tickets that were promised others."""
+"""The SLA policies and calendars in force, applied to tickets with other promises."""
 
 from __future__ import annotations
 

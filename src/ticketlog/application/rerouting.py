@@ -28,7 +28,7 @@ _NAMES = ("team", "assignee", "priority", "category", "product")
 
 
 class RoutedDesk(DeskInUse, Protocol):
-    """What is needed of a desk."""
+    """The part of a desk that is needed here."""
 
     def check_right(self, actor: Actor, right: str) -> None: ...
 
@@ -42,7 +42,7 @@ class PlannedRoute(NamedTuple):
 
 
 class ReroutingPlan(NamedTuple):
-    """How many tickets match, and those that rules want elsewhere."""
+    """The number of tickets that match, and those that rules route elsewhere."""
 
     asked: int
     changes: tuple[PlannedRoute, ...]
@@ -121,7 +121,8 @@ def _scalar(text: str, field: str, settings: Settings) -> str | int | bool:
 
 
 def plan(desk: RoutedDesk, wanted: Conditions, actor: Actor) -> ReroutingPlan:
-    """What would go where. Raises Forbidden for who is neither supervisor nor admin."""
+    """The plan of a rerouting. Raises Forbidden for an actor who is neither supervisor nor
+    admin."""
     settings = desk.settings
     desk.check_right(actor, "settings.reroute")
     asked, changes = 0, []
@@ -146,8 +147,8 @@ def send(
     reason: str | None = None,
 ) -> dict[str, str | None]:
     """Routes the tickets, each by a commit of its own under an id that follows from `id`. Returns
-    by ticket why it stays as it is, None where it was routed. A ticket of which somebody has
-    touched meanwhile what a rule would is left alone."""
+    by ticket the reason for which it stays as it is, None where it was routed. A ticket is left
+    alone where another command has meanwhile touched what a rule would."""
     run = id or new_id()
     done: dict[str, str | None] = {}
     for each in planned.changes:

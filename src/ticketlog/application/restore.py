@@ -29,7 +29,7 @@ def restore(config: Config, lines: Iterable[bytes], progress: Callable[[int, int
     """Returns when the desk's logs hold exactly the records of the export, and the desk's file
     names them: what that file says.
 
-    Raises Usage where the folder is another desk already, or is imported into by somebody else;
+    Raises Usage where the folder is another desk already, or another process imports into it;
     Damaged, Unfit, Unreachable.
     """
     try:
@@ -90,7 +90,7 @@ def _compare(config: Config, lines: Iterable[bytes]) -> None:
     """Raises Usage where a desk holds anything but the export."""
     with closing(open_logs(config, RecordCodec())) as logs:
         kept = export_lines(logs, simulation=config.simulation)
-        if any(ours != theirs for ours, theirs in zip_longest(kept, lines)):
+        if any(own != exported for own, exported in zip_longest(kept, lines)):
             raise Usage(
                 f"{config.folder} is a desk already, and its logs hold other records than the "
                 "export: import into another folder"

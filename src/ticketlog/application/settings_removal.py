@@ -1,8 +1,8 @@
-"""What is still in use of what a settings file takes away, and where it moves.
+"""The removal of things from the settings while tickets have them, and their moves.
 
 A ticket keeps its status, team, category, product or priority when the settings know it no more,
-and nobody finds it there: such a file says where they go, or that they stay. Other things strand
-nothing (a clock keeps the policy that was promised, a field its value): these are told.
+where it is found no more: such a file says where they go, or that they stay. Other things strand
+no ticket (a clock keeps the policy that was promised, a field its value): these are reported.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ Moves: TypeAlias = Mapping[tuple[str, str], str]
 
 
 class DeskInUse(Protocol):
-    """What is needed of a desk."""
+    """The part of a desk that is needed here."""
 
     @property
     def settings(self) -> Settings: ...
@@ -59,7 +59,8 @@ class DeskInUse(Protocol):
 
 
 class InUse(NamedTuple):
-    """What is taken away and how many tickets that aren't closed have it; the first of them."""
+    """A thing that is taken away, the number of tickets that have it and aren't closed, and the
+    first."""
 
     kind: str
     id: str
@@ -74,7 +75,7 @@ class InUse(NamedTuple):
         return f"{said}: {self.keeps}" if self.keeps else said
 
     def document(self, goes: str | None) -> dict[str, Any]:
-        """What programs are told of it; `goes`: where a move takes them."""
+        """The thing as a JSON document; `goes`: the target of its move."""
         found = self._asdict() | {"first": list(self.first), "strands": not self.keeps}
         return found | {"keeps": self.keeps or None, "goes": goes}
 
@@ -85,8 +86,8 @@ def counted(number: int, what: str) -> str:
 
 
 class TakenAway(NamedTuple):
-    """What is in force and won't be any more, and how tickets that have it are found: `columns`
-    of the view of tickets, then `has` of the ticket as the row or the state says."""
+    """A thing that is in force and won't be any more, and the way to find its tickets: by `columns`
+    of the view of tickets, then by `has` of a row or a state."""
 
     kind: str
     id: str
@@ -110,7 +111,7 @@ def moves(texts: Iterable[str]) -> dict[tuple[str, str], str]:
 
 
 def in_use(desk: DeskInUse, desired: Desired) -> list[InUse]:
-    """What a file takes away while tickets have it."""
+    """The things that a file takes away while tickets have them."""
     found = []
     for taken in _taken(desk.settings, desired):
         tickets = list(_having(desk, taken))
@@ -146,7 +147,7 @@ def check_moves(given: Moves, settings: Settings, desired: Desired) -> None:
 
 
 def _targets(kind: str, old: str, settings: Settings, desired: Desired) -> list[str]:
-    """What tickets can be moved to once the file is in force."""
+    """The things that tickets can be moved to once the file is in force."""
     match kind:
         case "status":
             workflows = _after("workflow", settings.workflows, desired).values()
@@ -216,8 +217,8 @@ def _of_workflows(settings: Settings, desired: Desired) -> Iterator[TakenAway]:
             follow.setdefault(before.id, {}).setdefault(after.id, set()).add(type)
     for id, types in sorted(lost.items()):
         yield TakenAway("status", id, {"status": id}, _of_types(types))
-    for id, others in sorted(follow.items()):
-        for other, types in sorted(others.items()):
+    for id, followed in sorted(follow.items()):
+        for other, types in sorted(followed.items()):
             yield TakenAway(
                 "workflow", id, {}, _of_types(types), f"they follow workflow {other} then"
             )
@@ -335,8 +336,8 @@ def listed_tickets(desk: DeskInUse, **filters: str) -> Iterator[Mapping[str, Any
 
 
 class SettingsPlan(NamedTuple):
-    """What applying a settings file would do: what would become an event, by stream; what it takes
-    away that is in use; the moves that it or its sender states; texts that look like a secret."""
+    """The plan of applying a settings file: its events, by stream; the things in use that it takes
+    away; the moves that it or its sender states; texts that look like a secret."""
 
     changes: tuple[tuple[str, SettingChanged], ...]
     admins: tuple[str, ...]
@@ -345,7 +346,7 @@ class SettingsPlan(NamedTuple):
     warnings: tuple[str, ...]
 
     def goes(self, used: InUse) -> str | None:
-        """Where a move takes the tickets that have it."""
+        """The target of the move of a thing's tickets."""
         return self.moves.get((used.kind, used.id))
 
     def document(self) -> documents.Checked:
@@ -360,7 +361,7 @@ class SettingsPlan(NamedTuple):
 
     @property
     def stranded(self) -> list[InUse]:
-        """What no move says where it goes, and would be stranded."""
+        """The things without a move, whose tickets would be stranded."""
         return [each for each in self.used if not (each.keeps or self.goes(each))]
 
 
@@ -392,7 +393,7 @@ class Moved(NamedTuple):
 
 
 class Moving(NamedTuple):
-    """Who moves tickets, and why."""
+    """The actor who moves tickets, and the reason."""
 
     actor: Actor
     reason: str | None
@@ -421,7 +422,7 @@ def move(desk: DeskInUse, given: Moves, by: Moving) -> Moved:
 
 
 def _found_by(kind: str, old: str) -> TakenAway:
-    """What is moved out of, whatever the settings know of it."""
+    """A thing that tickets are moved out of, also one that the settings don't know any more."""
     match kind:
         case "field":
             return TakenAway(kind, old, {}, _holding(old), of_state=True)

@@ -39,7 +39,7 @@ COMMAND = "settings.apply"
 
 
 class AppliedSettings(NamedTuple):
-    """What a settings file changed.
+    """The changes by a settings file.
 
     `position` is that of the settings in force now. `streams` names what changed, and is empty
     where the file says what was in force already, or where the command's id was known. `admins`:
@@ -66,8 +66,8 @@ class AppliedSettings(NamedTuple):
 
 
 class PlannedSettings(NamedTuple):
-    """What a settings file would change: `wanted` is all that would be in force of the kinds that
-    it says, `changes` what would become an event, by stream, `admins` as in `AppliedSettings`."""
+    """The changes that a settings file would make: `wanted` is all that would be in force of the
+    kinds that it states, `changes` the events, by stream, `admins` as in `AppliedSettings`."""
 
     wanted: Desired
     changes: tuple[tuple[str, SettingChanged], ...]
@@ -105,7 +105,7 @@ class SettingsLog:
         return list(self._between(0, self.log.ends()[0]))
 
     def planned(self, desired: Desired, sha256: str, actor: Actor) -> PlannedSettings:
-        """What a file, of that digest, would change if the actor applied it now, and might. Raises
+        """The changes by a file of that digest, if the actor applied it now, and might. Raises
         Invalid for settings that contradict themselves."""
         compiled = self._current()
         wanted, stayed = with_admin(desired, compiled, actor)

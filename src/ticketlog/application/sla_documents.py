@@ -1,4 +1,5 @@
-"""What a ticket was promised, how its clocks stand, and in whose hands promises were broken."""
+"""Documents of SLAs: the promises to a ticket, the states of its clocks, the holders at
+breaches."""
 
 from __future__ import annotations
 
@@ -21,8 +22,8 @@ def sla_document(
     recomputed: int | None,
     remark: Callable[[str], None],
 ) -> TicketSla:
-    """What a ticket ('ticket/ID') was promised, up to an instant or to its own clock. `recomputed`:
-    the position of the settings of another basis. `remark` hears where nothing was promised
+    """The promises to a ticket ('ticket/ID'), up to an instant or to its own clock. `recomputed`:
+    the position of the settings of another basis. `remark` is called where nothing was promised
     because it was imported. Raises NotFound."""
     history, settings = source.history(stream), source.settings
     state, story = timeline(stream.partition("/")[2], history, settings.calendar)

@@ -1,4 +1,4 @@
-"""What a desk's logs hold, how far what follows from them is, and whether they are sound."""
+"""The status of a desk's logs: sizes, positions of index and views, soundness."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def status(
     settings: Callable[[], Settings],
     now: int,
 ) -> documents.Status:
-    """How far log, index and views are, a partition each, and what is wrong. Views that can't be
+    """The positions of log, index and views by partition, and troubles. Views that can't be
     used are a trouble."""
     log = logs.tickets
     for each in logs:
@@ -66,7 +66,7 @@ def status(
 
 
 def _doubtful(views: Views | None, now: int) -> dict[str, Any]:
-    """What somebody should see to, as far as the views have come: streams whose clock is ahead of
+    """Troubles in the data, as far as the views have come: streams whose clock is ahead of
     now, links that lead back, addresses of several persons."""
 
     def asked(query: Query[tuple[int, list[dict[str, Any]]]]) -> Document:
@@ -103,7 +103,7 @@ def _void(log: IndexedLog, partition: int | None = None) -> dict[str, int]:
 
 
 def log_stat(logs: Logs) -> documents.LogStat:
-    """How much each partition of both logs holds."""
+    """The sizes of each partition of both logs."""
     return documents.LogStat(
         desk=logs.tickets.desk,
         tickets=_counted(logs.tickets),

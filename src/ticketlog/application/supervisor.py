@@ -15,7 +15,7 @@ LONGEST_PAUSE = 30.0
 
 
 class Worker(NamedTuple):
-    """Somebody who has work as long as the process lives."""
+    """A worker: it runs as long as the process lives."""
 
     name: str
     run: Callable[[threading.Event], None]
@@ -45,7 +45,7 @@ class Supervised:
 
     @property
     def error(self) -> Exception | None:
-        """What it failed with, until it has done all its work again."""
+        """The error of the worker, until it has done all its work again."""
         return self._error if self.worker.passed() == self._passed else None
 
     @property

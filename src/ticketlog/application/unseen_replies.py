@@ -1,4 +1,5 @@
-"""What somebody said while an answer was being written: the refusal of the answer shows it."""
+"""Public comments that came while an answer was being written: the refusal of the answer shows
+them."""
 
 from __future__ import annotations
 
@@ -22,8 +23,8 @@ def with_words(refusal: Stale, stream: str, seen: int | None, log: Log) -> Stale
     said = [each for each in history(log, stream) if each.id in ids]
     room = min(ONE, max(ALL // len(said), LEAST)) if said else ONE
     told = "; ".join(_told(each, room) for each in said)
-    others = refusal.facts["aspects"]
-    besides = f"; {', '.join(others)} changed, too" if others else ""
+    aspects = refusal.facts["aspects"]
+    besides = f"; {', '.join(aspects)} changed, too" if aspects else ""
     return Stale(
         f"{stream} is at version {refusal.facts['version']}, and after version "
         f"{seen} that you saw was said: {told}{besides}. Read it, then name the version "

@@ -76,7 +76,7 @@ class Views:
         settings: Callable[[], Settings],
         moment: Moment | None = None,
     ) -> Answered[Answer]:
-        """What a query says of everything that the log holds now (`application.queries.answer`
+        """The answer to a query on all records of the log now (`application.queries.answer`
         hands it on). `moment`: of a moment, by the same rows; for one `OF_ANY_MOMENT`."""
         self.refresh((view.name,))
         with storage.reading(self._engine) as connection:
@@ -87,8 +87,8 @@ class Views:
             return Answered(asked(query, at), ends)
 
     def peek(self, query: Query[Answer]) -> Answer | None:
-        """What a query of the desk's own says of what its view has taken in by now; None where the
-        view was never made."""
+        """The answer to a query of the desk's own on the records that its view has taken in by now;
+        None where the view was never made."""
         with storage.reading(self._engine) as connection:
             build = build_store.live(connection, view_of(type(query)))
             if build is None:
@@ -129,11 +129,12 @@ class Views:
         return verify(self._logs.tickets, self._engine, views, progress=progress)
 
     def differences(self, name: str, first: Moment, second: Moment) -> list[Compared]:
-        """What of a view is different at the second moment. Raises Usage for an unknown view."""
+        """The differences of a view at the second moment. Raises Usage for an unknown view."""
         return differences(self._logs.tickets, _named(name), first, second, self._on_progress)
 
     def status(self, ends: Sequence[int] | None = None) -> list[desks.View]:
-        """Where each view stands, in a log that reaches to `ends`, or as far as it can be read."""
+        """The position of each view, in a log that reaches to `ends`, or as far as it can be
+        read."""
         return [
             desks.View(
                 view=each.view,
@@ -196,8 +197,8 @@ class PastViews:
     def answer(
         self, query: Query[Answer], view: Projection, settings: Callable[[], Settings]
     ) -> Answered[Answer]:
-        """What a query says of the moment (`application.queries.answer` hands it on). Raises Usage
-        on another basis for a view of what was done, not of what became of promises."""
+        """The answer to a query at the moment (`application.queries.answer` hands it on). Raises
+        Usage on another basis for a view that isn't about promises."""
         if self._basis is not None and not view.promises:
             raise Usage(
                 f"the view {view.name} tells what was done, not what became of promises: it has no "

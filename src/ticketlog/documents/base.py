@@ -1,4 +1,4 @@
-"""What documents are made of: models whose fields say what they hold."""
+"""The base of documents: models whose fields say what they hold."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _SECOND = 1_000_000
 
 @dataclass(frozen=True)
 class Kind:
-    """What a value is, in the words of the manual. `names`: what the name of each field that holds
-    one must match, as a regular expression."""
+    """The kind of a value, in the words of the manual. `names`: a regular expression that the name
+    of each field with such a value must match."""
 
     words: str
     names: str = ""
@@ -64,8 +64,8 @@ Anything = Annotated[Any, Kind("anything")]
 class Document(BaseModel):
     """A document, or a part of one.
 
-    A field that has a default is there only where it was asked for; all others always are, and
-    are null or empty where there is nothing.
+    A field that has a default is there only where it was asked for; all further ones always are,
+    and are null or empty where there is no value.
     """
 
     MADE_OF: ClassVar[type | None] = None
@@ -77,12 +77,11 @@ class Document(BaseModel):
 
     @classmethod
     def filled(cls, values: Mapping[str, Any] | None = None, /, **more: Any) -> Self:
-        """The document of plain values. Raises ValidationError where they are others than the
-        model says."""
+        """The document of plain values. Raises ValidationError where they don't fit the model."""
         return cls.model_validate({**(values or {}), **more})
 
     def plain(self) -> dict[str, Any]:
-        """What JSON has of it."""
+        """The document as JSON has it."""
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
@@ -95,7 +94,7 @@ def in_seconds(microseconds: int | None) -> float | int | None:
 
 
 def kind_of(model: type[Document], name: str) -> Kind | None:
-    """What a field of a model holds, null aside; None: a boolean or parts."""
+    """The kind of value that a field of a model holds, null aside; None: a boolean or parts."""
     hint = get_type_hints(model, include_extras=True)[name]
     marks = [mark for each in (hint, *get_args(hint)) for mark in getattr(each, "__metadata__", ())]
     return next((mark for mark in marks if isinstance(mark, Kind)), None)

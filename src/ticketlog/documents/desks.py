@@ -39,7 +39,7 @@ class Restored(Document):
 
 
 class Simulated(Document):
-    """What a simulation recorded."""
+    """The result of a simulation."""
 
     tickets: Count
     commits: Count
@@ -65,7 +65,7 @@ class ParkedAt(Parked):
 
 
 class View(Document):
-    """Where a view stands."""
+    """The position of a view."""
 
     view: Word
     version: Number
@@ -84,7 +84,7 @@ class Views(Document):
 
 
 class ViewRetried(Document):
-    """What of a view is still parked."""
+    """The streams of a view that are still parked."""
 
     view: Word
     parked: list[Parked]
@@ -103,7 +103,7 @@ class LogState(Document):
 
 
 class IndexState(Document):
-    """What of the log can be read by stream."""
+    """The index of the log, by which streams are read."""
 
     ends: list[Offset]
     behind: Count
@@ -182,7 +182,7 @@ class Shared(Document):
 
 
 class Status(Document):
-    """What a desk holds, and how far its index and its views are."""
+    """The status of a desk: sizes, and the positions of its index and its views."""
 
     desk: Id
     folder: Text
@@ -219,7 +219,7 @@ class LogCounted(Document):
 
 
 class LogStat(Document):
-    """How much the logs hold."""
+    """The sizes of the logs."""
 
     desk: Id
     tickets: LogCounted
@@ -237,7 +237,7 @@ class LogVerified(Document):
 
 
 class Published(Document):
-    """How far a partition is published."""
+    """The published position of a partition."""
 
     partition: Number
     position: Offset
@@ -248,7 +248,7 @@ class Published(Document):
 
 
 class Publishing(Document):
-    """What was published for other services."""
+    """The state of publishing for other services."""
 
     topic: Text
     sent: Count

@@ -18,7 +18,7 @@ from ticketlog.domain.base import Recorded
 
 
 class Who(Document):
-    """Who acted; what isn't there is unknown or doesn't apply."""
+    """The actor; parts that are missing are unknown or don't apply."""
 
     id: Id
     kind: Word
@@ -77,7 +77,7 @@ class Event(Document):
 
 
 class History(Document):
-    """What happened to a ticket, a person, an organisation or an agent, in order."""
+    """The events of a ticket, a person, an organisation or an agent, in order."""
 
     stream: Id
     events: list[Event]

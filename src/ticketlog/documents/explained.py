@@ -1,4 +1,4 @@
-"""Which rules match a ticket, and why the others don't."""
+"""The rules that match a ticket, and the reasons for which the rest don't."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Failed(Document):
 
 
 class Judged(Document):
-    """What the conditions of a rule say."""
+    """The verdict of a rule's conditions."""
 
     version: Number
     matches: bool
@@ -64,7 +64,7 @@ class RuleTried(Judged):
 
 
 class Target(Document):
-    """What a policy promises."""
+    """The target of a policy."""
 
     metric: Word
     seconds: WholeSeconds
@@ -73,7 +73,7 @@ class Target(Document):
 
 
 class Planned(Document):
-    """What time will do."""
+    """An act of a lifecycle rule to come."""
 
     rule: Id
     version: Number
@@ -94,7 +94,7 @@ class AgentWeighed(Document):
 
 
 class Candidate(Document):
-    """Who could have been chosen."""
+    """An agent who could have been chosen."""
 
     agent: Id
     load: Count
@@ -114,7 +114,7 @@ class Chosen(Document):
 
 
 class Assignment(Document):
-    """Who gets it."""
+    """The assignment of the ticket by rules."""
 
     waits: bool
     """For an agent, now."""
@@ -126,7 +126,7 @@ class Assignment(Document):
 
 
 class EscalationPlanned(RuleTried):
-    """What an escalation rule will do."""
+    """An escalation by a rule to come."""
 
     tier: Number
     on: list[Word]
@@ -148,7 +148,7 @@ class EscalationDone(Document):
 
 
 class Escalation(Document):
-    """Who is told that it gets serious."""
+    """The escalation of the ticket by rules."""
 
     rules: list[EscalationPlanned]
     done: list[EscalationDone]

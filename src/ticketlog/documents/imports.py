@@ -53,7 +53,7 @@ class TicketsCounted(Document):
 
 
 class Imported(Document):
-    """What an import did, or would do (`--check`)."""
+    """The result of an import, or of its check (`--check`)."""
 
     file: Text
     source: Id
@@ -133,7 +133,7 @@ class Withdrawal(Document):
 
 
 class Source(Document):
-    """What was imported under one name."""
+    """The imports under one name."""
 
     source: Id
     batches: list[Batch]
@@ -167,7 +167,7 @@ class Imports(Document):
 
 
 class Taken(Document):
-    """What was withdrawn."""
+    """The result of a withdrawal."""
 
     source: Id
     batch: Id | None

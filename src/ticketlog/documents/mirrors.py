@@ -48,7 +48,7 @@ def mirrored(value: type[Value]) -> type[Document]:
 
 
 def _kind(hint: Any) -> Any:
-    """What a field of a document holds, by what one of the settings does."""
+    """The kind of a document's field, by that of a field of the settings."""
     if hint == Instant:
         return At
     if hint == Line:

@@ -1,4 +1,4 @@
-"""What commands did, and why they were refused."""
+"""The outcomes of commands, and refusals."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ticketlog.domain.base import Recorded
 
 
 class CommandOutcome(Protocol):
-    """What `Desk.execute` answers, as far as the document tells it."""
+    """The part of `Desk.execute`'s result that the document has."""
 
     @property
     def stream(self) -> str: ...
@@ -41,7 +41,7 @@ class EventMade(Document):
 
 
 class Outcome(Document):
-    """What a command that writes has done."""
+    """The outcome of a command that writes."""
 
     stream: Id
     """What it was done to; the new one where it creates."""
@@ -77,7 +77,7 @@ class Outcome(Document):
 
 
 class Done(Document):
-    """What commands on several tickets did."""
+    """The outcomes of commands on several tickets."""
 
     done: list[Outcome]
     refused: dict[Id, Text]
@@ -85,7 +85,7 @@ class Done(Document):
 
 
 class Reapplied(Document):
-    """What SLA policies that were applied anew changed."""
+    """The changes by SLA policies that were applied anew."""
 
     tickets: Count
     """How many were asked about."""
@@ -93,7 +93,7 @@ class Reapplied(Document):
 
 
 class Rerouted(Document):
-    """What rules make of a ticket."""
+    """The changes of a ticket by routing rules."""
 
     ticket: Id
     rules: list[Id]
@@ -128,6 +128,6 @@ class Refused(Document):
 
 
 class Refusal(Document):
-    """What is printed in the place of a document where a rule says no (exit code 1)."""
+    """The refusal by a rule, which is printed in the place of a document (exit code 1)."""
 
     error: Refused

@@ -56,9 +56,9 @@ def _said(commands: Sequence[str], queries: Sequence[str]) -> str:
 
 
 def _listed(commands: Sequence[str]) -> str:
-    others = len(commands) - _NAMED
+    more = len(commands) - _NAMED
     first = ", ".join(commands[:_NAMED])
-    return f"{first} and {others} other commands" if others > 0 else first
+    return f"{first} and {more} other commands" if more > 0 else first
 
 
 def _section(model: type[Document], said: str, level: int) -> str:
@@ -79,7 +79,7 @@ def _fields(model: type[Document]) -> Iterator[tuple[str, str, str, str]]:
 
 
 def words(hint: Any) -> str:
-    """What a field holds, in words."""
+    """The kind of value of a field, in words."""
     args = get_args(hint)
     match get_origin(hint):
         case origin if origin is Annotated:

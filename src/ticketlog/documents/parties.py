@@ -7,7 +7,7 @@ from ticketlog.documents.mirrors import AgentSettings
 
 
 class Of(Document):
-    """What a stream of events says of somebody."""
+    """A person, organisation or agent, as their stream says."""
 
     id: Id
     version: Number
@@ -17,7 +17,7 @@ class Of(Document):
 
 
 class Address(Document):
-    """How one reaches a person."""
+    """An address of a person."""
 
     kind: Word
     value: Text
@@ -28,14 +28,14 @@ class Address(Document):
 
 
 class Merged(Document):
-    """Somebody who was merged into a person."""
+    """A person who was merged into another one."""
 
     person: Id
     name: Text | None
 
 
 class Party(Of):
-    """What persons and organisations have in common."""
+    """A person or an organisation."""
 
     language: Word | None
     country: Word | None
@@ -83,7 +83,7 @@ class PersonIds(Document):
 
 
 class Survivor(Document):
-    """Who stands for a person after merges."""
+    """The person who stands for a person after merges."""
 
     person: Id
 
@@ -97,7 +97,7 @@ class AddressOwner(Document):
 
 
 class AddressOwners(Document):
-    """Who has addresses."""
+    """The persons who have addresses."""
 
     owners: list[AddressOwner]
 

@@ -24,7 +24,7 @@ class ParkedEvent(Document):
 
 
 class Policy(Document):
-    """How far a policy is."""
+    """The position of a policy."""
 
     policy: Word
     positions: list[Offset | None]
@@ -40,7 +40,7 @@ class Policies(Document):
 
 
 class PoliciesRan(Document):
-    """What a run did."""
+    """The result of a run."""
 
     until: At
     done: Count
@@ -53,7 +53,7 @@ class PoliciesRan(Document):
 
 
 class PolicyRetried(Document):
-    """What of a policy is still parked."""
+    """The events of a policy that are still parked."""
 
     policy: Word
     parked: list[ParkedEvent]

@@ -69,7 +69,7 @@ class Verified(Document):
 
 
 class Differences(Document):
-    """What of a view is different at a second moment: `missing` rows went, `extra` rows came."""
+    """The differences of a view at a second moment: `missing` rows went, `extra` rows came."""
 
     view: Word
     tables: list[ComparedTable]

@@ -81,7 +81,7 @@ class FlowRow(ByTicket):
 
 
 class TimesRow(ByTicket):
-    """How long it took from creation, counted where it ended."""
+    """The times from creation, counted where they ended."""
 
     first_reply_time_n: Count
     """How many there were."""
@@ -94,7 +94,7 @@ class TimesRow(ByTicket):
 
 
 class QualityRow(ByTicket):
-    """How well it went."""
+    """The quality of the work."""
 
     solved: Count
     first_contact: Count
@@ -116,7 +116,7 @@ class QualityRow(ByTicket):
 
 
 class EndingsRow(ByTicket):
-    """How tickets ended."""
+    """The endings of tickets."""
 
     solved: Count
     closed: Count
@@ -126,7 +126,7 @@ class EndingsRow(ByTicket):
 
 
 class SatisfactionRow(ByTicket):
-    """What requesters said of it."""
+    """The requesters' answers to surveys."""
 
     offered: Count
     answered: Count
@@ -141,7 +141,7 @@ class SatisfactionRow(ByTicket):
 
 
 class RulesRow(ByTicket):
-    """What a rule did."""
+    """The acts of a rule."""
 
     kind: Word | None = None
     rule: Id | None = None
@@ -152,7 +152,7 @@ class RulesRow(ByTicket):
 
 
 class AttainmentRow(ByPromise):
-    """How many promises were kept."""
+    """The number of promises that were kept."""
 
     met: Count
     breached: Count
@@ -185,7 +185,7 @@ class BreachesRow(ByPromise):
 
 
 class UtilisationRow(ByAgent):
-    """How much of their time agents worked."""
+    """The working time of agents."""
 
     online_seconds: WholeSeconds
     away_seconds: WholeSeconds
@@ -248,7 +248,7 @@ class GamingCase(Row):
 
 
 class HeldRow(Row):
-    """What agents hold who don't work there any more, or are absent. It has no period."""
+    """The tickets of agents who don't work there any more, or are absent. It has no period."""
 
     period: Word = ""
     agent: Id | None = None
@@ -273,7 +273,7 @@ class Thresholds(Document):
 
 
 class Parameters(Document):
-    """What was asked."""
+    """The parameters of a report."""
 
     period: Word
     zone: Word
@@ -315,7 +315,7 @@ class Report(Document):
 
 
 class Flow(Report):
-    """What came into the backlog, what went out of it, what is left."""
+    """The tickets that came into the backlog, went out of it, and are left."""
 
     rows: Sequence[FlowRow]
 
@@ -345,7 +345,7 @@ class Satisfaction(Report):
 
 
 class Rules(Report):
-    """What rules did, and what they couldn't."""
+    """The acts of rules, and those that they couldn't do."""
 
     rows: Sequence[RulesRow]
 
@@ -357,13 +357,13 @@ class Attainment(Report):
 
 
 class Breaches(Report):
-    """Who held the clocks that broke."""
+    """The holders of clocks that were breached."""
 
     rows: Sequence[BreachesRow]
 
 
 class Utilisation(Report):
-    """How much of their time agents work, and how much they have to do."""
+    """The working time of agents, and their load."""
 
     rows: Sequence[UtilisationRow]
 

@@ -6,7 +6,7 @@ from ticketlog.documents.base import Count, Document, Seconds, Text, Word
 
 
 class WorkerState(Document):
-    """How a worker of a service is."""
+    """The state of a worker of a service."""
 
     worker: Word
     failures: Count

@@ -62,7 +62,7 @@ IN_FORCE = _IN_FORCE
 
 
 class Applied(Document):
-    """What a settings file changed."""
+    """The changes by a settings file."""
 
     position: Offset
     """Of the settings in force now."""
@@ -83,14 +83,14 @@ class Applied(Document):
 
 
 class WouldChange(Document):
-    """What would become an event."""
+    """A change that would become an event."""
 
     stream: Id
     change: Text
 
 
 class InUse(Document):
-    """What is taken away, and tickets that aren't closed have it."""
+    """A thing that is taken away while tickets that aren't closed have it."""
 
     kind: Word
     id: Id
@@ -104,7 +104,7 @@ class InUse(Document):
 
 
 class Checked(Document):
-    """What a settings file would do: with `--check`."""
+    """The plan of applying a settings file: with `--check`."""
 
     changes: list[WouldChange]
     in_use: list[InUse]
@@ -115,7 +115,7 @@ class Checked(Document):
 
 
 class SettingsHistory(Document):
-    """Who changed what of the settings, in order."""
+    """The changes of the settings, in order."""
 
     events: list[Event]
 
@@ -135,7 +135,7 @@ def brief(thing: Value) -> str:
 
 
 def change(event: domain.Event) -> str:
-    """What an event of the settings log changes, in words."""
+    """The change by an event of the settings log, in words."""
     if not isinstance(event, SettingChanged):
         return "in force from here"
     before, after = event.before(), event.after()

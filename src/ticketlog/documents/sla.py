@@ -35,7 +35,7 @@ class Edition(Document):
 
 
 class Told(Document):
-    """What a clock is, and what it had used."""
+    """A clock, and the time that it had used."""
 
     metric: Word
     instance: Number
@@ -49,7 +49,7 @@ class Told(Document):
 
 
 class Clock(Told):
-    """How a clock stands."""
+    """The state of a clock."""
 
     phase: Word
     because: Word
@@ -60,14 +60,14 @@ class Clock(Told):
 
 
 class Lasted(Document):
-    """How long a clock ran."""
+    """The time for which a clock ran."""
 
     seconds: Seconds
     business_seconds: Seconds | None
 
 
 class InHands(Lasted):
-    """While somebody held the ticket."""
+    """The time while one agent or team held the ticket."""
 
     team: Id | None
     agent: Id | None
@@ -90,7 +90,7 @@ class Span(InHands):
 
 
 class Cause(Document):
-    """Who held the ticket while the clock ran, in which status: sums, the most first."""
+    """The holders of the ticket while the clock ran, by status: sums, the most first."""
 
     by_holder: list[InHands]
     by_status: list[InStatus]
@@ -133,7 +133,7 @@ class ClockPage(Document):
 
 
 class TicketClocks(Document):
-    """How the clocks of a ticket stand."""
+    """The states of a ticket's clocks."""
 
     clocks: list[Clock]
 
@@ -192,7 +192,7 @@ class StoryLine(Document):
 
 
 class TicketSla(Document):
-    """What a ticket was promised, how its clocks stand, and their story."""
+    """The promises to a ticket, the states of its clocks, and their story."""
 
     ticket: Id
     at: At

@@ -23,7 +23,7 @@ from ticketlog.documents.tickets import Described, LinkedBy, LinkTo, Standing
 
 
 class Listed(Document):
-    """What every list of tickets says of one."""
+    """A ticket in every list of tickets."""
 
     ticket: Id
     subject: Text | None
@@ -54,7 +54,7 @@ class TicketRow(QueueRow, Described):
 
 
 class Queue(Document):
-    """What waits, the most urgent first."""
+    """The tickets that wait, the most urgent first."""
 
     tickets: list[QueueRow]
     next: Text | None
@@ -62,8 +62,8 @@ class Queue(Document):
 
 
 class QueueCount(Document):
-    """How many tickets wait that have these in common, which were asked for; null: those that have
-    none."""
+    """The number of tickets that wait and have these in common, which were asked for; null: those
+    that have none."""
 
     team: Id | None = None
     assignee: Id | None = None
@@ -74,7 +74,7 @@ class QueueCount(Document):
 
 
 class QueueCounts(Document):
-    """What waits, counted: with `--count-by`."""
+    """The tickets that wait, counted: with `--count-by`."""
 
     counts: list[QueueCount]
 
@@ -143,7 +143,7 @@ class UnseenTickets(Document):
 
 
 class Inbox(Document):
-    """What waits for an agent, the longest wait first."""
+    """The tickets that wait for an agent, the longest wait first."""
 
     agent: Id
     waiting: list[InboxRow]
@@ -172,7 +172,7 @@ class Found(Document):
 
 
 class TicketLinks(Document):
-    """What a ticket is linked to, and what is linked to it."""
+    """The links of a ticket, and the links to it."""
 
     links: list[LinkTo]
     linked_by: list[LinkedBy]
@@ -204,13 +204,14 @@ class TicketInterval(Document):
 
 
 class TicketIntervals(Document):
-    """What a ticket was counted by, in order."""
+    """The intervals of a ticket, with the values that it was counted by, in order."""
 
     intervals: list[TicketInterval]
 
 
 class TicketCount(Document):
-    """How many tickets have these in common, which were asked for; null: those that have none."""
+    """The number of tickets that have these in common, which were asked for; null: those that have
+    none."""
 
     status: Word | None = None
     status_category: Word | None = None

@@ -26,7 +26,7 @@ from ticketlog.domain.ticket.state import Ticket as State
 
 
 class Standing(Document):
-    """How a ticket stands, in lists and alone."""
+    """The standing of a ticket, in lists and alone."""
 
     status_category: Word
     assignee: Id | None
@@ -40,7 +40,7 @@ class Standing(Document):
 
 
 class Described(Document):
-    """What a ticket is about and what became of it, in lists and alone."""
+    """The description of a ticket and its outcome, in lists and alone."""
 
     tier: Word | None
     product: Id | None

@@ -56,7 +56,7 @@ def informed(
     """The context with the states of every stream that the decision reads besides its own.
 
     A state that was read may lead to further streams, as a merged person leads to the one who
-    stays: the aggregate is asked again until it names nothing new.
+    stays: the aggregate is asked again until it names no new streams.
     """
     states: dict[str, Any] = {}
     while new := set(aggregate.reads(command, state, context)) - states.keys():

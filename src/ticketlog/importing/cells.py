@@ -1,4 +1,4 @@
-"""Cells and their meanings: each distinct one is read once, as most columns repeat theirs."""
+"""Cells and their meanings: each distinct cell is read once, as most columns repeat their cells."""
 
 from __future__ import annotations
 
@@ -318,4 +318,4 @@ def holds(conditions: Sequence[When], names: Sequence[str]) -> Callable[[Sequenc
 def _sets(when: When) -> tuple[frozenset[str], bool]:
     if when.words is not None:
         return frozenset(when.words), True
-    return frozenset(when.others or ()), False
+    return frozenset(when.excluded or ()), False

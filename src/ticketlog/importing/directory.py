@@ -1,4 +1,4 @@
-"""Whom the cells of persons mean, with what a second file tells of them."""
+"""The persons whom cells name, completed from a second file."""
 
 from __future__ import annotations
 

@@ -230,8 +230,8 @@ def _workbook(source: Source) -> _Table:
     rows = [(line + [""] * width)[:width] for line in lines[skip + 1 :] if any(line)]
     table = _Table("xlsx", header[:width], rows)
     if len(names) > 1:
-        others = ", ".join(names[1:])
-        table.file.append(f"sheet = {_quoted(names[0])}  # unsure: there are {others}, too")
+        rest = ", ".join(names[1:])
+        table.file.append(f"sheet = {_quoted(names[0])}  # unsure: there are {rest}, too")
     if skip:
         table.file.append(f"skip = {skip}  # rows before the header")
     return table
@@ -324,13 +324,13 @@ class _Guess:
         yield from table.top
         if table.file:
             yield from ("", "[file]", *table.file)
-        main, others = self._main_time()
+        main, rest = self._main_time()
         yield from self._columns()
         yield from self._time(main)
-        yield from self._status(others)
+        yield from self._status(rest)
         yield from self._parts()
         yield from self._field_blocks()
-        yield from self._events(others)
+        yield from self._events(rest)
         yield from self._left()
 
     def _ticket(self) -> tuple[str, bool]:
@@ -478,14 +478,14 @@ class _Guess:
         few = [name for name in found if len(set(self._table.texts(name))) <= 40]
         return few[0] if few else None
 
-    def _status(self, others: Sequence[str]) -> Iterator[str]:
+    def _status(self, rest: Sequence[str]) -> Iterator[str]:
         """The words of the status with their meanings; of a list whose tickets tell when they
         ended, those that mean an end say nothing yet."""
         name = self._status_column()
         if name is None:
             return
         self._taken.add(name)
-        ends = not self._history and any(_CLOSED.search(x) or _SOLVED.search(x) for x in others)
+        ends = not self._history and any(_CLOSED.search(x) or _SOLVED.search(x) for x in rest)
         yield from ("", "[status]", f"column = {_quoted(name)}")
         yield from self._words(name, "status.words", ended=not ends)
 
@@ -501,13 +501,13 @@ class _Guess:
                 if to == "cancelled":
                     yield "cancelled = true"
 
-    def _events(self, others: Sequence[str]) -> Iterator[str]:
+    def _events(self, rest: Sequence[str]) -> Iterator[str]:
         if self._history:
             return
-        for name in others:
+        for name in rest:
             if self._closing(name):
                 yield from self._block(name)
-                to = "closed" if _CLOSED.search(name) and self._solved(others) else "solved"
+                to = "closed" if _CLOSED.search(name) and self._solved(rest) else "solved"
                 unsure = "" if _SOLVED.search(name) else "  # unsure: or closed, or cancelled?"
                 yield f'status = "{to}"{unsure}'
         yield from self._comments()
@@ -527,8 +527,8 @@ class _Guess:
         found = list(texts)
         return [next((each for each in _FORMATS if _reads(each, found)), "iso")]
 
-    def _solved(self, others: Sequence[str]) -> bool:
-        return any(_SOLVED.search(each) for each in others)
+    def _solved(self, rest: Sequence[str]) -> bool:
+        return any(_SOLVED.search(each) for each in rest)
 
     def _closing(self, name: str) -> bool:
         plain = name.rpartition(".")[2]

@@ -302,11 +302,11 @@ class When(_Part):
 
     column: Name
     words: Annotated[_SomeWords, Field(alias="is")] = None
-    others: Annotated[_SomeWords, Field(alias="is_not")] = None
+    excluded: Annotated[_SomeWords, Field(alias="is_not")] = None
 
     @model_validator(mode="after")
     def _one_of(self) -> Self:
-        if (self.words is None) == (self.others is None):
+        if (self.words is None) == (self.excluded is None):
             raise ValueError("it needs one of is and is_not")
         return self
 
@@ -686,8 +686,8 @@ def load_mapping(path: Path) -> Mapping:
 def _explained(file: Path, text: str, error: ValidationError) -> str:
     errors = error.errors(include_url=False, include_input=False)
     # A key that is misspelt explains one that is missing.
-    first, *others = sorted(errors, key=lambda each: each["type"] != "extra_forbidden")
-    more = f" (and {len(others)} more)" if others else ""
+    first, *rest = sorted(errors, key=lambda each: each["type"] != "extra_forbidden")
+    more = f" (and {len(rest)} more)" if rest else ""
     key = ".".join(map(str, first["loc"])) or "the mapping"
     reason = {
         "missing": "is missing",

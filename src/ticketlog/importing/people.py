@@ -13,7 +13,7 @@ How = Literal["address", "name", "id"]
 
 
 class NamedPerson(NamedTuple):
-    """Whom an id stands for; what the file doesn't say is None."""
+    """The person whom an id stands for; parts that the file doesn't state are None."""
 
     id: str
     name: str | None = None

@@ -48,8 +48,8 @@ class _Said(NamedTuple):
 
 
 class AddressHolders(NamedTuple):
-    """Whom a desk knows already. `persons`: who has an address. `agents`: the agents whom its
-    settings say to be a person, by all ids of that person."""
+    """The persons and agents whom a desk knows. `persons`: those who have an address, by it.
+    `agents`: those whom its settings say to be a person, by all ids of that person."""
 
     persons: Mapping[Address, Sequence[str]] = MappingProxyType({})
     agents: Mapping[str, str] = MappingProxyType({})

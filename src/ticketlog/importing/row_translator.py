@@ -623,7 +623,7 @@ def _mend(said: Arguments, fault: ErrorDetails) -> None:
 
 def _main_names(mapping: Mapping) -> tuple[str, ...]:
     """The columns that tell rows apart: those of [rows] key, or all that the mapping uses for
-    the row itself. The others may change from one export to the next."""
+    the row itself. The rest may change from one export to the next."""
     if mapping.rows.key is not None:
         return tuple(sorted({*mapping.rows.key, *mapping.columns.case.names}))
     timed = {at for at, block in enumerate(mapping.events) if block.time}

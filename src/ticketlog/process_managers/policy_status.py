@@ -44,7 +44,7 @@ def parked(progress: PolicyCheckpoint) -> list[documents.ParkedEvent]:
 
 
 def retried(name: str, progress: PolicyCheckpoint) -> documents.PolicyRetried:
-    """What of a policy is still parked after it was tried again."""
+    """The events of a policy that are still parked after a retry."""
     return documents.PolicyRetried(policy=name, parked=parked(progress))
 
 

@@ -1,4 +1,4 @@
-"""What agents hold who are gone: as settings say, which views don't know, so they are asked."""
+"""The tickets of agents who are gone: as the settings say, which are given to the query."""
 
 from __future__ import annotations
 

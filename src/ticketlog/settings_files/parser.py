@@ -32,7 +32,8 @@ _TABLES: Mapping[str, SettingKind] = {kind.table: kind for kind in KINDS}
 
 
 def _form(kind: SettingKind) -> type[BaseModel]:
-    """What a thing of a kind is written as: as itself, but for calendars, which are made."""
+    """The model that a thing of a kind is written as: its own, but for calendars, which are
+    made."""
     return CalendarForm if kind.value is Calendar else kind.value
 
 
@@ -64,7 +65,7 @@ def digest(content: bytes | str) -> str:
 
 
 def parse(content: bytes | str, folder: Path | None = None) -> Desired:
-    """What a settings file wants; `folder` is where it lies, for the files that it names.
+    """The settings that a file states; `folder` is where it lies, for the files that it names.
 
     Raises Usage, naming table and key, where it can't be read.
     """
@@ -236,7 +237,7 @@ def _known_keys(where: tuple[str | int, ...]) -> str:
 
 
 def _parts(annotation: Any, marks: Iterable[Any] = ()) -> Iterator[Any]:
-    """What an annotation is made of: marks, then types, from the outside."""
+    """The parts of an annotation: marks, then types, from the outside."""
     yield from marks
     yield annotation
     for part in get_args(annotation):

@@ -1,4 +1,4 @@
-"""What one sees of persons, organisations and agents."""
+"""Reads of persons, organisations and agents."""
 
 from __future__ import annotations
 
@@ -76,8 +76,8 @@ def _show(kind: str) -> ShellCommand:
 
 
 def _together(source: Desk | Past, id: str, document: dict[str, Any]) -> dict[str, Any]:
-    """What a person has with those who were merged into them. Where the views can't be read, which
-    is said on stderr, their own: a person is shown whatever became of the views."""
+    """A person's document, completed by persons who were merged into them. Where the views can't be
+    read, which is said on stderr, it stays as it is: a person is shown without the views, too."""
     from ticketlog.projections.views import persons
 
     named = ("addresses", "organisations", "survivor", "merged")
@@ -140,10 +140,10 @@ def _history(kind: str) -> ShellCommand:
         app: App, id: str, as_of: str | None, occurred_as_of: str | None, as_json: bool
     ) -> None:
         stream = f"{kind}/{id.removeprefix(f'{kind}/')}"
-        others: list[str] = []
+        further: list[str] = []
         if kind == "person":
-            others = _merged(reader(app, as_of, occurred_as_of), stream)
-        print_history(app, stream, as_of, occurred_as_of, as_json, others)
+            further = _merged(reader(app, as_of, occurred_as_of), stream)
+        print_history(app, stream, as_of, occurred_as_of, as_json, further)
 
     return history
 

@@ -126,7 +126,7 @@ def _check_new(policies: list[documents.Policy]) -> None:
 
 
 def _notified(decided: Mapping[str, int]) -> str:
-    """What is to be told, and that it isn't sent yet."""
+    """The decided notifications in a line, which aren't sent yet."""
     if not decided:
         return "no notification decided"
     listed = ", ".join(f"{number:,} for the outbox {name}" for name, number in decided.items())

@@ -154,7 +154,7 @@ def show_rows(report: type[ReportQuery], rows: list[dict[str, Any]]) -> None:
 
 
 def _heading(column: str) -> str:
-    """What people read above a column; a duration's unit they see."""
+    """The heading of a column; without a duration's unit, which the values show."""
     if column in ("seconds", "business_seconds"):
         return column.replace("seconds", "time")
     return column.removesuffix("_seconds")

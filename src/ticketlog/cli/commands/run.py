@@ -84,7 +84,7 @@ def run(context: click.Context, app: App, health: ListenAddress | None) -> None:
 
 
 def _signals() -> SimpleQueue[signal.Signals]:
-    """What the first signal to stop will be put into; the second one ends the process."""
+    """The queue that the first signal to stop is put into; the second one ends the process."""
     heard: SimpleQueue[signal.Signals] = SimpleQueue()
 
     def hear(number: int, _frame: object) -> None:

@@ -98,7 +98,7 @@ def _for_good(secret: str) -> str:
 
 
 def _check(plan: SettingsPlan, strand: bool, as_json: bool) -> None:
-    """What applying would do; exit code 1 where it would be refused."""
+    """Prints the plan of applying a file; exit code 1 where it would be refused."""
     _warn(map(_for_good, plan.warnings))
     refused = bool(plan.stranded) and not strand
     if as_json:

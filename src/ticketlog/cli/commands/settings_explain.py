@@ -1,4 +1,5 @@
-"""`ticketlog settings explain`: which rules match a ticket, and why the others don't."""
+"""`ticketlog settings explain`: the rules that match a ticket, and the reasons for which the rest
+don't."""
 
 from __future__ import annotations
 
@@ -153,7 +154,7 @@ def _acts(rule: EscalationRule) -> str:
 
 
 def _why_not(told: Judged, besides: str | None = None) -> str:
-    """What holds a rule back besides its conditions, then those that don't hold."""
+    """The reason that holds a rule back besides its conditions, then conditions that don't hold."""
     return "; ".join([*([besides] if besides else []), *map(str, told.failed)])
 
 

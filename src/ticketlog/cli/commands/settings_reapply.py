@@ -1,4 +1,4 @@
-"""`ticketlog settings reapply`: the SLA policies in force for tickets that were promised others."""
+"""`ticketlog settings reapply`: the SLA policies in force for tickets with other promises."""
 
 from __future__ import annotations
 

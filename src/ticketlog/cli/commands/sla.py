@@ -192,7 +192,7 @@ def _named(line: dict[str, Any]) -> str:
 
 
 def _why(line: dict[str, Any]) -> str:
-    """What made it change, and who."""
+    """The cause of a change, and its actor."""
     if "metric" not in line:
         return f"{_cited(line)}: {line['because']}"
     if line["change"] in ("breached", "warned"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ticketlog.cli.framework import Commands, Entry, ModelGroup, Read
 
-OTHERS: Commands = {
+READS: Commands = {
     "show": Entry("ticketlog.cli.commands.ticket_reads", "show", "Show a ticket as it is, or was."),
     "history": Entry(
         "ticketlog.cli.commands.ticket_reads",
@@ -18,4 +18,4 @@ OTHERS: Commands = {
     ),
 }
 
-ticket = ModelGroup("ticket", reads=OTHERS, help="Create, show and work tickets; one command each.")
+ticket = ModelGroup("ticket", reads=READS, help="Create, show and work tickets; one command each.")

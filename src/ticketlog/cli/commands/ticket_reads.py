@@ -1,4 +1,4 @@
-"""What one sees of tickets: one as it is or was, its history, lists, and its attachments."""
+"""Reads of a ticket: as it is or was, its history, its links, and its attachments."""
 
 from __future__ import annotations
 

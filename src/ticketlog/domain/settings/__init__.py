@@ -1,1 +1,1 @@
-"""What a desk decides about itself: values, events, conditions, and what must hold of them."""
+"""The settings of a desk: values, events, conditions, and their validation."""

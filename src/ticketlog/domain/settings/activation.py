@@ -1,4 +1,4 @@
-"""How settings change: one stream for each thing in the settings log, and batches put in force.
+"""Changes of settings: one stream for each thing in the settings log, and batches put in force.
 
 A settings file is one batch: a commit for each thing that it changes, then an activation on
 `settings/active`. Each event names the file's digest, and an activation puts in force what is
@@ -41,7 +41,7 @@ def _nothing() -> Mapping[str, Any]:
 
 @dataclass(frozen=True)
 class Compiled:
-    """What the settings log says up to some position."""
+    """The state of the settings log up to a position."""
 
     in_force: Settings = field(default_factory=Settings)
     things: Mapping[str, Value] = field(default_factory=_nothing)
@@ -111,7 +111,7 @@ def _left(compiled: Compiled, things: Mapping[str, Value]) -> frozenset[str]:
 def _gone_since(
     compiled: Compiled, things: Mapping[str, Value], batch: Iterable[str], at: int
 ) -> dict[tuple[str, str | None], int]:
-    """Since when agents are gone, or in no team of theirs any more: `Settings.gone_since`."""
+    """The instants since when agents are gone, or out of a team: `Settings.gone_since`."""
     found = dict(compiled.in_force.gone_since)
     for stream in batch:
         kind, _, id = stream.partition("/")
@@ -126,7 +126,7 @@ def _gone_since(
 
 
 def _teams(agent: Value | None) -> set[str | None]:
-    """Where an agent works, with None for the desk itself; nowhere: they are gone."""
+    """The teams of an agent, with None for the desk itself; empty: they are gone."""
     return {None, *agent.teams} if isinstance(agent, Agent) and agent.active else set()
 
 
@@ -134,7 +134,7 @@ _KEPT = ("calendar", "sla-policy")
 
 
 def _editions(set_now: Mapping[str, Value], versions: Mapping[str, int]) -> dict[str, Value]:
-    """What tickets go on citing when there are newer versions, by stream and version."""
+    """The values that tickets go on citing when there are newer versions, by stream and version."""
     return {
         f"{stream}@{versions[stream]}": value
         for stream, value in set_now.items()
@@ -199,9 +199,9 @@ def _admin(id: str, agents: Mapping[str, Value], before: Settings, teams: Collec
 
 
 def differences(desired: Desired, compiled: Compiled, file_sha256: str) -> list[tuple[str, Event]]:
-    """What has to be recorded, in this order, so that `desired` is in force: (stream, event).
+    """The events to record, in this order, so that `desired` is in force: (stream, event).
 
-    Nothing when it is. Each commit expects `compiled.versions.get(stream, 0)`. Raises Invalid
+    None when it is. Each commit expects `compiled.versions.get(stream, 0)`. Raises Invalid
     where the settings would contradict themselves or give an id another meaning.
     """
     wanted = {

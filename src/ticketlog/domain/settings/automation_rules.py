@@ -43,7 +43,7 @@ _Delay = Annotated[Annotated[Seconds, Field(ge=0, le=_LONGEST_S)] | None, DELAY]
 
 
 class LifecycleRule(Rule):
-    """What time alone does to a ticket.
+    """A rule by which time alone changes a ticket.
 
     `after` seconds of silence a pending ticket's requester is reminded (again each time, `times`
     in all), or it is solved; so long after it was solved it is closed, or a survey is offered
@@ -80,7 +80,7 @@ class LifecycleRuleSet(SettingChanged):
 
 
 class RoutingRule(Rule):
-    """Where a ticket goes, and what it is made, when it is created (or `changed` by people).
+    """A rule that sets team and fields of a ticket when it is created (or `changed` by people).
 
     All rules are tried once, in order, each on what the ones before it have made of the ticket;
     behind one that is the `last` none is tried.
@@ -121,7 +121,7 @@ class RoutingRuleSet(SettingChanged):
 
 
 class AssignmentRule(Rule):
-    """Who in a team gets a ticket that nobody has."""
+    """A rule that assigns a team's tickets to its agents."""
 
     balance: Balance
     skills: Mapping[Key, _Level] = Field(default_factory=dict)
@@ -186,7 +186,7 @@ class EscalationRuleSet(SettingChanged):
 
 
 class NotificationRule(Rule):
-    """Who is told of what has happened to a ticket, by which outbox."""
+    """A rule that notifies recipients of events of a ticket, by an outbox."""
 
     on: Annotated[tuple[Occasion, ...], Field(min_length=1)]
     to: Annotated[tuple[Recipient, ...], Field(min_length=1)]

@@ -106,7 +106,7 @@ class Conditions(Value):
 
 @dataclass(frozen=True)
 class Facts:
-    """What conditions are judged by: a ticket's fields, and the order of those that have one."""
+    """The input of conditions: a ticket's fields, and the order of those that have one."""
 
     values: Mapping[str, Operand]
     scales: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -125,7 +125,7 @@ class FailedCondition(NamedTuple):
 
 
 class ConditionVerdict(NamedTuple):
-    """What conditions say of a ticket. Of `any`, either none or all have failed."""
+    """The verdict of conditions on a ticket. Of `any`, either none or all have failed."""
 
     failed: tuple[FailedCondition, ...]
 

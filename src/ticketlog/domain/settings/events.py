@@ -1,4 +1,4 @@
-"""What happens to settings: an event for each kind of thing, and one that puts a batch in force."""
+"""The events of settings: one for each kind of thing, and one that puts a batch in force."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ class WorkflowSet(SettingChanged):
 
 
 class PrioritiesSet(SettingChanged):
-    """The priorities are others, or follow otherwise from impact, urgency and contract."""
+    """The priorities have changed, or the way in which they follow from impact, urgency and
+    contract."""
 
     NAME: ClassVar[str] = "settings.priorities-set.v1"
     old: Priorities | None = None

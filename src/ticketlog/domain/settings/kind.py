@@ -16,7 +16,7 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class SettingChanged(Event):
-    """What all changes of settings have in common; `new` None: it was removed."""
+    """A change of settings; `new` None: the thing was removed."""
 
     file_sha256: Sha256
     """The digest of the settings file that says so."""
@@ -68,7 +68,7 @@ class RuleKind(SettingKind):
 
     @property
     def word(self) -> str:
-        """How reports name it: 'routing' of 'routing-rule'."""
+        """Its name in reports: 'routing' of 'routing-rule'."""
         return self.name.removesuffix("-rule")
 
     def held(self, settings: Settings) -> Mapping[str, Any]:

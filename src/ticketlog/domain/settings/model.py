@@ -224,7 +224,7 @@ class Category(Value):
 
 
 class Product(Value):
-    """What tickets are about: a product or service of the desk."""
+    """A product or service of the desk, which tickets are about."""
 
     id: Key
     label: Line | None = None

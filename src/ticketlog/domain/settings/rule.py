@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Rule(Value):
-    """What all rules have in common: which tickets they are for, and when they are tried."""
+    """A rule: the conditions of its tickets, and its place in the order."""
 
     id: Key
     title: Line | None = None
@@ -24,13 +24,13 @@ class Rule(Value):
     when: Conditions
 
     def broken(self, settings: Settings) -> Iterator[str]:
-        """What is wrong with it besides its conditions, in itself and beside the rest of the
+        """The problems of a rule besides its conditions, in itself and beside the rest of the
         settings, in a file's words."""
         yield from ()
 
     def broken_when_said(self) -> Iterator[str]:
-        """What is wrong with it that is only asked where a file says what it is: a rule that an
-        older release took stays in force as it is."""
+        """The problems that are only checked where a file states the rule: one that an older
+        release took stays in force as it is."""
         yield from ()
 
 

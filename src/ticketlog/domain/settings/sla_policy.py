@@ -112,7 +112,7 @@ class SlaPolicy(Rule):
     switches: tuple[Switch, ...] = ()
 
     def target(self, metric: Metric, priority: str) -> Target | None:
-        """What it promises; None: nothing for such tickets."""
+        """The target of a metric for tickets of a priority; None: the policy promises none."""
         return self._targets.get((metric, priority))
 
     @cached_property

@@ -1,4 +1,4 @@
-"""What calendars must be to make sense. Each rule yields what breaks it, in a file's words."""
+"""The validation of calendars. Each rule yields its problems, in a file's words."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ticketlog.domain.time.calendar import Calendar, minutes
 
 
 def broken_calendars(settings: Settings) -> Iterator[str]:
-    """What is wrong with the calendars in themselves and beside each other."""
+    """The problems of the calendars, in themselves and beside each other."""
     for calendar in settings.calendars.values():
         for problem in _calendar(calendar):
             yield f"[calendars.{calendar.id}] {problem}"

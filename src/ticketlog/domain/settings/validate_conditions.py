@@ -66,7 +66,7 @@ class _Field(NamedTuple):
 
 
 def broken_conditions(conditions: Conditions, settings: Settings) -> Iterator[str]:
-    """What is wrong with conditions, beside the settings that they name things of."""
+    """The problems of conditions, beside the settings that they name things of."""
     for condition in (*conditions.all, *conditions.any):
         for problem in _condition(condition, settings):
             yield f"condition on {condition.field}: {problem}"

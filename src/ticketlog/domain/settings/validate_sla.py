@@ -1,4 +1,4 @@
-"""What SLA policies must be to make sense. Each rule yields what breaks it, in a file's words."""
+"""The validation of SLA policies. Each rule yields its problems, in a file's words."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ticketlog.domain.settings.validate_conditions import broken_conditions
 
 
 def broken_sla_policies(settings: Settings) -> Iterator[str]:
-    """What is wrong with the policies in themselves and beside the rest of the settings."""
+    """The problems of the policies, in themselves and beside the rest of the settings."""
     places = Counter(policy.position for policy in settings.sla_policies.values())
     for policy in settings.sla_policies.values():
         if places[policy.position] > 1:

@@ -1,6 +1,6 @@
-"""What settings must be to make sense: in themselves, and beside what they were before.
+"""The validation of settings: in themselves, and beside the former ones.
 
-Each rule yields what breaks it, in the words of a settings file.
+Each rule yields its problems, in the words of a settings file.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ _NEEDED: tuple[CategoryOfStatus, ...] = ("new", "open", "solved", "closed")
 def broken(
     settings: Settings, former: Mapping[str, Value], said: Collection[str] = ()
 ) -> tuple[str, ...]:
-    """What is wrong with the settings; `former` holds what ever was in force, by stream, `said` the
-    kinds that the file says."""
+    """The problems of the settings. `former`: all values that ever were in force, by stream;
+    `said`: the kinds that the file states."""
     return (
         *_workflows(settings),
         *_priorities(settings.priorities),

@@ -31,9 +31,9 @@ _BRINGS_BACK = (Reply, Note, Reopen, SetStatus, Hold, Restore, Unassign)
 def reads(command: Command, ticket: Ticket, context: Context | None = None) -> tuple[str, ...]:
     """The streams whose states `decide` wants in the context.
 
-    With a context also those that only it leads to: the person who acts, who stands for a merged
+    With a context also those that only it leads to: the acting person, the survivor of a merged
     person, a person's organisation, the tickets that a chain of links leads to, the assignee where
-    rules of absence ask whether they are there. To be asked again until it names nothing new.
+    rules of absence ask whether they are there. To be asked again until it names no new streams.
     """
     streams = list(_named(command, ticket))
     if context is not None:

@@ -204,8 +204,8 @@ def take_over(
     beat(connection, build)
     old = _standing(connection, build.view)
     if old is not None:
-        theirs = positions(connection, Build(old.build, build.view, {}))
-        for mine, their, end in zip(at, theirs, ends, strict=False):
+        old_positions = positions(connection, Build(old.build, build.view, {}))
+        for mine, their, end in zip(at, old_positions, ends, strict=False):
             if mine.next < their.next <= end:
                 return False
         retired = update(BUILDS).where(BUILDS.c.build == old.build).values(state="retired")

@@ -118,7 +118,7 @@ def _streams(
     log: Histories, partition: int, ends: Sequence[int] | None, kinds: set[str]
 ) -> Iterator[tuple[str, list[Record]]]:
     """The streams that are folded; of most logs nearly all are tickets, which are read in one go
-    with the others where they are among them."""
+    with the rest where they are among them."""
     if TICKET in kinds:
         yield from log.streams(partition, ends)
         return

@@ -66,19 +66,19 @@ def _line(row: Row) -> bytes:
 
 def _compare(spec: Rows, expected: Side, found: Side) -> Compared:
     tally = _Tally(spec)
-    ours, theirs = _rows(spec, expected), _rows(spec, found)
-    want, have = next(ours, None), next(theirs, None)
+    expected_rows, found_rows = _rows(spec, expected), _rows(spec, found)
+    want, have = next(expected_rows, None), next(found_rows, None)
     length = len(spec.key)
     while want is not None or have is not None:
         if have is None or (want is not None and want[:length] < have[:length]):
             tally.add(want, None)
-            want = next(ours, None)
+            want = next(expected_rows, None)
         elif want is None or have[:length] < want[:length]:
             tally.add(None, have)
-            have = next(theirs, None)
+            have = next(found_rows, None)
         else:
             tally.add(want, have)
-            want, have = next(ours, None), next(theirs, None)
+            want, have = next(expected_rows, None), next(found_rows, None)
     return tally.result()
 
 

@@ -30,7 +30,7 @@ class Page(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What a query is answered from: the tables of its view, and what views don't know."""
+    """The input of an answer: the tables of the query's view, and values that views don't have."""
 
     connection: Connection
     tables: Tables
@@ -42,7 +42,7 @@ class Reading(NamedTuple):
 
 
 class ShellSpec(NamedTuple):
-    """What the command line says of a query beside its fields."""
+    """The specification of a query for the command line, beside its fields."""
 
     help: str = ""
     """Empty: the query's docstring."""

@@ -33,8 +33,8 @@ def rebuild(
 ) -> None:
     """Makes views anew and takes over; until then queries read the old ones.
 
-    May be interrupted at any time: what was begun is dropped by the next rebuild. One that
-    somebody starts replaces one that runs, which then raises Conflict, and raises Poison where an
+    May be interrupted at any time: an unfinished build is dropped by the next rebuild. One that is
+    started by hand replaces one that runs, which then raises Conflict, and raises Poison where an
     event can't be taken. An `automatic` one, of a runner, raises Overtaken where one runs, and
     parks what can't be taken. `workers`: see `fill`.
     """

@@ -1,7 +1,7 @@
 """Words of every script: as the index of texts holds them, as a person asks for them, as they are
-marked in what was found.
+marked in found texts.
 
-Chinese, Japanese, Thai and others write no spaces between words, and Korean hangs endings on them.
+Chinese, Japanese, Thai and more write no spaces between words, and Korean hangs endings on them.
 A run of such characters is indexed by its pairs, each at the place of its first character:
 打印機 as 打印 印機 機. So any part of a run is a phrase of pairs, and a single character the
 beginning of one. It needs no dictionary, which would have to be the same for as long as an index

@@ -1,4 +1,4 @@
-"""Who is there, how much each agent has to do, and what those hold who aren't."""
+"""The view of agents: presence, load, and the tickets of those who are gone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What waits for one agent, the longest wait first.
+"""The inbox: the tickets that wait for one agent, the longest wait first.
 
 An agent has seen what happened on a ticket when they do something on it themselves, or say so
 (`domain.attention`): reading is not recorded. A solved ticket stays for whom a note has called or
@@ -191,7 +191,7 @@ class _Marks(Fold):
 
 
 class Inbox(Query[list[dict[str, Any]]]):
-    """What waits for an agent, the longest wait first.
+    """The tickets that wait for an agent, the longest wait first.
 
     `since`: of what they haven't seen; `version`: what they have seen then of the ticket. What they
     have in a team in which they don't work any more waits for nobody of them.
@@ -352,10 +352,10 @@ class UnassignedTickets(Query[list[dict[str, Any]]]):
         names = ("ticket", "since", *_ENTRY)
         query: Any = select(*(free[name] for name in names)).where(free.team.in_(self.teams))
         if gone:
-            theirs = select(*(assigned[name] for name in names)).where(
+            held_tickets = select(*(assigned[name] for name in names)).where(
                 assigned.team.in_(self.teams), held(assigned.agent, assigned.team, gone)
             )
-            query = union_all(query, theirs)
+            query = union_all(query, held_tickets)
         query = query.order_by("since", "ticket").limit(self.limit)
         return [dict(row) for row in at.connection.execute(query).mappings()]
 

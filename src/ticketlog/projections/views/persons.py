@@ -1,9 +1,8 @@
-"""Persons: by which addresses they are reached, who was found to be one with whom, and what all
-who are one have together.
+"""The view of persons: their addresses, their merges, and the tickets and organisations that merged
+persons have together.
 
 Tickets, addresses and organisations stay with the person whom they were recorded of, so that a
-merge that is taken back gives each their own again: whoever asks for what one of them has gets
-what all have.
+merge that is taken back gives each their own again: a query for one of them gives the data of all.
 """
 
 from __future__ import annotations
@@ -77,7 +76,8 @@ class _Fold(Fold):
 
 
 def same(connection: Connection, tables: Tables, person: str) -> list[str]:
-    """The ids of all who are one with a person, theirs first, over merges of merged ones too."""
+    """The ids of all who are one with a person, the person's own first, over any number of
+    merges."""
     table = tables[MERGES.name]
     return _reached(
         connection, table, person, lambda id: (table.c.person == id, table.c.target == id)
@@ -85,7 +85,7 @@ def same(connection: Connection, tables: Tables, person: str) -> list[str]:
 
 
 def _merged(connection: Connection, tables: Tables, person: str) -> list[str]:
-    """The ids of all who were merged into a person, without theirs."""
+    """The ids of all who were merged into a person, without the person's own."""
     table = tables[MERGES.name]
     return _reached(connection, table, person, lambda id: (table.c.target == id,))[1:]
 
@@ -106,8 +106,8 @@ def _reached(
 
 
 class MergedPersons(Query[list[str]]):
-    """The ids of all who were merged into a person, over merges of merged ones too; without
-    theirs."""
+    """The ids of all who were merged into a person, over any number of merges; without the person's
+    own."""
 
     NAME = "merged-persons"
     DOCUMENT = documents.PersonIds
@@ -119,8 +119,8 @@ class MergedPersons(Query[list[str]]):
 
 
 class AddressOwners(Query[dict[Address, list[str]]]):
-    """Who has these addresses (as they are compared), of those that anybody has; in the order of
-    their ids."""
+    """The persons who have these addresses (as they are compared), without addresses that none has;
+    in the order of their ids."""
 
     NAME = "address-owners"
     DOCUMENT = documents.AddressOwners
@@ -150,8 +150,8 @@ class AddressOwners(Query[dict[Address, list[str]]]):
 
 
 class SharedAddresses(Query[tuple[int, list[dict[str, Any]]]]):
-    """How many addresses several persons have who aren't one (kind, persons), and some of them:
-    from before an address belonged to one person, or from writers who gave it at once."""
+    """The number of addresses that several persons have who aren't one (kind, persons), and some of
+    them: from before an address belonged to one person, or from writers who gave it at once."""
 
     NAME = "shared-addresses"
     DOCUMENT = Shared
@@ -196,7 +196,7 @@ def _survivor(connection: Connection, tables: Tables, person: str) -> str:
 
 
 class Survivor(Query[str]):
-    """Who stands for a person after merges: themselves where there were none."""
+    """The person who stands for a person after merges: themselves where there were none."""
 
     NAME = "survivor"
     DOCUMENT = documents.Survivor
@@ -254,9 +254,9 @@ class Persons(Query[list[dict[str, Any]]]):
 
 
 class PersonCard(Query[dict[str, Any]]):
-    """What a person has together with those who were merged into them: `addresses` (kind, value,
-    verified, person), `organisations`, `merged` (person, name); and `survivor`: who stands for
-    them."""
+    """The data of a person and of those who were merged into them: `addresses` (kind, value,
+    verified, person), `organisations`, `merged` (person, name); and `survivor`: the person who
+    stands for them."""
 
     NAME = "person"
     DOCUMENT = documents.FoundPerson
@@ -265,12 +265,12 @@ class PersonCard(Query[dict[str, Any]]):
 
     def ask(self, at: Reading) -> dict[str, Any]:
         connection, tables, person = at.connection, at.tables, self.person
-        others = _merged(connection, tables, person)
-        rows = _by_person(connection, tables["persons"], [person, *others])
+        merged_ids = _merged(connection, tables, person)
+        rows = _by_person(connection, tables["persons"], [person, *merged_ids])
         own = rows.get(person, {"name": None, "organisation": None})
         table = tables["addresses"]
-        query = select(table).where(table.c.person.in_([person, *others]))
-        places = {id: place for place, id in enumerate([person, *others])}
+        query = select(table).where(table.c.person.in_([person, *merged_ids]))
+        places = {id: place for place, id in enumerate([person, *merged_ids])}
         addresses = sorted(
             connection.execute(query).mappings(),
             key=lambda row: (places[row["person"]], row["place"]),
@@ -285,7 +285,7 @@ class PersonCard(Query[dict[str, Any]]):
                 {name: row[name] for name in ("kind", "value", "verified", "person")}
                 for row in addresses
             ],
-            "merged": [{"person": id, "name": rows[id]["name"]} for id in others if id in rows],
+            "merged": [{"person": id, "name": rows[id]["name"]} for id in merged_ids if id in rows],
             "survivor": _survivor(connection, tables, person),
         }
 

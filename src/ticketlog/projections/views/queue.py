@@ -1,4 +1,4 @@
-"""The tickets that somebody should still work on: the most urgent first, then the oldest.
+"""The queue: tickets that are still to be worked on, the most urgent first, then the oldest.
 
 A duplicate isn't among them: the ticket that it is a duplicate of is worked on.
 
@@ -95,7 +95,7 @@ class _PersonFold(Fold):
 
 class Queue(Query[Page]):
     """Active tickets in the order in which they should be worked on: the most urgent first, then
-    the oldest. What somebody has who is gone is unassigned."""
+    the oldest. Tickets of an agent who is gone are unassigned."""
 
     NAME = "queue"
     DOCUMENT = documents.Queue
@@ -154,11 +154,11 @@ class Queue(Query[Page]):
         found = [entries.c[name] == value for name, value in wanted.items() if value is not None]
         if self.requester is not None:
             found.append(entries.c.requester.in_(same(connection, tables, self.requester)))
-        theirs = held(entries.c.assignee, entries.c.team, gone)
+        held_by_gone = held(entries.c.assignee, entries.c.team, gone)
         if self.assignee is not None:
-            found.append(not_(theirs))
+            found.append(not_(held_by_gone))
         if self.unassigned:
-            found.append(or_(entries.c.assignee.is_(None), theirs))
+            found.append(or_(entries.c.assignee.is_(None), held_by_gone))
         return found
 
 
@@ -200,8 +200,8 @@ def _priorities(connection: Connection, tables: Tables, known: Sequence[str]) ->
 
 
 class QueueCounts(Query[list[dict[str, Any]]]):
-    """How many active tickets there are that have the same in common. What somebody has who is
-    gone counts as nobody's."""
+    """The number of active tickets that have the same in common. Tickets of an agent who is gone
+    count as unassigned."""
 
     NAME = "queue-counts"
     DOCUMENT = documents.QueueCounts
@@ -215,8 +215,8 @@ class QueueCounts(Query[list[dict[str, Any]]]):
         table, gone = at.tables["counts"], _gone(at)
         columns: dict[Counted, ColumnElement[str]] = {name: table.c[name] for name in COUNTED}
         if gone:
-            theirs = held(table.c.assignee, table.c.team, gone, no_team="")
-            columns["assignee"] = case((theirs, ""), else_=table.c.assignee)
+            held_by_gone = held(table.c.assignee, table.c.team, gone, no_team="")
+            columns["assignee"] = case((held_by_gone, ""), else_=table.c.assignee)
         groups = [columns[name].label(name) for name in self.by]
         query = select(*groups, func.sum(table.c.n).label("tickets")).group_by(*groups)
         for name, value in self.where.items():

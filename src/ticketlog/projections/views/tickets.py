@@ -259,7 +259,8 @@ class _AgentFold(_ClockFold):
 
 
 def _ahead(stream: str, state: Any, received: int) -> list[Row]:
-    """Whose clock was ahead when it was last written, which is all whose clock is ahead of now."""
+    """The streams whose clock was ahead when they were last written, which are all that are ahead
+    now."""
     return [(stream, state.clock)] if is_ahead(state.clock, received) else []
 
 
@@ -387,8 +388,8 @@ class NumberedTickets(Query[list[str]]):
 
 
 class TicketLinks(Query[dict[str, list[dict[str, Any]]]]):
-    """What a ticket is linked to (`links`: kind, target), and what is linked to it (`linked_by`:
-    kind, ticket)."""
+    """The links of a ticket (`links`: kind, target), and links to it (`linked_by`: kind,
+    ticket)."""
 
     NAME = "ticket-links"
     DOCUMENT = documents.TicketLinks
@@ -408,7 +409,7 @@ class TicketLinks(Query[dict[str, list[dict[str, Any]]]]):
 
 
 class TicketIntervals(Query[list[dict[str, Any]]]):
-    """What one ticket was counted by, from when to when, in order."""
+    """The intervals of one ticket, with the values that it was counted by, in order."""
 
     NAME = "ticket-intervals"
     DOCUMENT = documents.TicketIntervals
@@ -426,7 +427,7 @@ class TicketIntervals(Query[list[dict[str, Any]]]):
 
 
 class TicketCounts(Query[list[dict[str, Any]]]):
-    """How many tickets (spam aside) there are that have the same in common."""
+    """The number of tickets (spam aside) that have the same in common."""
 
     NAME = "ticket-counts"
     DOCUMENT = documents.TicketCounts
@@ -457,7 +458,7 @@ class TicketCounts(Query[list[dict[str, Any]]]):
 
 
 class ClocksAhead(Query[tuple[int, list[dict[str, Any]]]]):
-    """How many streams (of tickets, persons, organisations, agents) have a clock that is ahead of
+    """The number of streams (of tickets, persons, organisations, agents) whose clock is ahead of
     now, and the first of them, the one farthest ahead first."""
 
     NAME = "clocks-ahead"
@@ -476,9 +477,9 @@ class ClocksAhead(Query[tuple[int, list[dict[str, Any]]]]):
 
 
 class LinkCircles(Query[tuple[int, list[dict[str, Any]]]]):
-    """How many circles links make that should never lead back (kind, tickets: each is linked to
-    the next, the last to the first), and some of them. Nothing makes them any more; histories of
-    before may hold some."""
+    """The number of circles of links that should never lead back (kind, tickets: each is linked to
+    the next, the last to the first), and some of them. Commands make none any more; older histories
+    may hold some."""
 
     NAME = "link-circles"
     DOCUMENT = Circles

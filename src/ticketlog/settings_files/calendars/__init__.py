@@ -1,5 +1,5 @@
-"""What calendars are made from: time zones, public holidays, iCal files.
+"""The sources of calendars: time zones, public holidays, iCal files.
 
-All of it is read when settings are applied, and frozen into the event. Nothing here is asked again
-when a calendar answers.
+They are read when settings are applied, and frozen into the event. A calendar that is in force
+needs none of them.
 """

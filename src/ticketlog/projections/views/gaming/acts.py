@@ -1,6 +1,6 @@
-"""What agents do to a ticket that stops its clocks or gives them more time: to make it pending, to
-put it on hold, to solve it, to change its priority. All are counted; those that could be meant for
-the figures are kept, each with what one needs to judge it (`gaming`).
+"""Acts of agents that stop a ticket's clocks or give them more time: to make it pending, to put it
+on hold, to solve it, to change its priority. All are counted; those that could be meant for the
+figures are kept, each with the values that it is judged by (`gaming`).
 """
 
 from __future__ import annotations
@@ -61,9 +61,9 @@ class _Act:
 
     @property
     def telling(self) -> bool:
-        """Whether it could be meant for the figures, however close it came: pending while somebody
-        waits for an answer; a stopped clock that went on after it would have been due, or whose
-        ticket was reopened; a clock that got more time."""
+        """Whether it could be meant for the figures, however close it came: pending while an end
+        user waits for an answer; a stopped clock that went on after it would have been due, or
+        whose ticket was reopened; a clock that got more time."""
         if self.kind == "pending" and self.asked_at is not None:
             return True
         if self.clock.metric is None:

@@ -39,7 +39,8 @@ left or had used `share_percent` or more of its target."""
 
 
 def limits_of(thresholds: Mapping[str, int] | None) -> Mapping[str, int]:
-    """All thresholds, where some are to be others. Raises ValueError for unknown ones."""
+    """All thresholds, with the given ones in the place of the usual. Raises ValueError for unknown
+    ones."""
     for name in thresholds or ():
         if name not in THRESHOLDS:
             raise ValueError(f"there is no threshold {name!r}; choose from {', '.join(THRESHOLDS)}")

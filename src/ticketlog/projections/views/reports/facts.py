@@ -1,4 +1,4 @@
-"""What reports count: one fact per countable thing that happened to a ticket.
+"""The facts that reports count: one for each countable event of a ticket.
 
 Facts are never changed. Each carries its ticket's dimensions of that instant, so that a solve
 counts for the team and the agent who solved it, whatever happens to the ticket later.
@@ -148,8 +148,8 @@ class FactsFold(Fold):
         """The first reply counts for the agent who gave it."""
         if before.first_reply_at is None and after.first_reply_at is not None:
             assert isinstance(recorded.event, Replied)
-            team, _, *others = _dimensions(after)
-            dimensions = (team, recorded.event.author, *others)
+            team, _, *rest = _dimensions(after)
+            dimensions = (team, recorded.event.author, *rest)
             self._add(recorded, after, "replied", dimensions, (_seconds(after), *_NO_FIGURES[1:]))
 
     def _survey(self, recorded: Recorded, after: Ticket) -> None:

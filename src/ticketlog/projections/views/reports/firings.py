@@ -1,5 +1,5 @@
-"""What rules did to tickets, by rule and version: whether one that was applied acts, and how often
-it can't."""
+"""The firings of rules on tickets, by rule and version: whether a rule acts, and how often it
+can't."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ the ticket's history); tickets: how many different ones it acted on or tried to.
 
 
 class RulesReport(ReportQuery):
-    """What rules did, and what they couldn't: COUNTS by the rules' dimensions and by those of the
-    tickets, as they were then."""
+    """The acts of rules, and those that they couldn't do: COUNTS by the rules' dimensions and by
+    those of the tickets, as they were then."""
 
     NAME = "rules"
     DOCUMENT = Rules

@@ -1,6 +1,6 @@
-"""The backlog, and what goes into it and out of it: one rule for reports, exports and work time.
+"""The backlog, and the flow into it and out of it: one rule for reports, exports and work time.
 
-A ticket is in the backlog while somebody should still work on it: from its creation until it is
+A ticket is in the backlog while it is still to be worked on: from its creation until it is
 solved, closed, cancelled, marked as spam or linked as another one's duplicate, and again from its
 reopening, from its restoring or from the end of that link. What happens to it while it is out (a
 solved ticket is closed, or marked as spam) moves nothing, so that each ticket goes out as often as
@@ -27,13 +27,13 @@ _weighed = attrgetter("status", "status_category", "spam", "withdrawn", "links")
 
 
 def in_backlog(ticket: Ticket) -> bool:
-    """Whether somebody should still work on it."""
+    """Whether a ticket is still to be worked on."""
     return bool(ticket.status) and ticket.active and not ticket.is_duplicate
 
 
 def flows(before: Ticket, after: Ticket) -> tuple[In | Out, ...]:
-    """How an event moves a ticket into the backlog or out of it; a new one that is done already
-    moves both ways."""
+    """The moves of a ticket into the backlog or out of it by an event; a new one that is done
+    already moves both ways."""
     if _weighed(before) == _weighed(after):
         return ()
     now = in_backlog(after)

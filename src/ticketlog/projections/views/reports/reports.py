@@ -1,5 +1,5 @@
-"""How much came in, was solved and is left; how long it took. By day, week or month in a zone,
-and by the dimensions that the tickets had at that instant.
+"""Reports on tickets that came in, were solved and are left, and on their times: by day, week or
+month in a zone, and by the dimensions that the tickets had at that instant.
 
 Reports run on business time. Ids only, never names; whole numbers only.
 """
@@ -120,7 +120,7 @@ class CountsReport(ReportQuery):
 
 
 class FlowReport(CountsReport):
-    """What came into the backlog, what went out of it, and what is left; it adds up."""
+    """The tickets that came into the backlog, went out of it, and are left; they add up."""
 
     NAME = "flow"
     DOCUMENT = documents.Flow
@@ -158,7 +158,8 @@ class QualityReport(CountsReport):
 
 
 class EndingsReport(CountsReport):
-    """How many tickets were solved, closed, cancelled, marked as spam or as duplicates."""
+    """The number of tickets that were solved, closed, cancelled, marked as spam or as
+    duplicates."""
 
     NAME = "endings"
     DOCUMENT = documents.Endings
@@ -346,7 +347,7 @@ def _figures(facts: _Facts, metric: str, period: Period) -> _Cells:
 
 
 def ranked(numbers: Sequence[int]) -> tuple[int, int | None, int | None]:
-    """How many numbers there are, which are in order, their median and their 90th percentile."""
+    """The count of ordered numbers, their median and their 90th percentile."""
     if not numbers:
         return 0, None, None
     return len(numbers), percentile(numbers, 50), percentile(numbers, 90)

@@ -1,4 +1,4 @@
-"""How satisfied requesters are: surveys that were offered, answers, scores and comments, by day,
+"""The satisfaction of requesters: surveys that were offered, answers, scores and comments, by day,
 week or month in a zone, and by the dimensions that the tickets had at that instant."""
 
 from __future__ import annotations

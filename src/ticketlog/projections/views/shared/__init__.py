@@ -1,1 +1,1 @@
-"""What several views are made of: custody, dimensions, intervals, periods."""
+"""The parts that several views share: custody, dimensions, intervals, periods."""

@@ -1,4 +1,4 @@
-"""Who held a ticket, in which status, and since when."""
+"""The custody of a ticket: its holder, their status, and the instant since when."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Holders:
         self._since.append((after.clock, self.now))
 
     def before(self, commit: str) -> Holder:
-        """Who held it before a commit, which is the last one."""
+        """The holder before a commit, which is the last one."""
         return self._before if commit == self._commit else self.now
 
     def cut(self, spans: Iterable[Span]) -> Iterator[Row]:

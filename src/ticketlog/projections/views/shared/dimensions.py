@@ -23,7 +23,7 @@ def groups(values: Columns) -> Sum:
 
 @lru_cache(maxsize=1 << 16)
 def group(values: Row) -> Row:
-    """What a row of these values adds to the table of groups: (id, *values, 1)."""
+    """The row of these values in the table of groups: (id, *values, 1)."""
     digest = blake2b(orjson.dumps(values), digest_size=8).digest()
     return (int.from_bytes(digest, "big") >> 1, *values, 1)
 

@@ -56,11 +56,11 @@ class ReportQuery(Query[list[dict[str, Any]]]):
 
     @classmethod
     def kind(cls, column: str) -> Kind | None:
-        """What a column holds."""
+        """The kind of value that a column holds."""
         return kind_of(cls.row(), column)
 
     def parameters(self) -> dict[str, Any]:
-        """What its document says that was asked."""
+        """The parameters, as its document has them."""
         return {
             "period": self.period,
             "zone": self.zone,

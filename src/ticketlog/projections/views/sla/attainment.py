@@ -1,5 +1,5 @@
-"""How many promises were kept. Each run of a clock counts once, when it was decided: a breach when
-it was due, whatever came after it; else when it was fulfilled."""
+"""The number of promises that were kept. Each run of a clock counts once, when it was decided: a
+breach when it was due, whatever came after it; else when it was fulfilled."""
 
 from __future__ import annotations
 

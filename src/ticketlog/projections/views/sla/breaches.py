@@ -170,7 +170,7 @@ class _Sum:
 
 
 class BreachesReport(ReportQuery):
-    """Who held the clocks that broke, in which status, and how long.
+    """The holders of clocks that were breached, with status and time.
 
     Periods are those of the breaches' due times. breaches: those whose clock ran last in these
     hands; involved: those whose clock ever did; seconds: how long the clocks of these breaches had

@@ -1,8 +1,8 @@
-"""What became of each promise: the clocks that have or had a target, their outcomes, and their
-breaches with who held the ticket while the clock ran.
+"""The outcomes of promises: the clocks that have or had a target, their outcomes, and their
+breaches with the holders of the ticket while the clock ran.
 
-All of it follows from what the events about clocks say, so that a ticket that was never promised
-anything costs next to nothing. Clocks that no policy speaks of are told by the ticket alone.
+All of it follows from the events about clocks, so that a ticket without promises costs next to
+nothing. Clocks without a policy follow from the ticket alone.
 """
 
 from __future__ import annotations

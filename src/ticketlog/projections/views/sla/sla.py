@@ -1,8 +1,7 @@
-"""Every clock that was promised something, what is due next, what was kept, and why what wasn't.
+"""The view of clocks with a promise: states, due times, outcomes, and the causes of breaches.
 
-How clocks come to their state is in docs/SLA.md, and how these rows are read too. A row of a
-running clock doesn't change with time: what is used and left at an instant is reckoned when
-somebody asks.
+docs/SLA.md says how clocks come to their state, and how these rows are read. A row of a running
+clock doesn't change with time: the used and the left time at an instant are computed by the query.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ _TEXTS = (
 
 
 def _columns(names: str) -> Columns:
-    """What is no text and no truth is a whole number."""
+    """The columns of these names: whole numbers, but for texts and booleans."""
     types: dict[str, TypeEngine[Any]] = {
         **dict.fromkeys(_TEXTS, TEXT),
         **dict.fromkeys(_BOOLS, BOOL),

@@ -1,4 +1,4 @@
-"""How a clock stands at an instant, from its row."""
+"""The used and the left time of a clock at an instant, from its row."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def edition_values(row: Mapping[str, Any], name: str) -> dict[str, Any] | None:
 
 
 def standing(row: Mapping[str, Any], now: int, calendars: Calendars) -> dict[str, int | None]:
-    """What of a clock is used and left `now`, in microseconds.
+    """The used and the left time of a clock `now`, in microseconds.
 
     `used`: all time; `business_used`: open time, None where it isn't known; `left`: of the target,
     in the target's own time, negative behind it; `until_due`: all time up to the due time. The

@@ -1,1 +1,1 @@
-"""How agents spend their time."""
+"""The view of agents' working time."""

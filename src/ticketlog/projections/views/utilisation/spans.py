@@ -1,7 +1,7 @@
 """The spans of agents, cut at the borders of periods and counted in whole seconds.
 
 A second belongs to a span if its beginning does: so the seconds of parts add up to those of the
-whole, and they are the same whoever counts them.
+whole, and they are the same for every counter.
 """
 
 from __future__ import annotations
@@ -78,10 +78,10 @@ class Sweep:
             self._inside(spans, spans.c.ticket, spans.c.kind),
         )
         found = self._connection.execute(rows.order_by("agent"))
-        for agent, theirs in groupby(found, key=_agent):
+        for agent, own_spans in groupby(found, key=_agent):
             points: list[Point] = []
             worked: set[tuple[int, str]] = set()
-            for _, ticket, kind, *span in theirs:
+            for _, ticket, kind, *span in own_spans:
                 start, end = self._cut(*span)
                 points += ((start, _KINDS[kind], 1), (end, _KINDS[kind], -1))
                 if kind == WORK:
@@ -92,7 +92,7 @@ class Sweep:
                 yield agent, number, "tickets", 1
 
     def _on_shift(self) -> Iterator[Figure]:
-        """What weekly shifts cover, as far as they were in force."""
+        """The time that weekly shifts cover, as far as they were in force."""
         table = self._tables["rotas"]
         query = self._inside(table, table.c.zone, table.c.shifts)
         for agent, zone, text, *span in self._connection.execute(query):
@@ -162,7 +162,7 @@ def swept(points: Iterable[Point], starts: Sequence[int]) -> Iterator[tuple[int,
 
 
 def _holding(now: dict[str, int]) -> Iterable[tuple[str, int]]:
-    """How much of what each second counts for."""
+    """The values that each second of a span counts for."""
     there, opened = min(now["online"], 1), now["open"]
     return (
         ("online", there),

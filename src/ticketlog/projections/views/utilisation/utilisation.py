@@ -1,9 +1,9 @@
-"""How much of their time agents work, and how much they have to do meanwhile: per agent or team, by
-day, week or month in a zone.
+"""The utilisation report: the working time of agents, and their load meanwhile: per agent or team,
+by day, week or month in a zone.
 
 Occupancy is the share of the time online that an agent works, utilisation the share of the time
-that they should be there (MetricNet, Genesys; Zendesk's workforce management). Whoever works while
-they are neither exceeds 100 %. Reports run on business time; ids only, whole numbers only.
+that they should be there (MetricNet, Genesys; Zendesk's workforce management). An agent who works
+while they are neither exceeds 100 %. Reports run on business time; ids only, whole numbers only.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _Group = tuple[int, tuple[str, ...]]
 
 
 class UtilisationReport(ReportQuery):
-    """How much of their time agents work, and how much they have to do: SECONDS (`online_seconds`
+    """The working time of agents, and their load: SECONDS (`online_seconds`
     and so on), COUNTS and RATIOS.
 
     Who is in two teams counts in both. What still goes on counts up to the last instant that the

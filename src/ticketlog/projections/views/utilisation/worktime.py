@@ -1,5 +1,5 @@
-"""What tells how agents spend their time: when they were there and should have been, which tickets
-they had and worked on, and how often they did something.
+"""The spans of agents: their presence and their shifts, the tickets that they had and worked on,
+and the number of their acts.
 
 All on business time. Spans go from an instant up to another; open ones have no end yet.
 """
