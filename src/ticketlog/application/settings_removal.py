@@ -32,9 +32,10 @@ if TYPE_CHECKING:
     from ticketlog.projections.engine.query import Query
 
 STRANDING = ("status", "team", "category", "product", "priority")
-"""What tickets are stranded in when it is no more."""
+"""Kinds of things in which tickets are stranded when they are no more."""
 KINDS = (*STRANDING, "agent", "type", "field", "option")
-"""What tickets can be moved out of. An option is named with its field: 'severity/s3'."""
+"""Kinds of things that tickets can be moved out of. An option is named with its field:
+'severity/s3'."""
 _PAGE = 1_000
 _FIRST = 3
 """Tickets that are named."""
@@ -67,7 +68,7 @@ class InUse(NamedTuple):
     tickets: int
     first: tuple[str, ...]
     keeps: str = ""
-    """What becomes of them where nothing strands; empty: they are stranded."""
+    """The fate of the tickets where nothing strands; empty: they are stranded."""
 
     def __str__(self) -> str:
         named = ", ".join(self.first) + (", ..." if self.tickets > len(self.first) else "")

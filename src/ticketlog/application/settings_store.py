@@ -57,7 +57,7 @@ class AppliedSettings(NamedTuple):
     warnings: tuple[str, ...] = ()
     """Texts that look like a secret: where they stand."""
     kept: tuple[str, ...] = ()
-    """What was taken away and is still in use, where nothing is stranded: what becomes of it."""
+    """Sentences about things that were taken away, are still in use, and strand nothing."""
 
     def document(self) -> documents.Applied:
         from ticketlog.documents import settings as documents

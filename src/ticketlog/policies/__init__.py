@@ -33,4 +33,4 @@ RULES: tuple[RulePolicy, ...] = (
     escalation.RULES,
     notification.RULES,
 )
-"""What each kind of rule does: one for each of `RULE_KINDS`."""
+"""The acts of each kind of rule: one entry for each of `RULE_KINDS`."""

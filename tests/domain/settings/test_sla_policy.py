@@ -95,12 +95,12 @@ def test_a_target_is_that_of_metric_and_priority() -> None:
 def test_a_warning_comes_at_a_share_or_a_time_before(
     warning: SlaWarning, target: int, after: int
 ) -> None:
-    assert warning.after(target) == after
+    assert warning.used_us(target) == after
 
 
 @given(st.integers(1, 99), st.integers(15, 10**8))
 def test_a_share_of_a_target_lies_within_it(percent: int, target: int) -> None:
-    assert 0 < SlaWarning(percent=percent).after(target) < target * 1_000_000
+    assert 0 < SlaWarning(percent=percent).used_us(target) < target * 1_000_000
 
 
 def test_the_calendar_is_that_of_who_is_asked_for_first_and_has_one() -> None:

@@ -45,14 +45,14 @@ class Compiled:
 
     in_force: Settings = field(default_factory=Settings)
     things: Mapping[str, Value] = field(default_factory=_nothing)
-    """What is in force, by stream."""
+    """The values in force, by stream."""
     former: Mapping[str, Value] = field(default_factory=_nothing)
     """The last value of everything that ever was in force, by stream."""
     pending: Mapping[str, Mapping[str, Change]] = field(default_factory=_nothing)
     """Changes that aren't in force, by the digest of their file and by stream: of batches that
     are on their way or never came to their end."""
     versions: Mapping[str, int] = field(default_factory=_nothing)
-    """How many events each stream has: what a commit made from this has to expect."""
+    """The number of events of each stream: the version that a commit made from this expects."""
 
 
 def initial() -> Compiled:
@@ -159,7 +159,7 @@ def settings_of(
 
 
 FIRST_ROLES = ("agent", "supervisor", "admin")
-"""Those of the first admin of a desk."""
+"""The roles of the first admin of a desk."""
 
 
 def with_admin(

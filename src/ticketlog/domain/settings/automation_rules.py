@@ -34,7 +34,7 @@ Occasion = Literal[
 EscalationOccasion = Literal["warned", "breached"]
 Recipient = Literal["requester", "ccs", "assignee", "followers", "mentioned"]
 INTERNAL: frozenset[Occasion] = frozenset({"noted", "escalated", "warned", "breached"})
-"""What end users are never told of."""
+"""Occasions of which end users are never notified."""
 END_USERS: frozenset[Recipient] = frozenset({"requester", "ccs"})
 Affinity = Literal["requester", "account"]
 _Level = Annotated[int, Field(ge=1, le=100)]
@@ -54,7 +54,7 @@ class LifecycleRule(Rule):
     after: Annotated[Seconds, Field(ge=1, le=_LONGEST_S), DURATION] | None = None
     times: Annotated[int, Field(ge=1, le=100)] | None = None
     calendar: Key | None = None
-    """Whose open time `after` counts; None: all time."""
+    """The calendar whose open time `after` counts; None: all time."""
     code: Key | None = None
     """The resolution code of what it solves."""
     survey: Key | None = None
@@ -127,9 +127,9 @@ class AssignmentRule(Rule):
     skills: Mapping[Key, _Level] = Field(default_factory=dict)
     """Skill -> the least level that is needed."""
     language: bool = False
-    """They must speak the ticket's language, where it has one."""
+    """Agents must speak the ticket's language, where it has one."""
     affinity: tuple[Affinity, ...] = ()
-    """Who goes before the others among those who may have it."""
+    """The agents who are preferred among those who may have it."""
     shifts: bool = False
     """Only who is on shift, beside being online."""
     capacity: Annotated[int, Field(ge=1)] | None = None
@@ -149,7 +149,8 @@ class AssignmentRuleSet(SettingChanged):
 
 
 class EscalationRule(Rule):
-    """When an active ticket goes up to a support tier (0 is the first), and to which team.
+    """A rule of when an active ticket goes up to a support tier (0 is the first), and to which
+    team.
 
     It does so as soon as the conditions hold, or `after` so much age; with `words`, when an end
     user says one of them; with `on`, when an SLA target is missed or comes near, of these
@@ -192,10 +193,10 @@ class NotificationRule(Rule):
     to: Annotated[tuple[Recipient, ...], Field(min_length=1)]
     outbox: Key
     template: Key | None = None
-    """Which text the outbox makes of it; None: one of the rule's name."""
+    """The text that the outbox makes of it; None: one of the rule's name."""
 
     def broken_when_said(self) -> Iterator[str]:
-        """It would tell end users of what is internal, which none is ever told."""
+        """Occasions that are internal, of which end users are never notified."""
         to = sorted(END_USERS.intersection(self.to))
         on = sorted(INTERNAL.intersection(self.on))
         if to and on:
@@ -214,8 +215,8 @@ class NotificationRuleSet(SettingChanged):
 
 
 class AbsenceRule(Rule):
-    """When an active ticket, whose agent has said that they are away or offline, waits for an agent
-    again; the first rule that matches it counts.
+    """A rule of when an active ticket, whose agent has said that they are away or offline, waits
+    for an agent again; the first rule that matches it counts.
 
     Each key is so many seconds after its occasion, 0 at once, None never. `begins`: the absence
     began, for what they had then. `reopened`: the ticket came back meanwhile. `replied`: an end
@@ -253,4 +254,4 @@ RULE_KINDS: tuple[RuleKind, ...] = (
     RuleKind("notification-rule", "notifications", NotificationRule, NotificationRuleSet),
     RuleKind("absence-rule", "absence", AbsenceRule, AbsenceRuleSet),
 )
-"""All kinds of such rules. What each does stands in `policies`, under its name."""
+"""The kinds of rules. What each does stands in `policies.RULES`."""

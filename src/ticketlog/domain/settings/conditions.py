@@ -31,7 +31,7 @@ Operator = Literal[
     "absent",
 ]
 Operand: TypeAlias = str | int | bool | tuple[str, ...] | None
-"""What a ticket has in a field; None: nothing. Times are ISO texts in UTC, dates ISO dates."""
+"""A ticket's value in a field; None: none. Times are ISO texts in UTC, dates ISO dates."""
 
 
 class Condition(Value):

@@ -46,7 +46,7 @@ class SettingKind:
     value: type[Value]
     event: type[SettingChanged]
     unsaid: Mapping[str, Any] = field(default_factory=dict)
-    """What a file may leave out, although records hold it."""
+    """Keys that a file may leave out although records hold them, with their values."""
     single: bool = False
     """There is one thing of the kind, and its table is the thing."""
 

@@ -38,7 +38,7 @@ REQUIRABLE: tuple[str, ...] = (
     *("category", "product", "asset", "site", "language", "impact", "urgency"),
     *("reason", "until", "resolution", "resolution_code"),
 )
-"""What an arrow may require besides custom fields: what the ticket has, or the command says."""
+"""The fields that an arrow may require besides custom ones: those of tickets and commands."""
 
 
 class Status(Value):
@@ -188,9 +188,9 @@ class Agent(Value):
     accounts: tuple[Key, ...] = ()
     """The organisations whose account team they are in."""
     retired: bool = False
-    """They work no more: nothing is assigned to them."""
+    """The agent works no more: nothing is assigned to them."""
     person: Key | None = None
-    """Under which id they are known as a person: one human, who asks now and then."""
+    """The id under which the agent is a person, too: one human, who asks now and then."""
 
     @property
     def active(self) -> bool:
@@ -239,7 +239,7 @@ _NO_RULES: Mapping[str, Any] = _frozen()
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings in force at `position` of the settings log (its last `settings.activated`)."""
+    """The settings in force at `position` of the settings log (its last `settings.activated`)."""
 
     position: int = 0
     """0, where the log's genesis stands: none are in force yet."""
@@ -298,7 +298,7 @@ class Settings:
 
     @property
     def known_services(self) -> Mapping[str, Service]:
-        """Those that are declared, or one for each channel where none is."""
+        """The services that are declared, or one for each channel where none is."""
         return self.services or _OF_CHANNELS
 
     @cached_property
@@ -307,7 +307,7 @@ class Settings:
         return tuple(in_order(self.sla_policies.values()))
 
     def edition(self, kind: str, id: str) -> Edition:
-        """Which version of a thing is in force."""
+        """The version of a thing that is in force."""
         return Edition(id=id, version=self.versions.get(f"{kind}/{id}", 1))
 
     def policy(self, edition: Edition | None) -> SlaPolicy | None:

@@ -27,7 +27,7 @@ Metric = Literal[
     "total_resolution_time",
     "group_ownership_time",
 ]
-"""What is measured: Zendesk's metrics. `group_ownership_time` is the team's own (an OLA)."""
+"""The metrics: Zendesk's. `group_ownership_time` is the team's own (an OLA)."""
 
 Switch = Literal[
     "first_reply_time.activate_on_ticket_created_for_end_user",
@@ -50,16 +50,16 @@ _MICROSECONDS = 1_000_000
 
 
 class SlaWarning(Value):
-    """When to warn: at a share of the target in percent, or so many seconds before it."""
+    """The time of a warning: at a share of the target in percent, or so many seconds before it."""
 
     percent: Annotated[int, Field(ge=1, le=99)] | None = None
     seconds_before: Annotated[Seconds, Field(ge=1)] | None = None
 
-    def after(self, target: Seconds) -> int:
-        """The microseconds of the target's time that have been used by then."""
+    def used_us(self, target_s: Seconds) -> int:
+        """Microseconds of the target's time that are used when the warning is due."""
         if self.percent is not None:
-            return target * _MICROSECONDS * self.percent // 100
-        return (target - (self.seconds_before or 0)) * _MICROSECONDS
+            return target_s * _MICROSECONDS * self.percent // 100
+        return (target_s - (self.seconds_before or 0)) * _MICROSECONDS
 
 
 class Target(Value):
@@ -108,7 +108,7 @@ class SlaPolicy(Rule):
     targets: Annotated[tuple[Target, ...], Field(min_length=1), lines(MetricTargets)]
     calendar: Key | None = None
     calendar_by: tuple[CalendarSource, ...] = ()
-    """Whose calendar goes before the policy's own, in this order, where they have one."""
+    """Owners whose calendar goes before the policy's own, in this order, where they have one."""
     switches: tuple[Switch, ...] = ()
 
     def target(self, metric: Metric, priority: str) -> Target | None:

@@ -1,6 +1,6 @@
-"""Which conditions make sense: the fields of a ticket they may name, what may be asked of each.
+"""Checks of conditions: the fields of a ticket that they may name, the operators that fit each.
 
-Each rule yields what breaks it, in a file's words.
+Each yields problems, in the words of a settings file.
 """
 
 from __future__ import annotations

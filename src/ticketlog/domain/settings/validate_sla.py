@@ -47,7 +47,7 @@ def _warnings(target: Target) -> Iterator[str]:
     for warning in target.warnings:
         if (warning.percent is None) == (warning.seconds_before is None):
             yield f"{target.metric}: a warning has either a share or a time before the target"
-        elif warning.after(target.seconds) <= 0:
+        elif warning.used_us(target.seconds) <= 0:
             yield (
                 f"{target.metric} of priority {target.priority!r}: a warning "
                 f"{warning.seconds_before} seconds before a target of {target.seconds} seconds "

@@ -40,7 +40,7 @@ def public_holidays(
         subdiv=subdivision,
         years=range(first_year, last_year + 1),
         categories=categories or None,
-        # Without one the names would follow the locale of whoever applies the settings.
+        # Without one the names would follow the locale of the machine that applies them.
         language=general.default_language,
     )
 

@@ -87,7 +87,7 @@ class Terms:
     def warnings(self, metric: Metric, priority: str) -> list[int]:
         """The part of the target that is used at each warning, in order."""
         found = self.policy.target(metric, priority) if self.policy else None
-        return sorted({each.after(found.seconds) for each in found.warnings}) if found else []
+        return sorted({each.used_us(found.seconds) for each in found.warnings}) if found else []
 
 
 class Turn(NamedTuple):
