@@ -87,9 +87,9 @@ command line. `desk.query(query)` answers of everything that was recorded until 
 `desk.at(...).query(query)` of a moment of the past. `query.document(answer)` is what other programs
 get ([DOCUMENTS.md](DOCUMENTS.md)). `actor=` says who asks.
 
-Instants are microseconds since 1970 in parameters and answers, and ISO texts in documents. Reports
-come as documents by their names, too: `desk.report("flow", by=("team",))`; [REPORTS.md](REPORTS.md)
-tells what they count.
+An instant is given as microseconds since 1970 or as an ISO text with a zone; answers have
+microseconds, documents ISO texts in UTC. Reports come as documents by their names, too:
+`desk.report("flow", by=("team",))`; [REPORTS.md](REPORTS.md) tells what they count.
 """
 _SECTIONS: tuple[tuple[str, str, tuple[type[Event], ...]], ...] = (
     *((each.kind.capitalize(), each.streams, each.events) for each in AGGREGATES.values()),

@@ -6,7 +6,6 @@ import inspect
 import pkgutil
 from collections.abc import Iterator
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -133,7 +132,13 @@ def test_every_query_passes_one_place_that_knows_who_asks_and_of_when(
     ]
 
 
-def test_what_a_query_does_not_take_is_no_parameter(tmp_path: Path) -> None:
+def test_an_instant_may_be_given_as_a_text() -> None:
+    given = face.FlowReport(start="2026-01-31T09:00:00Z")  # type: ignore[arg-type]
+    assert given == face.FlowReport(start=1_769_850_000_000_000)
+    assert given.parameters()["start"] == "2026-01-31T09:00:00.000000Z"
+
+
+def test_what_a_query_does_not_take_is_no_parameter() -> None:
     with pytest.raises(ValueError, match="colour"):
         face.Queue(colour="red")  # type: ignore[call-arg]
     with pytest.raises(ValueError, match="limit"):

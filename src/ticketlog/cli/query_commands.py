@@ -88,7 +88,7 @@ def _option(query: type[Query[Any]], field: str, info: FieldInfo) -> Callable[[F
     if kind.flag:
         return click.option(flag, field, is_flag=True, help=text)
     least, most = _bound(info, "ge"), _bound(info, "le")
-    if least is not None:
+    if least is not None and kind.type is click.INT:
         return click.option(
             *(flag, field),
             type=click.IntRange(least, most),
@@ -96,12 +96,12 @@ def _option(query: type[Query[Any]], field: str, info: FieldInfo) -> Callable[[F
             show_default=bool(info.default),
             help=text,
         )
-    metavar = spec.metavars.get(field) or _METAVARS.get(field)
+    metavar = spec.metavars.get(field) or _METAVARS.get(field) or kind.metavar
     return click.option(
         *(flag, field),
         type=kind.type,
         multiple=kind.multiple,
-        metavar=metavar or (kind.metavar if kind.pairs else None),
+        metavar=metavar,
         required=info.is_required(),
         help=text,
     )

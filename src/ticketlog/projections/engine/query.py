@@ -67,7 +67,8 @@ class ShellSpec(NamedTuple):
 class Query(BaseModel, Generic[Answer]):
     """A question of a view. Its fields are the parameters, each with a description.
 
-    Times are microseconds since 1970, as views hold them; the document has them as ISO texts.
+    Times are microseconds since 1970, as views hold them; parameters may be given as ISO texts too
+    (`Instant`), and the document has such.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)

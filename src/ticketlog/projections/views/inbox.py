@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from ticketlog.documents import ticket_rows as documents
 from ticketlog.documents.base import Document
-from ticketlog.domain.base import Recorded
+from ticketlog.domain.base import Instant, Recorded
 from ticketlog.domain.parties.agent import AgentAtWork
 from ticketlog.domain.parties.attention import TicketsSeen, TicketsSnoozed
 from ticketlog.domain.ticket.assignment import AssigneeChanged
@@ -201,7 +201,7 @@ class Inbox(Query[list[dict[str, Any]]]):
     DOCUMENT = documents.InboxRows
 
     agent: str = Field(description="The agent's id.")
-    now: int = Field(description="What is held or snoozed waits once this instant has come.")
+    now: Instant = Field(description="What is held or snoozed waits once this instant has come.")
     selves: tuple[str, ...] = Field(
         (),
         description="Under which other ids (person/KIM) the agent acts: it is no news to them.",
@@ -296,7 +296,7 @@ class SnoozedTickets(Query[list[dict[str, Any]]]):
     DOCUMENT = documents.SnoozedTickets
 
     agent: str = Field(description="The agent's id.")
-    now: int = Field(description="The instant that counts as now.")
+    now: Instant = Field(description="The instant that counts as now.")
 
     def ask(self, at: Reading) -> list[dict[str, Any]]:
         marks = at.tables["marks"].c

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, exists, func, select, tuple_
 from ticketlog.documents import ticket_rows as documents
 from ticketlog.documents.base import Document
 from ticketlog.documents.desks import Ahead, Circles
-from ticketlog.domain.base import NotFound, Recorded
+from ticketlog.domain.base import Instant, NotFound, Recorded
 from ticketlog.domain.parties.person import Person
 from ticketlog.domain.parties.presence import why_gone
 from ticketlog.domain.settings.model import Settings
@@ -464,7 +464,7 @@ class ClocksAhead(Query[tuple[int, list[dict[str, Any]]]]):
     NAME = "clocks-ahead"
     DOCUMENT = Ahead
 
-    now: int = Field(description="The instant that counts as now.")
+    now: Instant = Field(description="The instant that counts as now.")
     limit: Limit = 20
 
     def ask(self, at: Reading) -> tuple[int, list[dict[str, Any]]]:

@@ -11,7 +11,7 @@ import orjson
 from pydantic import Field
 
 from ticketlog.documents.base import Document, Kind, kind_of
-from ticketlog.domain.base import iso
+from ticketlog.domain.base import Instant, iso
 from ticketlog.projections.engine.query import Query
 from ticketlog.projections.views.shared.periods import PeriodKind
 
@@ -38,8 +38,8 @@ class ReportQuery(Query[list[dict[str, Any]]]):
     by: tuple[str, ...] | None = Field(None, description="The dimensions that rows are by.")
     period: PeriodKind = Field("month", description="What a row stands for.")
     zone: str = Field("UTC", description="Whose days, weeks and months.")
-    start: int | None = Field(None, description="Default: the first fact.")
-    end: int | None = Field(None, description="Default: behind the last fact.")
+    start: Instant | None = Field(None, description="Default: the first fact.")
+    end: Instant | None = Field(None, description="Default: behind the last fact.")
     where: Mapping[str, str] = Field({}, description="Only what has these dimensions.")
 
     @property

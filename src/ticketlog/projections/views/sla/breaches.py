@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Select, select
 from ticketlog.documents.base import Document, in_seconds
 from ticketlog.documents.reports import Breaches
 from ticketlog.documents.sla import TicketBreaches as TicketBreachesDocument
+from ticketlog.domain.base import Instant
 from ticketlog.projections.engine.moment import Moment
 from ticketlog.projections.engine.projection import Tables
 from ticketlog.projections.engine.query import Limit, Query, Reading
@@ -46,8 +47,8 @@ class TicketBreaches(Query[list[dict[str, Any]]]):
     OF_ANY_MOMENT = True
 
     ticket: str | None = Field(None, description="Only this ticket's.")
-    start: int | None = Field(None, description="Only what was due from this instant on.")
-    end: int | None = Field(None, description="Only what was due before this instant.")
+    start: Instant | None = Field(None, description="Only what was due from this instant on.")
+    end: Instant | None = Field(None, description="Only what was due before this instant.")
     where: Mapping[str, str] = Field(
         {},
         description="Only those of these dimensions; team and agent are those that had the ticket "

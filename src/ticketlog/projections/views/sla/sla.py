@@ -15,6 +15,7 @@ from sqlalchemy.types import TypeEngine
 
 from ticketlog.documents import sla as documents
 from ticketlog.documents.base import Document, in_seconds
+from ticketlog.domain.base import Instant
 from ticketlog.domain.settings.sla_policy import Metric
 from ticketlog.projections.engine.projection import (
     BOOL,
@@ -142,11 +143,11 @@ class ClocksAtRisk(Query[Page]):
     metric: Metric | None = Field(None, description="Only these.")
     policy: str | None = Field(None, description="Only what this SLA policy promised.")
     priority: str | None = Field(None, description="Only those of tickets of this priority.")
-    until: int | None = Field(
+    until: Instant | None = Field(
         None, description="Only what is due, or was breached, by this instant."
     )
     breached: bool = Field(False, description="Those that are broken and go on.")
-    now: int | None = Field(
+    now: Instant | None = Field(
         None, description="The instant up to which clocks are read. Default: as their rows stand."
     )
     limit: Limit = 50
@@ -208,7 +209,7 @@ class TicketClocks(Query[list[dict[str, Any]]]):
     DOCUMENT = documents.TicketClocks
 
     ticket: str = Field(description="The ticket's id.")
-    now: int | None = Field(
+    now: Instant | None = Field(
         None, description="The instant up to which clocks are read. Default: as their rows stand."
     )
 
