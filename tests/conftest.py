@@ -1,4 +1,4 @@
-"""What every test may use: the real histories, fresh desks, hypothesis profiles.
+"""Fixtures of every test: the real histories, fresh desks, hypothesis profiles.
 
 Nothing is skipped silently: the last lines of a run name whatever was not run, and why. With CI
 in the environment, a test that needs a program or a service fails where it is missing.
@@ -111,7 +111,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def folder(template: Path, tmp_path: Path) -> Path:
-    """Where a desk is."""
+    """The folder of a desk."""
     return helpdesk.copy(template, tmp_path / "desk")
 
 

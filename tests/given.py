@@ -54,9 +54,9 @@ SUE = Actor("sue", "agent", "supervisor")
 """Agent and supervisor, in the team network."""
 ADA = Actor("ada", "agent", "admin")
 KIM = Actor("KIM", "person")
-"""Who asks."""
+"""The requester."""
 LEE = Actor("LEE", "person")
-"""Somebody else who writes."""
+"""Another end user."""
 RULE = Actor("close-after-4-days", "rule")
 MAIL = Actor("mail", "service")
 IMPORT = Actor("old-desk", "import")
@@ -236,7 +236,7 @@ class Story:
         return self
 
     def then(self, *events: Event) -> Self:
-        """These events and no others."""
+        """Exactly these events."""
         assert self.outcome == [*events]
         return self
 

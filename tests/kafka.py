@@ -66,7 +66,7 @@ def fresh_url(bootstrap: str) -> str:
 
 
 def write(url: str, log: str, partition: int, *values: bytes) -> None:
-    """Records that no writer of ours writes."""
+    """Records that ticketlog's writers never write."""
     where = KafkaAddress.parse(url)
     with KafkaProducer(**where.client()) as producer:
         for value in values:

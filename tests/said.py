@@ -1,4 +1,4 @@
-"""What a command line that a test runs has said."""
+"""The output of a command line that a test runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 
 class Said(NamedTuple):
-    """What a command line did."""
+    """The result of a command line."""
 
     code: int
     out: str

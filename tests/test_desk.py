@@ -700,7 +700,7 @@ def test_views_are_followed_again_after_a_failure(
         follow(stop)
 
     monkeypatch.setattr(desk.views, "follow", once)
-    monkeypatch.setattr("ticketlog.application.supervisor.FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("ticketlog.application.supervisor.FIRST_PAUSE_S", 0.0)
     desk.start()
     assert followed.wait(30)
     desk.close()

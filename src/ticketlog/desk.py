@@ -368,10 +368,10 @@ class Desk:
     def views_worker(self) -> Worker:
         """The worker that keeps the views up."""
 
-        def passed() -> float:
-            return self._views.passed if self._views is not None else 0.0
+        def last_pass_at() -> float:
+            return self._views.last_pass_at if self._views is not None else 0.0
 
-        return Worker("views", lambda stop: self.views.follow(stop), passed)
+        return Worker("views", lambda stop: self.views.follow(stop), last_pass_at)
 
     @property
     def publish_url(self) -> str | None:
@@ -424,7 +424,7 @@ class Desk:
     def policies_worker(self) -> Worker:
         """The worker that runs the policies."""
         found = self.policies()
-        return Worker("policies", found.run, found.passed, found.positions, found.troubles)
+        return Worker("policies", found.run, found.last_pass_at, found.positions, found.troubles)
 
     def outbox_relay(self, outboxes: Mapping[str, Outbox] | None = None) -> OutboxRelay:
         """The relay of notifications: to the outboxes that the desk's file names, or to these."""
@@ -437,14 +437,14 @@ class Desk:
     def outbox_worker(self) -> Worker:
         """The worker that delivers notifications."""
         found = self.outbox_relay()
-        return Worker("outbox", found.run, found.passed, found.positions, found.troubles)
+        return Worker("outbox", found.run, found.last_pass_at, found.positions, found.troubles)
 
     def publish_worker(self) -> Worker | None:
         """The worker that keeps the public topic up, where the desk publishes. Raises Usage."""
         if self.publish_url is None:
             return None
         found = self.publisher()
-        return Worker("publisher", found.run, found.passed, found.positions, found.troubles)
+        return Worker("publisher", found.run, found.last_pass_at, found.positions, found.troubles)
 
     def load(self, stream: str) -> Any:
         """The state of a stream ('ticket/ID', 'person/ID', ...); `exists` says whether it is

@@ -52,8 +52,8 @@ def told() -> Told:
 
 @pytest.fixture(autouse=True)
 def pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervisor, "FIRST_PAUSE", 0.001)
-    monkeypatch.setattr(supervisor, "LONGEST_PAUSE", 0.004)
+    monkeypatch.setattr(supervisor, "FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(supervisor, "LONGEST_PAUSE_S", 0.004)
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_a_worker_that_has_passed_meanwhile_is_begun_again_soon(started: Any, to
 def test_its_error_is_visible_until_it_has_done_its_work(
     started: Any, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervisor, "FIRST_PAUSE", 1_000.0)
+    monkeypatch.setattr(supervisor, "FIRST_PAUSE_S", 1_000.0)
     broken, well = Job(Damaged("not what was written")), Job()
     found = started(broken, well)
     assert told.heard.wait(30)

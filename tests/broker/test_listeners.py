@@ -27,7 +27,7 @@ UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
 
 
 class Guarded:
-    """A broker with all doors, and what each kind of client has in its environment."""
+    """A broker with all listeners, and the environment of each kind of client."""
 
     def __init__(self, cluster: Cluster, folder: Path) -> None:
         self.cluster = cluster
@@ -72,7 +72,7 @@ class Guarded:
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
-    folder = tmp_path_factory.mktemp("doors")
+    folder = tmp_path_factory.mktemp("listeners")
     ours, other = trustme.CA(), trustme.CA()
     ours.cert_pem.write_to_path(folder / "ca.pem")
     other.cert_pem.write_to_path(folder / "other-ca.pem")

@@ -137,7 +137,7 @@ def check_desk(folder: Path, acked: list[Acked]) -> None:
 
 
 def imported(desk: Desk) -> dict[str, list[object]]:
-    """What an import has put into each ticket."""
+    """The imported content of each ticket."""
     found: dict[str, list[object]] = defaultdict(list)
     for recorded in desk.subscribe(follow=False):
         if recorded.meta.channel == "import" and recorded.originator_id.startswith("ticket/"):

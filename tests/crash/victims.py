@@ -19,7 +19,7 @@ STREAMS = [f"ticket/{number}" for number in range(12)]
 
 
 class Acked(NamedTuple):
-    """What the log said of a commit before the crash."""
+    """The log's answer to a commit before the crash."""
 
     stream: str
     id: str

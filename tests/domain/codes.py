@@ -1,4 +1,5 @@
-"""What makes the states of each aggregate, as a digest: `python -m tests.domain.codes` writes it.
+"""The code that makes the states of each aggregate, as a digest: `python -m tests.domain.codes`
+writes it.
 
 Snapshots hold states, and are read again where the state's `CODE` is the one that wrote them. So
 whatever a state is made by is digested: its class, `initial`, `evolve`, `fold`, and all functions,
@@ -44,7 +45,7 @@ def digest(aggregate: Aggregate) -> str:
 
 
 def names(aggregate: Aggregate) -> list[str]:
-    """What is digested, by name."""
+    """The digested code, by name."""
     return sorted(text.partition(" = ")[0] for text in set(_texts(aggregate)))
 
 
@@ -84,7 +85,7 @@ def _name(value: Any) -> str:
 
 
 def _behind(value: Any) -> Iterator[tuple[str, Any]]:
-    """What a function or class names."""
+    """The names in a function or class."""
     if isinstance(value, MethodType):
         value = value.__func__
     if isinstance(value, type):

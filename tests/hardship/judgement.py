@@ -1,4 +1,4 @@
-"""What a log must hold after hardship, by what its writers were told."""
+"""The judgement of a log after hardship, by the answers that its writers got."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _place(told: Told) -> Placed | None:
 
 
 def _accepted(log: IndexReader) -> dict[tuple[str, str], Placed]:
-    """Where every accepted commit stands, by one look at each record; versions have no gaps."""
+    """The place of every accepted commit, by one look at each record; versions have no gaps."""
     found: dict[tuple[str, str], Placed] = {}
     versions: Counter[str] = Counter()
     for partition in range(log.partitions):

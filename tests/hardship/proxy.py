@@ -11,7 +11,7 @@ from typing import Self
 
 _CHUNK = 1 << 16
 FATES = {"passed": 900, "delayed": 70, "split": 20, "half-sent": 4, "cut": 4, "stalled": 2}
-"""What happens to a chunk of bytes, and how often."""
+"""The fates of a chunk of bytes, with their weights."""
 _WAITS = {"passed": (0, 0), "delayed": (0, 0.2), "split": (0, 0.5), "stalled": (5, 15)}
 """Seconds; a client's patience with a request ends in the midst of those of a stalled one."""
 
@@ -27,7 +27,7 @@ class Proxy:
         self.port = port
         self.calm = True
         self.harm = dict.fromkeys(FATES, 0)
-        """How often it did what."""
+        """The number of chunks by fate."""
         self._target = target
         self._seed = seed
         self._number = 0
@@ -53,7 +53,7 @@ class Proxy:
         self._loop.close()
 
     def hold(self) -> None:
-        """From now on nothing passes, and nobody is told."""
+        """From now on no byte passes, and no end is told."""
         self._loop.call_soon_threadsafe(self._flowing.clear)
 
     def release(self) -> None:
@@ -109,7 +109,7 @@ class Proxy:
     async def _harmed(
         self, data: bytes, sink: asyncio.StreamWriter, dice: random.Random
     ) -> bytes | None:
-        """What is still to be sent; None: the connection ends here."""
+        """The bytes that are still to be sent; None: the connection ends here."""
         fate = dice.choices(list(FATES), FATES.values())[0]
         self.harm[fate] += 1
         if fate in ("half-sent", "split"):

@@ -42,7 +42,7 @@ class Release:
         return self.desk.execute(Reply(body=body), on=stream, actor=ANN).version
 
     def teleport(self, stream: str) -> Placed:
-        """What only the newer release writes."""
+        """Commands that only the newer release writes."""
         head = self.head(stream)
         event = Teleported(to="Mars")
         return self.append(a_commit(stream, head.version, [event], settings=head.settings))

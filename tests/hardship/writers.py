@@ -37,16 +37,16 @@ to the end of the log."""
 
 
 class Told(NamedTuple):
-    """What a writer was told of a commit at last. `placed` is None for one that was refused, or
+    """The last answer that a writer got for a commit. `placed` is None for one that was refused, or
     of which nothing was recorded."""
 
     stream: str
     id: str
     placed: Placed | None
     seconds: float
-    """How long the longest of its appends took."""
+    """Seconds that the longest of its appends took."""
     doubts: int
-    """How often it was in doubt before."""
+    """The number of times that it was in doubt before."""
 
 
 class Work(NamedTuple):
@@ -71,7 +71,7 @@ class Writer:
         theirs.close()
 
     def answer(self, within: float) -> Any:
-        """What it says next. Fails with its name where it says nothing, or has failed."""
+        """The writer's next message. Fails with its name where it says nothing, or has failed."""
         if not self._line.poll(within):
             self.process.kill()
             raise AssertionError(f"writer {self.work.name} said nothing within {within:.0f} s")
@@ -84,7 +84,7 @@ class Writer:
         return said
 
     def accepted(self) -> int:
-        """How many of its commits were acknowledged until now."""
+        """The number of its commits that were acknowledged until now."""
         return int(self._accepted.value)
 
     def pause(self, seconds: float) -> None:
@@ -191,7 +191,7 @@ def _written(log: KafkaLog, work: Work, accepted: Any, line: Connection) -> list
 
 
 def _stacks() -> str:
-    """Where every thread of this process is."""
+    """The stack of every thread of this process."""
     with tempfile.TemporaryFile("w+") as file:
         faulthandler.dump_traceback(file)
         file.seek(0)

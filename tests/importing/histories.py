@@ -105,7 +105,7 @@ def histories(log: Log) -> dict[str, list[Recorded]]:
 
 
 def content(log: Log) -> dict[str, list[tuple[Any, ...]]]:
-    """What was recorded, without the moments and places of recording."""
+    """The recorded events, without the moments and places of recording."""
     return {
         stream: [
             (each.originator_version, each.event, each.meta._replace(**_WHEN_AND_WHERE))

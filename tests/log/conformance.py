@@ -1,4 +1,4 @@
-"""What every log must do, whatever stores it.
+"""The conformance tests of every log, for any backend.
 
 A backend joins with a class of its own in a test file:
 

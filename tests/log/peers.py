@@ -22,11 +22,12 @@ PROCESSES.set_forkserver_preload(
 
 class Opener(Protocol):
     def open(self, folder: Path) -> Any:
-        """What a peer has open."""
+        """The logs that a peer has open."""
 
 
 class Backend(Protocol):
-    """How a test makes and opens logs of one kind; a module or a class with static methods."""
+    """A backend: the way to make and open logs of one kind; a module or a class with static
+    methods."""
 
     def create(self, folder: Path, partitions: int) -> Log:
         """A new, empty log."""
@@ -52,7 +53,7 @@ class Peer:
         self._line.send((method, arguments, named))
 
     def answer(self) -> Any:
-        """What the call returned; raises what it raised."""
+        """The result of the call; raises its exception."""
         result = self._line.recv()
         if isinstance(result, Exception):
             raise result

@@ -71,7 +71,7 @@ class Story:
         return found
 
     def by_rules(self, stream: str) -> list[Recorded]:
-        """What rules have done to a ticket."""
+        """The events by rules on a ticket."""
         return [each for each in self.desk.history(stream) if each.meta.actor.kind == "rule"]
 
     def told(self, stream: str) -> list[tuple[type[Event], str, int]]:

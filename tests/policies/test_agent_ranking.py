@@ -1,4 +1,4 @@
-"""Why an agent may not have a ticket: told as `picking` decides it."""
+"""Reasons against an agent for a ticket: the same as agent selection goes by."""
 
 from __future__ import annotations
 

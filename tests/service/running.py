@@ -64,7 +64,7 @@ class Running:
         }
 
     def until(self, holds: Callable[[Any], bool]) -> Any:
-        """What /ready says when it says so for the first time."""
+        """The first answer of /ready that it is ready."""
         return self.sees(lambda: self.get("/ready").document, holds)
 
     def ready(self) -> Any:

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from ticketlog.errors import TicketlogError
 
-FIRST_PAUSE = 0.5
-LONGEST_PAUSE = 30.0
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 30.0
 """Seconds between a failure and the next attempt; each pause is twice the one before."""
 
 
@@ -19,38 +19,38 @@ class Worker(NamedTuple):
 
     name: str
     run: Callable[[threading.Event], None]
-    """Works until the event is set. What it raises is tried again, so that it must go on where
-    it was."""
-    passed: Callable[[], float]
-    """When it had last done all there was to do, in seconds since 1970; 0: not yet."""
+    """Works until the event is set. After an exception it is called again, so that it must go on
+    where it was."""
+    last_pass_at: Callable[[], float]
+    """The end of the last complete pass, in seconds since 1970; 0: none yet."""
     positions: Callable[[], Sequence[int]] | None = None
-    """How far it is in each partition of the log, where that isn't a view's position."""
+    """The offset of the next record of each partition, where that isn't a view's position."""
     troubles: Callable[[], Sequence[str]] = tuple
-    """What it has left for good while the rest goes on, a line each."""
+    """Parked work, a line each, which the worker has left while the rest goes on."""
 
 
 Report = Callable[[Worker, Exception, float], None]
-"""Told of a failure of a worker, and in how many seconds it is begun again."""
+"""Called with a worker, its failure, and the seconds after which it is begun again."""
 
 
 class Supervised:
-    """A worker and how it does."""
+    """A worker and its state."""
 
     def __init__(self, worker: Worker) -> None:
         self.worker = worker
         self.failures = 0
         self._error: Exception | None = None
-        self._passed = 0.0
+        self._last_pass_at = 0.0
         self.thread: threading.Thread | None = None
 
     @property
     def error(self) -> Exception | None:
         """The error of the worker, until it has done all its work again."""
-        return self._error if self.worker.passed() == self._passed else None
+        return self._error if self.worker.last_pass_at() == self._last_pass_at else None
 
     @property
     def trouble(self) -> str | None:
-        """The same in a line."""
+        """The error in a line."""
         match self.error:
             case None:
                 return None
@@ -60,12 +60,12 @@ class Supervised:
                 return f"internal error: {type(error).__name__}: {error}"
 
     def work(self, stop: threading.Event) -> Exception | None:
-        """One attempt; returns what it failed with."""
+        """Makes one attempt; returns its error, if it failed."""
         try:
             self.worker.run(stop)
         except Exception as error:
             logging.getLogger(__name__).debug("%s", self.worker.name, exc_info=True)
-            self._passed = self.worker.passed()
+            self._last_pass_at = self.worker.last_pass_at()
             self.failures += 1
             self._error = error
             return error
@@ -98,13 +98,13 @@ class Supervisor:
                 each.thread.join()
 
     def _keep(self, each: Supervised) -> None:
-        pause = FIRST_PAUSE
+        pause_s = FIRST_PAUSE_S
         while not self._stop.is_set():
-            before = each.worker.passed()
+            before = each.worker.last_pass_at()
             error = each.work(self._stop)
-            if each.worker.passed() > before:
-                pause = FIRST_PAUSE
+            if each.worker.last_pass_at() > before:
+                pause_s = FIRST_PAUSE_S
             if error is not None:
-                self._report(each.worker, error, pause)
-            self._stop.wait(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
+                self._report(each.worker, error, pause_s)
+            self._stop.wait(pause_s)
+            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)

@@ -64,10 +64,10 @@ class Views:
             raise
 
     @property
-    def passed(self) -> float:
+    def last_pass_at(self) -> float:
         """When all views had last applied what the log held, in seconds since 1970; 0: they
         haven't yet since they were opened."""
-        return self._runner.passed
+        return self._runner.last_pass_at
 
     def answer(
         self,

@@ -98,7 +98,7 @@ class OutboxRelay:
         self._load = executor.repository.load
         self._subscription = Subscription(_RelayPolicy(), log, self._load)
         self._unrecorded = 0
-        self._passed = 0.0
+        self._last_pass_at = 0.0
 
     def run(self, stop: threading.Event) -> None:
         """Delivers until `stop` is set. Raises the error of an outbox that can't be reached, and
@@ -107,7 +107,7 @@ class OutboxRelay:
         while not stop.is_set():
             ends = self._log.ends()
             if not self._deliver_page(ends):
-                self._passed = time.time()
+                self._last_pass_at = time.time()
                 self._log.wait(ends, STOP_CHECK_S)
 
     def catch_up(self) -> None:
@@ -136,8 +136,8 @@ class OutboxRelay:
         """Parked notifications, a line each."""
         return policy_status.troubles([OUTBOX], self._load)
 
-    def passed(self) -> float:
-        return self._passed
+    def last_pass_at(self) -> float:
+        return self._last_pass_at
 
     def positions(self) -> list[int]:
         checkpoints = self._subscription.checkpoints

@@ -81,7 +81,7 @@ class PolicyRunner:
         self._dispatcher = Dispatcher(self._subscriptions, self._sender, executor.repository, now)
         self._timers = tuple(timers)
         self._live: LiveState | None = None
-        self._passed = 0.0
+        self._last_pass_at = 0.0
 
     def run(self, stop: threading.Event) -> None:
         """Follows the log until `stop` is set. Run again, it goes on where it was.
@@ -100,7 +100,7 @@ class PolicyRunner:
                 if self._react_to_page(ends, live) or self._fire_timers(self._now(), live):
                     continue
                 self._subscriptions.record(RECORD_AFTER_S)
-                self._passed = time.time()
+                self._last_pass_at = time.time()
                 self._log.wait(ends, self._wait_s(live))
             self._subscriptions.record(0.0)
 
@@ -142,9 +142,9 @@ class PolicyRunner:
             moment=iso(moment),
         )
 
-    def passed(self) -> float:
+    def last_pass_at(self) -> float:
         """The end of the last complete pass, in seconds since 1970; 0: none yet."""
-        return self._passed
+        return self._last_pass_at
 
     def positions(self) -> list[int]:
         """Per partition the offset of the next record for the policy that is behind the most."""

@@ -59,7 +59,7 @@ class Publisher:
             PartitionRelay(log, self.topic, p, published_fields or {})
             for p in range(log.partitions)
         ]
-        self._passed = 0.0
+        self._last_pass_at = 0.0
         self._stands_by = False
         self._quiet_since = 0.0
 
@@ -75,7 +75,7 @@ class Publisher:
                 while not stop.is_set():
                     ends = self._log.ends()
                     if not self._relay_pages(ends):
-                        self._passed = time.time()
+                        self._last_pass_at = time.time()
                         self._log.wait(ends, STOP_CHECK_S)
             except Unreachable:
                 if not stop.is_set():
@@ -111,9 +111,9 @@ class Publisher:
                     raise type(relay.report)(str(relay.report))
             return self.sent - before
 
-    def passed(self) -> float:
+    def last_pass_at(self) -> float:
         """The end of the last complete pass, in seconds since 1970; 0: none yet."""
-        return self._passed
+        return self._last_pass_at
 
     def positions(self) -> list[int]:
         """Per partition the offset of the first record that isn't published."""

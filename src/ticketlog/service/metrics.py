@@ -44,7 +44,7 @@ class _Collector(Collector):
 def _of_workers(service: DeskService, status: Status | None) -> Iterator[Metric]:
     up = _gauge("worker_up", "Whether a worker is not failing.", labels=["worker"])
     failures = _counter("worker_failures", "Attempts that failed.", ["worker"])
-    passed = _gauge(
+    last_pass_at = _gauge(
         "worker_last_pass_timestamp_seconds",
         "When a worker had last done all there was to do; 0: not yet.",
         labels=["worker"],
@@ -55,13 +55,13 @@ def _of_workers(service: DeskService, status: Status | None) -> Iterator[Metric]
         name = [each.worker.name]
         up.add_metric(name, each.error is None)
         failures.add_metric(name, each.failures)
-        passed.add_metric(name, each.worker.passed())
+        last_pass_at.add_metric(name, each.worker.last_pass_at())
         if each.worker.positions is None or status is None:
             continue
         for part, at in enumerate(each.worker.positions()):
             offset.add_metric([*name, str(part)], at)
             lag.add_metric([*name, str(part)], max(status.log.ends[part] - at, 0))
-    yield from (up, failures, passed, offset, lag)
+    yield from (up, failures, last_pass_at, offset, lag)
 
 
 def _of_log(status: Status) -> Iterator[Metric]:

@@ -71,7 +71,7 @@ class DeskService:
                 worker=each.worker.name,
                 failures=each.failures,
                 error=each.trouble,
-                seconds_since_pass=_since(each.worker.passed()),
+                seconds_since_pass=_since(each.worker.last_pass_at()),
             )
             for each in self.supervisor.workers
         ]
@@ -113,5 +113,5 @@ def _parked(status: Status) -> list[str]:
     ]
 
 
-def _since(passed: float) -> float | None:
-    return round(time.time() - passed, 3) if passed else None
+def _since(last_pass_at: float) -> float | None:
+    return round(time.time() - last_pass_at, 3) if last_pass_at else None

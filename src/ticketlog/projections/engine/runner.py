@@ -118,10 +118,10 @@ class ViewRunner:
             raise failures[0]
 
     @property
-    def passed(self) -> float:
+    def last_pass_at(self) -> float:
         """The time at which all views had last applied what the log held, in seconds since 1970;
         0: they haven't yet since this was made."""
-        return min(track.passed for track in self._tracks)
+        return min(track.last_pass_at for track in self._tracks)
 
     def status(self, ends: Sequence[int] | None = None) -> list[ViewStatus]:
         """The position of each view, in a log that reaches to `ends`, or as far as it is read."""
@@ -159,7 +159,7 @@ class _Track:
         on_progress: ProgressCallback | None,
     ) -> None:
         self.names = frozenset(view.name for view in views)
-        self.passed = 0.0
+        self.last_pass_at = 0.0
         self._log = log
         self._engine = storage.interruptible(engine, self._goes_on)
         self._views = tuple(views)
@@ -194,7 +194,7 @@ class _Track:
                 raise
             finally:
                 self._ended = lambda: False
-            self.passed = time.time()
+            self.last_pass_at = time.time()
             return ends
 
     def _goes_on(self) -> None:
