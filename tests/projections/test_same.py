@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.domain.sla import desk
 from tests.domain.ticket.anything import STEPS
 from tests.given import DAY, KIM, MINUTE
-from tests.projections.world import World, asked_of, counting
+from tests.projections.world import METRICS, World, asked_of, counting
 from ticketlog.domain.base import Refused
 from ticketlog.domain.parties.agent import SetAvailability
 from ticketlog.domain.sla.clock import next_due
@@ -29,7 +29,6 @@ from ticketlog.projections.views import agents, queue, tickets
 from ticketlog.projections.views.reports import reports
 from ticketlog.projections.views.reports.facts import DIMENSIONS
 from ticketlog.projections.views.reports.firings import RulesReport
-from ticketlog.projections.views.reports.reports import METRICS
 from ticketlog.projections.views.reports.surveys import SatisfactionReport
 from ticketlog.projections.views.sla import sla
 from ticketlog.projections.views.sla.attainment import AttainmentReport

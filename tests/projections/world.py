@@ -25,10 +25,12 @@ from ticketlog.projections.engine.query import Query, Reading
 from ticketlog.projections.engine.runner import ViewRunner
 from ticketlog.projections.engine.stream_fold import typed
 from ticketlog.projections.engine.verify import VerifiedView, verify
-from ticketlog.projections.views.reports.reports import QualityReport
+from ticketlog.projections.views.reports.reports import COUNTS, FIGURES, FLOW, QualityReport
 from ticketlog.projections.views.shared.report import ReportQuery
 
 Answer = TypeVar("Answer")
+METRICS = tuple(dict.fromkeys((*COUNTS, *FLOW, "first_contact", *FIGURES)))
+"""All that a report of facts can count."""
 
 
 class Entry(NamedTuple):

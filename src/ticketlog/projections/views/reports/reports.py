@@ -71,7 +71,6 @@ FIGURES = {
 rank. Times (`_median_seconds`, `_p90_seconds`) are from creation and count where they end: at the
 first public reply by an agent, at the solve. hops: hand-overs to another team or agent until the
 solve; touches: commits by agents."""
-METRICS = tuple(dict.fromkeys((*COUNTS, *FLOW, "first_contact", *FIGURES)))
 
 _SECOND = 1_000_000
 _SHARE = 10_000
