@@ -42,7 +42,7 @@ class DemoRules:
         self._cases: dict[str, DemoCase] = {}
         """The open cases by stream: the world itself only has weak references."""
         self._policies_of: dict[type[Event], list[Policy]] = {}
-        world.told = self._queue_commit
+        world.on_commit = self._queue_commit
         world.settle = self.settle
 
     def _queue_commit(self, stream: str, events: list[Recorded], before: Any, after: Any) -> None:

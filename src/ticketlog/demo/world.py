@@ -31,7 +31,7 @@ MONDAY = 4 * DAY
 """1970-01-05, in seconds: the first Monday."""
 
 Action = Callable[..., None]
-Told = Callable[[str, list[Recorded], Any, Any], None]
+CommitCallback = Callable[[str, list[Recorded], Any, Any], None]
 """A commit: its stream, its events, and the states before and after it."""
 
 
@@ -65,7 +65,7 @@ class World:
         self.fresh: list[HasState] = []
         """Strong references to the cases that began in this action, until they are on the
         agenda."""
-        self.told: Told | None = None
+        self.on_commit: CommitCallback | None = None
         """Called with each commit."""
         self.settle: Callable[[], None] | None = None
         """Called after each action: lets the policies react."""
@@ -174,6 +174,6 @@ class World:
         before, state = state, aggregate.fold(state, recorded)
         if aggregate.kind != "ticket":
             self.states[stream] = state
-        if self.told is not None:
-            self.told(stream, recorded, before, state)
+        if self.on_commit is not None:
+            self.on_commit(stream, recorded, before, state)
         return state
