@@ -171,3 +171,20 @@ def test_words_that_an_older_release_took_as_they_are_have_its_digest(body: str,
     as_it_was = Reply.model_construct(**given)
 
     assert digest_of(command) == digest_of(as_it_was)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        (Reply, {"body": "Here it is"}),
+        (CreateTicket, {"subject": "VPN drops", "tags": ("vpn",), "fields": {"floor": "3"}}),
+    ],
+)
+def test_a_command_of_values_that_are_right_is_the_command_that_checks_make(
+    kind: type[Command], values: dict[str, Any]
+) -> None:
+    checked, taken = kind(**values), kind.of_records(**values)
+    assert taken == checked
+    assert taken.arguments() == checked.arguments()
+    assert taken.model_fields_set == checked.model_fields_set
+    assert digest_of(taken) == digest_of(checked)
