@@ -148,10 +148,14 @@ def test_what_goes_on_counts_up_to_what_is_known(world: World) -> None:
     ]
 
 
+def members(**teams_of: tuple[str, ...]) -> Settings:
+    """Settings with these agents in these teams."""
+    agents = (Agent(id=id, roles=("agent",), teams=teams) for id, teams in teams_of.items())
+    return Settings(agents={each.id: each for each in agents})
+
+
 def test_a_team_is_all_of_its_members(world: World) -> None:
-    named = {"ann": ("network", "billing"), "bob": ("billing",)}
-    members = [Agent(id=agent, roles=("agent",), teams=of) for agent, of in named.items()]
-    teams = Settings(agents={each.id: each for each in members})
+    teams = members(ann=("network", "billing"), bob=("billing",))
     for agent in ("ann", "bob", "sue"):
         at(world, 0).do(f"agent/{agent}", ONLINE)
     at(world, 60).do("agent/sue", OFFLINE)
@@ -213,7 +217,7 @@ def test_the_seconds_are_those_that_are_counted_one_by_one(steps: list[Any]) -> 
             by = AGENTS.get(stream, actor)
             world.do(stream, command, by, occurred_at=world.now + earlier)
     world.do("agent/sue", ONLINE, SUE)
-    rows = told(world, zone="Europe/Berlin", by=("agent", "team"), teams={"all": ("ann",)})
+    rows = told(world, zone="Europe/Berlin", by=("agent", "team"), settings=members(ann=("all",)))
     per_day = {
         (row["period"], row["agent"]): {name: row[name] for name in DURATIONS if row[name]}
         for row in rows
