@@ -150,6 +150,8 @@ def _annotated(inner: Any, *marks: Any) -> st.SearchStrategy[Any]:
         least = next((d.ge for d in details if getattr(d, "ge", None) is not None), 1)
         return st.integers(least, least + 4)
     least = max(getattr(detail, "min_length", None) or 0 for detail in details)
+    if not least:
+        return values_of(inner)
     return values_of(inner).filter(lambda value: value is None or len(value) >= least)
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field
 
 from ticketlog.domain.base import Key, Line, Seconds, Value
-from ticketlog.domain.settings.notation import DURATION, SEVERAL, lines
+from ticketlog.domain.settings.notation import DURATION, SEVERAL, SeveralValues, in_lines
 from ticketlog.domain.settings.rule import R, Rule, in_order
 from ticketlog.domain.settings.sla_policy import SlaPolicy
 from ticketlog.domain.sla.clock import Edition
@@ -63,7 +63,7 @@ class Transition(Value):
     requires: tuple[Key, ...] = ()
 
 
-class Arrows(Value):
+class Arrows(SeveralValues):
     """Transitions from one or several statuses to one or several: a line of a settings file."""
 
     source: Annotated[tuple[Key, ...], SEVERAL, Field(alias="from")]
@@ -85,7 +85,7 @@ class Workflow(Value):
     id: Key
     types: tuple[TicketType, ...] = ()
     statuses: tuple[Status, ...]
-    transitions: Annotated[tuple[Transition, ...], lines(Arrows)]
+    transitions: Annotated[tuple[Transition, ...], in_lines(Arrows)]
     reopen_within: Annotated[Seconds, DURATION] | None = None
     """Seconds after solving in which a ticket may be reopened; None: until it is closed."""
 

@@ -10,9 +10,9 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Protocol
+from typing import Any
 
-from pydantic import BaseModel, GetCoreSchemaHandler, TypeAdapter, ValidationInfo
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, TypeAdapter, ValidationInfo
 from pydantic_core import CoreSchema, core_schema, to_json
 
 FILE = "settings file"
@@ -45,14 +45,18 @@ def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
-class Line(Protocol):
-    """A table of a file that stands for several values."""
+class SeveralValues(BaseModel):
+    """A table of a file that stands for several values. No record holds it, so a field that is left
+    out may mean something."""
 
-    def values(self) -> Iterable[Any]: ...
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    def values(self) -> Iterable[Any]:
+        raise NotImplementedError
 
 
-def lines(model: type[BaseModel]) -> Written:
-    """A notation of several values in few lines, each of a model that is a `Line`."""
+def in_lines(model: type[SeveralValues]) -> Written:
+    """A notation of several values in few lines, each of a model of `SeveralValues`."""
 
     @cache
     def adapter() -> TypeAdapter[tuple[Any, ...]]:

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ticketlog.domain.base import Key, Seconds, Value
-from ticketlog.domain.settings.notation import DURATION, Written, lines, seconds
+from ticketlog.domain.settings.notation import DURATION, SeveralValues, Written, in_lines, seconds
 from ticketlog.domain.settings.rule import Rule
 
 Metric = Literal[
@@ -82,7 +82,7 @@ def _warning(text: object) -> SlaWarning:
         raise ValueError("should be a share like '80%' or a time before like '30m'") from None
 
 
-class MetricTargets(Value):
+class MetricTargets(SeveralValues):
     """The targets of one metric, by priority: a line of a settings file."""
 
     metric: Metric
@@ -105,7 +105,7 @@ class SlaPolicy(Rule):
     """The promises to the tickets that its conditions match; the first that matches applies
     (Zendesk)."""
 
-    targets: Annotated[tuple[Target, ...], Field(min_length=1), lines(MetricTargets)]
+    targets: Annotated[tuple[Target, ...], Field(min_length=1), in_lines(MetricTargets)]
     calendar: Key | None = None
     calendar_by: tuple[CalendarSource, ...] = ()
     """Owners whose calendar goes before the policy's own, in this order, where they have one."""
