@@ -492,7 +492,7 @@ class Desk:
 
         `basis`: under which settings promises count. 'was': those that each commit was decided
         under, as recorded. 'now', or the position where settings came into force: recomputed as
-        if they had always been in force (`domain.ticket.recomputation`); without a moment, of all
+        if they had always been in force (`ticket.sla.recomputation`); without a moment, of all
         that was recorded until now.
 
         Raises Usage for a moment that can't be read or that the log hasn't come to, and for a
@@ -574,9 +574,10 @@ class Desk:
         where the file lies, for the iCal files that it names.
 
         Where it takes away a status, team, category, product or priority that active tickets have,
-        `moves` says where they go ((kind, old) -> new, of `stranding.KINDS`; each a commit by the
-        same actor, and applied again it goes on where it stopped), as `[moves]` in the file does,
-        or `strand` that they stay; else it is refused. What else is still in use is told (`kept`).
+        `moves` says where they go ((kind, old) -> new, of `settings_removal.KINDS`; each a commit
+        by the same actor, and applied again it goes on where it stopped), as `[moves]` in the file
+        does, or `strand` that they stay; else it is refused. What else is still in use is told
+        (`kept`).
 
         Raises Usage, Invalid, CommandReused, Conflict, Unreachable, Damaged.
         """
@@ -684,7 +685,7 @@ class Desk:
         progress: Callable[[Any], None] | None = None,
     ) -> ImportReport:
         """Records the histories in a file as the mapping says (docs/IMPORT.md). The same file
-        imported again adds nothing. `progress` gets `importing.Progress` now and then.
+        imported again adds nothing. `progress` gets `ImportProgress` now and then.
 
         Raises Refused where the actor may not, or for a file that looks wrong beside the desk;
         Usage, Conflict, Unreachable, Damaged.

@@ -1,8 +1,8 @@
 """The inbox: the tickets that wait for one agent, the longest wait first.
 
 An agent has seen what happened on a ticket when they do something on it themselves, or say so
-(`domain.attention`): reading is not recorded. A solved ticket stays for whom a note has called or
-who follow it, until they have seen it; a closed one waits for nobody.
+(`domain.parties.attention`): reading is not recorded. A solved ticket stays for whom a note has
+called or who follow it, until they have seen it; a closed one waits for nobody.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from ticketlog.projections.engine.words import WordGroup
 
 class FullText(Protocol):
     """An index of the words of a table of texts, with an integer `row`, `kind`, `body`, and the
-    `words` and `parts` that `projections.words` makes of the body."""
+    `words` and `parts` that `engine.words` makes of the body."""
 
     def create(self, connection: Connection, texts: Table) -> None:
         """Makes the index of all rows; from then on it follows the table by itself."""
@@ -59,5 +59,5 @@ class Dialect(Protocol):
         `on_conflict_do_update` and `on_conflict_do_nothing`."""
 
     def write(self, connection: Connection, sql: str, rows: Sequence[Row]) -> None:
-        """Runs a statement of `changes.Statements` for each of many rows, as quickly as the
+        """Runs a statement of `row_changes.Statements` for each of many rows, as quickly as the
         driver can."""

@@ -41,7 +41,7 @@ VERSION = 3
 
 COUNTS = (*FLOWS, "closed")
 """How many there were in the period. FLOWS: what came into the backlog and went out of it
-(`projections.flow`). closed: of those that went out, in whichever period."""
+(`flow.py`). closed: of those that went out, in whichever period."""
 MOVES = ("moved_in", "moved_out")
 """Tickets of the backlog that came from another group, or went to one. Without dimensions none
 does."""
