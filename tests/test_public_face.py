@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,16 @@ from ticketlog.support.moved import MOVED
 
 PAGE = Path(__file__).parent.parent / "docs" / "PYTHON.md"
 PROGRAMS = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+
+SHOWN_IN_0_1_0 = {
+    "import ticketlog": True,
+    "from ticketlog import open_desk": True,
+    "from ticketlog.domain.base import Actor": True,
+    "from ticketlog.domain.ticket.conversation import Reply": True,
+    "from ticketlog.domain.ticket.creation import CreateTicket": True,
+    "from ticketlog.projections import queue": False,
+}
+"""Every import that the README and the pages of that release showed -> whether it still works."""
 
 
 def test_the_ten_programs_run_as_they_stand(tmp_path: Path) -> None:
@@ -62,5 +71,16 @@ def test_every_query_can_be_imported_from_the_face() -> None:
 
 @pytest.mark.parametrize("module", MOVED)
 def test_who_imports_what_has_moved_is_told_where_it_is(module: str) -> None:
-    with pytest.raises(ImportError, match=f"{module} has moved: import from ticketlog"):
-        import_module(module)
+    room, _, name = module.rpartition(".")
+    for line in (f"import {module}", f"from {module} import *", f"from {room} import {name}"):
+        with pytest.raises(ImportError, match=f"{module} has moved: import from ticketlog"):
+            exec(line, {})
+
+
+@pytest.mark.parametrize("line", SHOWN_IN_0_1_0)
+def test_what_the_pages_of_the_first_release_import_is_there_or_says_where(line: str) -> None:
+    if SHOWN_IN_0_1_0[line]:
+        exec(line, {})
+    else:
+        with pytest.raises(ImportError, match=r"has moved: import from ticketlog\.queries"):
+            exec(line, {})

@@ -8,23 +8,28 @@ from typing import Any
 
 from ticketlog.projections.engine.projection import Projection
 from ticketlog.projections.engine.query import Query
-from ticketlog.projections.views import agents, inbox, persons, queue, search, tickets
-from ticketlog.projections.views.gaming import gaming
-from ticketlog.projections.views.reports import reports
-from ticketlog.projections.views.sla import sla
-from ticketlog.projections.views.utilisation import utilisation
+from ticketlog.projections.views.agents import VIEW as AGENTS
+from ticketlog.projections.views.gaming.gaming import VIEW as GAMING
+from ticketlog.projections.views.inbox import VIEW as INBOX
+from ticketlog.projections.views.persons import VIEW as PERSONS
+from ticketlog.projections.views.queue import VIEW as QUEUE
+from ticketlog.projections.views.reports.reports import VIEW as REPORTS
+from ticketlog.projections.views.search import VIEW as SEARCH
+from ticketlog.projections.views.sla.sla import VIEW as SLA
+from ticketlog.projections.views.tickets import VIEW as TICKETS
+from ticketlog.projections.views.utilisation.utilisation import VIEW as UTILISATION
 
 PROJECTIONS: tuple[Projection, ...] = (
-    tickets.VIEW,
-    queue.VIEW,
-    agents.VIEW,
-    reports.VIEW,
-    utilisation.VIEW,
-    gaming.VIEW,
-    inbox.VIEW,
-    persons.VIEW,
-    sla.VIEW,
-    search.VIEW,
+    TICKETS,
+    QUEUE,
+    AGENTS,
+    REPORTS,
+    UTILISATION,
+    GAMING,
+    INBOX,
+    PERSONS,
+    SLA,
+    SEARCH,
 )
 QUERIES: Mapping[str, type[Query[Any]]] = {
     query.NAME: query for view in PROJECTIONS for query in view.queries
