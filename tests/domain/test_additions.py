@@ -32,12 +32,11 @@ def edited(file: Path, *changes: tuple[str, str]) -> None:
 
 
 def run(package: Path, code: str, *arguments: str) -> None:
-    subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(package.parent)},
-        check=True,
-    )
+    subprocess.run([sys.executable, "-c", code, *arguments], cwd=ROOT, env=env(package), check=True)
+
+
+def env(package: Path) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(package.parent)}
 
 
 GADGET = '''
@@ -168,19 +167,68 @@ assert '"gadget": {\\n        "build": "Build one.",\\n' in docs.model_commands_
 """
 
 
-@pytest.mark.parametrize("public", [True, False])
-def test_a_kind_in_the_list_is_executed_folded_documented_and_published(
-    tmp_path: Path, public: bool
-) -> None:
-    package = copied(tmp_path)
-    text = GADGET.replace("PUBLIC", str(public))
+def listed(package: Path, text: str) -> None:
+    """Adds a module of gadgets to the list of kinds."""
     (package / "domain" / "gadget.py").write_text(text, encoding="utf-8")
     edited(
         package / "domain" / "aggregates.py",
         ("    imports.AGGREGATE,\n", "    imports.AGGREGATE,\n    gadget.AGGREGATE,\n"),
         ("from ticketlog.domain import imports,", "from ticketlog.domain import gadget, imports,"),
     )
+
+
+@pytest.mark.parametrize("public", [True, False])
+def test_a_kind_in_the_list_is_executed_folded_documented_and_published(
+    tmp_path: Path, public: bool
+) -> None:
+    package = copied(tmp_path)
+    listed(package, GADGET.replace("PUBLIC", str(public)))
     run(package, USED, str(tmp_path / "desk"), str(public))
+
+
+GROUP = """
+from ticketlog.cli.framework import ModelGroup
+
+gadget = ModelGroup("gadget", reads={}, help="Gadgets.")
+"""
+
+
+@pytest.mark.parametrize("helped", [True, False])
+def test_a_kind_s_group_has_its_commands_and_may_have_none(tmp_path: Path, helped: bool) -> None:
+    package = copied(tmp_path / "src")
+    text = GADGET.replace("PUBLIC", "False")
+    listed(package, text if helped else text.replace('help="Build one.", ', ""))
+    (package / "cli" / "commands" / "gadget.py").write_text(GROUP, encoding="utf-8")
+    entry = '"gadget": Entry("ticketlog.cli.commands.gadget", "gadget", "Gadgets."),\n        '
+    edited(package / "cli" / "root.py", ('"settings": Entry(', f'{entry}"settings": Entry('))
+
+    def python(*arguments: str) -> str:
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=tmp_path,
+            env=env(package),
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        ).stdout
+
+    python("-m", "ticketlog.docs")
+    python("-m", "ticketlog.docs", "--check")
+    shown = python("-c", "from ticketlog.cli import run; run(['gadget', '--help'])")
+    assert ("Commands:\n  build  Build one.\n" in shown) is helped
+    assert ("Commands:" in shown) is helped
+    assert "Reads:" not in shown
+
+
+def test_a_kind_whose_streams_begin_at_another_version_is_refused(tmp_path: Path) -> None:
+    package = copied(tmp_path)
+    text = GADGET.replace("PUBLIC", "False")
+    listed(package, text.replace("Gadget(id=id)", "Gadget(id=id, version=0)"))
+    code = "import ticketlog.domain.aggregates"
+    found = subprocess.run(
+        [sys.executable, "-c", code], env=env(package), stderr=subprocess.PIPE, text=True
+    )
+    assert "AssertionError: gadget: `initial` must be at version -1, not 0" in found.stderr
 
 
 FLAG = '''class Flagged(Event):

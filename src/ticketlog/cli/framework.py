@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import click
 
-from ticketlog.cli.model_command_list import MODEL_COMMANDS
 from ticketlog.cli.progress import Waiting
 
 if TYPE_CHECKING:
@@ -147,6 +146,8 @@ class ShellGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, section in self.sections.items():
+            if not section:
+                continue
             with formatter.section(title):
                 formatter.write_dl([(name, entry.help) for name, entry in section.items()])
 
@@ -175,7 +176,11 @@ class ModelGroup(ShellGroup):
     """The commands of one kind of stream: some written by hand, most made from the domain's."""
 
     def __init__(self, kind: str, *, reads: Commands, help: str) -> None:
-        made = {name: Entry("", name, line) for name, line in MODEL_COMMANDS[kind].items()}
+        # Here, since docs.py writes the list and then the manual, which is made of the groups.
+        from ticketlog.cli.model_command_list import MODEL_COMMANDS
+
+        helps = MODEL_COMMANDS.get(kind, {})
+        made = {name: Entry("", name, line) for name, line in helps.items()}
         super().__init__(kind, sections={"Reads": reads, "Commands": made}, help=help)
         self.kind = kind
 

@@ -21,8 +21,12 @@ _KINDS = (
 )
 
 
-def _under_rights(kind: Aggregate) -> Aggregate:
-    """The kind, with rights before all its own rules."""
+def _listed(kind: Aggregate) -> Aggregate:
+    """The kind, with rights before all its own rules. Raises AssertionError for a kind whose
+    initial state has another version than -1: each of its commands would end as a conflict."""
+    version = kind.initial("").version
+    if version != -1:
+        raise AssertionError(f"{kind.kind}: `initial` must be at version -1, not {version}")
 
     def decide(command: Command, state: Any, context: Context) -> list[Event]:
         rights.check(RIGHTS[command.NAME], state, context)
@@ -37,7 +41,7 @@ def _under_rights(kind: Aggregate) -> Aggregate:
     return kind._replace(decide=decide, reads=reads)
 
 
-AGGREGATES: dict[str, Aggregate] = {each.kind: _under_rights(each) for each in _KINDS}
+AGGREGATES: dict[str, Aggregate] = {each.kind: _listed(each) for each in _KINDS}
 _BY_COMMAND = {command: each for each in AGGREGATES.values() for command in each.commands}
 RIGHTS: Mapping[str, Right] = {
     command.NAME: Right(command.NAME, command.SPEC.who_may, each.of_actor)

@@ -523,7 +523,8 @@ class Aggregate(NamedTuple):
     streams: str
     """Which streams there are and what they tell, as a sentence of docs/EVENTS.md."""
     initial: Callable[[str], Any]
-    """(ID): the state of a stream without events."""
+    """(ID): the state of a stream without events; its `version` is -1, which the list of kinds
+    checks."""
     decide: Callable[[Any, Any, Context], list[Event]]
     """(command, state, context): the events. Raises Refused."""
     evolve: Callable[[Any, Recorded], Any]
