@@ -61,6 +61,13 @@ def test_a_file_comes_in_is_listed_and_goes(here: Path, ask: Run) -> None:
     assert [each["reason"] for each in source["withdrawals"]] == ["a try"]
 
 
+def test_rows_out_of_order_are_told_in_seconds(here: Path, ask: Run) -> None:
+    more = "".join(f"{case},Active,2024-01-01T08:00:00Z\n" for case in range(3, 23))
+    (here / "rows.csv").write_text(f"{ROWS}2,Resolved,2024-01-01T07:58:30Z\n{more}")
+    told = ask("import", "rows.csv", "--mapping", "m.toml", "--json").document
+    assert told["skewed"]["listed"] == [{"line": 5, "case": "2", "skew_seconds": 90}]
+
+
 def test_what_looks_wrong_is_refused_with_what_to_write(here: Path, ask: Run) -> None:
     (here / "rows.csv").write_text(ROWS.replace("Resolved", 'Fixed "it"'))
 

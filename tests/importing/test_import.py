@@ -218,10 +218,10 @@ def test_cases_that_come_back_are_taken_up_again(
 ) -> None:
     rows = [Line(f"case {n % 5}", at(n // 10), note=str(n // 10)) for n in range(60)]
     at_once = a_log(tmp_path, "at-once.db")
-    expected = imported(at_once, a_file(tmp_path, rows)).as_dict()
+    expected = imported(at_once, a_file(tmp_path, rows)).document().plain()
 
     monkeypatch.setattr("ticketlog.importing.importer.HELD", 2)
-    report = imported(log, a_file(tmp_path, rows), batch=3).as_dict()
+    report = imported(log, a_file(tmp_path, rows), batch=3).document().plain()
 
     assert content(log) == content(at_once)
     timing = {"seconds": 0, "rows_per_second": 0}
@@ -386,7 +386,7 @@ def test_rows_out_of_order_are_recorded_with_their_skew(log: EmbeddedLog, tmp_pa
     assert report.skewed.as_dict() == {
         "total": 1,
         "lost": 0,
-        "listed": [{"line": 4, "case": "A", "microseconds": 120_000_000}],
+        "listed": [{"line": 4, "case": "A", "skew_seconds": 120}],
     }
     times = [each.meta.occurred_at for each in histories(log)[A] if each.index == 0]
     assert times == [instant(at(minute)) for minute in (0, 9, 7)]
@@ -422,7 +422,7 @@ def test_problems_are_counted_by_kind_and_listed_with_their_lines(
 
 
 def test_the_report_is_a_document(log: EmbeddedLog, tmp_path: Path) -> None:
-    report = imported(log, a_file(tmp_path, LIFE)).as_dict()
+    report = imported(log, a_file(tmp_path, LIFE)).document().plain()
     assert list(report) == [
         *("file", "source", "rows", "left_out", "commits", "known", "remapped", "events"),
         *(

@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ticketlog.application import queries
+from ticketlog.documents.base import Document
 from ticketlog.domain.base import iso
 from ticketlog.errors import Usage
 from ticketlog.projections import QUERIES, view_of
@@ -102,6 +103,11 @@ def document(
         for values, row in zip(told["rows"], rows, strict=True)
     ]
     return told
+
+
+def typed(document: Mapping[str, Any]) -> Document:
+    """A report, as `document` gives it, as its model."""
+    return REPORTS[document["report"]].DOCUMENT.filled(document)
 
 
 def _basis(basis: Basis | None, in_force: int) -> str:

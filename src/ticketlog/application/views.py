@@ -254,14 +254,25 @@ def verified_document(found: Sequence[VerifiedView]) -> replays.Verified:
                 "same": each.same,
                 "damage": each.damage,
                 "parked": [row.stream for row in each.parked],
-                "tables": list(map(compared_values, each.tables)),
+                "tables": list(map(_compared_values, each.tables)),
             }
             for each in found
         ],
     )
 
 
-def compared_values(one: Compared) -> dict[str, Any]:
+def differences_document(view: str, found: Sequence[Compared]) -> replays.Differences:
+    """The document of what `Views.differences` found."""
+    return replays.Differences.filled(view=view, tables=list(map(_compared_values, found)))
+
+
+def as_of_document(view: str, found: Sequence[Compared]) -> replays.AsOf:
+    """The document of what `PastViews.compared` found."""
+    tables = [{"table": one.table, "rows": one.rows, "sha256": one.digest} for one in found]
+    return replays.AsOf.filled(view=view, tables=tables)
+
+
+def _compared_values(one: Compared) -> dict[str, Any]:
     """A table's comparison as `ComparedTable` has it."""
     return {
         "table": one.table,

@@ -81,8 +81,7 @@ def _print_refusal(refusal: Refused) -> None:
 
     from ticketlog.documents.outcomes import Refusal
 
-    known = {"code": refusal.code, "message": str(refusal)}
-    document = Refusal.filled(error={**refusal.facts, **known}).plain()
+    document = Refusal.made(refusal).plain()
     option = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS
     with suppress(BrokenPipeError):
         print(orjson.dumps(document, default=str, option=option).decode(), flush=True)

@@ -80,20 +80,21 @@ def reader(
     app: App, as_of: str | None, occurred_as_of: str | None, basis: str = "was"
 ) -> Desk | Past:
     """The desk that `--as-of` and `--occurred-as-of` ask about, on a basis: now, or at a moment."""
-    if as_of and occurred_as_of:
+    if as_of or occurred_as_of or basis != "was":
+        return past(app, as_of or None, occurred_as_of or None, basis)
+    return app.desk
+
+
+def past(
+    app: App, as_of: str | None, occurred_as_of: str | None = None, basis: str = "was"
+) -> Past:
+    """The desk at one moment. `as_of`: an ISO time, a record P:OFFSET, or a cut; only times have a
+    hyphen. Raises click.UsageError for two moments."""
+    if as_of is not None and occurred_as_of is not None:
         raise click.UsageError("name one moment: --as-of or --occurred-as-of")
-    if occurred_as_of:
-        return app.desk.at(occurred=occurred_as_of, basis=basis)
-    if as_of:
-        return past(app, as_of, basis)
-    return app.desk if basis == "was" else app.desk.at(basis=basis)
-
-
-def past(app: App, as_of: str, basis: str = "was") -> Past:
-    """The desk at an ISO time, a record P:OFFSET, or a cut: only times have a hyphen."""
-    if "-" in as_of:
+    if as_of is not None and "-" in as_of:
         return app.desk.at(recorded=as_of, basis=basis)
-    return app.desk.at(position=as_of, basis=basis)
+    return app.desk.at(position=as_of, occurred=occurred_as_of, basis=basis)
 
 
 def asked_at(source: Desk | Past, as_of: str | None, occurred_as_of: str | None) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from ticketlog.demo import DemoStep
+from ticketlog.documents import desks as documents
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.errors import Conflict
 from ticketlog.log.commit import Commit, Verdict
@@ -30,6 +31,16 @@ class Simulated:
     def rate(self) -> float:
         """Commits per second."""
         return self.commits / self.seconds if self.seconds else 0.0
+
+    def document(self) -> documents.Simulated:
+        return documents.Simulated.filled(
+            tickets=self.tickets,
+            commits=self.commits,
+            events=self.events,
+            known=self.known,
+            seconds=round(self.seconds, 3),
+            commits_per_second=round(self.rate),
+        )
 
 
 def check_room(log: Log, first: DemoStep) -> None:

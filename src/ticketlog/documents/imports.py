@@ -32,6 +32,8 @@ class Finding(Document):
     message: Text | None = None
     column: Text | None = None
     case: Text | None = None
+    skew_seconds: Seconds | None = None
+    """Of a row out of order: by how much it is older than the history was."""
 
 
 class Findings(Document):

@@ -8,6 +8,7 @@ from typing import Protocol
 from pydantic import ConfigDict
 
 from ticketlog.documents.base import Count, Document, Id, Number, Offset, Text, Word
+from ticketlog.domain import base
 from ticketlog.domain.base import Recorded
 
 
@@ -131,3 +132,8 @@ class Refusal(Document):
     """The refusal by a rule, which is printed in the place of a document (exit code 1)."""
 
     error: Refused
+
+    @classmethod
+    def made(cls, refusal: base.Refused) -> Refusal:
+        known = {"code": refusal.code, "message": str(refusal)}
+        return cls.filled(error={**refusal.facts, **known})

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ticketlog.documents.base import in_seconds
 from ticketlog.domain import ticket
 from ticketlog.domain.aggregates import AGGREGATES, informed
 from ticketlog.domain.base import Actor, Context, Refused, bare
@@ -472,7 +473,8 @@ class _Run:
         recorded = events[0]
         if isinstance(recorded, ActivityRecorded):
             if recorded.skew is not None:
-                report.skewed.add(row.line, case=recorded.case, microseconds=recorded.skew)
+                skew = in_seconds(recorded.skew)
+                report.skewed.add(row.line, case=recorded.case, skew_seconds=skew)
             if recorded.broke:
                 report.broken(recorded.broke, row.line, recorded.case)
         for event in events[1:]:

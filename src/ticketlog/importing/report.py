@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ticketlog.documents import imports as documents
 from ticketlog.importing.row import Problem
 
 KEPT = 1_000
@@ -100,9 +101,8 @@ class ImportReport:
             name = rule if rule in self.broke or len(self.broke) < KEPT else _OTHER
             self.broke.setdefault(name, Findings()).add(line, case=case)
 
-    def as_dict(self) -> dict[str, Any]:
-        """For `--json`; the keys are stable."""
-        return {
+    def document(self) -> documents.Imported:
+        said = {
             "file": self.file,
             "source": self.source,
             "rows": self.rows,
@@ -128,3 +128,4 @@ class ImportReport:
             "seconds": round(self.seconds, 3),
             "rows_per_second": round(self.rate),
         }
+        return documents.Imported.filled(said)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
+from ticketlog.documents import imports as documents
 from ticketlog.domain import imports, ticket
 from ticketlog.domain.base import Actor, Context, NotFound
 from ticketlog.domain.imports import BeginWithdrawal, EndWithdrawal, Imports, Withdrawal
@@ -35,6 +36,9 @@ class WithdrawnTickets(NamedTuple):
     withdrawal: str
     tickets: int
     kept: int
+
+    def document(self) -> documents.Taken:
+        return documents.Taken.filled(self._asdict())
 
 
 class Withdrawing(NamedTuple):

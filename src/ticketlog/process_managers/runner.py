@@ -45,14 +45,20 @@ class _Stopped(Exception):
 
 
 class Ran(NamedTuple):
-    """The outcome of a run: the number of commands that changed something, and of those refused.
+    """The outcome of a run up to an instant: the number of commands that changed something, and of
+    those refused.
 
     `notifications`: how many were decided for each outbox. Outboxes send them, not a run.
     """
 
+    until: int
     done: int
     refused: int
     notifications: Mapping[str, int]
+
+    def document(self, policies: Sequence[documents.Policy]) -> documents.PoliciesRan:
+        """`policies`: the position of each after it."""
+        return documents.PoliciesRan.filled(self._asdict(), policies=policies)
 
 
 class PolicyRunner:
@@ -119,7 +125,7 @@ class PolicyRunner:
 
         def ran() -> Ran:
             notifications = dict(sorted((sender.notified - notified).items()))
-            return Ran(sender.done - done, sender.refused - refused, notifications)
+            return Ran(moment, sender.done - done, sender.refused - refused, notifications)
 
         def learned(records: int) -> None:
             on_progress(f"learning what is there: {records:,} records")

@@ -48,24 +48,19 @@ def init(
 
     Who makes it is its first admin: the agent of `--as`.
     """
+    from ticketlog.application.desk_documents import made_document
     from ticketlog.desk import init_desk
-    from ticketlog.domain.rights import admins
 
     folder = folder or Path(app.folder or ".")
     given = {"log_url": log_url, "views_url": views_url}
     admin = first_admin(actor)
     with init_desk(folder, **given, simulation=simulation, admin=admin) as desk:
-        made: dict[str, Any] = {
-            "desk": desk.log.desk,
-            "folder": str(folder),
-            "partitions": desk.log.partitions,
-            "admins": admins(desk.settings),
-        }
+        made = made_document(desk)
     if as_json:
-        print_json(documents.Made.filled(made))
+        print_json(made)
         return
     click.echo(f"{folder} is a desk now, with the default settings.")
-    click.echo(clean(f"  its admin: {', '.join(f'agent:{id}' for id in made['admins'])}"))
+    click.echo(clean(f"  its admin: {', '.join(f'agent:{id}' for id in made.admins)}"))
     click.echo(f'  next: ticketlog --desk {folder} ticket create "VPN drops every hour"')
 
 
@@ -215,18 +210,8 @@ def demo(app: App, tickets: int, seed: int, as_json: bool) -> None:
                 "simulating", p.tickets, "tickets", min(p.tickets / tickets, 1.0), p.seconds
             ),
         )
-    told = documents.Simulated.filled(
-        {
-            "tickets": done.tickets,
-            "commits": done.commits,
-            "events": done.events,
-            "known": done.known,
-            "seconds": round(done.seconds, 3),
-            "commits_per_second": round(done.rate),
-        }
-    )
     if as_json:
-        print_json(told)
+        print_json(done.document())
         return
     click.echo(
         f"{done.tickets:,} tickets: {done.commits:,} commits with {done.events:,} events recorded"

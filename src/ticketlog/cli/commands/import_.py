@@ -76,7 +76,7 @@ def file_(
         )
     report = _checked(app, file, mapping) if check else imported(app, file, mapping, actor)
     if as_json:
-        print_json(documents.Imported.filled(report.as_dict()))
+        print_json(report.document())
     else:
         print_report(report, tried=check)
     context.exit(1 if lost(report) or report.refusals else 0)
@@ -283,7 +283,7 @@ def withdraw(
             progress=lambda tickets: meter.far("withdrawing", tickets, "tickets", 0, 0),
         )
     if as_json:
-        print_json(documents.Taken.filled(taken._asdict()))
+        print_json(taken.document())
         return
     what = f"batch {taken.batch} of {taken.source}" if taken.batch else taken.source
     click.echo(clean(f"{what}: {taken.tickets:,} tickets are withdrawn"))

@@ -4,7 +4,7 @@ inbox, export."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -208,8 +208,9 @@ def _plain(row: documents.TicketRow) -> dict[str, Any]:
 def _every(source: Desk | Past) -> Iterator[documents.TicketRow]:
     next: str | None = None
     while True:
-        page = source.query(tickets.Tickets(limit=_EVERYTHING, after=next))
-        yield from map(documents.TicketRow.filled, page.rows)
+        asked = tickets.Tickets(limit=_EVERYTHING, after=next)
+        page = source.query(asked)
+        yield from cast("documents.TicketRows", asked.document(page)).tickets
         next = page.next
         if next is None:
             return

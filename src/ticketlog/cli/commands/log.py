@@ -160,6 +160,7 @@ def import_(
     desk; the attachments' bytes are copied from its folder: cp -r OLD/attachments FOLDER/. A desk
     made by `init --simulation` is for simulation there, too.
     """
+    from ticketlog.application.desk_documents import restored_document
     from ticketlog.desk import restore_desk
     from ticketlog.log.compressed_lines import Lines
 
@@ -173,11 +174,11 @@ def import_(
             folder, Lines(file), log_url=log_url, views_url=views_url, progress=told
         )
     with desk:
-        made = {"desk": desk.log.desk, "folder": str(folder), "cut": str(desk.cut())}
+        made = restored_document(desk)
     if as_json:
-        print_json(documents.Restored.filled(made))
+        print_json(made)
     else:
-        click.echo(f"{folder} is desk {made['desk']} now, up to {made['cut']}")
+        click.echo(f"{folder} is desk {made.desk} now, up to {made.cut}")
 
 
 log = ShellGroup(

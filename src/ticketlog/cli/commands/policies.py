@@ -83,8 +83,7 @@ def run(app: App, until: str | None, start: str | None, as_json: bool) -> None:
     with Meter() as meter:
         ran = runner.run_until(moment, meter.show)
     if as_json:
-        told = {"until": moment, "policies": runner.status()}
-        print_json(documents.PoliciesRan.filled(ran._asdict(), **told))
+        print_json(ran.document(runner.status()))
     else:
         click.echo(f"until {iso(moment)}: {ran.done:,} commands done, {ran.refused:,} refused")
         click.echo(clean(_notified(ran.notifications)))

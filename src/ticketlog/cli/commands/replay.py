@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ticketlog.cli.framework import App, Entry, ShellCommand, ShellGroup, pass_app
-from ticketlog.cli.options import as_json, at_moment, past, reader
+from ticketlog.cli.options import as_json, at_moment, past
 from ticketlog.cli.output import print_json, print_line, show_all, table
 from ticketlog.cli.progress import Meter
 from ticketlog.documents import desks
@@ -121,10 +121,9 @@ def diff(
     after = _at(app, second, occurred) if second else app.desk.at(position=app.desk.cut())
     tables = app.desk.views.differences(view, before.moment, after.moment)
     if as_json:
-        from ticketlog.application.views import compared_values
+        from ticketlog.application.views import differences_document
 
-        told = list(map(compared_values, tables))
-        print_json(documents.Differences.filled(view=view, tables=told))
+        print_json(differences_document(view, tables))
         return
     columns = ("table", "missing", "extra", "changed")
     rows = [[one.table, one.missing, one.extra, one.changed] for one in tables]
@@ -133,7 +132,7 @@ def diff(
 
 
 def _at(app: App, text: str, occurred: bool) -> Past:
-    return app.desk.at(occurred=text) if occurred else past(app, text)
+    return past(app, None, text) if occurred else past(app, text)
 
 
 @click.command(
@@ -161,15 +160,16 @@ def as_of(
     """Make a view as it was at a moment, and show its tables with their digests."""
     if as_of is None and occurred_as_of is None:
         raise Usage("say the moment: --as-of or --occurred-as-of")
-    source: Any = reader(app, as_of, occurred_as_of)
+    views = past(app, as_of, occurred_as_of).views
     if rows:
-        for name, row in source.views.documents(view):
+        for name, row in views.documents(view):
             print_line({"table": name, **row})
         return
-    tables = source.views.compared(view)
+    tables = views.compared(view)
     if as_json:
-        found = [{"table": one.table, "rows": one.rows, "sha256": one.digest} for one in tables]
-        print_json(documents.AsOf.filled(view=view, tables=found))
+        from ticketlog.application.views import as_of_document
+
+        print_json(as_of_document(view, tables))
         return
     shown = [[one.table, f"{one.rows:,}", one.digest] for one in tables]
     show_all(table(("table", "rows", "sha256"), shown, right=("rows",)))

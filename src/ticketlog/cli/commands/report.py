@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import click
 
-from ticketlog.application.reports import DIMENSIONS, REPORTS, has_basis
+from ticketlog.application.reports import DIMENSIONS, REPORTS, has_basis, typed
 from ticketlog.cli.commands.lists import rows_table
 from ticketlog.cli.framework import App, ShellCommand, pass_app
 from ticketlog.cli.options import as_json, at_moment, note_imported, on_basis, reader
@@ -122,7 +122,7 @@ def report(
 def _print(document: dict[str, Any], as_json: bool, as_csv: bool) -> None:
     """The document, its rows, or a table with what it was made from."""
     if as_json:
-        print_json(REPORTS[document["report"]].DOCUMENT.filled(document))
+        print_json(typed(document))
         return
     if as_csv:
         for lines in csv_lines(document["rows"]):
