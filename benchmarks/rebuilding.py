@@ -23,7 +23,7 @@ from ticketlog.domain.base import Event
 from ticketlog.domain.ticket.assignment import AssigneeChanged
 from ticketlog.domain.ticket.creation import TicketCreated
 from ticketlog.domain.ticket.state import Ticket
-from ticketlog.domain.ticket.workflow import StatusEvent
+from ticketlog.domain.ticket.status_events import StatusEvent
 from ticketlog.log.embedded import EmbeddedLog
 from ticketlog.log.port import DEFAULT_PARTITIONS
 from ticketlog.projections import PROJECTIONS

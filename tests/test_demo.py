@@ -36,9 +36,15 @@ from ticketlog.domain.ticket.imported import ActivityRecorded
 from ticketlog.domain.ticket.lifecycle import MarkedSpam, ResolutionCoded
 from ticketlog.domain.ticket.relations import Linked
 from ticketlog.domain.ticket.sla_events import SlaApplied, SlaBreached, SlaWarned
+from ticketlog.domain.ticket.status_events import (
+    Cancelled,
+    Reopened,
+    Solved,
+    StatusEvent,
+    TicketClosed,
+)
 from ticketlog.domain.ticket.time_correction import TimeCorrected
 from ticketlog.domain.ticket.withdrawal import Withdrawn
-from ticketlog.domain.ticket.workflow import Cancelled, Reopened, Solved, StatusEvent, TicketClosed
 from ticketlog.log.commit import Commit, recorded_of
 
 TICKETS = 2_000

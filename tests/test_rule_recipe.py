@@ -79,7 +79,7 @@ EDITS = {
     ],
     "policies/__init__.py": [
         ("    sla_timer,\n", "    sla_timer,\n    tagging,\n"),
-        ("(routing, presence,", "(routing, tagging, presence,"),
+        ("(routing, absence,", "(routing, tagging, absence,"),
         ("    routing.RULES,\n", "    routing.RULES,\n    tagging.RULES,\n"),
     ],
 }

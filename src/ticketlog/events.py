@@ -100,10 +100,7 @@ from ticketlog.domain.ticket.relations import (
     Unlinked,
 )
 from ticketlog.domain.ticket.sla_events import ClocksChanged, SlaApplied, SlaBreached, SlaWarned
-from ticketlog.domain.ticket.time_correction import TimeCorrected
-from ticketlog.domain.ticket.withdrawal import Withdrawn
-from ticketlog.domain.ticket.work import WorkStarted, WorkStopped
-from ticketlog.domain.ticket.workflow import (
+from ticketlog.domain.ticket.status_events import (
     Cancelled,
     PutOnHold,
     Reopened,
@@ -111,6 +108,9 @@ from ticketlog.domain.ticket.workflow import (
     StatusChanged,
     TicketClosed,
 )
+from ticketlog.domain.ticket.time_correction import TimeCorrected
+from ticketlog.domain.ticket.withdrawal import Withdrawn
+from ticketlog.domain.ticket.work import WorkStarted, WorkStopped
 
 __all__ = [
     "AbsenceRuleSet",

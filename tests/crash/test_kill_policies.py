@@ -20,7 +20,7 @@ from ticketlog.domain.ticket.assignment import AssigneeChanged
 from ticketlog.domain.ticket.automation import AgentChosen, ChoiceDropped, RuleFired
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import Solve
-from ticketlog.domain.ticket.workflow import TicketClosed
+from ticketlog.domain.ticket.status_events import TicketClosed
 
 ROOM = 4
 AGENTS = tuple(f"a{n}" for n in range(6))

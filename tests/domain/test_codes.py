@@ -33,7 +33,7 @@ def test_what_makes_a_state_changes_with_its_code(kind: str) -> None:
 
 MUTATIONS = {
     "an event's evolve": (
-        "ticket/workflow.py",
+        "ticket/status_events.py",
         '"closed_at": recorded.meta.occurred_at',
         '"closed_at": recorded.meta.recorded_at',
         {"ticket"},

@@ -31,7 +31,7 @@ from ticketlog.domain.ticket.conversation import Noted
 from ticketlog.domain.ticket.creation import TicketCreated
 from ticketlog.domain.ticket.fields import FieldsChanged
 from ticketlog.domain.ticket.imported import ActivityRecorded
-from ticketlog.domain.ticket.workflow import Reopened, Solved, TicketClosed
+from ticketlog.domain.ticket.status_events import Reopened, Solved, TicketClosed
 from ticketlog.errors import Conflict, Unreachable, Usage
 from ticketlog.importing import ImportProgress, check_file
 from ticketlog.log.commit import Commit, ForeignEvent, Verdict

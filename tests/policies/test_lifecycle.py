@@ -16,7 +16,7 @@ from ticketlog.domain.ticket.classification import Tag
 from ticketlog.domain.ticket.conversation import Reply
 from ticketlog.domain.ticket.feedback import SurveyOffered
 from ticketlog.domain.ticket.lifecycle import Hold, MarkSpam, Solve
-from ticketlog.domain.ticket.workflow import Solved, StatusChanged, TicketClosed
+from ticketlog.domain.ticket.status_events import Solved, StatusChanged, TicketClosed
 
 RULES = """
 [lifecycle.nudge]

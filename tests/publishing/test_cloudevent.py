@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ticketlog.domain.base import Actor, ActorKind, Event, Meta, Recorded, instant
 from ticketlog.domain.parties.agent import AvailabilityChanged
 from ticketlog.domain.ticket.conversation import AttachmentAdded, Replied
-from ticketlog.domain.ticket.workflow import StatusChanged
+from ticketlog.domain.ticket.status_events import StatusChanged
 from ticketlog.errors import Usage
 from ticketlog.publishing.cloudevent import (
     CONTENT_TYPE,

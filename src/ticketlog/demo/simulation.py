@@ -20,7 +20,7 @@ from ticketlog.domain.settings.activation import settings_of
 from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.ticket.assignment import AssigneeChanged, TeamChanged
 from ticketlog.domain.ticket.feedback import SurveyOffered
-from ticketlog.domain.ticket.workflow import Solved, StatusChanged, TicketClosed
+from ticketlog.domain.ticket.status_events import Solved, StatusChanged, TicketClosed
 from ticketlog.settings_files import parser
 
 END = instant("2026-06-29T00:00:00Z")

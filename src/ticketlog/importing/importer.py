@@ -27,7 +27,7 @@ from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.ticket.creation import TicketCreated
 from ticketlog.domain.ticket.imported import ActivityRecorded, RecordActivity
 from ticketlog.domain.ticket.state import Ticket
-from ticketlog.domain.ticket.workflow import StatusEvent
+from ticketlog.domain.ticket.status_events import StatusEvent
 from ticketlog.errors import Conflict, Unreadable, Usage
 from ticketlog.importing.case import (
     CaseTicket,

@@ -11,25 +11,25 @@ A timer computes of a ticket when something is due, and the commands to send the
 from __future__ import annotations
 
 from ticketlog.policies import (
+    absence,
     assignment,
     escalation,
     lifecycle,
     notification,
-    presence,
     routing,
     sla_timer,
 )
 from ticketlog.policies.protocol import Policy, RulePolicy, Timer
 
-POLICIES: tuple[Policy, ...] = (routing, presence, assignment, escalation, notification)
+POLICIES: tuple[Policy, ...] = (routing, absence, assignment, escalation, notification)
 NOTIFYING: frozenset[str] = frozenset({notification.NAME})
 """Policies that notify people: not of events that were old when they began."""
-TIMERS: tuple[Timer, ...] = (lifecycle, escalation, sla_timer, presence)
+TIMERS: tuple[Timer, ...] = (lifecycle, escalation, sla_timer, absence)
 RULES: tuple[RulePolicy, ...] = (
     routing.RULES,
     lifecycle.RULES,
     assignment.RULES,
-    presence.RULES,
+    absence.RULES,
     escalation.RULES,
     notification.RULES,
 )

@@ -32,14 +32,14 @@ from ticketlog.domain.ticket.condition_fields import facts_of
 from ticketlog.domain.ticket.creation import TicketCreated
 from ticketlog.domain.ticket.lifecycle import MarkedSpam, Restored
 from ticketlog.domain.ticket.state import Candidate, Ticket
-from ticketlog.domain.ticket.withdrawal import Withdrawn
-from ticketlog.domain.ticket.workflow import (
+from ticketlog.domain.ticket.status_events import (
     Cancelled,
     Reopened,
     Solved,
     StatusChanged,
     TicketClosed,
 )
+from ticketlog.domain.ticket.withdrawal import Withdrawn
 from ticketlog.policies.agent_selection import pick, rule_for
 from ticketlog.policies.protocol import Reaction, RuleAct, RulePolicy, Situation, named
 

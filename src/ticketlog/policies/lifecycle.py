@@ -17,7 +17,7 @@ from ticketlog.domain.ticket.feedback import OfferSurvey, SurveyOffered
 from ticketlog.domain.ticket.lifecycle import Close, SetStatus, Solve
 from ticketlog.domain.ticket.sla_events import RecordDue
 from ticketlog.domain.ticket.state import Ticket
-from ticketlog.domain.ticket.workflow import StatusEvent
+from ticketlog.domain.ticket.status_events import StatusEvent
 from ticketlog.policies.protocol import AtWork, Reaction, RuleAct, RulePolicy, by_actor
 
 NAME = "lifecycle"

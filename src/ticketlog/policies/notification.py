@@ -30,7 +30,7 @@ from ticketlog.domain.ticket.creation import TicketCreated
 from ticketlog.domain.ticket.feedback import SurveyOffered
 from ticketlog.domain.ticket.sla_events import DueEvent, SlaBreached, SlaWarned
 from ticketlog.domain.ticket.state import Ticket
-from ticketlog.domain.ticket.workflow import Reopened, Solved, TicketClosed
+from ticketlog.domain.ticket.status_events import Reopened, Solved, TicketClosed
 from ticketlog.policies.protocol import Reaction, RulePolicy, Situation, named
 
 NAME = "notification"

@@ -16,7 +16,7 @@ from ticketlog.policies.protocol import Reaction, ReevaluatingPolicy, Situation
 from ticketlog.process_managers.checkpoints import Subscription, park, stream_named_in
 from ticketlog.process_managers.command_sender import Cause, CommandSender, is_failure
 from ticketlog.process_managers.live_state import LiveState
-from ticketlog.process_managers.reevaluation import Reevaluation
+from ticketlog.process_managers.shift_starts import Reevaluation
 from ticketlog.process_managers.state_cache import StateCache
 from ticketlog.process_managers.subscriptions import Subscriptions
 

@@ -16,7 +16,7 @@ from ticketlog.errors import Unreadable
 from ticketlog.log.history import events_of
 from ticketlog.log.port import Log, Record
 from ticketlog.policies.protocol import Reaction, Timer
-from ticketlog.process_managers.reevaluation import ReevaluationSchedule
+from ticketlog.process_managers.shift_starts import ReevaluationSchedule
 from ticketlog.process_managers.timers import TimerQueue
 from ticketlog.process_managers.workload_index import WorkloadIndex
 from ticketlog.support.gc_paused import gc_paused

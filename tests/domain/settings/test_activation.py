@@ -37,7 +37,7 @@ from ticketlog.domain.settings.model import (
     Workflow,
 )
 from ticketlog.domain.ticket.state import Ticket
-from ticketlog.domain.ticket.workflow import TransitionDetails
+from ticketlog.domain.ticket.status_events import TransitionDetails
 from ticketlog.settings_files import parser
 
 DEFAULTS = parser.parse(parser.defaults())

@@ -16,7 +16,7 @@ from ticketlog.domain.ticket.conversation import Replied
 from ticketlog.domain.ticket.creation import TicketCreated
 from ticketlog.domain.ticket.lifecycle import MarkedSpam, Restored
 from ticketlog.domain.ticket.relations import Linked, Unlinked
-from ticketlog.domain.ticket.workflow import StatusEvent
+from ticketlog.domain.ticket.status_events import StatusEvent
 
 Span = tuple[int, int]
 COUNTED = {

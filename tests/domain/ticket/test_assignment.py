@@ -16,8 +16,8 @@ from ticketlog.domain.ticket.assignment import (
 )
 from ticketlog.domain.ticket.imported import RecordActivity
 from ticketlog.domain.ticket.state import Candidate
+from ticketlog.domain.ticket.status_events import StatusChanged
 from ticketlog.domain.ticket.work import StartWork, StopWork
-from ticketlog.domain.ticket.workflow import StatusChanged
 
 
 def test_the_first_agent_opens_a_new_ticket() -> None:

@@ -20,7 +20,7 @@ from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.fields import FieldsChanged
 from ticketlog.domain.ticket.lifecycle import Close
 from ticketlog.domain.ticket.relations import AddCc
-from ticketlog.domain.ticket.workflow import Reopened, Solved, StatusChanged
+from ticketlog.domain.ticket.status_events import Reopened, Solved, StatusChanged
 
 FILE = Attach(name="smoke.png", media_type="image/png", size=3, sha256="a" * 64)
 

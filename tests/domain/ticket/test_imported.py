@@ -27,8 +27,7 @@ from ticketlog.domain.ticket.imported import ActivityRecorded, FileKept, RecordA
 from ticketlog.domain.ticket.lifecycle import ResolutionCoded
 from ticketlog.domain.ticket.priority import ImpactChanged, PriorityChanged, UrgencyChanged
 from ticketlog.domain.ticket.state import Link, Ticket
-from ticketlog.domain.ticket.work import WorkStopped
-from ticketlog.domain.ticket.workflow import (
+from ticketlog.domain.ticket.status_events import (
     Cancelled,
     PutOnHold,
     Reopened,
@@ -36,6 +35,7 @@ from ticketlog.domain.ticket.workflow import (
     StatusChanged,
     TicketClosed,
 )
+from ticketlog.domain.ticket.work import WorkStopped
 
 
 def row(number: int = 1, **values: Any) -> RecordActivity:

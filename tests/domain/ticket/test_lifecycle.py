@@ -41,8 +41,7 @@ from ticketlog.domain.ticket.lifecycle import (
     Verified,
     Verify,
 )
-from ticketlog.domain.ticket.work import StartWork, WorkStopped
-from ticketlog.domain.ticket.workflow import (
+from ticketlog.domain.ticket.status_events import (
     Cancelled,
     PutOnHold,
     Reopened,
@@ -50,6 +49,7 @@ from ticketlog.domain.ticket.workflow import (
     StatusChanged,
     TicketClosed,
 )
+from ticketlog.domain.ticket.work import StartWork, WorkStopped
 
 TEMPORARY = Actor("temp", "agent")
 """An agent whom the settings don't know."""

@@ -23,8 +23,8 @@ from ticketlog.domain.ticket.feedback import Rate, Review
 from ticketlog.domain.ticket.imported import RecordActivity
 from ticketlog.domain.ticket.lifecycle import Solve
 from ticketlog.domain.ticket.state import Ticket
+from ticketlog.domain.ticket.status_events import Solved, StatusEvent, TicketClosed
 from ticketlog.domain.ticket.work import StopWork
-from ticketlog.domain.ticket.workflow import Solved, StatusEvent, TicketClosed
 
 Step = tuple[Command, Actor, int]
 ANYTHING = st.lists(STEPS, min_size=5, max_size=30)

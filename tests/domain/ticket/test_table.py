@@ -42,10 +42,10 @@ from ticketlog.domain.ticket.lifecycle import (
 )
 from ticketlog.domain.ticket.priority import Prioritise
 from ticketlog.domain.ticket.sla_events import ReapplySla, RecordDue
+from ticketlog.domain.ticket.status_events import Reopened
 from ticketlog.domain.ticket.time_correction import CorrectTime
 from ticketlog.domain.ticket.withdrawal import Withdraw
 from ticketlog.domain.ticket.work import StartWork, StopWork
-from ticketlog.domain.ticket.workflow import Reopened
 
 PAGE = Path(__file__).parents[3] / "docs" / "LIFECYCLE.md"
 HEADING = "# Status x command"

@@ -19,8 +19,8 @@ from ticketlog.domain.ticket.fields import FieldsChanged, SetFields
 from ticketlog.domain.ticket.lifecycle import Hold, SetStatus
 from ticketlog.domain.ticket.priority import ImpactChanged, Prioritise
 from ticketlog.domain.ticket.relations import AddCc, Follow, LinkTo
+from ticketlog.domain.ticket.status_events import PutOnHold
 from ticketlog.domain.ticket.work import StartWork
-from ticketlog.domain.ticket.workflow import PutOnHold
 
 FIELDS = {"system": "linux", "rooms": ("attic", "lab"), "floor": 9, "birthday": "1990-01-01"}
 WORKFLOW = SETTINGS.workflows["default"]

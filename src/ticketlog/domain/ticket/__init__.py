@@ -3,13 +3,13 @@
 A facet is one file, from its events, what they change and its commands to what is decided about it.
 Each asks only those above it:
 
-    workflow, work, fields, priority, relations, feedback, withdrawal
-    assignment        asks workflow
-    lifecycle         asks assignment, work, workflow
-    classification    asks priority, workflow
+    status_events, work, fields, priority, relations, feedback, withdrawal
+    assignment        asks status_events
+    lifecycle         asks assignment, work, status_events
+    classification    asks priority, status_events
     creation          asks assignment, classification, fields, priority, relations
-    conversation      asks assignment, fields, lifecycle, workflow
-    automation        asks assignment, classification, priority, workflow
+    conversation      asks assignment, fields, lifecycle, status_events
+    automation        asks assignment, classification, priority, status_events
     imported          asks most of them
 
 `sla_events` and `time_correction` hold events that `evolution` and the clocks read. What is decided
@@ -34,10 +34,10 @@ from ticketlog.domain.ticket import (
     priority,
     relations,
     sla_events,
+    status_events,
     time_correction,
     withdrawal,
     work,
-    workflow,
 )
 from ticketlog.domain.ticket.conversation import Replied
 from ticketlog.domain.ticket.evolution import after, evolve, fold, initial, learn
@@ -48,7 +48,7 @@ from ticketlog.domain.ticket.read_streams import reads
 from ticketlog.domain.ticket.sla import recording
 from ticketlog.domain.ticket.sla.clock_facts import FACTS
 from ticketlog.domain.ticket.state import Decisions, Evolutions, Ticket
-from ticketlog.domain.ticket.workflow import Reopened
+from ticketlog.domain.ticket.status_events import Reopened
 
 __all__ = [
     "AGGREGATE",
@@ -66,7 +66,7 @@ __all__ = [
 KIND = "ticket"
 _EVOLVE: Evolutions = {
     **creation.EVOLVE,
-    **workflow.EVOLVE,
+    **status_events.EVOLVE,
     **lifecycle.EVOLVE,
     **conversation.EVOLVE,
     **assignment.EVOLVE,

@@ -27,7 +27,7 @@ from ticketlog.domain.ticket.lookups import (
     settings_of,
 )
 from ticketlog.domain.ticket.state import Candidate, Decisions, Evolutions, Ticket
-from ticketlog.domain.ticket.workflow import opened
+from ticketlog.domain.ticket.status_events import opened
 
 ASSIGNMENT = frozenset({"assignee", "team"})
 

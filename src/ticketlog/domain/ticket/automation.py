@@ -28,7 +28,7 @@ from ticketlog.domain.ticket.classification import Classify, Tag
 from ticketlog.domain.ticket.evolution import after
 from ticketlog.domain.ticket.priority import Prioritise
 from ticketlog.domain.ticket.state import Candidate, Choice, Decisions, Evolutions, Ticket
-from ticketlog.domain.ticket.workflow import opened
+from ticketlog.domain.ticket.status_events import opened
 
 WhyChosen = Literal["balance", "requester", "account"]
 

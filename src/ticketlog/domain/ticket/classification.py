@@ -31,7 +31,7 @@ from ticketlog.domain.ticket.lookups import (
 )
 from ticketlog.domain.ticket.priority import recalculated
 from ticketlog.domain.ticket.state import Decisions, Evolutions, Ticket
-from ticketlog.domain.ticket.workflow import moved
+from ticketlog.domain.ticket.status_events import moved
 
 MOST_TAGS = 100
 

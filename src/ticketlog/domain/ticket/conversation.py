@@ -49,7 +49,7 @@ from ticketlog.domain.ticket.state import (
     Ticket,
     paged,
 )
-from ticketlog.domain.ticket.workflow import TransitionDetails, awakened, opened
+from ticketlog.domain.ticket.status_events import TransitionDetails, awakened, opened
 
 RedactedKind = Literal["comment", "attachment", "description"]
 

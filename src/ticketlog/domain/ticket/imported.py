@@ -71,8 +71,7 @@ from ticketlog.domain.ticket.state import (
     LinkKind,
     Ticket,
 )
-from ticketlog.domain.ticket.work import WorkStopped
-from ticketlog.domain.ticket.workflow import (
+from ticketlog.domain.ticket.status_events import (
     TransitionDetails,
     arrow_to,
     missing,
@@ -80,6 +79,7 @@ from ticketlog.domain.ticket.workflow import (
     reopens_too_late,
     required_for,
 )
+from ticketlog.domain.ticket.work import WorkStopped
 
 Clearable = Literal[
     "team",

@@ -34,8 +34,7 @@ from ticketlog.domain.ticket.lookups import (
     workflow_for,
 )
 from ticketlog.domain.ticket.state import Decisions, Evolutions, Ticket
-from ticketlog.domain.ticket.work import stopped
-from ticketlog.domain.ticket.workflow import (
+from ticketlog.domain.ticket.status_events import (
     NOTHING,
     PutOnHold,
     StatusCause,
@@ -50,6 +49,7 @@ from ticketlog.domain.ticket.workflow import (
     no_arrow,
     required_for,
 )
+from ticketlog.domain.ticket.work import stopped
 
 STATUS = frozenset({"status"})
 

@@ -32,7 +32,7 @@ from ticketlog.domain.ticket.assignment import AssigneeChanged
 from ticketlog.domain.ticket.conversation import Noted, Replied
 from ticketlog.domain.ticket.relations import targets
 from ticketlog.domain.ticket.state import Ticket
-from ticketlog.domain.ticket.workflow import StatusEvent
+from ticketlog.domain.ticket.status_events import StatusEvent
 from ticketlog.projections.engine.projection import INT, TEXT, Fold, Projection, Row, Rows, Tables
 from ticketlog.projections.engine.query import Limit, Query, Reading
 from ticketlog.projections.gone import Gone, gone_of, held

@@ -16,7 +16,7 @@ from ticketlog.domain.ticket.evolution import FactOf
 from ticketlog.domain.ticket.lifecycle import MarkedSpam, Restored
 from ticketlog.domain.ticket.relations import Linked, Unlinked
 from ticketlog.domain.ticket.state import Ticket
-from ticketlog.domain.ticket.workflow import (
+from ticketlog.domain.ticket.status_events import (
     Cancelled,
     PutOnHold,
     Reopened,

@@ -13,7 +13,7 @@ from ticketlog.domain.ticket.conversation import Replied
 from ticketlog.domain.ticket.priority import PriorityChanged
 from ticketlog.domain.ticket.sla_events import ClocksChanged
 from ticketlog.domain.ticket.state import Ticket
-from ticketlog.domain.ticket.workflow import PutOnHold, Reopened, Solved, StatusChanged
+from ticketlog.domain.ticket.status_events import PutOnHold, Reopened, Solved, StatusChanged
 from ticketlog.projections.engine.projection import BOOL, INT, TEXT, Fold, Row, Rows, Sum
 from ticketlog.projections.views.gaming.affected_clock import NO_CLOCK, Concerned, concerned
 from ticketlog.projections.views.shared.periods import QUARTER

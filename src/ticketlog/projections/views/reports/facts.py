@@ -15,7 +15,7 @@ from ticketlog.domain.recorded_refusal import CommandRefused
 from ticketlog.domain.ticket.conversation import Replied
 from ticketlog.domain.ticket.feedback import Rated, SurveyOffered
 from ticketlog.domain.ticket.state import Ticket
-from ticketlog.domain.ticket.workflow import TicketClosed
+from ticketlog.domain.ticket.status_events import TicketClosed
 from ticketlog.policies import RULES
 from ticketlog.policies.protocol import ActReader, RuleAct, RulePolicy
 from ticketlog.projections.engine.projection import BOOL, INT, TEXT, Fold, Row, Rows

@@ -25,8 +25,7 @@ from ticketlog.domain.ticket.sla_events import (
     clock_after,
 )
 from ticketlog.domain.ticket.state import Ticket
-from ticketlog.domain.ticket.time_correction import TimeCorrected
-from ticketlog.domain.ticket.workflow import (
+from ticketlog.domain.ticket.status_events import (
     Cancelled,
     PutOnHold,
     Reopened,
@@ -34,6 +33,7 @@ from ticketlog.domain.ticket.workflow import (
     StatusChanged,
     TicketClosed,
 )
+from ticketlog.domain.ticket.time_correction import TimeCorrected
 from ticketlog.projections.engine.projection import Fold, Row
 from ticketlog.projections.views.shared.custody import Holders, Span, edition
 from ticketlog.projections.views.shared.dimensions import group

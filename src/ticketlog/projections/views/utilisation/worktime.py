@@ -17,8 +17,7 @@ from ticketlog.domain.ticket.assignment import AssigneeChanged
 from ticketlog.domain.ticket.creation import TicketCreated
 from ticketlog.domain.ticket.lifecycle import MarkedSpam, Restored
 from ticketlog.domain.ticket.state import Ticket
-from ticketlog.domain.ticket.work import WorkStarted, WorkStopped
-from ticketlog.domain.ticket.workflow import (
+from ticketlog.domain.ticket.status_events import (
     Cancelled,
     PutOnHold,
     Reopened,
@@ -26,6 +25,7 @@ from ticketlog.domain.ticket.workflow import (
     StatusChanged,
     TicketClosed,
 )
+from ticketlog.domain.ticket.work import WorkStarted, WorkStopped
 from ticketlog.domain.time.business_hours import SECOND
 from ticketlog.projections.engine.projection import INT, TEXT, Fold, Row, Rows, Sum
 from ticketlog.projections.views.reports.flow import is_resolution

@@ -1,4 +1,4 @@
-"""Presence: tickets are taken from agents who are gone, and wait for another agent.
+"""Absence: tickets are taken from agents who are gone, and wait for another agent.
 
 An agent is gone who is retired, not in the team any more, or removed from the settings: their
 tickets are taken when settings are applied and when the runner starts. Tickets of an absent agent
@@ -20,7 +20,7 @@ from ticketlog.domain.ticket.assignment import AssigneeChanged, Unassign
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.policies.protocol import AtWork, Reaction, RuleAct, RulePolicy, Situation, named
 
-NAME = "presence"
+NAME = "absence"
 ON: frozenset[type[Event]] = frozenset()
 
 
