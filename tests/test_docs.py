@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from ticketlog.docs import PAGES, cli_page, documents_page, events_page, main
-from ticketlog.domain.catalogue import EVENTS, UPCASTERS
+from ticketlog.domain.catalogue import EVENTS
+from ticketlog.domain.upcasters import UPCASTERS
 
 
 def test_the_page_of_events_names_every_event_and_every_older_version() -> None:

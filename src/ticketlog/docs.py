@@ -31,6 +31,7 @@ from ticketlog.domain.aggregates import AGGREGATES, RIGHTS
 from ticketlog.domain.base import Event, Instant, Key, Line, Personal, Text, Value
 from ticketlog.domain.settings import events as settings_events
 from ticketlog.domain.settings.kind import Sha256
+from ticketlog.domain.upcasters import UPCASTERS
 from ticketlog.projections import QUERIES, view_of
 from ticketlog.projections.engine.query import Query
 from ticketlog.publishing import contract
@@ -135,7 +136,7 @@ def events_page() -> str:
 
 
 def _older() -> Iterator[tuple[str, str, str]]:
-    for name, (successor, upcast) in sorted(catalogue.UPCASTERS.items()):
+    for name, (successor, upcast) in sorted(UPCASTERS.items()):
         yield f"`{name}`", f"`{successor}`", _sentence(upcast)
 
 

@@ -20,12 +20,13 @@ from tests.given import ANN, MINUTE, NOON, recorded
 from ticketlog import domain
 from ticketlog.domain.aggregates import AGGREGATES, aggregate_of
 from ticketlog.domain.base import Event, Instant, Line, Value
-from ticketlog.domain.catalogue import EVENTS, UPCASTERS, find
+from ticketlog.domain.catalogue import EVENTS, find
 from ticketlog.domain.parties.agent import AvailabilityChanged
 from ticketlog.domain.parties.person import RegisterPerson
 from ticketlog.domain.settings import activation
 from ticketlog.domain.settings.kind import Sha256
 from ticketlog.domain.ticket.time_correction import TimeCorrected
+from ticketlog.domain.upcasters import UPCASTERS
 from ticketlog.log.codec import RecordCodec
 from ticketlog.log.commit import Commit
 

@@ -22,7 +22,7 @@ from tests.kafka import fresh_url
 from tests.log.commits import a_commit
 from tests.log.kafka_backend import NAME
 from ticketlog.errors import InDoubt, Unreachable
-from ticketlog.log.kafka import producer
+from ticketlog.log.kafka import pending_append
 from ticketlog.log.kafka.bootstrap import create_or_join
 from ticketlog.log.kafka.log import KafkaLog
 from ticketlog.log.kafka.url import KafkaAddress
@@ -135,7 +135,7 @@ def test_on_a_line_that_falls_silent_everybody_is_told_in_time(line: Line, tmp_p
 def test_where_nothing_listens_everybody_is_told_in_time(
     line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(producer, "DEADLINE_S", 5.0)
+    monkeypatch.setattr(pending_append, "DEADLINE_S", 5.0)
     log = opened(line.url, tmp_path / "index.db")
     log.sync()
     line.broker.kill()
@@ -157,7 +157,7 @@ def test_what_is_under_way_at_the_deadline_is_in_doubt(
     """Sooner than the attempt itself fails: an earlier one may have failed just before."""
     log = opened(line.url, tmp_path / "index.db")
     log.append(a_commit("ticket/before"))
-    monkeypatch.setattr(producer, "DEADLINE_S", 2.0)
+    monkeypatch.setattr(pending_append, "DEADLINE_S", 2.0)
     line.proxy.hold()
     (told,) = answers(log, 1)
     line.proxy.release()

@@ -24,7 +24,7 @@ from tests.log.commits import a_commit
 from tests.log.kafka_backend import NAME
 from ticketlog.errors import InDoubt, Unfit, Unreachable
 from ticketlog.log.commit import Commit
-from ticketlog.log.kafka import producer, topics
+from ticketlog.log.kafka import pending_append, topics
 from ticketlog.log.kafka.bootstrap import create_or_join
 from ticketlog.log.kafka.log import KafkaLog
 from ticketlog.log.kafka.url import KafkaAddress
@@ -157,7 +157,7 @@ def refusal(log: KafkaLog, commit: Callable[[], Commit]) -> str:
 def test_with_too_few_replicas_in_sync_nothing_is_recorded_until_there_are_enough(
     cluster3: Cluster, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(producer, "DEADLINE_S", 3.0)
+    monkeypatch.setattr(pending_append, "DEADLINE_S", 3.0)
     where = KafkaAddress.parse(url)
     with closing(opened(url, tmp_path / "index.db")) as log:
         log.append(a_commit("ticket/A"))

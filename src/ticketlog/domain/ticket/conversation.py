@@ -27,7 +27,7 @@ from ticketlog.domain.rights import LEADS, PERSONS, WORKERS
 from ticketlog.domain.ticket.assignment import AssigneeChanged, hand_over
 from ticketlog.domain.ticket.evolution import after
 from ticketlog.domain.ticket.fields import fields_changed
-from ticketlog.domain.ticket.lifecycle import change_status
+from ticketlog.domain.ticket.lifecycle import change_status, opened_by_reply
 from ticketlog.domain.ticket.lookups import (
     Author,
     author_of,
@@ -49,7 +49,7 @@ from ticketlog.domain.ticket.state import (
     Ticket,
     paged,
 )
-from ticketlog.domain.ticket.status_events import TransitionDetails, awakened, opened
+from ticketlog.domain.ticket.status_events import TransitionDetails, opened
 
 RedactedKind = Literal["comment", "attachment", "description"]
 
@@ -348,7 +348,7 @@ def _moves(
         if moves := change_status(ticket, target, context, "reply", say):
             return moves
     elif author.asks and not command.automated:
-        return awakened(ticket, context)
+        return opened_by_reply(ticket, context)
     if author.kind == "agent" and not command.automated:
         return opened(ticket, context, "reply")
     if any(isinstance(event, AssigneeChanged) and event.new for event in events):

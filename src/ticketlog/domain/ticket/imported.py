@@ -47,7 +47,13 @@ from ticketlog.domain.ticket.creation import TicketCreated, first_status
 from ticketlog.domain.ticket.evolution import after
 from ticketlog.domain.ticket.feedback import Rated
 from ticketlog.domain.ticket.fields import changed, sorted_out
-from ticketlog.domain.ticket.lifecycle import ResolutionCoded
+from ticketlog.domain.ticket.lifecycle import (
+    ResolutionCoded,
+    arrow_to,
+    missing,
+    reopens_too_late,
+    required_for,
+)
 from ticketlog.domain.ticket.lookups import (
     data_subject,
     priorities_in,
@@ -71,14 +77,7 @@ from ticketlog.domain.ticket.state import (
     LinkKind,
     Ticket,
 )
-from ticketlog.domain.ticket.status_events import (
-    TransitionDetails,
-    arrow_to,
-    missing,
-    moved,
-    reopens_too_late,
-    required_for,
-)
+from ticketlog.domain.ticket.status_events import TransitionDetails, moved
 from ticketlog.domain.ticket.work import WorkStopped
 
 Clearable = Literal[

@@ -1,14 +1,18 @@
-"""The lifecycle of a ticket: commands that move its status, spam, verification."""
+"""The lifecycle of a ticket: commands that move its status, the workflow's arrows, what a move
+requires and who may make it, reopening, spam, verification. Zendesk's meaning of the categories."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, ClassVar, Literal
 
 from ticketlog.domain.base import (
+    Closed,
     Command,
     CommandSpec,
     Context,
     Event,
+    Forbidden,
     IllegalTransition,
     Instant,
     Invalid,
@@ -20,8 +24,10 @@ from ticketlog.domain.base import (
 )
 from ticketlog.domain.rights import WORKERS, listed
 from ticketlog.domain.settings.model import (
+    REQUIRABLE,
     CategoryOfStatus,
     Status,
+    Transition,
     Workflow,
 )
 from ticketlog.domain.ticket.assignment import AssigneeChanged
@@ -39,19 +45,14 @@ from ticketlog.domain.ticket.status_events import (
     PutOnHold,
     StatusCause,
     TransitionDetails,
-    arrow_to,
-    check_reopenable,
-    check_roles,
-    ends_unsolved,
-    may_take,
-    missing,
     moved,
-    no_arrow,
-    required_for,
 )
 from ticketlog.domain.ticket.work import stopped
 
 STATUS = frozenset({"status"})
+CLOSERS = frozenset({"supervisor", "admin", "rule", "service"})
+"""Who takes an arrow from solved to closed that is open to every role (Zendesk: a rule does)."""
+_SECOND = 1_000_000
 
 
 class ResolutionCoded(Event):
@@ -271,6 +272,123 @@ def _by_solver(ticket: Ticket, context: Context) -> list[Event]:
     if ticket.team is not None and ticket.team not in agent.teams:
         return []
     return [AssigneeChanged(new=actor.id, method="solve")]
+
+
+def ends_unsolved(ticket: Ticket, workflow: Workflow) -> bool:
+    """Whether to close the ticket now is to cancel it. Where a workflow has no solved tickets,
+    to be closed is all there is."""
+    return ticket.status_category != "solved" and workflow.first_of("solved") is not None
+
+
+def opened_by_reply(ticket: Ticket, context: Context) -> list[Event]:
+    """An end user's public comment opens what is pending, on hold or solved again (Zendesk).
+
+    It needs no arrow: a comment can't be refused by a workflow.
+    """
+    if ticket.status_category not in ("pending", "on-hold", "solved"):
+        return []
+    workflow = workflow_for(ticket.type, context)
+    if ticket.status_category == "solved":
+        check_reopenable(workflow, ticket, context.now)
+    target = workflow.first_of("open")
+    return moved(ticket, target, "reply") if target else []
+
+
+def arrow_to(workflow: Workflow, ticket: Ticket, target: Status) -> Transition | None:
+    """The arrow from the ticket's status; none leads to new (Zendesk) nor out of closed.
+
+    A status that the workflow has lost counts as the first one of its category.
+    """
+    if ticket.status_category == "closed":
+        return None
+    if target.category == "new" and ticket.status_category != "new":
+        return None
+    source = ticket.status
+    if workflow.status(source) is None:
+        stand_in = workflow.first_of(ticket.status_category)
+        source = stand_in.id if stand_in else source
+    return workflow.arrow(source, target.id)
+
+
+def required_for(arrow: Transition, target: Status) -> tuple[str, ...]:
+    """The names that must be filled in: what the arrow requires, and for solving an assignee
+    (Zendesk)."""
+    return (*arrow.requires, "assignee") if target.category == "solved" else arrow.requires
+
+
+def missing(
+    names: Iterable[str], ticket: Ticket, say: TransitionDetails = NOTHING
+) -> tuple[str, ...]:
+    """The names that have no value on the ticket or in the command."""
+    return tuple(
+        dict.fromkeys(name for name in names if _value(name, ticket, say) in (None, "", ()))
+    )
+
+
+def _value(name: str, ticket: Ticket, say: TransitionDetails) -> object:
+    said: object = getattr(say, name, None) if name in TransitionDetails._fields else None
+    if said is None and name in REQUIRABLE:
+        said = getattr(ticket, name, None)
+    return ticket.fields.get(name) if said is None else said
+
+
+def check_reopenable(workflow: Workflow, ticket: Ticket, now: int) -> None:
+    """Raises Closed where the workflow's time to reopen a solved ticket is over."""
+    if reopens_too_late(workflow, ticket, now):
+        raise Closed(
+            f"ticket {ticket.id} was solved more than {workflow.reopen_within} seconds ago and "
+            "can't be reopened; a follow-up ticket takes it",
+            ticket=ticket.id,
+        )
+
+
+def reopens_too_late(workflow: Workflow, ticket: Ticket, now: int) -> bool:
+    if workflow.reopen_within is None or ticket.solved_at is None:
+        return False
+    return now > ticket.solved_at + workflow.reopen_within * _SECOND
+
+
+def may_take(arrow: Transition, ticket: Ticket, target: Status, roles: frozenset[str]) -> bool:
+    takers = _takers(arrow, ticket, target)
+    return "*" in takers or not roles.isdisjoint(takers)
+
+
+def _takers(arrow: Transition, ticket: Ticket, target: Status) -> frozenset[str]:
+    closes = ticket.status_category == "solved" and target.category == "closed"
+    return CLOSERS if closes and "*" in arrow.roles else frozenset(arrow.roles)
+
+
+def check_roles(arrow: Transition, ticket: Ticket, target: Status, context: Context) -> None:
+    """Raises Forbidden where the actor may not take the arrow."""
+    if not may_take(arrow, ticket, target, roles_of(ticket, context)):
+        may = _takers(arrow, ticket, target)
+        raise Forbidden(
+            f"{context.actor.id} may not make ticket {ticket.id} {target.id}; "
+            f"these roles may: {listed(may)}",
+            ticket=ticket.id,
+            roles=tuple(sorted(may)),
+        )
+
+
+def no_arrow(
+    workflow: Workflow, ticket: Ticket, target: Status, context: Context
+) -> IllegalTransition:
+    """The refusal of a move that no arrow leads to, with those that the actor can make."""
+    roles = roles_of(ticket, context)
+    allowed = [
+        status.id
+        for status in workflow.statuses
+        if status.id != ticket.status
+        and (arrow := arrow_to(workflow, ticket, status))
+        and may_take(arrow, ticket, status, roles)
+    ]
+    return IllegalTransition(
+        f"ticket {ticket.id} is {ticket.status} and can't become {target.id}; "
+        f"{context.actor.id} can make it: {listed(allowed)}",
+        ticket=ticket.id,
+        status=ticket.status,
+        allowed=tuple(allowed),
+    )
 
 
 def status_in(

@@ -1,16 +1,12 @@
-"""From status to status: the workflow's arrows, and Zendesk's meaning of the six categories."""
+"""Events of the status, and the one that a move between two categories makes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from ticketlog.domain.base import (
-    Closed,
     Context,
     Event,
-    Forbidden,
-    IllegalTransition,
     Instant,
     Key,
     Line,
@@ -18,17 +14,12 @@ from ticketlog.domain.base import (
     Recorded,
     Text,
 )
-from ticketlog.domain.rights import listed
 from ticketlog.domain.settings.model import (
-    REQUIRABLE,
     CategoryOfStatus,
     Status,
-    Transition,
-    Workflow,
 )
 from ticketlog.domain.ticket.lookups import (
     data_subject,
-    roles_of,
     workflow_for,
 )
 from ticketlog.domain.ticket.state import Evolutions, Ticket
@@ -160,13 +151,6 @@ EVOLVE: Evolutions = {
 }
 
 
-CLOSERS = frozenset({"supervisor", "admin", "rule", "service"})
-"""Who takes an arrow from solved to closed that is open to every role (Zendesk: a rule does)."""
-
-
-_SECOND = 1_000_000
-
-
 class TransitionDetails(NamedTuple):
     """The details that a command gives of the move that it asks for."""
 
@@ -177,12 +161,6 @@ class TransitionDetails(NamedTuple):
 
 
 NOTHING = TransitionDetails()
-
-
-def ends_unsolved(ticket: Ticket, workflow: Workflow) -> bool:
-    """Whether to close the ticket now is to cancel it. Where a workflow has no solved tickets,
-    to be closed is all there is."""
-    return ticket.status_category != "solved" and workflow.first_of("solved") is not None
 
 
 def moved(
@@ -232,114 +210,3 @@ def opened(ticket: Ticket, context: Context, because: StatusCause) -> list[Event
         return []
     target = workflow_for(ticket.type, context).first_of("open")
     return moved(ticket, target, because) if target else []
-
-
-def awakened(ticket: Ticket, context: Context) -> list[Event]:
-    """An end user's public comment opens what is pending, on hold or solved again (Zendesk).
-
-    It needs no arrow: a comment can't be refused by a workflow.
-    """
-    if ticket.status_category not in ("pending", "on-hold", "solved"):
-        return []
-    workflow = workflow_for(ticket.type, context)
-    if ticket.status_category == "solved":
-        check_reopenable(workflow, ticket, context.now)
-    target = workflow.first_of("open")
-    return moved(ticket, target, "reply") if target else []
-
-
-def arrow_to(workflow: Workflow, ticket: Ticket, target: Status) -> Transition | None:
-    """The arrow from the ticket's status; none leads to new (Zendesk) nor out of closed.
-
-    A status that the workflow has lost counts as the first one of its category.
-    """
-    if ticket.status_category == "closed":
-        return None
-    if target.category == "new" and ticket.status_category != "new":
-        return None
-    source = ticket.status
-    if workflow.status(source) is None:
-        stand_in = workflow.first_of(ticket.status_category)
-        source = stand_in.id if stand_in else source
-    return workflow.arrow(source, target.id)
-
-
-def required_for(arrow: Transition, target: Status) -> tuple[str, ...]:
-    """The names that must be filled in: what the arrow requires, and for solving an assignee
-    (Zendesk)."""
-    return (*arrow.requires, "assignee") if target.category == "solved" else arrow.requires
-
-
-def missing(
-    names: Iterable[str], ticket: Ticket, say: TransitionDetails = NOTHING
-) -> tuple[str, ...]:
-    """The names that have no value on the ticket or in the command."""
-    return tuple(
-        dict.fromkeys(name for name in names if _value(name, ticket, say) in (None, "", ()))
-    )
-
-
-def _value(name: str, ticket: Ticket, say: TransitionDetails) -> object:
-    said: object = getattr(say, name, None) if name in TransitionDetails._fields else None
-    if said is None and name in REQUIRABLE:
-        said = getattr(ticket, name, None)
-    return ticket.fields.get(name) if said is None else said
-
-
-def check_reopenable(workflow: Workflow, ticket: Ticket, now: int) -> None:
-    """Raises Closed where the workflow's time to reopen a solved ticket is over."""
-    if reopens_too_late(workflow, ticket, now):
-        raise Closed(
-            f"ticket {ticket.id} was solved more than {workflow.reopen_within} seconds ago and "
-            "can't be reopened; a follow-up ticket takes it",
-            ticket=ticket.id,
-        )
-
-
-def reopens_too_late(workflow: Workflow, ticket: Ticket, now: int) -> bool:
-    if workflow.reopen_within is None or ticket.solved_at is None:
-        return False
-    return now > ticket.solved_at + workflow.reopen_within * _SECOND
-
-
-def may_take(arrow: Transition, ticket: Ticket, target: Status, roles: frozenset[str]) -> bool:
-    takers = _takers(arrow, ticket, target)
-    return "*" in takers or not roles.isdisjoint(takers)
-
-
-def _takers(arrow: Transition, ticket: Ticket, target: Status) -> frozenset[str]:
-    closes = ticket.status_category == "solved" and target.category == "closed"
-    return CLOSERS if closes and "*" in arrow.roles else frozenset(arrow.roles)
-
-
-def check_roles(arrow: Transition, ticket: Ticket, target: Status, context: Context) -> None:
-    """Raises Forbidden where the actor may not take the arrow."""
-    if not may_take(arrow, ticket, target, roles_of(ticket, context)):
-        may = _takers(arrow, ticket, target)
-        raise Forbidden(
-            f"{context.actor.id} may not make ticket {ticket.id} {target.id}; "
-            f"these roles may: {listed(may)}",
-            ticket=ticket.id,
-            roles=tuple(sorted(may)),
-        )
-
-
-def no_arrow(
-    workflow: Workflow, ticket: Ticket, target: Status, context: Context
-) -> IllegalTransition:
-    """The refusal of a move that no arrow leads to, with those that the actor can make."""
-    roles = roles_of(ticket, context)
-    allowed = [
-        status.id
-        for status in workflow.statuses
-        if status.id != ticket.status
-        and (arrow := arrow_to(workflow, ticket, status))
-        and may_take(arrow, ticket, status, roles)
-    ]
-    return IllegalTransition(
-        f"ticket {ticket.id} is {ticket.status} and can't become {target.id}; "
-        f"{context.actor.id} can make it: {listed(allowed)}",
-        ticket=ticket.id,
-        status=ticket.status,
-        allowed=tuple(allowed),
-    )

@@ -26,12 +26,18 @@ from enum import IntEnum
 from queue import SimpleQueue
 from threading import Lock
 
+from kafka.errors import AuthorizationError, MessageSizeTooLargeError, NotEnoughReplicasError
+
+from ticketlog.errors import InDoubt, TicketlogError, Unfit, Unreachable
 from ticketlog.log.append_errors import repeated_answer
 from ticketlog.log.codec import RecordCodec
 from ticketlog.log.commit import Commit
 from ticketlog.log.index.reader import id_hash
 from ticketlog.log.partitioner import partition_of
 from ticketlog.log.port import Placed
+
+DEADLINE_S = 30.0
+"""Seconds without any progress after which a caller's append is settled as in doubt."""
 
 
 class AppendState(IntEnum):
@@ -226,6 +232,28 @@ class PendingAppend:
             self.outcome = outcome
             self._move(_SETTLE)
         self.results.put((None, self))
+
+    def failure(self, topic: str) -> TicketlogError:
+        """The error for the caller where no attempt got through: in doubt where one may have
+        written the record, else unreachable, or unfit where no broker would ever take it."""
+        stream, error = self.commit.stream, self.error
+        why = str(error or "no answer") or type(error).__name__
+        match error:
+            case AuthorizationError():
+                why = f"writing to {topic} isn't allowed: grant WRITE on it ({why})"
+            case MessageSizeTooLargeError():
+                why = f"{topic} takes no record of {len(self.data):,} bytes: raise its "
+                why += "max.message.bytes"
+            case NotEnoughReplicasError():
+                why = f"{topic} has fewer replicas in sync than min.insync.replicas"
+        if self.may_be_written:
+            return InDoubt(
+                f"{stream}: no answer within {DEADLINE_S:.0f} s ({why}). Whether it was "
+                f"recorded isn't known: send it again under the same id, {self.commit.id}"
+            )
+        if isinstance(error, MessageSizeTooLargeError):
+            return Unfit(why)
+        return Unreachable(f"{stream}: nothing was recorded: {why}. Try again; the same id is safe")
 
     def answer_for(self, first: Placed, data: bytes) -> Placed | Exception:
         """The outcome where the stream has the commit's id already. `data`: the record that has

@@ -25,15 +25,14 @@ from kafka.errors import (
     NotLeaderForPartitionError,
 )
 
-from ticketlog.errors import Conflict, Damaged, InDoubt, TicketlogError, Unfit, Unreachable
+from ticketlog.errors import Conflict, Damaged, InDoubt, TicketlogError, Unreachable
+from ticketlog.log.kafka import pending_append
 from ticketlog.log.kafka.client import close_now, connect_client
 from ticketlog.log.kafka.index_applier import IndexApplier
 from ticketlog.log.kafka.pending_append import PendingAppend
 from ticketlog.log.kafka.url import KafkaAddress
 from ticketlog.log.port import Placed
 
-DEADLINE_S = 30.0
-"""Seconds without any progress after which a caller's append is settled as in doubt."""
 ATTEMPT_TIMEOUT_S = 12.0
 """Seconds without an answer after which an attempt counts as lost and the client is
 replaced. Longer than the client's own `delivery_timeout_ms`, which should have answered."""
@@ -259,7 +258,7 @@ class AppendProducer:
         if not append.fail(attempt, error, may_be_written=may_be_written):
             return
         if isinstance(error, AuthorizationError | MessageSizeTooLargeError):
-            append.settle(self._explained(append))
+            append.settle(append.failure(self._topic))
         else:
             append.results.put((None, append))
 
@@ -278,28 +277,7 @@ class AppendProducer:
 
     def _give_up(self, delivery: _Delivery) -> None:
         for append in list(delivery.in_flight):
-            append.settle(self._explained(append))
-
-    def _explained(self, append: PendingAppend) -> TicketlogError:
-        """The error for the caller of an append of which no attempt got through."""
-        stream, error = append.commit.stream, append.error
-        why = str(error or "no answer") or type(error).__name__
-        match error:
-            case AuthorizationError():
-                why = f"writing to {self._topic} isn't allowed: grant WRITE on it ({why})"
-            case MessageSizeTooLargeError():
-                why = f"{self._topic} takes no record of {len(append.data):,} bytes: raise its "
-                why += "max.message.bytes"
-            case NotEnoughReplicasError():
-                why = f"{self._topic} has fewer replicas in sync than min.insync.replicas"
-        if append.may_be_written:
-            return InDoubt(
-                f"{stream}: no answer within {DEADLINE_S:.0f} s ({why}). Whether it was "
-                f"recorded isn't known: send it again under the same id, {append.commit.id}"
-            )
-        if isinstance(error, MessageSizeTooLargeError):
-            return Unfit(why)
-        return Unreachable(f"{stream}: nothing was recorded: {why}. Try again; the same id is safe")
+            append.settle(append.failure(self._topic))
 
     def _connected_client(self) -> KafkaProducer:
         """The client of kafka-python, connected when it is first needed. Raises Unreachable.
@@ -387,8 +365,8 @@ class _Delivery:
     def _patience_s(self) -> float:
         if self.ready:
             return BATCH_WAIT_S
-        left = self._progress_at + DEADLINE_S - time.monotonic()
+        left = self._progress_at + pending_append.DEADLINE_S - time.monotonic()
         return max(0.0, min(ATTEMPT_TIMEOUT_S, left))
 
     def is_overdue(self) -> bool:
-        return time.monotonic() - self._progress_at >= DEADLINE_S
+        return time.monotonic() - self._progress_at >= pending_append.DEADLINE_S
