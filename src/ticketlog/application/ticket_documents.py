@@ -7,7 +7,7 @@ from heapq import merge
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ticketlog.documents.tickets import Ticket
-from ticketlog.domain.base import NotFound, Recorded
+from ticketlog.domain.base import Actor, NotFound, Recorded
 from ticketlog.domain.settings.model import Settings
 from ticketlog.errors import TicketlogError
 
@@ -24,7 +24,7 @@ class TicketSource(Protocol):
     def load(self, stream: str) -> Any: ...
     def history(self, ticket: str, /) -> list[Recorded]: ...
     def linked_by(self, ticket: str) -> list[dict[str, Any]]: ...
-    def query(self, query: Query[Answer], /) -> Answer: ...
+    def query(self, query: Query[Answer], /, *, actor: Actor | None = None) -> Answer: ...
 
 
 def ticket_document(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from ticketlog.application.inbox_document import inbox_document
 from ticketlog.cli.framework import App, ShellCommand, pass_app
 from ticketlog.cli.options import (
     actor_of,
@@ -29,7 +30,6 @@ from ticketlog.cli.output import (
 from ticketlog.cli.query_commands import options_of, show_document
 from ticketlog.documents import ticket_rows as documents
 from ticketlog.domain.base import instant
-from ticketlog.projections.views import inbox as inbox_view
 from ticketlog.projections.views import queue as queue_view
 from ticketlog.projections.views import tickets
 
@@ -143,27 +143,21 @@ def inbox(
     """
     agent = agent or actor_of(None).id
     source = reader(app, as_of, occurred_as_of)
-    known = source.settings.agents.get(agent)
-    teams = known.teams if known else ()
     now = asked_at(source, as_of, occurred_as_of)
     selves = app.desk.selves(agent)
-    own = inbox_view.Inbox(agent=agent, now=now, selves=tuple(selves), limit=limit)
-    mine = source.query(own)
-    unassigned = inbox_view.UnassignedTickets(teams=teams, limit=limit)
-    free = source.query(unassigned) if teams else []
-    later = source.query(inbox_view.SnoozedTickets(agent=agent, now=now))
+    told = inbox_document(source, agent, now=now, selves=selves, limit=limit)
     if as_json:
-        its = {"agent": agent, "waiting": mine, "unassigned": free, "snoozed": later}
-        print_json(documents.Inbox.filled(its))
+        print_json(told)
         return
     columns = ("ticket", "why", "since", "priority", "status", "team", "subject")
-    show_all(rows_table(mine, columns, flexible=("subject",), title=f"for {agent}"))
-    if free:
+    rows = told.plain()
+    show_all(rows_table(rows["waiting"], columns, flexible=("subject",), title=f"for {agent}"))
+    if told.unassigned:
         fewer = ("ticket", "since", "priority", "status", "team", "subject")
-        title = f"unassigned in {', '.join(teams)}"
-        show_all("", rows_table(free, fewer, flexible=("subject",), title=title))
-    if later:
-        note(f"snoozed: {len(later)}, the next until {minute(later[0]['until'])}")
+        title = f"unassigned in {', '.join(source.settings.agents[agent].teams)}"
+        show_all("", rows_table(rows["unassigned"], fewer, flexible=("subject",), title=title))
+    if told.snoozed:
+        note(f"snoozed: {len(told.snoozed)}, the next until {_minute(told.snoozed[0].until)}")
 
 
 @click.command(

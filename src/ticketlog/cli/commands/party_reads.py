@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
-from pydantic import BaseModel
 
+from ticketlog.application.party_documents import (
+    agent_document,
+    organisation_document,
+    person_document,
+)
 from ticketlog.cli.framework import App, ShellCommand, pass_app
 from ticketlog.cli.options import as_json, at_moment, reader
-from ticketlog.cli.output import facts, print_json, show_all, table
+from ticketlog.cli.output import facts, note, print_json, show_all, table
 from ticketlog.cli.output_history import print_history
 from ticketlog.documents import parties, ticket_rows
 from ticketlog.documents.base import Document
 from ticketlog.documents.events import History
 from ticketlog.documents.plain_text import moment
-from ticketlog.domain import rights
-from ticketlog.domain.base import NotFound, instant
-from ticketlog.domain.parties.agent import AgentAtWork, Held
-from ticketlog.errors import TicketlogError
+from ticketlog.domain.base import instant
 
 if TYPE_CHECKING:
     from ticketlog.application.as_of import Past
@@ -31,8 +33,11 @@ _MODELS: dict[str, type[Document]] = {
     "organisation": parties.Organisation,
     "agent": parties.Agent,
 }
-_TIMES = ("since", "absent_since", "reserved_at", "released_at")
-_HIDDEN = frozenset({"changed", "version", "clock"})
+_DOCUMENTS: dict[str, Callable[..., Document]] = {
+    "person": partial(person_document, remark=note),
+    "organisation": organisation_document,
+    "agent": agent_document,
+}
 
 
 def _show(kind: str) -> ShellCommand:
@@ -51,48 +56,15 @@ def _show(kind: str) -> ShellCommand:
         app: App, id: str, as_of: str | None, occurred_as_of: str | None, as_json: bool
     ) -> None:
         source = reader(app, as_of, occurred_as_of)
-        state = source.load(f"{kind}/{id.removeprefix(f'{kind}/')}")
-        about = source.settings.agents.get(state.id) if kind == "agent" else None
-        if not state.exists and about is None:
-            raise NotFound(f"{kind}/{id} doesn't exist" + (" at that moment" if as_of else ""))
-        document = {
-            name: _plain(value) for name, value in vars(state).items() if name not in _HIDDEN
-        }
-        document |= {"version": state.version, "clock": state.clock or None}
-        if isinstance(state, AgentAtWork):
-            document |= {name: getattr(state, name) or None for name in _TIMES}
-            document["settings"] = about.model_dump(mode="json") if about else None
-        if kind == "person":
-            document |= _together(source, state.id, document)
-        told = _MODELS[kind].filled(document)
-        document = told.plain()
+        told = _DOCUMENTS[kind](source, id.removeprefix(f"{kind}/"), at=as_of)
         if as_json:
             print_json(told)
         else:
-            shown = _in_words(document) if kind == "person" else document
+            document = told.plain()
+            shown = _in_words(document) if isinstance(told, parties.Person) else document
             show_all(facts(((name.replace("_", " "), v) for name, v in shown.items())))
 
     return show
-
-
-def _together(source: Desk | Past, id: str, document: dict[str, Any]) -> dict[str, Any]:
-    """A person's document, completed by persons who were merged into them. Where the views can't be
-    read, which is said on stderr, it stays as it is: a person is shown without the views, too."""
-    from ticketlog.projections.views import persons
-
-    named = ("addresses", "organisations", "survivor", "merged")
-    try:
-        card = source.query(persons.PersonCard(person=id))
-        return {name: card[name] for name in named}
-    except TicketlogError as error:
-        click.echo(f"ticketlog: who was merged into them isn't known: {error}", err=True)
-    own = document["organisation"]
-    return {
-        "addresses": [{**each, "person": id} for each in document["addresses"]],
-        "organisations": [own] if own else [],
-        "survivor": rights.survivor(id, source.load),
-        "merged": None,
-    }
 
 
 def _in_words(document: dict[str, Any]) -> dict[str, Any]:
@@ -109,18 +81,6 @@ def _in_words(document: dict[str, Any]) -> dict[str, Any]:
         for each in document["merged"] or ()
     ]
     return {**document, "addresses": addresses, "merged": merged}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    if isinstance(value, Held):
-        return value._asdict()
-    if isinstance(value, Mapping):
-        return {name: _plain(each) for name, each in value.items()}
-    if isinstance(value, tuple):
-        return [_plain(each) for each in value]
-    return value
 
 
 def _history(kind: str) -> ShellCommand:
