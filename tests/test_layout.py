@@ -206,15 +206,32 @@ def test_at_the_top_stands_the_face_and_what_holds_all_together() -> None:
     assert top == {"__init__", *FACE} | {"config", "desk", "docs", "errors"}
 
 
-def test_no_two_public_classes_share_a_name() -> None:
-    """But documents, which are named after what they show."""
-    homes: dict[str, set[str]] = {}
+SHARED_NAMES = {
+    "the document of the thing of that name": {
+        *("Address", "Agent", "AppliedSettings", "Batch", "Candidate", "Clock", "Differing"),
+        *("Edition", "Event"),
+        *("Findings", "InUse", "Organisation", "Outcome", "Parked", "Person", "Refused", "Shift"),
+        *("Simulated", "Target", "Ticket", "VerifiedView", "Withdrawal"),
+    },
+    "the answer of the query of that name": {
+        *("AddressOwners", "CorrectedSince", "Inbox", "Persons", "Queue", "QueueCounts"),
+        *("SnoozedTickets", "Survivor", "TicketBreaches", "TicketClocks", "TicketCounts"),
+        *("TicketIntervals", "TicketLinks", "UnseenTickets"),
+    },
+}
+"""Why a class of `documents/` may be called as one elsewhere -> the names. A document of anything
+else has a name of its own."""
+
+
+def test_no_two_public_classes_share_a_name_but_for_a_listed_reason() -> None:
+    homes: dict[str, list[str]] = {}
     for file in FILES:
         for node in tree(file).body:
-            public = isinstance(node, ast.ClassDef) and not node.name.startswith("_")
-            if public and room_of(file) != "documents":
-                homes.setdefault(node.name, set()).add(name(file))
-    assert {each: files for each, files in homes.items() if len(files) > 1} == {}
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(room_of(file))
+    shared = {each: rooms for each, rooms in homes.items() if len(rooms) > 1}
+    assert set(shared) == set().union(*SHARED_NAMES.values())
+    assert {len(rooms) - rooms.count("documents") for rooms in shared.values()} == {1}
 
 
 def test_the_command_line_prints_documents_and_fills_none() -> None:

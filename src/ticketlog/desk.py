@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from ticketlog.application.queries import Answer, Answered
     from ticketlog.application.views import Views
     from ticketlog.demo.recorder import Simulated
-    from ticketlog.documents.desks import LogStat, LogVerified, Status
+    from ticketlog.documents.desks import DeskStatus, LogStat, LogVerified
     from ticketlog.importing import AddressHolders, ImportReport, WithdrawnTickets
     from ticketlog.policies.protocol import Policy
     from ticketlog.process_managers.outbox import Outbox, OutboxRelay
@@ -528,7 +528,7 @@ class Desk:
 
         return None if start is None else Cuts(*self._logs).start(start)
 
-    def status(self) -> Status:
+    def status(self) -> DeskStatus:
         """The status of the desk: sizes, the positions of its index and views, lags and troubles.
         Raises Unreachable or Damaged where its log can't be read."""
         from ticketlog.application.status import status

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from ticketlog.documents.desks import Made, Restored
+from ticketlog.documents.desks import Made, RestoredDesk
 from ticketlog.domain.rights import admins
 from ticketlog.domain.settings.model import Settings
 from ticketlog.log.port import Log
@@ -36,6 +36,6 @@ def made_document(desk: NewDesk) -> Made:
     )
 
 
-def restored_document(desk: NewDesk) -> Restored:
+def restored_document(desk: NewDesk) -> RestoredDesk:
     """A desk that was made from an export."""
-    return Restored(desk=desk.log.desk, folder=str(desk.folder), cut=str(desk.cut()))
+    return RestoredDesk(desk=desk.log.desk, folder=str(desk.folder), cut=str(desk.cut()))

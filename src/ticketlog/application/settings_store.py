@@ -59,10 +59,10 @@ class AppliedSettings(NamedTuple):
     kept: tuple[str, ...] = ()
     """Sentences about things that were taken away, are still in use, and strand nothing."""
 
-    def document(self) -> documents.Applied:
+    def document(self) -> documents.AppliedSettings:
         from ticketlog.documents import settings as documents
 
-        return documents.Applied.filled({**self._asdict(), "stayed": dict(self.stayed)})
+        return documents.AppliedSettings.filled({**self._asdict(), "stayed": dict(self.stayed)})
 
 
 class PlannedSettings(NamedTuple):

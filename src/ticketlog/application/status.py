@@ -28,7 +28,7 @@ def status(
     views: Callable[[], Views],
     settings: Callable[[], Settings],
     now: int,
-) -> documents.Status:
+) -> documents.DeskStatus:
     """The positions of log, index and views by partition, and troubles. Views that can't be
     used are a trouble."""
     log = logs.tickets
@@ -44,7 +44,7 @@ def status(
         troubles.append(str(error))
     partitions = [_partition(log, p, end, index[p], found) for p, end in enumerate(ends)]
     void = sum((Counter(part.void) for part in partitions), Counter[str]())
-    return documents.Status(
+    return documents.DeskStatus(
         desk=log.desk,
         folder=str(config.folder),
         log=documents.LogState(

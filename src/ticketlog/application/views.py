@@ -242,9 +242,9 @@ class PastViews:
             yield table, specs[table].document(row)
 
 
-def verified_document(found: Sequence[VerifiedView]) -> replays.Verified:
+def verified_document(found: Sequence[VerifiedView]) -> replays.VerifiedViews:
     """The document of what `Views.verify` found."""
-    return replays.Verified.filled(
+    return replays.VerifiedViews.filled(
         same=all(each.same for each in found),
         views=[
             {

@@ -29,7 +29,7 @@ class Made(Document):
     """The agents who may change its settings."""
 
 
-class Restored(Document):
+class RestoredDesk(Document):
     """A desk that was made from an export."""
 
     desk: Id
@@ -77,7 +77,7 @@ class View(Document):
     parked: list[ParkedAt]
 
 
-class Views(Document):
+class ViewList(Document):
     """Views, or those that were made anew."""
 
     views: list[View]
@@ -181,7 +181,7 @@ class Shared(Document):
     first: list[SharedAddress]
 
 
-class Status(Document):
+class DeskStatus(Document):
     """The status of a desk: sizes, and the positions of its index and its views."""
 
     desk: Id

@@ -134,7 +134,7 @@ class Withdrawal(Document):
     """Tickets that a batch only added to."""
 
 
-class Source(Document):
+class ImportSource(Document):
     """The imports under one name."""
 
     source: Id
@@ -142,7 +142,7 @@ class Source(Document):
     withdrawals: list[Withdrawal]
 
     @classmethod
-    def made(cls, source: str, imports: Kept) -> Source:
+    def made(cls, source: str, imports: Kept) -> ImportSource:
         return cls.filled(
             source=source,
             batches=[_batch(each) for each in imports.batches.values()],
@@ -162,10 +162,10 @@ class Source(Document):
         )
 
 
-class Imports(Document):
+class ImportSources(Document):
     """All that was imported."""
 
-    sources: list[Source]
+    sources: list[ImportSource]
 
 
 class Taken(Document):

@@ -34,7 +34,7 @@ class Merged(Document):
     name: Text | None
 
 
-class Party(Of):
+class PersonOrOrganisation(Of):
     """A person or an organisation."""
 
     language: Word | None
@@ -42,7 +42,7 @@ class Party(Of):
     zone: Word | None
 
 
-class Person(Party):
+class Person(PersonOrOrganisation):
     """A person."""
 
     name: Text | None
@@ -102,7 +102,7 @@ class AddressOwners(Document):
     owners: list[AddressOwner]
 
 
-class Organisation(Party):
+class Organisation(PersonOrOrganisation):
     """An organisation."""
 
     name: Text

@@ -23,7 +23,7 @@ class ParkedEvent(Document):
     error: Text
 
 
-class Policy(Document):
+class PolicyPosition(Document):
     """The position of a policy."""
 
     policy: Word
@@ -36,7 +36,7 @@ class Policy(Document):
 class Policies(Document):
     """All of them."""
 
-    policies: list[Policy]
+    policies: list[PolicyPosition]
 
 
 class PoliciesRan(Document):
@@ -49,7 +49,7 @@ class PoliciesRan(Document):
     """Commands that a rule refused."""
     notifications: dict[Id, Count]
     """How many were decided for each outbox; a run sends none."""
-    policies: list[Policy]
+    policies: list[PolicyPosition]
 
 
 class PolicyRetried(Document):

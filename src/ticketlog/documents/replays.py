@@ -60,7 +60,7 @@ class VerifiedView(Document):
     tables: list[ComparedTable]
 
 
-class Verified(Document):
+class VerifiedViews(Document):
     """Views against a replay."""
 
     same: bool

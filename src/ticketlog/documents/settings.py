@@ -61,7 +61,7 @@ IN_FORCE = _IN_FORCE
 """The model of `in_force`."""
 
 
-class Applied(Document):
+class AppliedSettings(Document):
     """The changes by a settings file."""
 
     position: Offset

@@ -89,14 +89,14 @@ class Span(InHands):
     """That measures it."""
 
 
-class Cause(Document):
+class BreachCause(Document):
     """The holders of the ticket while the clock ran, by status: sums, the most first."""
 
     by_holder: list[InHands]
     by_status: list[InStatus]
 
 
-class Breach(Cause):
+class Breach(BreachCause):
     """A promise that was broken."""
 
     metric: Word
@@ -120,7 +120,7 @@ class ClockAtRisk(Clock, Listed):
     until_due_seconds: Seconds | None
     policy: Edition | None
     calendar: Edition | None
-    cause: Cause | None = None
+    cause: BreachCause | None = None
     """With `--breached`."""
 
 

@@ -19,7 +19,7 @@ from ticketlog.documents.base import (
     Text,
     Word,
 )
-from ticketlog.documents.tickets import Described, LinkedBy, LinkTo, Standing
+from ticketlog.documents.tickets import LinkedBy, LinkedTo, Standing, TicketDetails
 
 
 class Listed(Document):
@@ -39,7 +39,7 @@ class QueueRow(Listed, Standing):
     updated_at: At
 
 
-class TicketRow(QueueRow, Described):
+class TicketRow(QueueRow, TicketDetails):
     """A ticket in lists and exports."""
 
     channel: Word | None
@@ -174,7 +174,7 @@ class Found(Document):
 class TicketLinks(Document):
     """The links of a ticket, and the links to it."""
 
-    links: list[LinkTo]
+    links: list[LinkedTo]
     linked_by: list[LinkedBy]
 
 

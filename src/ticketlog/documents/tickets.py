@@ -39,7 +39,7 @@ class Standing(Document):
     hold_until: At | None
 
 
-class Described(Document):
+class TicketDetails(Document):
     """The description of a ticket and its outcome, in lists and alone."""
 
     tier: Word | None
@@ -64,7 +64,7 @@ class Described(Document):
     """Of its stream."""
 
 
-class LinkTo(Document):
+class LinkedTo(Document):
     """A ticket's link to another one."""
 
     kind: Word
@@ -118,7 +118,7 @@ class Attachment(Document):
         return cls.filled(said, id=recorded.id)
 
 
-class Ticket(Standing, Described):
+class Ticket(Standing, TicketDetails):
     """A ticket as it is, or was."""
 
     id: Id
@@ -150,7 +150,7 @@ class Ticket(Standing, Described):
     legal_holds: list[Id]
     clock: At
     """The latest instant at which something happened to it."""
-    links: list[LinkTo]
+    links: list[LinkedTo]
     working: dict[Id, At]
     """Agents who work on it now, and since when."""
     description: Text | None

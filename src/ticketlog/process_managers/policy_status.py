@@ -15,7 +15,9 @@ EXACT_LAG_LIMIT = 5_000
 them too, since that needs no reading."""
 
 
-def status(names: Sequence[str], log: Log, load: Callable[[str], Any]) -> list[documents.Policy]:
+def status(
+    names: Sequence[str], log: Log, load: Callable[[str], Any]
+) -> list[documents.PolicyPosition]:
     """The status of each policy. `positions`: the offset of the next record of each partition, None
     where the policy never ran; `behind`: its lag in records, without policies' own records."""
     ends = log.ends()
@@ -26,7 +28,9 @@ def status(names: Sequence[str], log: Log, load: Callable[[str], Any]) -> list[d
         at = [place.offset if place else None for place in places]
         behind = [_behind(log, p, start, ends[p]) for p, start in enumerate(at) if start]
         held = parked(progress)
-        found.append(documents.Policy(policy=name, positions=at, behind=sum(behind), parked=held))
+        found.append(
+            documents.PolicyPosition(policy=name, positions=at, behind=sum(behind), parked=held)
+        )
     return found
 
 

@@ -56,7 +56,7 @@ class Ran(NamedTuple):
     refused: int
     notifications: Mapping[str, int]
 
-    def document(self, policies: Sequence[documents.Policy]) -> documents.PoliciesRan:
+    def document(self, policies: Sequence[documents.PolicyPosition]) -> documents.PoliciesRan:
         """`policies`: the position of each after it."""
         return documents.PoliciesRan.filled(self._asdict(), policies=policies)
 
@@ -160,7 +160,7 @@ class PolicyRunner:
         """Parked events, a line each."""
         return policy_status.troubles(self._names(), self._load)
 
-    def status(self) -> list[documents.Policy]:
+    def status(self) -> list[documents.PolicyPosition]:
         """The status of each policy and timer, from its stream."""
         return policy_status.status([*self._names(), OUTBOX], self._log, self._load)
 

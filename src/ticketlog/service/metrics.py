@@ -11,7 +11,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector, CollectorRegistry
 
-from ticketlog.documents.desks import Status
+from ticketlog.documents.desks import DeskStatus
 from ticketlog.log.commit import Verdict
 from ticketlog.service.service import DeskService
 
@@ -41,7 +41,7 @@ class _Collector(Collector):
             yield from _of_views(found.status)
 
 
-def _of_workers(service: DeskService, status: Status | None) -> Iterator[Metric]:
+def _of_workers(service: DeskService, status: DeskStatus | None) -> Iterator[Metric]:
     up = _gauge("worker_up", "Whether a worker is not failing.", labels=["worker"])
     failures = _counter("worker_failures", "Attempts that failed.", ["worker"])
     last_pass_at = _gauge(
@@ -64,7 +64,7 @@ def _of_workers(service: DeskService, status: Status | None) -> Iterator[Metric]
     yield from (up, failures, last_pass_at, offset, lag)
 
 
-def _of_log(status: Status) -> Iterator[Metric]:
+def _of_log(status: DeskStatus) -> Iterator[Metric]:
     yield _gauge("log_reachable", "Whether the log answers.", status.log.reachable)
     yield _gauge("settings_offset", "The settings in force.", status.settings.position)
     end = _gauge("log_end_offset", "The log's next record.", labels=["partition"])
@@ -84,7 +84,7 @@ def _of_log(status: Status) -> Iterator[Metric]:
     yield from (end, index, lag, events, void)
 
 
-def _of_views(status: Status) -> Iterator[Metric]:
+def _of_views(status: DeskStatus) -> Iterator[Metric]:
     labels = ["view", "partition"]
     offset = _gauge("view_offset", "A view's next record.", labels=labels)
     lag = _gauge("view_lag_records", "Records left for a view.", labels=labels)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ticketlog.application.supervisor import Report, Supervisor, Worker
 from ticketlog.desk import Desk
-from ticketlog.documents.desks import Status
+from ticketlog.documents.desks import DeskStatus
 from ticketlog.documents.services import Live, Ready, WorkerState
 from ticketlog.errors import Damaged, NewerFormat, TicketlogError
 
@@ -26,7 +26,7 @@ class ServiceCondition(NamedTuple):
     the rest goes on.
     """
 
-    status: Status | None
+    status: DeskStatus | None
     reasons: list[str]
     warnings: list[str]
 
@@ -86,7 +86,7 @@ class DeskService:
         found = [(each.worker.name, each.trouble) for each in self.supervisor.workers]
         return [f"{name}: {trouble}" for name, trouble in found if trouble and trouble not in known]
 
-    def _missing(self, status: Status) -> list[str]:
+    def _missing(self, status: DeskStatus) -> list[str]:
         """The records that views lack, a line each, of those that the log held at the first
         call."""
         if self._caught_up:
@@ -104,7 +104,7 @@ class DeskService:
         return [f"view {name} has {n:,} records to catch up with" for name, n in left.items() if n]
 
 
-def _parked(status: Status) -> list[str]:
+def _parked(status: DeskStatus) -> list[str]:
     return [
         f"view {view.view} has parked {row.stream} at {row.position} ({row.error}): "
         f"`ticketlog views retry {view.view}` tries it again"

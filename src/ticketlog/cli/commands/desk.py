@@ -66,7 +66,7 @@ def init(
 
 @click.command(
     cls=ShellCommand,
-    prints=(documents.Status,),
+    prints=(documents.DeskStatus,),
     examples=("ticketlog status", "ticketlog status --partitions", "ticketlog status --json"),
 )
 @click.option("--partitions", is_flag=True, help="Show each partition of the log too.")
@@ -90,7 +90,7 @@ def status(context: click.Context, app: App, partitions: bool, as_json: bool) ->
     context.exit(3 if told.troubles else 0)
 
 
-def _facts(told: documents.Status) -> list[tuple[str, Any]]:
+def _facts(told: documents.DeskStatus) -> list[tuple[str, Any]]:
     log, lacks = told.log, told.index.behind
     void = ", ".join(f"{n:,} {reason}" for reason, n in log.void.items())
     records = f"{log.records:,} in {len(log.ends)} partitions"
@@ -158,7 +158,7 @@ def _views(views: list[documents.View]) -> str:
     return f"{behind} of {len(views)} are behind the log" if behind else "all caught up"
 
 
-def _partitions_table(told: documents.Status) -> Any:
+def _partitions_table(told: documents.DeskStatus) -> Any:
     """A view's column holds its position, and how many records it lacks where it lacks any."""
     names = [view.view for view in told.views]
     columns = ["partition", "end", "index", "void", *names]

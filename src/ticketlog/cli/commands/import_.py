@@ -212,15 +212,15 @@ def _quoted(text: str) -> str:
 @click.command(
     "list",
     cls=ShellCommand,
-    prints=(documents.Imports,),
+    prints=(documents.ImportSources,),
     examples=("ticketlog import list", "ticketlog import list --json"),
 )
 @as_json
 @pass_app
 def list_(app: App, as_json: bool) -> None:
     """Show each file that came in: when, by whom, what it brought, whether it was withdrawn."""
-    told = documents.Imports(
-        sources=[documents.Source.made(name, imports) for name, imports in app.desk.imports()]
+    told = documents.ImportSources(
+        sources=[documents.ImportSource.made(name, imports) for name, imports in app.desk.imports()]
     )
     if as_json:
         print_json(told)

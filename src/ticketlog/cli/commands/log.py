@@ -139,7 +139,7 @@ def export(app: App, file: Path) -> None:
 @click.command(
     "import",
     cls=ShellCommand,
-    prints=(documents.Restored,),
+    prints=(documents.RestoredDesk,),
     examples=(
         "ticketlog log import desk.jsonl.zst my-desk",
         "ticketlog log import desk.jsonl.zst my-desk --log kafka://broker:9092/ticketlog",

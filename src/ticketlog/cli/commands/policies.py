@@ -112,7 +112,7 @@ def retry(context: click.Context, app: App, policy: str, as_json: bool) -> None:
     context.exit(1 if told.parked else 0)
 
 
-def _check_new(policies: list[documents.Policy]) -> None:
+def _check_new(policies: list[documents.PolicyPosition]) -> None:
     """Raises Refused where every policy has a place already: it goes on from there."""
     from ticketlog.domain.base import Refused
 

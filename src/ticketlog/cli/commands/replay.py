@@ -26,7 +26,7 @@ views = click.argument("views", nargs=-1, metavar="[VIEW]...")
 
 @click.command(
     cls=ShellCommand,
-    prints=(desks.Views,),
+    prints=(desks.ViewList,),
     examples=("ticketlog replay rebuild", "ticketlog replay rebuild queue reports"),
 )
 @views
@@ -42,7 +42,7 @@ def rebuild(app: App, views: tuple[str, ...], as_json: bool) -> None:
         app.desk.views.rebuild(views, partial(meter.replayed, "rebuilding"))
     found = [each for each in app.desk.views.status() if not views or each.view in views]
     if as_json:
-        print_json(desks.Views(views=found))
+        print_json(desks.ViewList(views=found))
     else:
         for each in found:
             click.echo(f"{each.view} v{each.version} is made anew (build {each.build})")
@@ -50,7 +50,7 @@ def rebuild(app: App, views: tuple[str, ...], as_json: bool) -> None:
 
 @click.command(
     cls=ShellCommand,
-    prints=(documents.Verified,),
+    prints=(documents.VerifiedViews,),
     examples=("ticketlog replay verify", "ticketlog replay verify tickets --json"),
 )
 @views

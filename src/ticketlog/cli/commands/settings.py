@@ -28,7 +28,7 @@ _HERE = "ticketlog.cli.commands.settings"
 
 @click.command(
     cls=ShellCommand,
-    prints=(documents.Applied, documents.Checked),
+    prints=(documents.AppliedSettings, documents.Checked),
     params=[each for each in SENDING if each.name in ("command_id", "actor", "reason")],
     examples=(
         "ticketlog settings apply settings.toml --check",

@@ -16,7 +16,7 @@ _HERE = "ticketlog.cli.commands.views"
 @click.command(
     "list",
     cls=ShellCommand,
-    prints=(desks.Views,),
+    prints=(desks.ViewList,),
     examples=("ticketlog views", "ticketlog views --json"),
 )
 @as_json
@@ -25,7 +25,7 @@ def list_(app: App, as_json: bool) -> None:
     """Show each view's version, position, lag, and the streams that it has parked."""
     found = app.desk.views.status(app.desk.log.latest_ends())
     if as_json:
-        print_json(desks.Views(views=found))
+        print_json(desks.ViewList(views=found))
         return
     show_all(views_table(found))
     rows = [
