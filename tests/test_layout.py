@@ -192,6 +192,17 @@ def test_views_see_of_the_engine_what_they_are_made_of() -> None:
     assert seen <= {engine, *(f"{engine}.{part}" for part in parts)}
 
 
+def test_folders_of_tests_are_named_after_rooms() -> None:
+    """But those that tests/README.md names."""
+    tests = ROOT / "tests"
+    besides = set(
+        re.findall(r"^- `(\w+)/`", (tests / "README.md").read_text("utf-8"), re.MULTILINE)
+    )
+    folders = {file.parent.relative_to(tests).as_posix() for file in tests.rglob("test_*.py")}
+    apart = {folder for folder in folders if folder.partition("/")[0] in besides}
+    assert folders - apart - {"."} <= {room_of(file) for file in FILES}
+
+
 def test_every_room_stands_in_the_table_of_the_architecture() -> None:
     page = (ROOT / "docs" / "ARCHITECTURE.md").read_text(encoding="utf-8")
     told = dict(re.findall(r"^\| `([\w/]+)/` \| .* \| ([^|]*) \|$", page, re.MULTILINE))

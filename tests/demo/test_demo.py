@@ -89,7 +89,7 @@ def test_the_same_seed_gives_the_same_steps() -> None:
 def test_another_process_gives_the_same_steps() -> None:
     """Strings hash differently there, so that no order may depend on it."""
     program = (
-        "import hashlib, tests.test_demo as t;"
+        "import hashlib, tests.demo.test_demo as t;"
         "print(hashlib.sha256(repr(t.fingerprint(t.simulate(7, 60))).encode()).hexdigest())"
     )
     runs = {

@@ -9,7 +9,7 @@ import pytest
 from kafka import TopicPartition
 
 from tests import helpdesk
-from tests.cli.test_follow import printed, tail
+from tests.cli.commands.test_log import printed, tail
 from tests.said import Run
 from tests.service.running import running
 from ticketlog.cli.options import ACTOR_VARIABLE
