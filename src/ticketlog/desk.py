@@ -41,12 +41,16 @@ from ticketlog.domain.base import (
     Recorded,
     Refused,
     instant,
+    kind_and_id,
 )
 from ticketlog.domain.imports import Imports
+from ticketlog.domain.parties.agent import KIND as AGENT
 from ticketlog.domain.parties.contact import Address
+from ticketlog.domain.parties.person import KIND as PERSON
 from ticketlog.domain.settings.activation import Desired
 from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.text import blank, lines
+from ticketlog.domain.ticket import KIND as TICKET
 from ticketlog.domain.ticket.conversation import Attach, AttachmentAdded
 from ticketlog.errors import Unreachable, Usage
 from ticketlog.log import history as reading
@@ -310,7 +314,7 @@ class Desk:
         same_person = [
             each.id for each in agents.values() if each.person in ids and each.id != agent
         ]
-        return [*(f"person/{id}" for id in ids), *(f"agent/{id}" for id in same_person)]
+        return [*(f"{PERSON}/{id}" for id in ids), *(f"{AGENT}/{id}" for id in same_person)]
 
     def _holders(self, addresses: Collection[Address]) -> list[str]:
         """The persons who have one of these addresses. Raises Unreachable, Damaged."""
@@ -330,8 +334,8 @@ class Desk:
         agents: dict[str, str] = {}
         for agent in self.settings.agents:
             for name in self.selves(agent):
-                kind, _, id = name.partition("/")
-                if kind == "person":
+                kind, id = kind_and_id(name)
+                if kind == PERSON:
                     agents.setdefault(id, agent)
         return AddressHolders(self._having(addresses), agents)
 
@@ -462,7 +466,7 @@ class Desk:
         found = latest(self.log, source, case)
         if found is None or self.load(found).withdrawn:
             ids = self.query(NumberedTickets(number=number))
-            found = f"ticket/{ids[0]}" if ids else found
+            found = f"{TICKET}/{ids[0]}" if ids else found
         if found is None:
             raise NotFound(f"no ticket is known as {number!r}; `ticketlog search` finds numbers")
         return found
@@ -633,11 +637,11 @@ class Desk:
 
     def _check_persons(self, desired: Desired) -> None:
         """Raises Invalid where an agent is newly said to be a person whom nobody registered."""
-        for id, agent in desired.get("agent", {}).items():
+        for id, agent in desired.get(AGENT, {}).items():
             person, known = getattr(agent, "person", None), self.settings.agents.get(id)
             if person is None or (known and known.person == person):
                 continue
-            if not self.load(f"person/{person}").exists:
+            if not self.load(f"{PERSON}/{person}").exists:
                 raise Invalid(
                     f"[agents.{id}] person {person} is not known: `ticketlog person register NAME` "
                     "registers them, and says their id"

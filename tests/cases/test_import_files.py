@@ -18,7 +18,7 @@ import pytest
 from tests.given import SETTINGS
 from tests.importing.histories import a_log, histories
 from ticketlog.domain import ticket
-from ticketlog.domain.base import instant
+from ticketlog.domain.base import instant, kind_and_id
 from ticketlog.domain.ticket.imported import ActivityRecorded
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.errors import Usage
@@ -53,7 +53,7 @@ def tickets(log: EmbeddedLog) -> dict[str, Ticket]:
     found = {}
     for stream, events in histories(log).items():
         if isinstance(row := events[0].event, ActivityRecorded):
-            found[row.case] = ticket.fold(ticket.initial(stream.partition("/")[2]), events)
+            found[row.case] = ticket.fold(ticket.initial(kind_and_id(stream)[1]), events)
     return found
 
 

@@ -12,7 +12,7 @@ from tests.said import Run
 from ticketlog import config
 from ticketlog.cli.options import ACTOR_VARIABLE
 from ticketlog.desk import Desk
-from ticketlog.domain.base import Actor, Forbidden
+from ticketlog.domain.base import Actor, Forbidden, kind_and_id
 from ticketlog.domain.parties.person import MergePerson, RegisterPerson, UnmergePerson
 from ticketlog.domain.ticket.lifecycle import Reopen, Solve
 from ticketlog.projections.views import queue, tickets
@@ -127,7 +127,7 @@ def three(desk: Desk, ask: Run, monkeypatch: pytest.MonkeyPatch) -> Merged:
     def made(*line: str) -> str:
         said = ask(*line, "--json")
         assert said.code == 0, said
-        return str(said.document["stream"]).partition("/")[2]
+        return kind_and_id(str(said.document["stream"]))[1]
 
     acme, umbrella = (made("organisation", "register", name) for name in ("Acme", "Umbrella"))
     kim = made("person", "register", "Kim", "--address", "email:kim@acme.example")

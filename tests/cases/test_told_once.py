@@ -19,7 +19,7 @@ from tests.said import Run
 from ticketlog import config
 from ticketlog.cli.options import ACTOR_VARIABLE
 from ticketlog.desk import Desk, open_desk
-from ticketlog.domain.base import Actor, Invalid
+from ticketlog.domain.base import Actor, Invalid, kind_and_id
 from ticketlog.domain.parties.person import MergePerson, RegisterPerson
 from ticketlog.domain.settings.automation_rules import NotificationRule
 from ticketlog.domain.ticket.assignment import Assign
@@ -78,7 +78,7 @@ def test_the_example_settings_tell_of_a_reply_that_solves_once(
         return said
 
     def created(*line: str) -> str:
-        return str(done(*line, "--json").document["stream"]).partition("/")[2]
+        return kind_and_id(str(done(*line, "--json").document["stream"]))[1]
 
     done("init", str(folder))
     done("settings", "apply", str(ROOT / "examples" / "settings.toml"), "--reason", "r")

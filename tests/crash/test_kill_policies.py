@@ -14,7 +14,7 @@ import pytest
 
 from tests.crash.harness import Victim, check_file, check_log
 from ticketlog.desk import Desk, init_desk, open_desk
-from ticketlog.domain.base import Actor
+from ticketlog.domain.base import Actor, kind_and_id
 from ticketlog.domain.parties.agent import SetAvailability, TicketReleased, TicketReserved
 from ticketlog.domain.ticket.assignment import AssigneeChanged
 from ticketlog.domain.ticket.automation import AgentChosen, ChoiceDropped, RuleFired
@@ -87,11 +87,11 @@ def check(desk: Desk, tickets: list[str]) -> None:
         event, stream = each.event, each.originator_id
         found.setdefault(type(event), Counter())[stream] += 1
         if isinstance(event, TicketReserved):
-            mine = held[stream.partition("/")[2]]
+            mine = held[kind_and_id(stream)[1]]
             mine.add(event.ticket)
             assert len(mine) <= ROOM, f"{stream} has {len(mine)} at {each.id}"
         elif isinstance(event, TicketReleased):
-            held[stream.partition("/")[2]].discard(event.ticket)
+            held[kind_and_id(stream)[1]].discard(event.ticket)
     once = dict.fromkeys(tickets, 1)
     assert found[RuleFired] == once
     assert found[AssigneeChanged] == once

@@ -17,7 +17,7 @@ from ticketlog.demo.files import FILES
 from ticketlog.demo.simulation import END, settings_at, start_of
 from ticketlog.domain import ticket
 from ticketlog.domain.aggregates import AGGREGATES, aggregate_of, informed
-from ticketlog.domain.base import Context, iso
+from ticketlog.domain.base import Context, iso, kind_and_id
 from ticketlog.domain.parties.agent import AgentAtWork
 from ticketlog.domain.settings.automation_rules import AssignmentRule
 from ticketlog.domain.ticket.assignment import Escalated
@@ -136,7 +136,7 @@ def test_every_step_is_a_real_command_that_is_accepted_where_it_stands() -> None
     states: dict[str, object] = {}
 
     def load(stream: str) -> object:
-        kind, _, id = stream.partition("/")
+        kind, id = kind_and_id(stream)
         return states.get(stream) or AGGREGATES[kind].initial(id)
 
     for step in steps(5, 300):
@@ -215,9 +215,9 @@ def test_agents_hold_what_is_theirs_and_never_too_much() -> None:
     at_work: dict[str, AgentAtWork] = {}
     theirs: dict[str, tuple[str | None, bool]] = {}
     for stream, history in histories().items():
-        state = AGGREGATES[stream.partition("/")[0]].initial(stream.partition("/")[2])
+        state = AGGREGATES[kind_and_id(stream)[0]].initial(kind_and_id(stream)[1])
         for commit in history:
-            state = AGGREGATES[stream.partition("/")[0]].fold(state, recorded_of(commit))
+            state = AGGREGATES[kind_and_id(stream)[0]].fold(state, recorded_of(commit))
         if stream.startswith("agent/"):
             at_work[stream] = state
         elif stream.startswith("ticket/"):

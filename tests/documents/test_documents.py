@@ -27,7 +27,7 @@ from ticketlog.desk import Desk, init_desk, open_desk
 from ticketlog.documents import base
 from ticketlog.documents import ticket_rows as documents
 from ticketlog.documents.base import Document, Kind, parts
-from ticketlog.domain.base import Actor
+from ticketlog.domain.base import Actor, kind_and_id
 from ticketlog.domain.parties.organisation import RegisterOrganisation
 from ticketlog.domain.parties.person import RegisterPerson
 from ticketlog.domain.rights import admins
@@ -258,7 +258,7 @@ def words(lived: Path, ask: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         breached = desk.query(sla.ClocksAtRisk(breached=True)).rows
         by = Actor(agent, "agent")
         made = [
-            desk.execute(command, actor=by).stream.partition("/")[2]
+            kind_and_id(desk.execute(command, actor=by).stream)[1]
             for command in (RegisterPerson(name="Kim"), ACME)
         ]
         desk.import_file(tmp_path / "old.csv", tmp_path / "old.toml", actor=by)

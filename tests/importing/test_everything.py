@@ -10,7 +10,7 @@ import pytest
 
 from tests.importing.test_withdrawing import LEAD
 from ticketlog import Desk, init_desk, open_desk
-from ticketlog.domain.base import NotFound
+from ticketlog.domain.base import NotFound, kind_and_id
 from ticketlog.domain.ticket.conversation import AttachmentAdded, Noted, Replied
 from ticketlog.domain.ticket.imported import stream_of
 from ticketlog.domain.ticket.state import Link, Ticket
@@ -206,8 +206,8 @@ def test_the_other_ticket_of_a_link_may_come_later_or_never(desk: Desk) -> None:
 
     bring(desk, FIRST, SOLVED, LATER)
 
-    linked = desk.query(tickets.OneTicket(ticket=TWO.partition("/")[2]))["linked_by"]
-    assert [each["ticket"] for each in linked] == [ONE.partition("/")[2]]
+    linked = desk.query(tickets.OneTicket(ticket=kind_and_id(TWO)[1]))["linked_by"]
+    assert [each["ticket"] for each in linked] == [kind_and_id(ONE)[1]]
 
 
 def test_links_that_lead_back_are_left_out_and_said(desk: Desk) -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from tests.given import SETTINGS
 from tests.importing.histories import a_log, at, histories
 from ticketlog.domain import ticket
+from ticketlog.domain.base import kind_and_id
 from ticketlog.domain.ticket.imported import ActivityRecorded
 from ticketlog.importing import Mapping, import_file
 from ticketlog.log.embedded import EmbeddedLog
@@ -176,7 +177,7 @@ def told(log: EmbeddedLog) -> dict[str, tuple[Any, ...]]:
         first = events[0].event
         if not isinstance(first, ActivityRecorded):
             continue
-        state = ticket.fold(ticket.initial(stream.partition("/")[2]), events)
+        state = ticket.fold(ticket.initial(kind_and_id(stream)[1]), events)
         changes = [
             (each.meta.occurred_at, each.event)
             for each in events

@@ -10,7 +10,7 @@ import pytest
 
 from tests.helpdesk import SUE
 from tests.policies.acting import Story
-from ticketlog.domain.base import Actor, Command
+from ticketlog.domain.base import Actor, Command, kind_and_id
 from ticketlog.domain.parties.agent import SetAvailability, SetShifts, TicketReserved
 from ticketlog.domain.parties.organisation import RegisterOrganisation
 from ticketlog.domain.parties.person import MergePerson, RegisterPerson, UnmergePerson
@@ -243,7 +243,7 @@ class TestWho:
 
     def test_the_requester_s_last_agent_goes_before_the_others(self, folder: Path) -> None:
         made = story(folder, LEAST + 'affinity = ["requester"]\n')
-        kim = made.desk.execute(RegisterPerson(name="Kim"), actor=SUE).stream.partition("/")[2]
+        kim = kind_and_id(made.desk.execute(RegisterPerson(name="Kim"), actor=SUE).stream)[1]
         first = ticket(made, requester=kim)
         made.until("1h")
         made.does(SUE, Assign(assignee="cyd"), first, "2h")
@@ -264,7 +264,7 @@ class TestWho:
 
         def registered(name: str) -> str:
             made_of = made.desk.execute(RegisterPerson(name=name), actor=SUE)
-            return made_of.stream.partition("/")[2]
+            return kind_and_id(made_of.stream)[1]
 
         def does(command: Command, person: str, span: str) -> None:
             made.does(SUE, command, f"person/{person}", span)
@@ -289,7 +289,7 @@ class TestWho:
         staff = STAFF.replace("ACME", "0")
         made = Story(folder, LEAST + 'affinity = ["account"]\n', staff)
         acme = made.desk.execute(RegisterOrganisation(name="Acme"), actor=SUE)
-        acme_id = acme.stream.partition("/")[2]
+        acme_id = kind_and_id(acme.stream)[1]
         made.apply(STAFF.replace("ACME", acme_id) + LEAST + 'affinity = ["account"]\n')
         for agent in NAMES:
             comes(made, agent, "1s")

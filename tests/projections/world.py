@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from tests.domain.ticket.shop import OTHERS
 from tests.given import ANN, MINUTE, NOON, SETTINGS
 from ticketlog.domain.aggregates import AGGREGATES, aggregate_of, informed
-from ticketlog.domain.base import Actor, Command, Context, Event
+from ticketlog.domain.base import Actor, Command, Context, Event, kind_and_id
 from ticketlog.domain.settings.model import Settings
 from ticketlog.log.codec import RecordCodec
 from ticketlog.log.commit import Commit, Verdict, genesis
@@ -151,7 +151,7 @@ class World:
         return self.record(stream, *events, by=by, occurred_at=occurred_at)
 
     def state(self, stream: str) -> Any:
-        kind, _, id = stream.partition("/")
+        kind, id = kind_and_id(stream)
         return self.states.get(stream) or AGGREGATES[kind].initial(id)
 
     def record(
@@ -166,8 +166,8 @@ class World:
         expects = known[-1].stop if known else 0
         commit = Commit(id, "test", "", stream, expects, events, at, self.now, by, "email")
         record = self.log.put(stream, self.log.codec.encode(commit), len(events))
-        aggregate = AGGREGATES[stream.partition("/")[0]]
-        fresh = self.state(stream) if known else aggregate.initial(stream.partition("/")[2])
+        aggregate = AGGREGATES[kind_and_id(stream)[0]]
+        fresh = self.state(stream) if known else aggregate.initial(kind_and_id(stream)[1])
         self.states[stream] = aggregate.fold(fresh, typed(record, self.log.codec))
         self.commits += 1
         self.now += MINUTE

@@ -13,6 +13,7 @@ from tests.said import Run, Said
 from ticketlog import config, open_desk
 from ticketlog.cli.options import ACTOR_VARIABLE
 from ticketlog.domain import ticket
+from ticketlog.domain.base import kind_and_id
 
 HERE = Path(__file__).parent / "0.1.0"
 RECORDS = "776b4aed29f0b29974fd2d9d6cfa5272230ec5f85a6917e8b4b54540a6f655c5"
@@ -59,7 +60,7 @@ def test_every_history_is_read_and_a_snapshot_agrees_with_it(old: Path, done: Ru
         assert len(tickets) > 15
         assert any(len(desk.history(stream)) > 300 for stream in tickets)
         for stream in tickets:
-            folded = ticket.fold(ticket.initial(stream.partition("/")[2]), desk.history(stream))
+            folded = ticket.fold(ticket.initial(kind_and_id(stream)[1]), desk.history(stream))
             assert desk.load(stream) == folded
 
 

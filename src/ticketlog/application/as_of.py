@@ -16,7 +16,7 @@ from ticketlog.application.queries import Answer
 from ticketlog.application.settings_store import SettingsLog
 from ticketlog.application.views import Views
 from ticketlog.domain.aggregates import AGGREGATES
-from ticketlog.domain.base import Actor, Recorded, instant
+from ticketlog.domain.base import Actor, Recorded, instant, kind_and_id
 from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.ticket import KIND as TICKET
 from ticketlog.domain.ticket.rectification import rectified_history
@@ -144,7 +144,7 @@ class Past:
 
     def load(self, stream: str) -> Any:
         """The state of a stream at the moment."""
-        kind, _, id = stream_name(stream).partition("/")
+        kind, id = kind_and_id(stream_name(stream))
         aggregate = AGGREGATES[kind]
         state = aggregate.initial(id)
         for recorded in self.history(stream):
@@ -157,7 +157,7 @@ class Past:
         found = _until(self._sources.history(ticket), self.moment)
         if self._basis is None:
             return found
-        kind, _, id = stream_name(ticket).partition("/")
+        kind, id = kind_and_id(stream_name(ticket))
         return recomputed(id, found, *self._basis) if kind == TICKET else found
 
     @property
@@ -193,4 +193,4 @@ def _counted(events: Sequence[Recorded]) -> Sequence[Recorded]:
     """In business time a ticket's history is what a correction of its clock makes of it."""
     if not any(isinstance(each.event, TimeCorrected) for each in events):
         return events
-    return rectified_history(events[0].originator_id.partition("/")[2], events)
+    return rectified_history(kind_and_id(events[0].originator_id)[1], events)

@@ -34,6 +34,7 @@ from ticketlog.domain.base import (
     Recorded,
     Refused,
     Stale,
+    kind_and_id,
     stream_key,
 )
 from ticketlog.domain.parties.contact import Address, RemoveAddress
@@ -41,6 +42,7 @@ from ticketlog.domain.parties.person import RegisterPerson, addresses_of, taken,
 from ticketlog.domain.recorded_refusal import CommandRefused, recorded, refused_again
 from ticketlog.domain.rights import check_known
 from ticketlog.domain.settings.model import Settings
+from ticketlog.domain.ticket import KIND as TICKET
 from ticketlog.domain.ticket.conversation import Note, Reply
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import Reopen
@@ -164,7 +166,7 @@ def stream_name(stream: str) -> str:
     if (slash and kind not in AGGREGATES) or not id:
         kinds = ", ".join(sorted(AGGREGATES))
         raise Usage(f"{stream!r} names no stream: write KIND/ID, KIND one of {kinds}")
-    return stream if slash else f"ticket/{id}"
+    return stream if slash else f"{TICKET}/{id}"
 
 
 def stream_of(command: type[Command], on: str | None, id: str) -> tuple[Aggregate, str]:
@@ -326,7 +328,7 @@ class Executor:
         """The state that the command is decided on at first. One that creates takes its stream to
         be new, which spares reading it: where it isn't, the append says so."""
         if request.command.SPEC.creates:
-            return request.aggregate.initial(request.stream.partition("/")[2])
+            return request.aggregate.initial(kind_and_id(request.stream)[1])
         return self.repository.load(request.stream)
 
     def moment(self, request: Request, state: Any) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ticketlog.application.ticket_documents import TicketSource
 from ticketlog.documents.sla import AtRisk, Breach, TicketSla
-from ticketlog.domain.base import NotFound
+from ticketlog.domain.base import NotFound, kind_and_id
 from ticketlog.domain.ticket.sla.timeline import timeline
 from ticketlog.projections.views.sla.breaches import TicketBreaches, breach_values
 from ticketlog.projections.views.sla.sla import ClocksAtRisk, listed_clock_values
@@ -26,7 +26,7 @@ def sla_document(
     the position of the settings of another basis. `remark` is called where nothing was promised
     because it was imported. Raises NotFound."""
     history, settings = source.history(stream), source.settings
-    state, story = timeline(stream.partition("/")[2], history, settings.calendar)
+    state, story = timeline(kind_and_id(stream)[1], history, settings.calendar)
     if not state.exists:
         raise NotFound(f"{stream} doesn't exist; `ticketlog ticket list` shows those that do")
     broken = any(entry.change == "breached" for entry in story)

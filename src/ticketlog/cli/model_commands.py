@@ -68,14 +68,16 @@ def built(kind: str, name: str) -> ShellCommand:
 
 
 def stream_of(kind: str, text: str) -> str:
-    """The stream that a person means: 'ticket/ID' or 'ID', a ticket's in any case, or the number
-    that it has in another system: 'SOURCE:NUMBER'."""
-    if kind == "ticket" and ":" in text:
+    """The stream that a person means: 'KIND/ID' or 'ID', and what else its kind lets them write."""
+    from ticketlog.domain.aggregates import AGGREGATES
+
+    aggregate = AGGREGATES[kind]
+    if aggregate.numbered and ":" in text:
         app = click.get_current_context().find_object(App)
         assert app is not None
         return app.desk.numbered(text)
     id = text.removeprefix(f"{kind}/")
-    return f"{kind}/{id.upper() if kind == 'ticket' else id}"
+    return f"{kind}/{id.upper() if aggregate.in_any_case else id}"
 
 
 def _read(spec: base.CommandSpec, field: str, value: Any) -> Any:

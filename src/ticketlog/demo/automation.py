@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from ticketlog.application.executor import derived_id
 from ticketlog.demo.case import DemoCase
 from ticketlog.demo.world import World
-from ticketlog.domain.base import Actor, Event, Recorded, Refused
+from ticketlog.domain.base import Actor, Event, Recorded, Refused, kind_and_id
 from ticketlog.domain.ticket.automation import Choose
 from ticketlog.policies import POLICIES, TIMERS
 from ticketlog.policies.protocol import Policy, Reaction, Situation, Timer
@@ -52,7 +52,7 @@ class DemoRules:
         """Lets the policies react to all commits since the last call."""
         while self._commits:
             commit = self._commits.popleft()
-            kind = commit.stream.partition("/")[0]
+            kind = kind_and_id(commit.stream)[0]
             if kind == "ticket":
                 self._take_ticket_commit(commit)
             elif kind == "agent":

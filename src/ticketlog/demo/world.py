@@ -17,6 +17,7 @@ from ticketlog.domain.base import (
     Context,
     Recorded,
     Refused,
+    kind_and_id,
     stream_key,
 )
 from ticketlog.domain.settings.model import Settings
@@ -130,7 +131,7 @@ class World:
             return case.state
         known = self.states.get(stream)
         if known is None:
-            kind, _, id = stream.partition("/")
+            kind, id = kind_and_id(stream)
             known = AGGREGATES[kind].initial(id)
         return known
 

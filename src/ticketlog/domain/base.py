@@ -540,6 +540,10 @@ class Aggregate(NamedTuple):
     """The kind of actor that a stream is about, whom `rights.SELF` means; None: about nobody."""
     public: bool = True
     """Other services see its events, on the public topic and in its contract."""
+    in_any_case: bool = False
+    """Its ids are in capitals; people may write them in small letters, too."""
+    numbered: bool = False
+    """Other systems have numbers for its streams, and people may write those: SOURCE:NUMBER."""
     internal: bool = False
     """The desk alone sends its commands: they aren't in `ticketlog.commands`."""
 
@@ -547,6 +551,13 @@ class Aggregate(NamedTuple):
         """The commands that a command line asks for by their fields, by their names there."""
         asked = (each for each in self.commands if each.SPEC.help)
         return {each.SPEC.shell or each.NAME.removeprefix(f"{self.kind}."): each for each in asked}
+
+
+def kind_and_id(stream: str) -> tuple[str, str]:
+    """The two parts of a stream's name, KIND/ID; actors and the parts of settings are named so,
+    too."""
+    kind, _, id = stream.partition("/")
+    return kind, id
 
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

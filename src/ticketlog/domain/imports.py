@@ -25,6 +25,7 @@ from ticketlog.domain.base import (
     Recorded,
     Refused,
     folding,
+    kind_and_id,
 )
 from ticketlog.domain.parties.party import Party, after
 from ticketlog.domain.rights import LEADS
@@ -40,7 +41,7 @@ def stream_of(source: str) -> str:
 
 
 def source_of(stream: str) -> str:
-    return stream.partition("/")[2].replace("%2F", "/").replace("%25", "%")
+    return kind_and_id(stream)[1].replace("%2F", "/").replace("%25", "%")
 
 
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

@@ -9,7 +9,7 @@ from itertools import count, islice
 from typing import Any, NamedTuple
 
 from ticketlog.domain import ticket
-from ticketlog.domain.base import instant
+from ticketlog.domain.base import instant, kind_and_id
 from ticketlog.domain.ticket.imported import stream_of
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.domain.ticket.withdrawal import Withdrawn
@@ -89,7 +89,7 @@ class ImportedCase:
     ) -> None:
         self._codec = codec
         self.stream, self.generation, records = found
-        self.key = self.stream.partition("/")[2]
+        self.key = kind_and_id(self.stream)[1]
         self._seen: dict[int, int] = {}
         for hash in seen or ():
             self._seen[hash] = self._seen.get(hash, 0) + 1

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import orjson
 from pydantic import ValidationError
 
-from ticketlog.domain.base import Actor, Command, Context, Refused
+from ticketlog.domain.base import Actor, Command, Context, Refused, kind_and_id
 from ticketlog.domain.parties import person
 from ticketlog.domain.parties.contact import AddAddress, Address, compared
 from ticketlog.domain.parties.person import RegisterPerson, RenamePerson
@@ -194,7 +194,7 @@ class ImportedPersons:
     def _state(self, stream: str) -> person.Person:
         state = self._states.get(stream)
         if state is None:
-            state = person.initial(stream.partition("/")[2])
+            state = person.initial(kind_and_id(stream)[1])
             for record in self._log.stream(stream):
                 for event in self._log.codec.decode(record.data, record.partition, record.offset):
                     state = person.evolve(state, event)

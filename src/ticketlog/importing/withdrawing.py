@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ticketlog.documents import imports as documents
 from ticketlog.domain import imports, ticket
-from ticketlog.domain.base import Actor, Context, NotFound
+from ticketlog.domain.base import Actor, Context, NotFound, kind_and_id
 from ticketlog.domain.imports import BeginWithdrawal, EndWithdrawal, Imports, Withdrawal
 from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.ticket.withdrawal import Withdraw, Withdrawn
@@ -167,7 +167,7 @@ def _commit(
     records: list[Record],
 ) -> Commit | None:
     state = ticket.fold(
-        ticket.initial(stream.partition("/")[2]),
+        ticket.initial(kind_and_id(stream)[1]),
         (e for r in records for e in desk.log.codec.decode(r.data, r.partition, r.offset)),
     )
     received = time.time_ns() // 1000

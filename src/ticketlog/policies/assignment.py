@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import TypeAlias
 
-from ticketlog.domain.base import Event, Recorded
+from ticketlog.domain.base import Event, Recorded, kind_and_id
 from ticketlog.domain.parties.agent import (
     AvailabilityChanged,
     Release,
@@ -132,7 +132,7 @@ def _choose(
 
 def _take(stream: str, situation: Situation) -> _Reactions:
     """Chooses anew for the first tickets that wait for the teams of an agent who has room."""
-    id = stream.partition("/")[2]
+    id = kind_and_id(stream)[1]
     known = situation.settings.agents.get(id)
     if known is None:
         return

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from ticketlog.domain.base import Event, Recorded
+from ticketlog.domain.base import Event, Recorded, kind_and_id
 from ticketlog.domain.parties.presence import instead, why_gone
 from ticketlog.domain.settings.automation_rules import (
     END_USERS,
@@ -174,7 +174,7 @@ def _present(
     if recipient == "assignee" and ticket.assignee is None and _left(situation.commit):
         yield from (f"agent/{other}" for other in instead(ticket.team, settings))
     for each in _named(recipient, ticket, event):
-        kind, _, id = each.partition("/")
+        kind, id = kind_and_id(each)
         team = ticket.team if recipient == "assignee" else None
         if kind != "agent" or why_gone(id, team, settings) is None:
             yield each

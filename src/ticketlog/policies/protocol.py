@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
-from ticketlog.domain.base import Command, Event, Recorded
+from ticketlog.domain.base import Command, Event, Recorded, kind_and_id
+from ticketlog.domain.parties import agent, person
 from ticketlog.domain.parties.agent import AgentAtWork
 from ticketlog.domain.rights import survivor
 from ticketlog.domain.settings.automation_rules import RULE_KINDS
@@ -59,11 +60,11 @@ class Situation:
     def identity(self, name: str) -> str:
         """The one name of a human who may have several: of a merged person ('person/KIM') that of
         the survivor, of an agent who is also a person ('agent/ann') that of the person."""
-        kind, _, id = name.partition("/")
-        if kind == "agent":
+        kind, id = kind_and_id(name)
+        if kind == agent.KIND:
             known = self.settings.agents.get(id)
-            kind, id = ("person", known.person) if known and known.person else (kind, id)
-        return f"person/{survivor(id, self.load)}" if kind == "person" else name
+            kind, id = (person.KIND, known.person) if known and known.person else (kind, id)
+        return f"{person.KIND}/{survivor(id, self.load)}" if kind == person.KIND else name
 
 
 class RuleAct(NamedTuple):

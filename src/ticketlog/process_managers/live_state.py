@@ -8,9 +8,13 @@ from contextlib import suppress
 from typing import Any
 
 from ticketlog.domain.aggregates import AGGREGATES
+from ticketlog.domain.base import kind_and_id
+from ticketlog.domain.parties.agent import KIND as AGENT
+from ticketlog.domain.parties.person import KIND as PERSON
 from ticketlog.domain.parties.person import PersonMerged
 from ticketlog.domain.settings.automation_rules import AbsenceRule
 from ticketlog.domain.settings.model import Settings
+from ticketlog.domain.ticket import KIND as TICKET
 from ticketlog.domain.ticket.automation import Choose
 from ticketlog.errors import Unreadable
 from ticketlog.log.history import events_of
@@ -21,7 +25,6 @@ from ticketlog.process_managers.timers import TimerQueue
 from ticketlog.process_managers.workload_index import WorkloadIndex
 from ticketlog.support.gc_paused import gc_paused
 
-_TICKET, _AGENT, _PERSON = "ticket", "agent", "person"
 _MERGED = PersonMerged.NAME.encode()
 
 
@@ -53,26 +56,28 @@ class LiveState:
             for stream, records in self._log.streams(partition, ends):
                 read += len(records)
                 on_progress(read)
-                kind = stream.partition("/")[0]
-                if kind in (_TICKET, _AGENT) or (kind == _PERSON and _is_merged(records)):
+                kind, id = kind_and_id(stream)
+                if kind in (TICKET, AGENT) or (kind == PERSON and _is_merged(records)):
                     with gc_paused():
-                        self._learn(stream, kind, records, settings)
+                        self._learn(stream, kind, id, records, settings)
         for agent in self.workload.agents():
             if agent.absent_since is not None:
                 self._renew_due_times_of(agent.id, settings)
 
-    def _learn(self, stream: str, kind: str, records: Sequence[Record], settings: Settings) -> None:
+    def _learn(
+        self, stream: str, kind: str, id: str, records: Sequence[Record], settings: Settings
+    ) -> None:
         try:
             history = list(events_of(records, self._log.codec))
         except Exception:
             return  # A stream that can't be read is parked when its last record is read.
         aggregate = AGGREGATES[kind]
-        state = aggregate.fold(aggregate.initial(stream.partition("/")[2]), history)
-        if kind == _PERSON:
+        state = aggregate.fold(aggregate.initial(id), history)
+        if kind == PERSON:
             self.workload.put_person(state)
             return
-        self.reevaluations.recorded(state.clock, agent=kind == _AGENT)
-        if kind == _AGENT:
+        self.reevaluations.recorded(state.clock, agent=kind == AGENT)
+        if kind == AGENT:
             self.workload.put_agent(state)
         elif any(each.meta.actor.kind != "import" for each in history):
             self.timers.put(stream, state, settings)
@@ -81,16 +86,17 @@ class LiveState:
     def apply(self, stream: str, state: Any, settings: Settings) -> None:
         """Takes in the state of a stream after its next commit; policies react to the commit before
         a later one is taken in."""
-        self.reevaluations.recorded(state.clock, agent=stream.startswith(f"{_AGENT}/"))
-        if stream.startswith(f"{_TICKET}/"):
+        kind = kind_and_id(stream)[0]
+        self.reevaluations.recorded(state.clock, agent=kind == AGENT)
+        if kind == TICKET:
             self.timers.put(stream, state, settings)
             self.workload.put_ticket(stream, state, settings)
-        elif stream.startswith(f"{_AGENT}/"):
+        elif kind == AGENT:
             known = self.workload.agent(state.id)
             self.workload.put_agent(state)
             if known.absent_since != state.absent_since:
                 self._renew_due_times_of(state.id, settings)
-        elif stream.startswith(f"{_PERSON}/"):
+        elif kind == PERSON:
             self.workload.put_person(state)
 
     def _renew_due_times_of(self, agent: str, settings: Settings) -> None:
@@ -102,7 +108,7 @@ class LiveState:
         for stream in streams:
             # One that can't be read has been parked.
             with suppress(Unreadable):
-                if stream.startswith(f"{_TICKET}/"):
+                if kind_and_id(stream)[0] == TICKET:
                     self.timers.put(stream, self._load(stream), settings)
 
     def renew_due_times(self, streams: Iterable[str], settings: Settings) -> None:
@@ -116,7 +122,7 @@ class LiveState:
     def command_failed(self, stream: str) -> None:
         """Takes back what `expect` has noted for a ticket, since the command wasn't done."""
         with suppress(Unreadable):
-            if stream.startswith(f"{_TICKET}/"):
+            if kind_and_id(stream)[0] == TICKET:
                 self.workload.put_ticket(stream, self._load(stream), self._settings())
 
     def expect(self, reaction: Reaction) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ticketlog.domain.aggregates import AGGREGATES
-from ticketlog.domain.base import Recorded
+from ticketlog.domain.base import Recorded, kind_and_id
 from ticketlog.log.eventsourcing.repository import Repository
 
 KEPT = 10_000
@@ -26,7 +26,7 @@ class StateCache:
         """Two functions that give the states of a commit's stream right before and right after
         it."""
         stream, version = commit[0].originator_id, commit[0].originator_version
-        kind, _, id = stream.partition("/")
+        kind, id = kind_and_id(stream)
         aggregate = AGGREGATES[kind]
         known = self._known.pop(stream, None)
         if known is None or known.version != version - 1:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.domain.clocks import HOUR, OFFICE, calendar, local
 from tests.domain.settings.test_activation import SettingsLog, with_defaults
-from ticketlog.domain.base import Invalid
+from ticketlog.domain.base import Invalid, kind_and_id
 from ticketlog.domain.settings.conditions import Condition, Conditions, Facts
 from ticketlog.domain.settings.model import Settings, Team
 from ticketlog.domain.settings.rule import first_match, in_order, tried
@@ -237,7 +237,7 @@ def test_each_thing_in_force_has_its_version() -> None:
     versions = log.in_force.versions
     assert (versions["calendar/office"], versions["sla-policy/gold"]) == (2, 1)
     log.apply({"sla-policy": {}, "calendar": {}})
-    kinds = {stream.partition("/")[0] for stream in log.in_force.versions}
+    kinds = {kind_and_id(stream)[0] for stream in log.in_force.versions}
     assert kinds == {"workflow", "priorities", "team", "service"}
     log.apply({"calendar": {"office": longer}})
     assert log.in_force.versions["calendar/office"] == 4

@@ -21,7 +21,7 @@ from ticketlog.documents import parties, ticket_rows
 from ticketlog.documents.base import Document
 from ticketlog.documents.events import History
 from ticketlog.documents.plain_text import moment
-from ticketlog.domain.base import instant
+from ticketlog.domain.base import instant, kind_and_id
 
 if TYPE_CHECKING:
     from ticketlog.application.as_of import Past
@@ -112,7 +112,7 @@ def _merged(source: Desk | Past, stream: str) -> list[str]:
     """The streams of all who were merged into a person."""
     from ticketlog.projections.views import persons
 
-    found = source.query(persons.MergedPersons(person=stream.partition("/")[2]))
+    found = source.query(persons.MergedPersons(person=kind_and_id(stream)[1]))
     return [f"person/{each}" for each in found]
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
-from ticketlog.domain.base import Actor, Event, Invalid, Recorded, Value
+from ticketlog.domain.base import Actor, Event, Invalid, Recorded, Value, kind_and_id
 from ticketlog.domain.rights import admins, is_admin
 from ticketlog.domain.settings.automation_rules import RULE_KINDS
 from ticketlog.domain.settings.events import KINDS, SettingsActivated
@@ -105,7 +105,7 @@ def _left(compiled: Compiled, things: Mapping[str, Value]) -> frozenset[str]:
     once = {
         stream for stream in (*compiled.former, *compiled.things) if stream.startswith("agent/")
     }
-    return frozenset(stream.partition("/")[2] for stream in once - things.keys())
+    return frozenset(kind_and_id(stream)[1] for stream in once - things.keys())
 
 
 def _gone_since(
@@ -114,7 +114,7 @@ def _gone_since(
     """The instants since when agents are gone, or out of a team: `Settings.gone_since`."""
     found = dict(compiled.in_force.gone_since)
     for stream in batch:
-        kind, _, id = stream.partition("/")
+        kind, id = kind_and_id(stream)
         if kind != "agent":
             continue
         before, after = _teams(compiled.things.get(stream)), _teams(things.get(stream))
@@ -138,7 +138,7 @@ def _editions(set_now: Mapping[str, Value], versions: Mapping[str, int]) -> dict
     return {
         f"{stream}@{versions[stream]}": value
         for stream, value in set_now.items()
-        if stream.partition("/")[0] in _KEPT
+        if kind_and_id(stream)[0] in _KEPT
     }
 
 
@@ -148,7 +148,7 @@ def settings_of(
     """Things by stream, arranged by kind and id."""
     tables: dict[str, dict[str, Value]] = {kind.name: {} for kind in KINDS}
     for stream in sorted(things):
-        kind, _, id = stream.partition("/")
+        kind, id = kind_and_id(stream)
         if kind in tables:
             tables[kind][id] = things[stream]
     plain = (kind for kind in KINDS if not isinstance(kind, RuleKind))
@@ -207,7 +207,7 @@ def differences(desired: Desired, compiled: Compiled, file_sha256: str) -> list[
     wanted = {
         stream: value
         for stream, value in compiled.things.items()
-        if stream.partition("/")[0] not in desired
+        if kind_and_id(stream)[0] not in desired
     }
     for kind, values in desired.items():
         wanted |= {f"{kind}/{id}": value for id, value in values.items()}
@@ -235,6 +235,6 @@ def _changes(
             old, new, change = things.get(stream), wanted.get(stream), pending.get(stream)
             planned = (change.event.before(), change.event.after()) if change else (new, old)
             if planned != (old, new):
-                id = stream.partition("/")[2]
+                id = kind_and_id(stream)[1]
                 found.append((stream, kind.event.of(id, old, new, file_sha256)))
     return found

@@ -146,4 +146,6 @@ AGGREGATE = Aggregate(
     commands=COMMANDS,
     events=EVENTS,
     reads=reads,
+    in_any_case=True,
+    numbered=True,
 )

@@ -18,7 +18,7 @@ from eventsourcing.persistence import (
 )
 from pydantic import TypeAdapter
 
-from ticketlog.domain.base import Aggregate, State
+from ticketlog.domain.base import Aggregate, State, kind_and_id
 from ticketlog.log.eventsourcing.recorder import LogAggregateRecorder
 from ticketlog.log.eventsourcing.snapshots import SnapshotRecorder
 from ticketlog.log.index.indexed_log import IndexedLog
@@ -60,7 +60,7 @@ class _SnapshotMapper(Mapper[str]):
 
     def to_stored_event(self, domain_event: Any) -> StoredEvent:
         state = domain_event.value
-        kind = domain_event.originator_id.partition("/")[0]
+        kind = kind_and_id(domain_event.originator_id)[0]
         return StoredEvent(
             domain_event.originator_id,
             domain_event.originator_version,
@@ -69,7 +69,7 @@ class _SnapshotMapper(Mapper[str]):
         )
 
     def to_domain_event(self, stored_event: StoredEvent) -> Any:
-        kind = str(stored_event.originator_id).partition("/")[0]
+        kind = kind_and_id(str(stored_event.originator_id))[0]
         return Snapshot(
             str(stored_event.originator_id),
             stored_event.originator_version,
@@ -127,7 +127,7 @@ class Repository:
         Raises KeyError for a kind of stream that isn't known, Unreadable for a stream that this
         release can't read.
         """
-        kind, _, id = stream.partition("/")
+        kind, id = kind_and_id(stream)
         aggregate = self._aggregates[kind]
         if version is None and (state := self._latest(stream)) is not None:
             return state

@@ -7,6 +7,7 @@ from heapq import merge
 from itertools import takewhile
 from typing import NamedTuple, Protocol
 
+from ticketlog.domain.base import kind_and_id
 from ticketlog.domain.ticket import KIND as TICKET
 from ticketlog.domain.ticket.rectification import rectified
 from ticketlog.errors import Poison
@@ -23,7 +24,6 @@ from ticketlog.projections.engine.stream_fold import (
     carefully,
     is_correction,
     is_withdrawal,
-    kind_of,
     occurred_at,
     redacted,
     typed,
@@ -124,7 +124,7 @@ def _streams(
         return
     for kind in sorted(kinds):
         streams = log.streams(partition, ends, f"{kind}/")
-        yield from takewhile(lambda each: kind_of(each[0]) == kind, streams)  # noqa: B023
+        yield from takewhile(lambda each: kind_and_id(each[0])[0] == kind, streams)  # noqa: B023
 
 
 def _split(records: Sequence[Record], moment: Moment) -> tuple[list[Record], Sequence[Record]]:
@@ -161,7 +161,7 @@ class _Sink:
     def take(self, name: str, records: Sequence[Record], later: Sequence[Record]) -> None:
         """One stream; `later`: its commits after the moment."""
         self._records += len(records) + len(later)
-        followers = self._followers.get(kind_of(name))
+        followers = self._followers.get(kind_and_id(name)[0])
         if followers is None or not records or self._is_withdrawn(later):
             return
         places, views = followers
@@ -190,7 +190,7 @@ class _Sink:
             return commits
         known = {record.offset for record in records}
         whole = rectified(
-            name.partition("/")[2], [*commits, *(typed(record, codec) for record in later)]
+            kind_and_id(name)[1], [*commits, *(typed(record, codec) for record in later)]
         )
         return [commit for commit in whole if commit[0].meta.offset in known]
 

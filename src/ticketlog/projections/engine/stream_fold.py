@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 import orjson
 
 from ticketlog.domain.aggregates import AGGREGATES
-from ticketlog.domain.base import Recorded, instant
+from ticketlog.domain.base import Recorded, instant, kind_and_id
 from ticketlog.domain.ticket import KIND as TICKET
 from ticketlog.domain.ticket.conversation import Redacted
 from ticketlog.domain.ticket.rectification import corrects, rectified
@@ -70,10 +70,6 @@ def redacted(records: Iterable[Record]) -> list[str]:
     return found
 
 
-def kind_of(stream: str) -> str:
-    return stream.partition("/")[0]
-
-
 class SetBack(Exception):
     """The stream's clock was set back after what is folded of it: it is to be folded anew."""
 
@@ -95,7 +91,7 @@ class StreamFold:
     )
 
     def __init__(self, name: str, views: Sequence[Projection], basis: Basis | None = None) -> None:
-        kind, _, id = name.partition("/")
+        kind, id = kind_and_id(name)
         self._id = id
         self._views = views
         aggregate = AGGREGATES[kind]

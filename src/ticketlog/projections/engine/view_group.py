@@ -9,6 +9,7 @@ from typing import NamedTuple
 import orjson
 from sqlalchemy import Connection, Engine
 
+from ticketlog.domain.base import kind_and_id
 from ticketlog.domain.ticket import KIND as TICKET
 from ticketlog.errors import Damaged, Unreadable
 from ticketlog.log.codec import RecordCodec
@@ -22,7 +23,6 @@ from ticketlog.projections.engine.stream_fold import (
     StreamFold,
     ViewRows,
     carefully,
-    kind_of,
     typed,
 )
 from ticketlog.support.gc_paused import gc_paused
@@ -143,7 +143,7 @@ class ViewGroup:
 
     def _followers(self, name: str) -> tuple[Build, ...]:
         """The builds that fold streams of this kind and haven't parked this one."""
-        kind = kind_of(name)
+        kind = kind_and_id(name)[0]
         return tuple(
             build
             for build in self.builds

@@ -17,6 +17,7 @@ from ticketlog.documents import parties as documents
 from ticketlog.documents.base import Document
 from ticketlog.documents.desks import Shared
 from ticketlog.domain import rights
+from ticketlog.domain.base import kind_and_id
 from ticketlog.domain.parties.contact import Address, AddressKind, compared
 from ticketlog.domain.parties.person import Person
 from ticketlog.projections.engine.projection import (
@@ -189,7 +190,7 @@ def _survivor(connection: Connection, tables: Tables, person: str) -> str:
     table = tables[MERGES.name]
 
     def load(stream: str) -> _MergedState:
-        query = select(table.c.target).where(table.c.person == stream.partition("/")[2])
+        query = select(table.c.target).where(table.c.person == kind_and_id(stream)[1])
         return _MergedState(connection.execute(query).scalar())
 
     return rights.survivor(person, load)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.given import ANN, BOB, KIM, MINUTE, NOON, SECOND, SUE
 from tests.projections.world import World
 from ticketlog.domain.aggregates import AGGREGATES
-from ticketlog.domain.base import Command, Refused, instant
+from ticketlog.domain.base import Command, Refused, instant, kind_and_id
 from ticketlog.domain.parties.agent import SetAvailability, SetShifts, on_shift
 from ticketlog.domain.settings.model import Agent, Settings
 from ticketlog.domain.ticket.assignment import Assign, Unassign
@@ -263,7 +263,7 @@ def one_by_one(world: World) -> dict[tuple[str, str], dict[str, int]]:
 
 def _life(world: World, stream: str) -> list[tuple[int, Any]]:
     """The stream's clock and state after each commit."""
-    kind, _, id = stream.partition("/")
+    kind, id = kind_and_id(stream)
     state = AGGREGATES[kind].initial(id)
     life = []
     for record in world.log.stream(stream):
