@@ -122,7 +122,7 @@ def restore_desk(
     *,
     log_url: str | None = None,
     views_url: str | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> Desk:
     """Makes a desk in a folder from the lines of `Desk.log_export`: the same records at the same
     positions, so that every commit, cut and report means what it meant. Interrupted, it can be
@@ -130,14 +130,14 @@ def restore_desk(
     for simulation is one again.
 
     `log_url`: where the log is made; topics must be empty, and nothing else may write to them.
-    `lines` are read twice then. `progress` is called with the numbers of records there and of all.
+    `lines` are read twice then. `on_progress` gets the numbers of records there and of all.
 
     Raises Usage where the folder is another desk already, Damaged where a line is missing or
     changed or where another program wrote meanwhile, Unfit for topics that hold something else,
     Unreachable.
     """
     given = Config(Path(path), log_url or LOG_URL, views_url or VIEWS_URL)
-    made = restore(given, lines, progress or (lambda done, total: None))
+    made = restore(given, lines, on_progress or (lambda done, total: None))
     return Desk(made, open_logs(made, RecordCodec()))
 
 
@@ -686,10 +686,10 @@ class Desk:
         mapping: str | os.PathLike[str],
         *,
         actor: Actor = SERVICE,
-        progress: Callable[[Any], None] | None = None,
+        on_progress: Callable[[Any], None] | None = None,
     ) -> ImportReport:
         """Records the histories in a file as the mapping says (docs/IMPORT.md). The same file
-        imported again adds nothing. `progress` gets `ImportProgress` now and then.
+        imported again adds nothing. `on_progress` gets `ImportProgress` now and then.
 
         Raises Refused where the actor may not, or for a file that looks wrong beside the desk;
         Usage, Conflict, Unreachable, Damaged.
@@ -704,7 +704,7 @@ class Desk:
             self.settings,
             path,
             loaded,
-            progress=progress,
+            on_progress=on_progress,
             writer=self._writer,
             journal=Journal(self._import_command, self.load, actor, path, loaded),
             attachments=self._attachments,
@@ -718,7 +718,7 @@ class Desk:
         file: str | os.PathLike[str],
         mapping: str | os.PathLike[str],
         *,
-        progress: Callable[[Any], None] | None = None,
+        on_progress: Callable[[Any], None] | None = None,
     ) -> ImportReport:
         """The report that importing the file would give, with the reasons to refuse it
         (`refusals`). Nothing is recorded. Raises Usage, Unreachable, Damaged."""
@@ -726,7 +726,7 @@ class Desk:
 
         path, loaded = Path(file), load_mapping(Path(mapping))
         given: dict[str, Any] = {"secret": secret(self.load), "holders": self._known_by}
-        return check_file(self.log, self.settings, path, loaded, progress=progress, **given)
+        return check_file(self.log, self.settings, path, loaded, on_progress=on_progress, **given)
 
     def withdraw_import(
         self,
@@ -735,7 +735,7 @@ class Desk:
         reason: str,
         actor: Actor,
         batch: str | None = None,
-        progress: Callable[[int], None] | None = None,
+        on_progress: Callable[[int], None] | None = None,
     ) -> WithdrawnTickets:
         """Takes the tickets that a source has made, or one batch of it, out of every view and
         report from now on; as of before it they are shown. Interrupted, it goes on where it
@@ -745,7 +745,7 @@ class Desk:
         send, load = self._import_command, self.load
         desk = Withdrawing(self.log, self.settings, send, load, self._writer)
         given: dict[str, Any] = {"batch": batch, "reason": reason, "actor": actor}
-        return withdraw(desk, source, progress=progress, **given)
+        return withdraw(desk, source, on_progress=on_progress, **given)
 
     def imports(self) -> list[tuple[str, Imports]]:
         """Every source that something was imported from, with its imports and withdrawals."""
@@ -762,7 +762,7 @@ class Desk:
         return self._executor.execute(made)
 
     def simulate(
-        self, *, tickets: int, seed: int, progress: Callable[[Simulated], None] | None = None
+        self, *, tickets: int, seed: int, on_progress: Callable[[Simulated], None] | None = None
     ) -> Simulated:
         """Records the work of a simulated help desk, under settings of its own, which it applies.
         The same simulation adds nothing twice.
@@ -779,7 +779,7 @@ class Desk:
         why = "the settings of the simulated help desk"
         self._apply_own_settings(f"{settings_text()}\n{rules_text()}", why)
         steps = simulate(seed, tickets, settings=self.settings)
-        return record(self.log, steps, self._writer, progress)
+        return record(self.log, steps, self._writer, on_progress)
 
     def attach_file(
         self,

@@ -88,7 +88,7 @@ def bring_in(folder: Path, history: History, line: Connection) -> None:
             desk.settings,
             history.file,
             load_mapping(history.mapping),
-            progress=lambda progress: line.send(progress.commits),
+            on_progress=lambda progress: line.send(progress.commits),
             batch=20,
         )
 
@@ -119,7 +119,7 @@ def rebuild(folder: Path, line: Connection) -> None:
     """Views are made anew again and again."""
     with open_desk(folder) as desk:
         while True:
-            desk.views.rebuild(progress=lambda progress: line.send(progress.events))
+            desk.views.rebuild(on_progress=lambda progress: line.send(progress.events))
             line.send("rebuilt")
 
 

@@ -455,7 +455,7 @@ def test_an_import_tells_how_far_it_is(log: EmbeddedLog, tmp_path: Path) -> None
     path = a_file(tmp_path, LIFE)
     told: list[ImportProgress] = []
 
-    imported(log, path, batch=3, progress=told.append)
+    imported(log, path, batch=3, on_progress=told.append)
 
     assert [(each.rows, each.commits) for each in told] == [(3, 3), (6, 6), (8, 8)]
     assert told[-1].bytes_done == told[-1].bytes_total == path.stat().st_size

@@ -175,7 +175,7 @@ def test_an_interrupted_withdrawal_goes_on_and_no_import_comes_between(
         raise Killed
 
     with pytest.raises(Killed):
-        desk.withdraw_import("old", reason="wrong", actor=LEAD, progress=killed)
+        desk.withdraw_import("old", reason="wrong", actor=LEAD, on_progress=killed)
     assert len(shown(desk)) == 1
     with pytest.raises(Refused, match="withdrawal of old is not finished"):
         bring([*ROWS, Line("D", at(1))])

@@ -25,7 +25,9 @@ _LEFT = ".import-"
 """Begins the name of the folder in which the files of an embedded log are made."""
 
 
-def restore(config: Config, lines: Iterable[bytes], progress: Callable[[int, int], None]) -> Config:
+def restore(
+    config: Config, lines: Iterable[bytes], on_progress: Callable[[int, int], None]
+) -> Config:
     """Returns when the desk's logs hold exactly the records of the export, and the desk's file
     names them: what that file says.
 
@@ -35,13 +37,15 @@ def restore(config: Config, lines: Iterable[bytes], progress: Callable[[int, int
     try:
         config.folder.mkdir(parents=True, exist_ok=True)
         with _alone(config.folder):
-            _restore(config, lines, progress)
+            _restore(config, lines, on_progress)
         return configuration.read(config.folder)
     except OSError as error:
         raise Unreachable(f"{config.folder} can't be written: {error.strerror}") from error
 
 
-def _restore(config: Config, lines: Iterable[bytes], progress: Callable[[int, int], None]) -> None:
+def _restore(
+    config: Config, lines: Iterable[bytes], on_progress: Callable[[int, int], None]
+) -> None:
     is_desk = (config.folder / configuration.FILE).exists()
     if is_desk and configuration.read(config.folder).log_url != config.log_url:
         raise Usage(f"{config.folder} is a desk already: import into another folder")
@@ -51,7 +55,7 @@ def _restore(config: Config, lines: Iterable[bytes], progress: Callable[[int, in
     if address is not None:
         from ticketlog.log.kafka.restore import restore_topics
 
-        restore_topics(address, lines, (TICKETS, SETTINGS), progress)
+        restore_topics(address, lines, (TICKETS, SETTINGS), on_progress)
         if not is_desk:
             configuration.write(config)
     elif is_desk:

@@ -114,19 +114,23 @@ class Views:
         return self._open.enter_context(made)
 
     def rebuild(
-        self, names: Collection[str] = (), progress: Callable[[ReplayProgress], None] | None = None
+        self,
+        names: Collection[str] = (),
+        on_progress: Callable[[ReplayProgress], None] | None = None,
     ) -> None:
         """Makes views anew from the log (all, or those named) and takes over; queries read the
         old ones meanwhile. Raises Usage for an unknown view, Poison, Conflict."""
-        rebuild(self._logs.tickets, self._engine, _chosen(names), progress=progress)
+        rebuild(self._logs.tickets, self._engine, _chosen(names), progress=on_progress)
 
     def verify(
-        self, names: Collection[str] = (), progress: Callable[[ReplayProgress], None] | None = None
+        self,
+        names: Collection[str] = (),
+        on_progress: Callable[[ReplayProgress], None] | None = None,
     ) -> list[VerifiedView]:
         """Replays views (all, or those named) beside the live ones and compares every row.
         Raises Usage for a view that is unknown or was never built."""
         views = _chosen(names)
-        return verify(self._logs.tickets, self._engine, views, progress=progress)
+        return verify(self._logs.tickets, self._engine, views, progress=on_progress)
 
     def differences(self, name: str, first: Moment, second: Moment) -> list[Compared]:
         """The differences of a view at the second moment. Raises Usage for an unknown view."""

@@ -55,7 +55,7 @@ def record(
     log: Log,
     steps: Iterable[DemoStep],
     writer: str,
-    progress: Callable[[Simulated], None] | None = None,
+    on_progress: Callable[[Simulated], None] | None = None,
 ) -> Simulated:
     """Appends the steps, in batches that are each durable. The ids are those of the simulation,
     so that the same one adds nothing twice and an interrupted one goes on.
@@ -79,8 +79,8 @@ def record(
                 done.commits += 1
                 done.events += outcome.events
         done.seconds = time.monotonic() - started
-        if progress is not None:
-            progress(done)
+        if on_progress is not None:
+            on_progress(done)
     return done
 
 

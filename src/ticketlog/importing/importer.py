@@ -114,7 +114,7 @@ def import_file(
     path: Path,
     mapping: Mapping,
     *,
-    progress: Callable[[ImportProgress], None] | None = None,
+    on_progress: Callable[[ImportProgress], None] | None = None,
     batch: int = BATCH,
     **desk: Any,
 ) -> ImportReport:
@@ -127,7 +127,7 @@ def import_file(
     whatever is in the log by then stays, and the same import goes on from there.
     """
     into = ImportTarget(log, settings, **desk)
-    return _Import(into, path, mapping, batch, progress).run()
+    return _Import(into, path, mapping, batch, on_progress).run()
 
 
 def check_file(
@@ -136,13 +136,13 @@ def check_file(
     path: Path,
     mapping: Mapping,
     *,
-    progress: Callable[[ImportProgress], None] | None = None,
+    on_progress: Callable[[ImportProgress], None] | None = None,
     **desk: Any,
 ) -> ImportReport:
     """The report that importing the file would give, with why it would be refused (`refusals`);
     nothing is recorded. `desk`: see `ImportTarget`. Raises Usage."""
     into = ImportTarget(Trial(log), settings, **desk)
-    return _Import(into, path, mapping, BATCH, progress, trial=True).run()
+    return _Import(into, path, mapping, BATCH, on_progress, trial=True).run()
 
 
 @contextmanager
@@ -166,7 +166,7 @@ class _Import:
         path: Path,
         mapping: Mapping,
         batch: int,
-        progress: Callable[[ImportProgress], None] | None,
+        on_progress: Callable[[ImportProgress], None] | None,
         *,
         trial: bool = False,
     ) -> None:
@@ -175,7 +175,7 @@ class _Import:
         self._path = path
         self._mapping = mapping
         self._batch = batch
-        self._progress = progress
+        self._on_progress = on_progress
         self._trial = trial
         self._report = ImportReport(file=str(path), source=mapping.source)
         self._started = time.monotonic()
@@ -251,10 +251,10 @@ class _Import:
         """`share`: of a file that is read already, how much of it is recorded."""
         report = self._report
         report.seconds = time.monotonic() - self._started
-        if self._progress is not None:
+        if self._on_progress is not None:
             done = rows.done if share is None else int(rows.size * share)
             far = ImportProgress(report.rows, report.commits, done, rows.size, report.seconds)
-            self._progress(far)
+            self._on_progress(far)
 
 
 class _Run:

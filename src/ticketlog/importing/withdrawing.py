@@ -58,7 +58,7 @@ def withdraw(
     batch: str | None = None,
     reason: str,
     actor: Actor,
-    progress: Callable[[int], None] | None = None,
+    on_progress: Callable[[int], None] | None = None,
 ) -> WithdrawnTickets:
     """Withdraws the tickets that a source, or one batch of it, has made.
 
@@ -91,8 +91,8 @@ def withdraw(
         if len(page) == PAGE:
             _write(desk, source, open, actor, page)
             page = []
-            if progress is not None:
-                progress(tickets)
+            if on_progress is not None:
+                on_progress(tickets)
     _write(desk, source, open, actor, page)
     end = EndWithdrawal(withdrawal=open.id, tickets=tickets, kept=kept)
     desk.execute(end, on=stream, actor=actor)

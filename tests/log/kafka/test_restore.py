@@ -70,7 +70,7 @@ def bring(folder: Path, file: Path, url: str, line: Connection) -> None:
     """A victim that imports in small pages, into Kafka or, where there is no URL, into files."""
     topic_writer.PAGE_BYTES = SMALL
     desk = restore_desk(
-        folder, Lines(file), log_url=url or None, progress=lambda done, total: line.send(done)
+        folder, Lines(file), log_url=url or None, on_progress=lambda done, total: line.send(done)
     )
     desk.close()
     line.send("complete")
@@ -250,7 +250,7 @@ class TestMoving:
 
         url = fresh_url(own_broker.bootstrap)
         with (
-            restore_desk(tmp_path / "moved", Lines(export), log_url=url, progress=told) as moved,
+            restore_desk(tmp_path / "moved", Lines(export), log_url=url, on_progress=told) as moved,
             open_desk(embedded) as old,
         ):
             assert content(moved) == content(old)
@@ -270,7 +270,7 @@ class TestMoving:
 
         url = fresh_url(cluster3.bootstrap)
         with (
-            restore_desk(tmp_path / "moved", Lines(export), log_url=url, progress=told) as moved,
+            restore_desk(tmp_path / "moved", Lines(export), log_url=url, on_progress=told) as moved,
             open_desk(embedded) as old,
         ):
             assert content(moved) == content(old)
@@ -288,7 +288,7 @@ class TestStrangers:
 
         halfway = on_half(told)
         with pytest.raises((Damaged, Unfit), match=r"tickets\.v1 11:0.*another prefix"):
-            restore_desk(tmp_path / "moved", Lines(export), log_url=kafka_url, progress=halfway)
+            restore_desk(tmp_path / "moved", Lines(export), log_url=kafka_url, on_progress=halfway)
         assert not (tmp_path / "moved" / "ticketlog.toml").exists()
         assert there(kafka_url)["tickets"][11] == 1
 
@@ -303,7 +303,7 @@ class TestStrangers:
                 write(kafka_url, "tickets", 0, b"a stranger's")
 
         with pytest.raises(Damaged, match=r"tickets\.v1 0:\d+: somebody else has written"):
-            restore_desk(tmp_path / "moved", Lines(export), log_url=kafka_url, progress=told)
+            restore_desk(tmp_path / "moved", Lines(export), log_url=kafka_url, on_progress=told)
         assert len(pages) == 2
         refused(Unfit, r"tickets\.v1 0.*another prefix", tmp_path, Lines(export), kafka_url)
 
@@ -315,7 +315,7 @@ class TestStrangers:
                 write(kafka_url, "settings", 0, b"a stranger's")
 
         with pytest.raises(Damaged, match=r"settings\.v1 0:\d+: somebody else"):
-            restore_desk(tmp_path / "moved", Lines(export), log_url=kafka_url, progress=told)
+            restore_desk(tmp_path / "moved", Lines(export), log_url=kafka_url, on_progress=told)
 
     def test_topics_of_an_import_that_is_not_complete_are_no_log(
         self, embedded: Path, export: Path, kafka_url: str, tmp_path: Path, small_pages: None

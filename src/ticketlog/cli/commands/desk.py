@@ -206,7 +206,7 @@ def demo(app: App, tickets: int, seed: int, as_json: bool) -> None:
         done = app.desk.simulate(
             tickets=tickets,
             seed=seed,
-            progress=lambda p: meter.far(
+            on_progress=lambda p: meter.far(
                 "simulating", p.tickets, "tickets", min(p.tickets / tickets, 1.0), p.seconds
             ),
         )

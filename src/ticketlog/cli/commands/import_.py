@@ -97,7 +97,7 @@ def imported(app: App, file: Path, mapping: Path, actor: str | None = None) -> I
             file,
             mapping,
             actor=actor_of(actor),
-            progress=lambda p: meter.far(
+            on_progress=lambda p: meter.far(
                 "importing", p.rows, "rows", p.bytes_done / max(p.bytes_total, 1), p.seconds
             ),
         )
@@ -108,7 +108,7 @@ def _checked(app: App, file: Path, mapping: Path) -> ImportReport:
         return app.desk.check_import(
             file,
             mapping,
-            progress=lambda p: meter.far(
+            on_progress=lambda p: meter.far(
                 "checking", p.rows, "rows", p.bytes_done / max(p.bytes_total, 1), p.seconds
             ),
         )
@@ -280,7 +280,7 @@ def withdraw(
             batch=batch,
             reason=reason,
             actor=actor_of(actor),
-            progress=lambda tickets: meter.far("withdrawing", tickets, "tickets", 0, 0),
+            on_progress=lambda tickets: meter.far("withdrawing", tickets, "tickets", 0, 0),
         )
     if as_json:
         print_json(taken.document())

@@ -171,7 +171,7 @@ def import_(
             meter.far("importing", done, "records", done / total, time.monotonic() - started)
 
         desk = restore_desk(
-            folder, Lines(file), log_url=log_url, views_url=views_url, progress=told
+            folder, Lines(file), log_url=log_url, views_url=views_url, on_progress=told
         )
     with desk:
         made = restored_document(desk)

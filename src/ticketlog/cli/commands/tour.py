@@ -104,7 +104,7 @@ def _import(desk: Desk, file: Path, mapping: Path) -> None:
         report = desk.import_file(
             file,
             mapping,
-            progress=lambda p: meter.far(
+            on_progress=lambda p: meter.far(
                 "importing", p.rows, "rows", p.bytes_done / max(p.bytes_total, 1), p.seconds
             ),
         )
@@ -122,7 +122,7 @@ def _simulate(desk: Desk, tickets: int, seed: int) -> None:
         done = desk.simulate(
             tickets=tickets,
             seed=seed,
-            progress=lambda p: meter.far(
+            on_progress=lambda p: meter.far(
                 "simulating", p.tickets, "tickets", min(p.tickets / tickets, 1.0), p.seconds
             ),
         )
@@ -178,7 +178,7 @@ def _history(desk: Desk) -> None:
 def _proof(desk: Desk) -> bool:
     with Meter() as meter:
         found, seconds = _timed(
-            lambda: desk.views.verify(progress=partial(meter.replayed, "replaying"))
+            lambda: desk.views.verify(on_progress=partial(meter.replayed, "replaying"))
         )
     events = _events(desk)
     _head("Every view rebuilt from the log and compared, row for row")
