@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from ticketlog import config as configuration
 from ticketlog.application import settings_removal
+from ticketlog.application.access import Access
 from ticketlog.application.executor import Executor, Outcome, new_id, request, stream_name
 from ticketlog.application.logs import Logs, make_logs, open_logs
 from ticketlog.application.restore import restore
@@ -182,6 +183,7 @@ class Desk:
             simulated=config.simulation,
             holders=self._holders,
         )
+        self._access = Access(self._settings.in_force, self._repository.load)
         self._attachments = Attachments(self.folder / "attachments")
         self._on_progress = on_progress
         self._views: Views | None = None
@@ -275,8 +277,8 @@ class Desk:
 
             desk.query(queries.Queue(team="network", limit=20), actor=ann)
 
-        `actor`: who asks; None: who may read the desk's files. Raises Usage for parameters that
-        mean nothing, Unreachable, Damaged.
+        `actor`: who asks; None: who may read the desk's files. Raises Forbidden for an actor who
+        isn't known, Usage for parameters that mean nothing, Unreachable, Damaged.
         """
         return self._answered(query, actor, self._settings.in_force).answer
 
@@ -285,18 +287,20 @@ class Desk:
     ) -> Answered[Answer]:
         from ticketlog.application.queries import answer
 
-        return answer(query, actor, self.views, settings)
+        return answer(query, actor, self.views, settings, self._access)
 
-    def linked_by(self, ticket: str) -> list[dict[str, Any]]:
-        """The links of other tickets to a ticket, as of now: kind and ticket. Raises Unreachable,
-        Damaged."""
+    def linked_by(self, ticket: str, *, actor: Actor | None = None) -> list[dict[str, Any]]:
+        """The links of other tickets to a ticket, as of now: kind and ticket. `actor`: as for
+        `query`. Raises Forbidden, Unreachable, Damaged."""
         from ticketlog.application.linked_tickets import linked_by
 
-        found = linked_by(self.log, views_file(self.config), ticket)
+        # The short way past the views serves the command line alone: an actor asks by a query.
+        direct = actor is None
+        found = linked_by(self.log, views_file(self.config), ticket) if direct else None
         if found is None:
             from ticketlog.projections.views.tickets import TicketLinks
 
-            found = self.query(TicketLinks(ticket=ticket))["linked_by"]
+            found = self.query(TicketLinks(ticket=ticket), actor=actor)["linked_by"]
         return list(found)
 
     def selves(self, agent: str) -> list[str]:
@@ -516,7 +520,7 @@ class Desk:
             moment = cuts.at(_instant(recorded))
         else:
             moment = cuts.named(position) if position is not None else cuts.now()
-        sources = Sources(self.history, self._settings, self.views, self._logs)
+        sources = Sources(self.history, self._settings, self.views, self._logs, self._access)
         return Past(moment, sources, under(basis, self._settings))
 
     def cut(self) -> Cut:

@@ -16,6 +16,7 @@ from ticketlog.domain.ticket.conversation import Note, Reply
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import Reopen, Solve
 from ticketlog.errors import Usage
+from ticketlog.queries import Queue
 
 STRANGERS = [
     Actor("nobody", "agent"),
@@ -40,6 +41,19 @@ def test_a_stranger_does_nothing(desk: Desk, actor: Actor) -> None:
         desk.settings_apply("[teams.more]\n", actor=actor)
     assert desk.log.ends() == ends
     assert "more" not in desk.settings.teams
+
+
+@pytest.mark.parametrize("actor", STRANGERS, ids=lambda actor: f"{actor.kind}-{actor.id}")
+def test_a_stranger_is_told_nothing(desk: Desk, actor: Actor) -> None:
+    ticket = create(desk)
+    for source in (desk, desk.at(position=desk.cut())):
+        assert source.query(Queue(), actor=ANN) == source.query(Queue())
+        with pytest.raises(Forbidden):
+            source.query(Queue(), actor=actor)
+        with pytest.raises(Forbidden):
+            source.report("flow", actor=actor)
+        with pytest.raises(Forbidden):
+            source.linked_by(ticket.removeprefix("ticket/"), actor=actor)
 
 
 def test_what_was_done_has_its_first_answer_also_for_who_has_left(desk: Desk) -> None:

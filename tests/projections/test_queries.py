@@ -20,7 +20,6 @@ from ticketlog.domain.parties.contact import Address
 from ticketlog.projections import PROJECTIONS, QUERIES, views
 from ticketlog.projections.engine.query import Query
 
-ANN = Actor("ann", "agent")
 MODULES = [
     import_module(each.name) for each in pkgutil.walk_packages(views.__path__, f"{views.__name__}.")
 ]
@@ -109,25 +108,26 @@ def desk_reports() -> set[str]:
 def test_every_query_passes_one_place_that_knows_who_asks_and_of_when(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    ann = Actor(next(each.id for each in desk.settings.agents.values() if each.active), "agent")
     seen: list[tuple[str, Actor | None, type]] = []
     answer = queries.answer
 
-    def noted(query: Any, actor: Any, source: Any, settings: Any) -> Any:
+    def noted(query: Any, actor: Any, source: Any, *given: Any) -> Any:
         seen.append((query.NAME, actor, type(source)))
-        return answer(query, actor, source, settings)
+        return answer(query, actor, source, *given)
 
     monkeypatch.setattr(queries, "answer", noted)
     then = desk.at(position=desk.cut())
-    desk.query(face.Queue(), actor=ANN)
-    then.query(face.Queue(), actor=ANN)
-    desk.report("flow", actor=ANN)
-    then.report("flow", actor=ANN)
+    desk.query(face.Queue(), actor=ann)
+    then.query(face.Queue(), actor=ann)
+    desk.report("flow", actor=ann)
+    then.report("flow", actor=ann)
     desk.query(face.Queue())
     assert seen == [
-        ("queue", ANN, Views),
-        ("queue", ANN, PastViews),
-        ("flow", ANN, Views),
-        ("flow", ANN, PastViews),
+        ("queue", ann, Views),
+        ("queue", ann, PastViews),
+        ("flow", ann, Views),
+        ("flow", ann, PastViews),
         ("queue", None, Views),
     ]
 

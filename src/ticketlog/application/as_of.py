@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from ticketlog.application import queries, reports
+from ticketlog.application.access import Access
 from ticketlog.application.executor import stream_name
 from ticketlog.application.logs import Logs
 from ticketlog.application.queries import Answer
@@ -96,6 +97,7 @@ class Sources(NamedTuple):
     settings: SettingsLog
     views: Views
     logs: Logs
+    access: Access
 
 
 def under(basis: int | str, settings: SettingsLog) -> Settings | None:
@@ -125,13 +127,15 @@ class Past:
 
     def query(self, query: Query[Answer], *, actor: Actor | None = None) -> Answer:
         """The answer of a query (`ticketlog.queries`) at the moment; see `Desk.query`."""
-        return queries.answer(query, actor, self.views, lambda: self.settings).answer
+        return queries.answer(
+            query, actor, self.views, lambda: self.settings, self._sources.access
+        ).answer
 
-    def linked_by(self, ticket: str) -> list[dict[str, Any]]:
+    def linked_by(self, ticket: str, *, actor: Actor | None = None) -> list[dict[str, Any]]:
         """The links of other tickets to a ticket at the moment: kind and ticket."""
         from ticketlog.projections.views.tickets import TicketLinks
 
-        return self.query(TicketLinks(ticket=ticket))["linked_by"]
+        return self.query(TicketLinks(ticket=ticket), actor=actor)["linked_by"]
 
     def report(self, name: str, *, actor: Actor | None = None, **given: Any) -> dict[str, Any]:
         """A report as of the moment; see `Desk.report`."""

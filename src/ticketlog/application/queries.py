@@ -11,6 +11,7 @@ from ticketlog.errors import Usage
 from ticketlog.projections import view_of
 
 if TYPE_CHECKING:
+    from ticketlog.application.access import Access
     from ticketlog.domain.base import Actor
     from ticketlog.domain.settings.model import Settings
     from ticketlog.projections.engine.projection import Projection
@@ -37,18 +38,24 @@ class QuerySource(Protocol):
 
 
 def answer(
-    query: Query[Answer], actor: Actor | None, source: QuerySource, settings: Callable[[], Settings]
+    query: Query[Answer],
+    actor: Actor | None,
+    source: QuerySource,
+    settings: Callable[[], Settings],
+    access: Access,
 ) -> Answered[Answer]:
     """The answer of a query. `actor`: who asks; None: who may read the desk's files, as the command
     line does. `source`: of which moment and on which basis. `settings`: those of that moment.
+    `access`: decides who may ask.
 
-    Raises Usage for what is no query of a view and for parameters that mean nothing, Unreachable,
-    Damaged.
+    Raises Usage for what is no query of a view and for parameters that mean nothing, Forbidden
+    where the actor may not ask, Unreachable, Damaged.
     """
     try:
         view = view_of(type(query))
     except KeyError:
         raise Usage(f"{query!r} is no query of a view") from None
+    access.check_may_ask(actor, query)
     return source.answer(query, view, settings)
 
 

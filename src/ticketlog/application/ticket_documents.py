@@ -23,23 +23,28 @@ class TicketSource(Protocol):
     def settings(self) -> Settings: ...
     def load(self, stream: str) -> Any: ...
     def history(self, ticket: str, /) -> list[Recorded]: ...
-    def linked_by(self, ticket: str) -> list[dict[str, Any]]: ...
+    def linked_by(self, ticket: str, *, actor: Actor | None = None) -> list[dict[str, Any]]: ...
     def query(self, query: Query[Answer], /, *, actor: Actor | None = None) -> Answer: ...
 
 
 def ticket_document(
-    source: TicketSource, stream: str, *, at: str | None, remark: Callable[[str], None]
+    source: TicketSource,
+    stream: str,
+    *,
+    at: str | None,
+    remark: Callable[[str], None],
+    actor: Actor | None = None,
 ) -> Ticket:
     """The ticket ('ticket/ID'). Where the views can't be read, `linked_by` is None, and `remark`
     hears why: a ticket is shown whatever became of its views. `at`: the moment, in the words of
-    the asker. Raises NotFound."""
+    the asker; `actor`: who asks. Raises NotFound."""
     state = source.load(stream)
     if not state.exists:
         where = f" at {at}" if at else "; `ticketlog ticket list` shows those that do"
         raise NotFound(f"{stream} doesn't exist{where}")
     events = source.history(stream)
     try:
-        linked_by = source.linked_by(state.id)
+        linked_by = source.linked_by(state.id, actor=actor)
     except TicketlogError as error:
         linked_by = None
         remark(f"ticketlog: what is linked to it isn't known: {error}")

@@ -88,7 +88,7 @@ class Views:
 
     def peek(self, query: Query[Answer]) -> Answer | None:
         """The answer to a query of the desk's own on the records that its view has taken in by now;
-        None where the view was never made."""
+        None where the view was never made. No actor asks it."""
         with storage.reading(self._engine) as connection:
             build = build_store.live(connection, view_of(type(query)))
             if build is None:

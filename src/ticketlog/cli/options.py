@@ -79,7 +79,10 @@ def note_imported(app: App) -> None:
 def reader(
     app: App, as_of: str | None, occurred_as_of: str | None, basis: str = "was"
 ) -> Desk | Past:
-    """The desk that `--as-of` and `--occurred-as-of` ask about, on a basis: now, or at a moment."""
+    """The desk that `--as-of` and `--occurred-as-of` ask about, on a basis: now, or at a moment.
+
+    Reads have no `--as`: who runs them can read the desk's files, so their queries name no
+    actor."""
     if as_of or occurred_as_of or basis != "was":
         return past(app, as_of or None, occurred_as_of or None, basis)
     return app.desk
