@@ -331,6 +331,27 @@ def test_views_know_no_database_but_through_its_dialect(file: Path) -> None:
     assert not re.search(r"exec_driver_sql|\bPRAGMA\b", file.read_text(encoding="utf-8"))
 
 
+SQLITE_ELSEWHERE = {
+    "projections/engine/dialects/sqlite.py",
+    "support/scratch_sqlite.py",
+    "application/linked_tickets.py",
+}
+"""The files besides the log, which is SQLite's own, that speak to SQLite: the dialect; the scratch
+databases that it and the log make; and the links of a shown ticket, which are read without the
+dialect, since all in `projections` loads SQLAlchemy, and that takes longer than all the rest of
+showing a ticket (docs/decisions/047). That reader knows the view's file of the embedded database
+alone, and gives the question back to the views for everything else."""
+
+
+def test_sqlite_is_spoken_to_where_it_is_said() -> None:
+    found = {
+        file.relative_to(PACKAGE).as_posix()
+        for file in FILES
+        if any(module.startswith("pysqlite3") for module in imports(file))
+    }
+    assert {path for path in found if not path.startswith("log/")} == SQLITE_ELSEWHERE
+
+
 def test_every_library_that_is_imported_is_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
