@@ -88,7 +88,9 @@ def _ours(bench: Bench, threads: int, each: int) -> float:
         for n in range(threads)
     ]
     with bench.scratch() as folder:
-        log = EmbeddedLog.create(folder / "log.db", name="tickets", desk="bench", partitions=12)
+        log = EmbeddedLog.create(
+            folder / "log.db", RecordCodec(), name="tickets", desk="bench", partitions=12
+        )
 
         def client(number: int) -> None:
             for one in commits[number]:

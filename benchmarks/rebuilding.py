@@ -24,6 +24,7 @@ from ticketlog.domain.ticket.assignment import AssigneeChanged
 from ticketlog.domain.ticket.creation import TicketCreated
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.domain.ticket.status_events import StatusEvent
+from ticketlog.log.codec import RecordCodec
 from ticketlog.log.embedded import EmbeddedLog
 from ticketlog.log.port import DEFAULT_PARTITIONS
 from ticketlog.projections import PROJECTIONS
@@ -133,7 +134,7 @@ SIMPLE = Projection(
 
 def rebuilt(path: Path, folder: Path, views: Sequence[Projection], workers: int) -> float:
     """Events per second, from the log to the moment at which queries read the new rows."""
-    log = EmbeddedLog.open(path)
+    log = EmbeddedLog.open(path, RecordCodec())
     try:
         engine = storage.open_views(f"sqlite:///{folder / 'views.db'}")
         with stopwatch() as seconds:

@@ -73,7 +73,7 @@ class Place:
 
     @contextmanager
     def log(self, folder: Path) -> Iterator[KafkaLog]:
-        log = KafkaLog.open(self.address, self.topic, folder / "index.db", NAME)
+        log = KafkaLog.open(self.address, self.topic, folder / "index.db", NAME, RecordCodec())
         try:
             log.sync()
             yield log

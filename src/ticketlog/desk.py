@@ -85,6 +85,11 @@ SERVICE = Actor("ticketlog", "service", authenticated="local")
 """Who makes a desk."""
 
 
+def codec_of(config: Config) -> RecordCodec:
+    """The codec of a desk's records: a keyring will be chosen here, and nowhere else."""
+    return RecordCodec()
+
+
 def init_desk(
     path: str | os.PathLike[str],
     *,
@@ -108,7 +113,7 @@ def init_desk(
         raise Usage(f"{folder} is a desk already: choose another folder, or use it as it is")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        desk = Desk(made, make_logs(made, RecordCodec()))
+        desk = Desk(made, make_logs(made, codec_of(made)))
         if desk.settings.position == 0:
             desk._apply_own_settings(parser.defaults(admin), "the defaults of a new desk")
         configuration.write(made)
@@ -138,8 +143,8 @@ def restore_desk(
     Unreachable.
     """
     given = Config(Path(path), log_url or LOG_URL, views_url or VIEWS_URL)
-    made = restore(given, lines, on_progress or (lambda done, total: None))
-    return Desk(made, open_logs(made, RecordCodec()))
+    made = restore(given, lines, codec_of(given), on_progress or (lambda done, total: None))
+    return Desk(made, open_logs(made, codec_of(made)))
 
 
 def open_desk(
@@ -152,7 +157,7 @@ def open_desk(
     Raises Usage, Unreachable, Damaged.
     """
     found = configuration.read(configuration.find(path))
-    return Desk(found, open_logs(found, RecordCodec()), on_progress=on_progress)
+    return Desk(found, open_logs(found, codec_of(found)), on_progress=on_progress)
 
 
 class Desk:

@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.log.commits import a_commit
 from ticketlog.errors import TicketlogError
+from ticketlog.log.codec import RecordCodec
 from ticketlog.log.embedded import EmbeddedLog
 
 APPENDS = 4
@@ -20,7 +21,7 @@ APPENDS = 4
 
 def main(folder: Path, run: str) -> None:
     path = folder / "log.db"
-    log = told("open", lambda: EmbeddedLog.open(path))
+    log = told("open", lambda: EmbeddedLog.open(path, RecordCodec()))
     if log is None:
         return
     for number in range(APPENDS):

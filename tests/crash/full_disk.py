@@ -19,6 +19,7 @@ from tests.crash.harness import check_file, check_log
 from tests.crash.victims import Acked
 from tests.log.commits import a_commit
 from ticketlog.errors import Unreachable
+from ticketlog.log.codec import RecordCodec
 from ticketlog.log.commit import Commit
 from ticketlog.log.embedded import EmbeddedLog
 
@@ -31,7 +32,7 @@ def outlive(
 ) -> None:
     """`settled`: what the WAL holds fits into the file, so that it can be vouched for."""
     path = folder / "log.db"
-    log = EmbeddedLog.create(path, name="t", desk="d", partitions=2)
+    log = EmbeddedLog.create(path, RecordCodec(), name="t", desk="d", partitions=2)
     acked = [appended(log, a_commit("ticket/A", id="before"))]
     fill()
     refused = until_full(log, acked)
@@ -40,7 +41,7 @@ def outlive(
         log.append(a_commit("ticket/B"))
     check_log(log, acked)
     log.close()
-    reader = EmbeddedLog.open(path)
+    reader = EmbeddedLog.open(path, RecordCodec())
     check_log(reader, acked)
     if not settled:
         with pytest.raises(Unreachable, match="make room"):
@@ -48,7 +49,7 @@ def outlive(
     reader.close()
 
     make_room()
-    log = EmbeddedLog.open(path)
+    log = EmbeddedLog.open(path, RecordCodec())
     check_log(log, acked)
     acked.append(appended(log, refused))
     assert log.append(refused).repeated

@@ -16,6 +16,7 @@ from tests.crash.appender import APPENDS
 from tests.crash.harness import check_file, check_log
 from tests.crash.victims import Acked
 from tests.log.commits import a_commit
+from ticketlog.log.codec import RecordCodec
 from ticketlog.log.embedded import EmbeddedLog
 from ticketlog.log.port import Placed
 
@@ -28,7 +29,7 @@ def prepared(tmp_path: Path) -> Path:
     """A folder with a log that isn't empty."""
     folder = tmp_path / "prepared"
     folder.mkdir()
-    log = EmbeddedLog.create(folder / "log.db", name="t", desk="d", partitions=2)
+    log = EmbeddedLog.create(folder / "log.db", RecordCodec(), name="t", desk="d", partitions=2)
     for stream in ("ticket/0", "ticket/1"):
         log.append(a_commit(stream, id="first"))
     log.close()
@@ -120,7 +121,7 @@ def check_refusals(said: list[dict[str, Any]]) -> None:
 def check_what_is_left(folder: Path, said: list[dict[str, Any]]) -> None:
     """What was acknowledged is there; what was not can be sent again, and is there once."""
     acked = {line["what"]: tuple(line["place"]) for line in said if line.get("place")}
-    log = EmbeddedLog.open(folder / "log.db")
+    log = EmbeddedLog.open(folder / "log.db", RecordCodec())
     everything = []
     for number in range(APPENDS):
         stream, id = f"ticket/{number % 2}", f"run-{number}"

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from tests.log.commits import a_commit
 from ticketlog.errors import Conflict
+from ticketlog.log.codec import RecordCodec
 from ticketlog.log.commit import Commit
 from ticketlog.log.embedded import EmbeddedLog
 from ticketlog.log.port import Log, Placed
@@ -31,7 +32,7 @@ Tell = Callable[[Acked], None]
 
 def append(folder: Path, run: str, line: Connection) -> None:
     """Four threads that append for ever, one commit at a time and in bulk."""
-    log = EmbeddedLog.open(folder / "log.db")
+    log = EmbeddedLog.open(folder / "log.db", RecordCodec())
     speaking = threading.Lock()
 
     def tell(acked: Acked) -> None:

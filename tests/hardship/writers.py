@@ -22,6 +22,7 @@ from tests.log.commits import a_commit
 from tests.log.kafka_backend import NAME, topic_of
 from tests.log.peers import PROCESSES
 from ticketlog.errors import Conflict, InDoubt, Unreachable
+from ticketlog.log.codec import RecordCodec
 from ticketlog.log.commit import Commit
 from ticketlog.log.kafka.log import KafkaLog
 from ticketlog.log.kafka.url import KafkaAddress
@@ -153,7 +154,7 @@ def crew(
 
 def opened(url: str, index: Path) -> KafkaLog:
     where = KafkaAddress.parse(url)
-    return KafkaLog.open(where, topic_of(where), index, NAME)
+    return KafkaLog.open(where, topic_of(where), index, NAME, RecordCodec())
 
 
 def _write(work: Work, accepted: Any, line: Connection) -> None:

@@ -84,7 +84,9 @@ def a_file(folder: Path, content: bytes | Iterable[Line], name: str = "rows.csv"
 
 
 def a_log(folder: Path, name: str = "log.db") -> EmbeddedLog:
-    return EmbeddedLog.create(folder / name, name="tickets", desk="desk", partitions=4)
+    return EmbeddedLog.create(
+        folder / name, RecordCodec(), name="tickets", desk="desk", partitions=4
+    )
 
 
 def imported(log: Log, path: Path, mapping: Mapping | None = None, **how: Any) -> ImportReport:

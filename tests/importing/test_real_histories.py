@@ -23,6 +23,7 @@ from ticketlog.domain.settings.activation import settings_of
 from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.ticket.imported import ActivityRecorded, RecordActivity
 from ticketlog.importing import ImportReport, ImportRow, import_file, load_mapping, read_rows
+from ticketlog.log.codec import RecordCodec
 from ticketlog.log.embedded import EmbeddedLog
 from ticketlog.settings_files import parser
 
@@ -83,7 +84,7 @@ def default_settings() -> Settings:
 
 
 def an_import(folder: Path, file: Path, mapping: str) -> Imported:
-    log = EmbeddedLog.create(folder / "log.db", name="tickets", desk="desk")
+    log = EmbeddedLog.create(folder / "log.db", RecordCodec(), name="tickets", desk="desk")
     report = import_file(log, default_settings(), file, load_mapping(EXAMPLES / mapping))
     return Imported(log, report, histories(log))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.kafka import fresh_url
+from ticketlog.log.codec import RecordCodec
 from ticketlog.log.kafka import topics
 from ticketlog.log.kafka.bootstrap import create_or_join
 from ticketlog.log.kafka.log import KafkaLog
@@ -29,7 +30,7 @@ class InKafka:
     @classmethod
     def open(cls, folder: Path) -> KafkaLog:
         where = KafkaAddress.parse((folder / "url").read_text())
-        return KafkaLog.open(where, topic_of(where), folder / cls.index, NAME)
+        return KafkaLog.open(where, topic_of(where), folder / cls.index, NAME, RecordCodec())
 
     @classmethod
     def forget(cls, folder: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.log.commits import a_commit
 from tests.log.conformance import Conformance
+from ticketlog.log.codec import RecordCodec
 from ticketlog.log.commit import Verdict
 from ticketlog.log.embedded import EmbeddedLog
 
@@ -20,12 +21,12 @@ class Embedded:
     @staticmethod
     def create(folder: Path, partitions: int) -> EmbeddedLog:
         return EmbeddedLog.create(
-            folder / "log.db", name="tickets", desk="desk-1", partitions=partitions
+            folder / "log.db", RecordCodec(), name="tickets", desk="desk-1", partitions=partitions
         )
 
     @staticmethod
     def open(folder: Path) -> EmbeddedLog:
-        return EmbeddedLog.open(folder / "log.db")
+        return EmbeddedLog.open(folder / "log.db", RecordCodec())
 
     @staticmethod
     def forget(folder: Path) -> None:

@@ -47,15 +47,15 @@ def make_logs(config: Config, codec: RecordCodec) -> Logs:
         return open_logs(config, codec)
     tickets_file, settings_file = files_of(config)
     if tickets_file.exists():
-        tickets = EmbeddedLog.open(tickets_file)
+        tickets = EmbeddedLog.open(tickets_file, codec)
     else:
         tickets = EmbeddedLog.create(
-            tickets_file, name=TICKETS, desk=new_id(), partitions=DEFAULT_PARTITIONS
+            tickets_file, codec, name=TICKETS, desk=new_id(), partitions=DEFAULT_PARTITIONS
         )
     try:
         if not settings_file.exists():
             EmbeddedLog.create(
-                settings_file, name=SETTINGS, desk=tickets.desk, partitions=1
+                settings_file, codec, name=SETTINGS, desk=tickets.desk, partitions=1
             ).close()
     finally:
         tickets.close()

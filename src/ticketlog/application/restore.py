@@ -26,10 +26,13 @@ _LEFT = ".import-"
 
 
 def restore(
-    config: Config, lines: Iterable[bytes], on_progress: Callable[[int, int], None]
+    config: Config,
+    lines: Iterable[bytes],
+    codec: RecordCodec,
+    on_progress: Callable[[int, int], None],
 ) -> Config:
     """Returns when the desk's logs hold exactly the records of the export, and the desk's file
-    names them: what that file says.
+    names them: what that file says. `codec`: that of the desk's records.
 
     Raises Usage where the folder is another desk already, or another process imports into it;
     Damaged, Unfit, Unreachable.
@@ -37,14 +40,17 @@ def restore(
     try:
         config.folder.mkdir(parents=True, exist_ok=True)
         with _alone(config.folder):
-            _restore(config, lines, on_progress)
+            _restore(config, lines, codec, on_progress)
         return configuration.read(config.folder)
     except OSError as error:
         raise Unreachable(f"{config.folder} can't be written: {error.strerror}") from error
 
 
 def _restore(
-    config: Config, lines: Iterable[bytes], on_progress: Callable[[int, int], None]
+    config: Config,
+    lines: Iterable[bytes],
+    codec: RecordCodec,
+    on_progress: Callable[[int, int], None],
 ) -> None:
     is_desk = (config.folder / configuration.FILE).exists()
     if is_desk and configuration.read(config.folder).log_url != config.log_url:
@@ -60,7 +66,7 @@ def _restore(
             configuration.write(config)
     elif is_desk:
         _clear(config.folder, ())
-        _compare(config, lines)
+        _compare(config, lines, codec)
     else:
         _make_files(config, lines)
 
@@ -90,9 +96,9 @@ def _alone(folder: Path) -> Iterator[None]:
         os.close(opened)
 
 
-def _compare(config: Config, lines: Iterable[bytes]) -> None:
+def _compare(config: Config, lines: Iterable[bytes], codec: RecordCodec) -> None:
     """Raises Usage where a desk holds anything but the export."""
-    with closing(open_logs(config, RecordCodec())) as logs:
+    with closing(open_logs(config, codec)) as logs:
         kept = export_lines(logs, simulation=config.simulation)
         if any(own != exported for own, exported in zip_longest(kept, lines)):
             raise Usage(

@@ -66,7 +66,7 @@ class EmbeddedLog(IndexedLog):
     """A `Log` (see port.py) in one SQLite file."""
 
     def __init__(
-        self, path: Path, name: str, desk: str, partitions: int, codec: RecordCodec | None = None
+        self, path: Path, name: str, desk: str, partitions: int, codec: RecordCodec
     ) -> None:
         super().__init__(path, partitions, codec)
         self.name = name
@@ -80,7 +80,13 @@ class EmbeddedLog(IndexedLog):
 
     @classmethod
     def create(
-        cls, path: Path, *, name: str, desk: str, partitions: int = DEFAULT_PARTITIONS
+        cls,
+        path: Path,
+        codec: RecordCodec,
+        *,
+        name: str,
+        desk: str,
+        partitions: int = DEFAULT_PARTITIONS,
     ) -> EmbeddedLog:
         """A new log with a genesis record in each partition; it appears whole or not at all.
         Raises Usage where one exists, Unreachable."""
@@ -98,10 +104,10 @@ class EmbeddedLog(IndexedLog):
             raise Unreachable(f"{path} can't be made: {error.strerror}") from error
         except sqlite.Error as error:
             raise reader.storage_error(error, path) from error
-        return cls.open(path)
+        return cls.open(path, codec)
 
     @classmethod
-    def open(cls, path: Path, codec: RecordCodec | None = None) -> EmbeddedLog:
+    def open(cls, path: Path, codec: RecordCodec) -> EmbeddedLog:
         """Opens an existing log; the WAL is made durable first. Where that can't be
         done, on a full disk, the log can be read and accepts nothing."""
         if not path.exists():

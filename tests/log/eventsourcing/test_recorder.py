@@ -54,7 +54,9 @@ class WithLog(TestCase):
         self.addCleanup(self.log.close)
 
     def create_log(self) -> IndexedLog:
-        return EmbeddedLog.create(self.folder / "log.db", name="t", desk="d", partitions=1)
+        return EmbeddedLog.create(
+            self.folder / "log.db", RecordCodec(), name="t", desk="d", partitions=1
+        )
 
     def new_originator_id(self) -> str:
         return f"thing/{uuid4()}"
@@ -172,7 +174,7 @@ def stored(stream: str, *versions: int) -> list[StoredEvent]:
 
 @pytest.fixture
 def log(tmp_path: Path) -> Iterator[EmbeddedLog]:
-    log = EmbeddedLog.create(tmp_path / "log.db", name="t", desk="d", partitions=3)
+    log = EmbeddedLog.create(tmp_path / "log.db", RecordCodec(), name="t", desk="d", partitions=3)
     yield log
     log.close()
 

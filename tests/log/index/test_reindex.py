@@ -38,7 +38,7 @@ RACE: list[tuple[Commit | bytes, Verdict]] = [
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     """A log whose first partition holds what many writers would leave in a shared log."""
-    log = EmbeddedLog.create(tmp_path / "log.db", name="t", desk="d", partitions=2)
+    log = EmbeddedLog.create(tmp_path / "log.db", RecordCodec(), name="t", desk="d", partitions=2)
     log.close()
     change(
         tmp_path / "log.db",
@@ -65,7 +65,7 @@ def change(file: Path, *statements: tuple[str, Any]) -> None:
 
 @pytest.fixture
 def log(file: Path) -> Iterator[EmbeddedLog]:
-    log = EmbeddedLog.open(file)
+    log = EmbeddedLog.open(file, RecordCodec())
     yield log
     log.close()
 
@@ -154,10 +154,10 @@ GENESIS = b'{"format":1,"genesis":{},"recorded_at":"2026-01-01T00:00:00.000000Z"
     ],
 )
 def test_damage_is_found_and_named(file: Path, damage: Damage, said: str) -> None:
-    EmbeddedLog.open(file).close()
+    EmbeddedLog.open(file, RecordCodec()).close()
     damage(file)
 
-    log = EmbeddedLog.open(file)
+    log = EmbeddedLog.open(file, RecordCodec())
     found = list(find_problems(log))
     log.close()
 

@@ -19,6 +19,7 @@ from broker.cluster import Cluster
 from tests.log.commits import a_commit, encode, streams_in
 from tests.log.kafka_backend import NAME, topic_of
 from ticketlog.errors import Damaged, NewerFormat, Unfit, Usage
+from ticketlog.log.codec import RecordCodec
 from ticketlog.log.commit import MAX_BYTES, Verdict
 from ticketlog.log.kafka import consumer, topics
 from ticketlog.log.kafka.bootstrap import create_or_join
@@ -43,7 +44,9 @@ def opened(where: KafkaAddress, tmp_path: Path) -> Iterator[Open]:
     logs: list[KafkaLog] = []
 
     def open(index: str) -> KafkaLog:
-        logs.append(KafkaLog.open(where, topic_of(where), tmp_path / f"{index}.db", NAME))
+        logs.append(
+            KafkaLog.open(where, topic_of(where), tmp_path / f"{index}.db", NAME, RecordCodec())
+        )
         return logs[-1]
 
     yield open
@@ -106,7 +109,9 @@ class TestStrangeRecords:
         create_or_join(where, {NAME: 2, "settings": 1}, "desk-1")
         here, there = (streams_in(partition, 2, 1)[0] for partition in (0, 1))
         write(where, encode(a_commit(there)), encode(a_commit(here)))
-        with closing(KafkaLog.open(where, topic_of(where), tmp_path / "one.db", NAME)) as log:
+        with closing(
+            KafkaLog.open(where, topic_of(where), tmp_path / "one.db", NAME, RecordCodec())
+        ) as log:
             assert (log.head(there).version, log.head(here).version) == (0, 1)
             assert log.voids(0) == {Verdict.MALFORMED: 1}
 
@@ -213,7 +218,7 @@ class TestChangedTopics:
         create_or_join(elsewhere, {NAME: 1, "settings": 1}, "desk-1")
         there = topic_of(elsewhere)
         with pytest.raises(Damaged, match=rf"cluster {there.cluster}, .* the URL leads elsewhere"):
-            KafkaLog.open(elsewhere, there, tmp_path / "one.db", NAME)
+            KafkaLog.open(elsewhere, there, tmp_path / "one.db", NAME, RecordCodec())
 
     def test_a_topic_that_was_compacted_is_no_log_any_more(
         self, where: KafkaAddress, opened: Open

@@ -209,7 +209,9 @@ def test_a_view_that_is_far_behind_is_built_anew(
 def test_several_processes_make_the_same_as_one(
     world: World, engine: Engine, tmp_path: Path
 ) -> None:
-    log = EmbeddedLog.create(tmp_path / "log.db", name="tickets", desk="test", partitions=4)
+    log = EmbeddedLog.create(
+        tmp_path / "log.db", RecordCodec(), name="tickets", desk="test", partitions=4
+    )
     log.append_all(commits_of(world))
     rebuild(log, engine)
     alone = digests(log, engine)
@@ -223,7 +225,9 @@ def test_several_processes_make_the_same_as_one(
 def test_a_process_that_stumbles_stops_the_rebuild(
     world: World, engine: Engine, tmp_path: Path
 ) -> None:
-    log = EmbeddedLog.create(tmp_path / "log.db", name="tickets", desk="test", partitions=4)
+    log = EmbeddedLog.create(
+        tmp_path / "log.db", RecordCodec(), name="tickets", desk="test", partitions=4
+    )
     first, *others = commits_of(world)
     log.append_all([replace(first, events=[ForeignEvent("ticket.teleported.v1", b"{}")]), *others])
     with pytest.raises(Poison, match=r"view reports can't take ticket/0 at .*can't be read"):

@@ -254,8 +254,8 @@ class LogFactory(InfrastructureFactory[TrackingRecorder]):
 
 def _embedded(path: Path, name: str) -> IndexedLog:
     if path.exists():
-        return EmbeddedLog.open(path)
-    return EmbeddedLog.create(path, name=name, desk="", partitions=1)
+        return EmbeddedLog.open(path, RecordCodec())
+    return EmbeddedLog.create(path, RecordCodec(), name=name, desk="", partitions=1)
 
 
 def _in_kafka(url: str, path: Path, name: str) -> IndexedLog:
@@ -264,7 +264,7 @@ def _in_kafka(url: str, path: Path, name: str) -> IndexedLog:
 
     address = KafkaAddress.parse(url)
     topic = create_or_join(address, {name: address.partitions or 1}, "")[name]
-    return KafkaLog.open(address, topic, path, name)
+    return KafkaLog.open(address, topic, path, name, RecordCodec())
 
 
 def _commit_of(stored_events: Sequence[StoredEvent]) -> Commit:

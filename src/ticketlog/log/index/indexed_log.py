@@ -21,7 +21,7 @@ _CHECK_EVERY_S = 0.01
 class IndexedLog(IndexReader):
     """A `Log` (see port.py) without its writing side, which a backend adds."""
 
-    def __init__(self, path: Path, partitions: int, codec: RecordCodec | None = None) -> None:
+    def __init__(self, path: Path, partitions: int, codec: RecordCodec) -> None:
         super().__init__(path, partitions, codec)
         self._watchers: set[Lock] = set()
 

@@ -136,10 +136,10 @@ class IndexReader:
     name: str
     desk: str
 
-    def __init__(self, path: Path, partitions: int, codec: RecordCodec | None = None) -> None:
+    def __init__(self, path: Path, partitions: int, codec: RecordCodec) -> None:
         self.path = path
         self.partitions = partitions
-        self.codec = codec or RecordCodec()
+        self.codec = codec
         self._local = threading.local()
         self._closed = False
 

@@ -45,7 +45,7 @@ class KafkaLog(IndexedLog):
         path: Path,
         name: str,
         desk: str,
-        codec: RecordCodec | None = None,
+        codec: RecordCodec,
     ) -> None:
         super().__init__(path, topic.partitions, codec)
         self.name = name
@@ -68,7 +68,7 @@ class KafkaLog(IndexedLog):
         topic: Topic,
         path: Path,
         name: str,
-        codec: RecordCodec | None = None,
+        codec: RecordCodec,
     ) -> KafkaLog:
         """Opens a log whose topic was checked. Makes the index where there is none.
 

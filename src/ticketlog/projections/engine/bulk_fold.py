@@ -46,10 +46,10 @@ class Task(NamedTuple):
     partitions: Sequence[int]
     ends: Sequence[int]
     moment: Moment
+    codec: RecordCodec
     past: bool = False
     park: bool = False
     basis: Basis | None = None
-    codec: RecordCodec = RecordCodec()
 
 
 class Stuck(NamedTuple):

@@ -84,7 +84,7 @@ def fill(
     """
     ends = moment.ends if isinstance(moment, Cut) else log.ends()
     views = [build.view for build in builds]
-    task = Task(views, range(log.partitions), ends, moment, past, park, basis, log.codec)
+    task = Task(views, range(log.partitions), ends, moment, log.codec, past, park, basis)
     filling = _Filling(engine, builds, sum(ends), progress)
     workers = helpers(ends, views) if workers is None else workers
     for chunk in _chunks(log if stream is None else Alone(log, stream), task, workers):

@@ -99,7 +99,7 @@ def _send(values: tuple[Any, ...] | None, error: TicketlogError | None = None) -
 
 def _main() -> None:
     path, partitions, names, task = pickle.load(sys.stdin.buffer)
-    log = IndexReader(path, partitions)
+    log = IndexReader(path, partitions, task.codec)
     try:
         for chunk in chunks(log, task._replace(views=[named(name) for name in names])):
             stuck = [tuple(each) for each in chunk.stuck]
