@@ -9,7 +9,7 @@ from ticketlog.application.executor import (
     Executor,
     Outcome,
     Request,
-    is_looked_at_alone,
+    is_executed_alone,
     outcome_of,
 )
 from ticketlog.domain.settings.model import Settings
@@ -41,7 +41,7 @@ def execute_all(executor: Executor, requests: Sequence[Request]) -> list[Done]:
     settings = executor.settings()
     for number, each in enumerate(requests):
         state = states[each.stream] if each.stream in states else _state(executor, each)
-        if is_looked_at_alone(each.command):
+        if is_executed_alone(each.command):
             state = states[each.stream] = None
         commit = _decided(executor, each, state, settings)
         if commit is not None:

@@ -518,9 +518,10 @@ def may_lead_back(command: Command) -> TypeGuard[LinkTo]:
     return isinstance(command, LinkTo) and command.kind in ACYCLIC
 
 
-def is_looked_at_alone(command: Command) -> bool:
-    """Whether it is looked at again once it stands, since another stream's command may not go with
-    it."""
+def is_executed_alone(command: Command) -> bool:
+    """Whether a command of several that are executed together is executed alone, after them:
+    together with a command on another stream it may make what neither makes (a circle of links, an
+    address of two persons)."""
     return may_lead_back(command) or takes_address(command)
 
 

@@ -343,7 +343,7 @@ class Command(BaseModel):
         return self._GIVEN.keys()
 
     def touched(self) -> frozenset[str]:
-        """The same for this very command."""
+        """The aspects that this command changes, by its arguments: TOUCHES, or fewer."""
         return self.TOUCHES
 
 

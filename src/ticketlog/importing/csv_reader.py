@@ -108,7 +108,8 @@ class CsvRows:
     def _undecoded(self, line: int, cells: list[str]) -> Iterator[Problem]:
         for name, cell in zip(self.header, cells, strict=True):
             if _legible(cell) != cell:
-                why = f"{_bytes(cell)[:40]!r} is not in the mapping's encoding"
+                read = cell.encode("utf-8", "surrogateescape")
+                why = f"{read[:40]!r} is not in the mapping's encoding"
                 yield Problem(line, "bad-encoding", why, name)
 
 
@@ -204,10 +205,6 @@ def _content(names: list[str]) -> _Content:
         )
 
     return content
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
 
 
 def _legible(text: str) -> str:

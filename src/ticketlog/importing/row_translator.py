@@ -1,4 +1,4 @@
-"""From the cells of a row to what it says, in our words."""
+"""The translator of rows: from the cells of one, by the mapping, to the command that records it."""
 
 from __future__ import annotations
 

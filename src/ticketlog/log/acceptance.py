@@ -1,4 +1,4 @@
-"""The acceptance rule, the same for every reader (DESIGN rule 3).
+"""The acceptance rule, the same for every reader (docs/ARCHITECTURE.md, invariant 2).
 
 It reads the envelope, never the data of events, so that an old and a new release agree on every
 version. `EnvelopeFields` is all that it reads of a record.

@@ -106,7 +106,7 @@ class Log(Protocol):
 
     def offset_at(self, partition: int, recorded_at: int) -> int:
         """The length in records of the longest prefix of a partition whose running maximum of
-        `recorded_at` is not after the given time (a cut, DESIGN section 2)."""
+        `recorded_at` is not after the given time (a cut)."""
 
     def wait(self, ends: Sequence[int], timeout_s: float) -> bool:
         """Blocks until the log reaches beyond `ends`; False after `timeout_s`. Raises where a

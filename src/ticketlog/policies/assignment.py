@@ -54,7 +54,8 @@ _Reactions: TypeAlias = Iterable[Reaction]
 
 
 def react(recorded: Recorded, situation: Situation) -> _Reactions:
-    """The next step after the event's."""
+    """The next step of an assignment: the reservation of the agent whom a rule chose; once it is
+    recorded, the assignment; where the agent declined, the next choice."""
     if not situation.settings.rules_of(AssignmentRule):
         return
     stream = recorded.originator_id

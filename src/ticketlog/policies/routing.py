@@ -28,8 +28,8 @@ ON: frozenset[type[Event]] = frozenset(EVENTS)
 
 
 def react(recorded: Recorded, situation: Situation) -> Iterable[Reaction]:
-    """The steps of all rules that match, as one command. Commits of rules are no cause, and of a
-    commit only the first event is."""
+    """The steps of all rules that match, as one command. A commit of a rule sets off none,
+    and of any other commit only the first event does."""
     if recorded.meta.actor.kind == "rule" or not situation.settings.rules_of(RoutingRule):
         return
     if recorded.index != 0:

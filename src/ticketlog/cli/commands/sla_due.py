@@ -1,4 +1,4 @@
-"""Which promises are due next, which are broken, and in whose hands that came about."""
+"""Tables of promises that are due next, and of broken ones with the holders of their tickets."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ class TicketReserved(Event):
     ticket: Key
     channel: Key
     version: Annotated[int, Field(ge=0)]
-    """That of the ticket at which it is theirs."""
+    """The version of the ticket from which on it is the agent's."""
     choice: Key | None = None
 
 

@@ -10,8 +10,8 @@ from ticketlog.domain.settings.model import Settings
 def why_gone(agent: str, team: str | None, settings: Settings) -> str | None:
     """The reason why an agent doesn't work on a team's tickets any more; None: they do.
 
-    Of who never was in the settings, as those whom imported histories name, they say nothing.
-    `team` None: whatever team.
+    None also for an agent who never was in the settings, as imported histories name them. `team`
+    None: of any team.
     """
     known = settings.agents.get(agent)
     if known is None:

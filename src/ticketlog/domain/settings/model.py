@@ -265,8 +265,8 @@ class Settings:
     'calendar/berlin@3'. Tickets keep the version that was promised to them."""
 
     since: Mapping[str, int] = field(default_factory=_frozen)
-    """Stream of each thing, 'routing-rule/vpn' -> the position since which it is there, in whatever
-    version: what was decided under an earlier one is none of its business."""
+    """Stream of each thing, 'routing-rule/vpn' -> the position of the settings since which it is
+    there, in whatever version. It does nothing about what was decided at an earlier position."""
 
     left: frozenset[str] = frozenset()
     """The agents who were in the settings once and are no more."""

@@ -98,8 +98,8 @@ def fold(ticket: Ticket, history: Iterable[Recorded]) -> Ticket:
 
 
 def _twofold(ticket: Ticket, history: Iterable[Recorded]) -> Ticket:
-    """The ticket after events of which some are stamped ahead of their receipt, with what it would
-    be if they weren't; after a correction, that alone."""
+    """The ticket after events of which some are stamped ahead of their receipt. Beside it, in
+    `sound`, is the ticket as it would be without those stamps; a correction leaves that alone."""
     for recorded in history:
         beside = ticket.sound
         if beside is None:

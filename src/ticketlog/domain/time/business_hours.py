@@ -104,11 +104,6 @@ class BusinessHours:
         """Whether it is open at that instant. At the end of a span it is closed."""
         return self.between(at, at + 1) == 1
 
-    def next_open(self, at: int) -> int | None:
-        """The first instant, not before `at`, at which it is open; None: never again."""
-        after = self.add(at, 1)
-        return None if after is None else after - 1
-
     def _until(self, at: int) -> int:
         """The open time up to `at`, on a scale of the timetable's own."""
         if self._first <= at < self._last:

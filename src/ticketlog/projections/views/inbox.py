@@ -40,11 +40,9 @@ from ticketlog.projections.gone import Gone, gone_of, held
 NAME = "inbox"
 VERSION = 5
 
-WHY = ("waiting", "held", "mentioned", "news", "duplicate")
-"""waiting: the requester waits for the assignee; held: on hold until an instant; mentioned: a note
-calls the agent; news: a ticket that the agent follows has moved on; duplicate: an end user waits
-for an answer on a duplicate of the agent's ticket."""
-
+# Why an entry is there. waiting: the requester waits for the assignee; held: on hold until an
+# instant; mentioned: a note calls the agent; news: a ticket that the agent follows has moved on;
+# duplicate: an end user waits for an answer on a duplicate of the agent's ticket.
 SEEN = ("mentioned", "news")
 """Reasons that end when the agent has seen the ticket; the others when somebody acts."""
 _MARKS = ("seen", "snoozed", "asleep")

@@ -140,8 +140,9 @@ def turns_of(metric: Metric, states: Sequence[Ticket], at: int) -> Iterator[Turn
 def _said(
     metric: Metric, old: Clock | None, turns: list[Turn], ticket: Ticket, terms: Terms
 ) -> list[Turn]:
-    """The turns that concern a target; where there are none, whether another target or another
-    calendar comes to count. A calendar that goes is asked for the last time."""
+    """The turns of a clock that are recorded: its own where there is a target before or after them;
+    else one that says that another target or calendar counts from now on. The calendar that
+    ceases to count measures up to here."""
     target, clock = terms.target(metric, ticket.priority), ticket.clocks[metric]
     if turns and (target is not None or (old is not None and old.target is not None)):
         return turns

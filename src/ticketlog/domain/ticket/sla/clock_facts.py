@@ -1,5 +1,6 @@
-"""Which events of a ticket concern its clocks, and how. What follows from them is `clock_rules`'s;
-what depends on settings stands in events of its own (`sla_events`)."""
+"""The events of a ticket that concern its clocks, and the trigger that each is.
+What follows from a trigger, `domain/sla/clock_rules.py` says; what depends on settings stands in
+events of its own (`domain/ticket/sla_events.py`)."""
 
 from __future__ import annotations
 

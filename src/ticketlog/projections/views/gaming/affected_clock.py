@@ -1,4 +1,4 @@
-"""Which clock an act concerned: what was left of its target, and when it would have been breached.
+"""The clock that an act concerned: the rest of its target, and the instant of its breach.
 
 What the clocks did stands in the events of the commit; how they stood before, in the ticket.
 """

@@ -1,4 +1,4 @@
-"""Which acts look as if they were done for the figures, and not for the ticket.
+"""The patterns of acts that look as if they were done for the figures, and not for the ticket.
 
 Likely, never proven: docs/SLA.md names innocent reasons for each pattern.
 """
