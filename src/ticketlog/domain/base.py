@@ -343,7 +343,7 @@ class Command(BaseModel):
         return self._GIVEN.keys()
 
     def touched(self) -> frozenset[str]:
-        """The aspects that this command changes, by its arguments: TOUCHES, or fewer."""
+        """The aspects that this command changes; where that depends on its arguments, by these."""
         return self.TOUCHES
 
 
