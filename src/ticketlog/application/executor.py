@@ -277,7 +277,7 @@ class Executor:
         return None
 
     def _elsewhere(self, request: Request, state: Any) -> Iterator[Request]:
-        """As what a command's id may stand on other streams than its own: the follow-up that it
+        """Requests on other streams under which the command's id may stand: the follow-up that it
         opened where its ticket was closed, or solved for too long."""
         if not request.fresh and _asks_on(request.command) and state.ended_once:
             yield _follow_up(request, request.command, state, self.settings())
@@ -295,9 +295,9 @@ class Executor:
             )
 
     def _part_cycle(self, request: Request) -> None:
-        """Takes a link back that closes a circle with links that were made meanwhile on other
-        tickets, and raises the refusal: of two tickets linked to each other at once neither stays
-        linked, or only the first."""
+        """Takes back a link that closes a circle with links that were made meanwhile on other
+        tickets, and raises the refusal. Where two tickets are linked to each other at once, both
+        links are taken back, or the later one."""
         command = request.command
         if not may_lead_back(command):
             return
@@ -520,8 +520,8 @@ def may_lead_back(command: Command) -> TypeGuard[LinkTo]:
 
 def is_executed_alone(command: Command) -> bool:
     """Whether a command of several that are executed together is executed alone, after them:
-    together with a command on another stream it may make what neither makes (a circle of links, an
-    address of two persons)."""
+    with a command on another stream it could close a circle of links, or give two persons one
+    address, which neither does by itself."""
     return may_lead_back(command) or takes_address(command)
 
 

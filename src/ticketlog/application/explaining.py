@@ -23,7 +23,7 @@ from ticketlog.domain.ticket.assignment import AssigneeChanged, Escalated
 from ticketlog.domain.ticket.automation import AgentChosen, ChoiceDropped
 from ticketlog.domain.ticket.condition_fields import facts_of
 from ticketlog.domain.ticket.state import Ticket
-from ticketlog.policies import RULES, escalation, lifecycle
+from ticketlog.policies import RULES, escalation, lifecycle_timer
 from ticketlog.policies.agent_ranking import Weighed, weighed
 from ticketlog.policies.protocol import RulePolicy
 
@@ -129,7 +129,7 @@ def _lifecycle(asked: _Asked, policy: RulePolicy) -> list[dict[str, Any]]:
             "action": each.rule.action,
             "at": each.at,
         }
-        for each in lifecycle.planned(asked.ticket, asked.settings)
+        for each in lifecycle_timer.planned(asked.ticket, asked.settings)
     ]
 
 

@@ -1,4 +1,4 @@
-"""The record: what one command did to one stream, its exact bytes, and the rule that accepts it.
+"""The record: what one command did to one stream, its exact bytes, and the verdicts on it.
 
 A record is canonical JSON: sorted ASCII keys, UTF-8, no white space, no floats, nulls left out.
 """

@@ -14,7 +14,7 @@ from ticketlog.policies import (
     absence,
     assignment,
     escalation,
-    lifecycle,
+    lifecycle_timer,
     notification,
     routing,
     sla_timer,
@@ -24,10 +24,10 @@ from ticketlog.policies.protocol import Policy, RulePolicy, Timer
 POLICIES: tuple[Policy, ...] = (routing, absence, assignment, escalation, notification)
 NOTIFYING: frozenset[str] = frozenset({notification.NAME})
 """Policies that notify people: not of events that were old when they began."""
-TIMERS: tuple[Timer, ...] = (lifecycle, escalation, sla_timer, absence)
+TIMERS: tuple[Timer, ...] = (lifecycle_timer, escalation, sla_timer, absence)
 RULES: tuple[RulePolicy, ...] = (
     routing.RULES,
-    lifecycle.RULES,
+    lifecycle_timer.RULES,
     assignment.RULES,
     absence.RULES,
     escalation.RULES,

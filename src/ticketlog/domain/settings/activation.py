@@ -167,7 +167,7 @@ def with_admin(
 ) -> tuple[Desired, tuple[str, ...]]:
     """A desk always has an admin: where a file would leave none, the agent who applies it stays
     one, or, where no agent applies it, those who are. `kept` stay admins in any case. Returns
-    what is wanted then, and whom the file doesn't make an admin."""
+    the desired settings with them, and the admins whom the file doesn't name as such."""
     agents = dict(desired.get("agent", compiled.in_force.agents))
     left = any(map(_leads, agents.values()))
     if left and not kept:

@@ -89,7 +89,7 @@ class ClockSet:
             self.clocks[metric] = started(instance, self.phase(metric), trigger.because, trigger.at)
 
     def turn(self, metric: Metric, phase: Phase) -> None:
-        """Turns a clock, also one that ended where it is to go on."""
+        """Moves a clock to another phase; one that has ended goes on where the phase is live."""
         clock, trigger = self.clocks.get(metric), self.trigger
         if clock is None or clock.phase == phase:
             return
@@ -97,7 +97,8 @@ class ClockSet:
             self.clocks[metric] = turned(clock, phase, trigger.because, trigger.at)
 
     def end(self, metric: Metric, phase: Phase) -> None:
-        """Ends a clock that is live. One that was taken out of the running ends for good."""
+        """Ends a clock that is live. Where the ticket doesn't count any more (spam, a
+        duplicate), it ends for good."""
         clock, trigger = self.clocks.get(metric), self.trigger
         if clock is None:
             return

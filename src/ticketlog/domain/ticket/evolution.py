@@ -24,7 +24,8 @@ event, and what nobody asks for costs as much as what is needed."""
 
 
 FactOf: TypeAlias = Callable[[Ticket, Recorded], ClockTrigger | None]
-"""What an event is to clocks: (the ticket after it, the event) -> the fact; None: it is none."""
+"""The trigger that an event is for clocks: (the ticket after it, the event) -> the trigger; None:
+no clock is concerned."""
 
 
 class _Change(NamedTuple):
@@ -32,7 +33,7 @@ class _Change(NamedTuple):
     aspect: str | None
     fact: FactOf | None = None
     tells: bool = False
-    """It tells how clocks stand, from what they were."""
+    """Whether it is an event of SLA clocks, whose change reads the clocks as they were before it."""
 
 
 _BY_EVENT: dict[type[Event], _Change] = {}

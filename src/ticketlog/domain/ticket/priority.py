@@ -101,7 +101,7 @@ EVOLVE: Evolutions = {
 
 
 HELD: frozenset[PrioritySource] = frozenset({"manual", "import"})
-"""Where a priority comes from that impact and urgency don't change any more."""
+"""The sources of a priority that impact and urgency don't change any more."""
 
 
 class Priority(NamedTuple):

@@ -105,7 +105,7 @@ class BusinessHours:
         return self.between(at, at + 1) == 1
 
     def _until(self, at: int) -> int:
-        """The open time up to `at`, on a scale of the timetable's own."""
+        """The open time up to `at`, counted from an arbitrary instant: differences count."""
         if self._first <= at < self._last:
             return self._listed(at)
         after = at >= self._last

@@ -37,8 +37,8 @@ def accounted(
 ) -> list[Event]:
     """A commit's events with what was due before them and what they do to the clocks.
 
-    An imported history gets neither, since its rows were decided under no settings of the desk; a
-    ticket to which a policy was applied here does.
+    An imported history gets neither, since its rows were decided under no settings of the desk. A
+    ticket that was imported, and to which a policy was applied here, gets both.
     """
     settings = settings_of(context)
     reapply = isinstance(command, ReapplySla)

@@ -113,7 +113,7 @@ def _command(rule: LifecycleRule, cited: str, ticket: Ticket, settings: Settings
 
 
 def _moved(recorded: Recorded, before: Ticket) -> RuleAct | None:
-    """A status that follows from an assignment is that one's doing."""
+    """The act of a status event; one that follows from an assignment counts as the assignment's."""
     event = recorded.event
     assert isinstance(event, StatusEvent)
     return None if event.because == "assignment" else by_actor(recorded, before)
