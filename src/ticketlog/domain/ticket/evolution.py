@@ -33,7 +33,7 @@ class _Change(NamedTuple):
     aspect: str | None
     fact: FactOf | None = None
     tells: bool = False
-    """Whether it is an event of SLA clocks, whose change reads the clocks as they were before it."""
+    """Whether it is an event of SLA clocks, whose change reads the clocks as they were."""
 
 
 _BY_EVENT: dict[type[Event], _Change] = {}

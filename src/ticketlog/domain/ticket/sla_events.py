@@ -1,9 +1,9 @@
 """Events of what was promised for a ticket and what became of it: what its clocks can't know by
 themselves.
 
-A clock follows from the ticket's own events (`sla/clock_facts.py`). Policy, target,
-calendar, open time and due time depend on settings, so they stand in events. These name every clock that has a target: what
-changed, why, how much of it is used, and when it will be due from then on.
+A clock follows from the ticket's own events (`sla/clock_facts.py`). Policy, target, calendar,
+open time and due time depend on settings, so they stand in events. These name every clock that has
+a target: what changed, why, how much of it is used, and when it will be due from then on.
 """
 
 from __future__ import annotations
