@@ -43,8 +43,8 @@ from ticketlog.domain.ticket.classification import (
 )
 from ticketlog.domain.ticket.conversation import Attach, Note, Redact, Reply
 from ticketlog.domain.ticket.creation import CreateTicket
+from ticketlog.domain.ticket.custom_fields import SetFields
 from ticketlog.domain.ticket.feedback import OfferSurvey, Rate, Review
-from ticketlog.domain.ticket.fields import SetFields
 from ticketlog.domain.ticket.imported import RecordActivity
 from ticketlog.domain.ticket.lifecycle import (
     Cancel,

@@ -84,8 +84,8 @@ from ticketlog.domain.ticket.conversation import (
     Replied,
 )
 from ticketlog.domain.ticket.creation import TicketCreated
+from ticketlog.domain.ticket.custom_fields import FieldsChanged
 from ticketlog.domain.ticket.feedback import Rated, Reviewed, SurveyOffered
-from ticketlog.domain.ticket.fields import FieldsChanged
 from ticketlog.domain.ticket.imported import ActivityRecorded
 from ticketlog.domain.ticket.lifecycle import MarkedSpam, ResolutionCoded, Restored, Verified
 from ticketlog.domain.ticket.priority import ImpactChanged, PriorityChanged, UrgencyChanged

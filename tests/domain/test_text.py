@@ -15,8 +15,8 @@ from ticketlog.domain.parties.person import RegisterPerson, RenamePerson
 from ticketlog.domain.ticket.classification import SetSubject, Tag
 from ticketlog.domain.ticket.conversation import Note, Reply
 from ticketlog.domain.ticket.creation import CreateTicket
+from ticketlog.domain.ticket.custom_fields import SetFields
 from ticketlog.domain.ticket.feedback import Rate, Review
-from ticketlog.domain.ticket.fields import SetFields
 from ticketlog.domain.ticket.imported import RecordActivity
 from ticketlog.domain.ticket.lifecycle import Cancel, Solve
 from ticketlog.log.commit import digest_of

@@ -29,7 +29,7 @@ from ticketlog.domain.settings.model import Workflow
 from ticketlog.domain.ticket.assignment import AssigneeChanged
 from ticketlog.domain.ticket.conversation import Noted
 from ticketlog.domain.ticket.creation import TicketCreated
-from ticketlog.domain.ticket.fields import FieldsChanged
+from ticketlog.domain.ticket.custom_fields import FieldsChanged
 from ticketlog.domain.ticket.imported import ActivityRecorded
 from ticketlog.domain.ticket.status_events import Reopened, Solved, TicketClosed
 from ticketlog.errors import Conflict, Unreachable, Usage

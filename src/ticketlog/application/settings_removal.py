@@ -20,7 +20,7 @@ from ticketlog.domain.settings.kind import SettingChanged
 from ticketlog.domain.settings.model import Agent, CustomField, Settings, TicketType, Workflow
 from ticketlog.domain.ticket.assignment import Assign
 from ticketlog.domain.ticket.classification import Classify
-from ticketlog.domain.ticket.fields import SetFields
+from ticketlog.domain.ticket.custom_fields import SetFields
 from ticketlog.domain.ticket.lifecycle import SetStatus
 from ticketlog.domain.ticket.priority import Prioritise
 from ticketlog.domain.ticket.state import Ticket

@@ -17,7 +17,7 @@ from ticketlog.domain.ticket.classification import (
     Tag,
 )
 from ticketlog.domain.ticket.conversation import Note
-from ticketlog.domain.ticket.fields import SetFields
+from ticketlog.domain.ticket.custom_fields import SetFields
 from ticketlog.domain.ticket.priority import Prioritise
 from ticketlog.domain.ticket.relations import AddCc, Follow, RemoveCc, Unfollow
 

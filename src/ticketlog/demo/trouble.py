@@ -10,7 +10,7 @@ from ticketlog.domain.base import Actor
 from ticketlog.domain.ticket.assignment import Assign
 from ticketlog.domain.ticket.classification import Classify, SetDue
 from ticketlog.domain.ticket.conversation import Note, Reply
-from ticketlog.domain.ticket.fields import SetFields
+from ticketlog.domain.ticket.custom_fields import SetFields
 from ticketlog.domain.ticket.lifecycle import Cancel, Hold, Solve
 from ticketlog.domain.ticket.relations import LinkTo
 

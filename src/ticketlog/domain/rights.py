@@ -34,6 +34,9 @@ WORKERS = frozenset({STAFF, "service", "rule", "import"})
 """Who works tickets, human or not."""
 LEADS = frozenset({"supervisor", "admin"})
 
+CLOSERS = frozenset({"supervisor", "admin", "rule", "service"})
+"""Who takes an arrow from solved to closed that is open to every role (Zendesk: a rule does)."""
+
 
 class Right(NamedTuple):
     """The roles that may send a command, or do an act, of a name. None: nobody may."""
@@ -184,6 +187,13 @@ def roles_on(state: Any, context: Context) -> frozenset[str]:
     if actor.role not in (None, *PERSONS):
         raise Forbidden(f"{actor.id} is a person and can't act as {actor.role}")
     return frozenset({"requester" if _is(actor.id, state, "requester", context) else "end-user"})
+
+
+def takers(roles: Iterable[str], *, closes: bool) -> frozenset[str]:
+    """The roles that may take an arrow of a workflow; '*' stands for all. `closes`: it leads from
+    solved to closed."""
+    named = frozenset(roles)
+    return CLOSERS if closes and "*" in named else named
 
 
 def check(right: Right, state: Any, context: Context) -> None:

@@ -17,7 +17,7 @@ from ticketlog.domain.ticket.conversation import (
     Reply,
 )
 from ticketlog.domain.ticket.creation import CreateTicket
-from ticketlog.domain.ticket.fields import FieldsChanged
+from ticketlog.domain.ticket.custom_fields import FieldsChanged
 from ticketlog.domain.ticket.lifecycle import Close
 from ticketlog.domain.ticket.relations import AddCc
 from ticketlog.domain.ticket.status_events import Reopened, Solved, StatusChanged

@@ -21,8 +21,8 @@ from ticketlog.domain.ticket.classification import (
 )
 from ticketlog.domain.ticket.conversation import Described, Noted, Replied
 from ticketlog.domain.ticket.creation import CreateTicket, TicketCreated
+from ticketlog.domain.ticket.custom_fields import FieldsChanged
 from ticketlog.domain.ticket.feedback import Rated
-from ticketlog.domain.ticket.fields import FieldsChanged
 from ticketlog.domain.ticket.imported import ActivityRecorded, FileKept, RecordActivity, stream_of
 from ticketlog.domain.ticket.lifecycle import ResolutionCoded
 from ticketlog.domain.ticket.priority import ImpactChanged, PriorityChanged, UrgencyChanged

@@ -26,7 +26,7 @@ from ticketlog.domain.ticket.assignment import Assign, AssigneeChanged, Unassign
 from ticketlog.domain.ticket.classification import Classify, TypeChanged
 from ticketlog.domain.ticket.conversation import Replied, Reply
 from ticketlog.domain.ticket.creation import CreateTicket
-from ticketlog.domain.ticket.fields import SetFields
+from ticketlog.domain.ticket.custom_fields import SetFields
 from ticketlog.domain.ticket.lifecycle import (
     Cancel,
     Close,

@@ -15,7 +15,7 @@ from ticketlog.domain.settings.model import Agent, CustomField, Priorities, Team
 from ticketlog.domain.ticket.assignment import Assign, AssigneeChanged, Claim, Escalate, TeamChanged
 from ticketlog.domain.ticket.classification import Classify, SetOrganisation, SetRequester
 from ticketlog.domain.ticket.conversation import Replied, Reply
-from ticketlog.domain.ticket.fields import FieldsChanged, SetFields
+from ticketlog.domain.ticket.custom_fields import FieldsChanged, SetFields
 from ticketlog.domain.ticket.lifecycle import Hold, SetStatus
 from ticketlog.domain.ticket.priority import ImpactChanged, Prioritise
 from ticketlog.domain.ticket.relations import AddCc, Follow, LinkTo

@@ -3,14 +3,17 @@
 A facet is one file, from its events, what they change and its commands to what is decided about it.
 Each asks only those above it:
 
-    status_events, work, fields, priority, relations, feedback, withdrawal
+    status_events, work, custom_fields, priority, relations, feedback, withdrawal
     assignment        asks status_events
     lifecycle         asks assignment, work, status_events
     classification    asks priority, status_events
-    creation          asks assignment, classification, fields, priority, relations
-    conversation      asks assignment, fields, lifecycle, status_events
+    creation          asks assignment, classification, custom_fields, priority, relations
+    conversation      asks assignment, custom_fields, lifecycle, status_events
     automation        asks assignment, classification, priority, status_events
     imported          asks most of them
+
+`required_fields` and `reopening` say what a move of the status requires, and until when a solved
+ticket opens again, to all who make such a move.
 
 `sla_events` and `time_correction` hold events that `evolution` and the clocks read. What is decided
 about them needs the clocks, and stands in `sla.recording`, which adds to every commit what it did
@@ -27,8 +30,8 @@ from ticketlog.domain.ticket import (
     classification,
     conversation,
     creation,
+    custom_fields,
     feedback,
-    fields,
     imported,
     lifecycle,
     priority,
@@ -74,7 +77,7 @@ _EVOLVE: Evolutions = {
     **automation.EVOLVE,
     **classification.EVOLVE,
     **priority.EVOLVE,
-    **fields.EVOLVE,
+    **custom_fields.EVOLVE,
     **relations.EVOLVE,
     **feedback.EVOLVE,
     **imported.EVOLVE,
@@ -93,7 +96,7 @@ _DECIDE: Decisions = {
     **lifecycle.DECIDE,
     **classification.DECIDE,
     **priority.DECIDE,
-    **fields.DECIDE,
+    **custom_fields.DECIDE,
     **relations.DECIDE,
     **recording.DECIDE,
     **feedback.DECIDE,

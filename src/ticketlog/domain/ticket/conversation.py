@@ -25,9 +25,9 @@ from ticketlog.domain.base import (
 )
 from ticketlog.domain.rights import LEADS, PERSONS, WORKERS
 from ticketlog.domain.ticket.assignment import AssigneeChanged, hand_over
+from ticketlog.domain.ticket.custom_fields import fields_changed
 from ticketlog.domain.ticket.evolution import after
-from ticketlog.domain.ticket.fields import fields_changed
-from ticketlog.domain.ticket.lifecycle import change_status, opened_by_reply
+from ticketlog.domain.ticket.lifecycle import change_status
 from ticketlog.domain.ticket.lookups import (
     Author,
     author_of,
@@ -38,6 +38,7 @@ from ticketlog.domain.ticket.lookups import (
     workflow_for,
 )
 from ticketlog.domain.ticket.mentions import called
+from ticketlog.domain.ticket.reopening import opened_by_reply
 from ticketlog.domain.ticket.state import (
     AttachmentRef,
     AuthorKind,

@@ -26,7 +26,7 @@ from ticketlog.domain.rights import PERSONS, WORKERS, same_person
 from ticketlog.domain.settings.model import CategoryOfStatus, Status, TicketType, Workflow
 from ticketlog.domain.ticket.assignment import check_owner
 from ticketlog.domain.ticket.classification import check_classes
-from ticketlog.domain.ticket.fields import checked, sorted_out
+from ticketlog.domain.ticket.custom_fields import checked, sorted_out
 from ticketlog.domain.ticket.lookups import (
     Known,
     Whereabouts,

@@ -44,16 +44,10 @@ from ticketlog.domain.ticket.classification import (
 )
 from ticketlog.domain.ticket.conversation import AttachmentAdded, Described, Noted, Replied
 from ticketlog.domain.ticket.creation import TicketCreated, first_status
+from ticketlog.domain.ticket.custom_fields import changed, sorted_out
 from ticketlog.domain.ticket.evolution import after
 from ticketlog.domain.ticket.feedback import Rated
-from ticketlog.domain.ticket.fields import changed, sorted_out
-from ticketlog.domain.ticket.lifecycle import (
-    ResolutionCoded,
-    arrow_to,
-    missing,
-    reopens_too_late,
-    required_for,
-)
+from ticketlog.domain.ticket.lifecycle import ResolutionCoded, arrow_to
 from ticketlog.domain.ticket.lookups import (
     data_subject,
     priorities_in,
@@ -68,6 +62,8 @@ from ticketlog.domain.ticket.priority import (
     rescaled,
 )
 from ticketlog.domain.ticket.relations import Linked, LinkTo, cycle
+from ticketlog.domain.ticket.reopening import reopens_too_late
+from ticketlog.domain.ticket.required_fields import missing, required_for
 from ticketlog.domain.ticket.state import (
     AuthorKind,
     Decisions,

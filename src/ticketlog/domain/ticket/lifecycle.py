@@ -1,13 +1,12 @@
-"""The lifecycle of a ticket: commands that move its status, the workflow's arrows, what a move
-requires and who may make it, reopening, spam, verification. Zendesk's meaning of the categories."""
+"""The lifecycle of a ticket: commands that move its status, the workflow's arrows and who may take
+them, spam, verification. Zendesk's meaning of the categories."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, ClassVar, Literal
 
+from ticketlog.domain import rights
 from ticketlog.domain.base import (
-    Closed,
     Command,
     CommandSpec,
     Context,
@@ -24,7 +23,6 @@ from ticketlog.domain.base import (
 )
 from ticketlog.domain.rights import WORKERS, listed
 from ticketlog.domain.settings.model import (
-    REQUIRABLE,
     CategoryOfStatus,
     Status,
     Transition,
@@ -39,6 +37,8 @@ from ticketlog.domain.ticket.lookups import (
     status_named,
     workflow_for,
 )
+from ticketlog.domain.ticket.reopening import check_reopenable
+from ticketlog.domain.ticket.required_fields import missing, required_for
 from ticketlog.domain.ticket.state import Decisions, Evolutions, Ticket
 from ticketlog.domain.ticket.status_events import (
     NOTHING,
@@ -50,9 +50,6 @@ from ticketlog.domain.ticket.status_events import (
 from ticketlog.domain.ticket.work import stopped
 
 STATUS = frozenset({"status"})
-CLOSERS = frozenset({"supervisor", "admin", "rule", "service"})
-"""Who takes an arrow from solved to closed that is open to every role (Zendesk: a rule does)."""
-_SECOND = 1_000_000
 
 
 class ResolutionCoded(Event):
@@ -280,20 +277,6 @@ def ends_unsolved(ticket: Ticket, workflow: Workflow) -> bool:
     return ticket.status_category != "solved" and workflow.first_of("solved") is not None
 
 
-def opened_by_reply(ticket: Ticket, context: Context) -> list[Event]:
-    """An end user's public comment opens what is pending, on hold or solved again (Zendesk).
-
-    It needs no arrow: a comment can't be refused by a workflow.
-    """
-    if ticket.status_category not in ("pending", "on-hold", "solved"):
-        return []
-    workflow = workflow_for(ticket.type, context)
-    if ticket.status_category == "solved":
-        check_reopenable(workflow, ticket, context.now)
-    target = workflow.first_of("open")
-    return moved(ticket, target, "reply") if target else []
-
-
 def arrow_to(workflow: Workflow, ticket: Ticket, target: Status) -> Transition | None:
     """The arrow from the ticket's status; none leads to new (Zendesk) nor out of closed.
 
@@ -310,44 +293,6 @@ def arrow_to(workflow: Workflow, ticket: Ticket, target: Status) -> Transition |
     return workflow.arrow(source, target.id)
 
 
-def required_for(arrow: Transition, target: Status) -> tuple[str, ...]:
-    """The names that must be filled in: what the arrow requires, and for solving an assignee
-    (Zendesk)."""
-    return (*arrow.requires, "assignee") if target.category == "solved" else arrow.requires
-
-
-def missing(
-    names: Iterable[str], ticket: Ticket, say: TransitionDetails = NOTHING
-) -> tuple[str, ...]:
-    """The names that have no value on the ticket or in the command."""
-    return tuple(
-        dict.fromkeys(name for name in names if _value(name, ticket, say) in (None, "", ()))
-    )
-
-
-def _value(name: str, ticket: Ticket, say: TransitionDetails) -> object:
-    said: object = getattr(say, name, None) if name in TransitionDetails._fields else None
-    if said is None and name in REQUIRABLE:
-        said = getattr(ticket, name, None)
-    return ticket.fields.get(name) if said is None else said
-
-
-def check_reopenable(workflow: Workflow, ticket: Ticket, now: int) -> None:
-    """Raises Closed where the workflow's time to reopen a solved ticket is over."""
-    if reopens_too_late(workflow, ticket, now):
-        raise Closed(
-            f"ticket {ticket.id} was solved more than {workflow.reopen_within} seconds ago and "
-            "can't be reopened; a follow-up ticket takes it",
-            ticket=ticket.id,
-        )
-
-
-def reopens_too_late(workflow: Workflow, ticket: Ticket, now: int) -> bool:
-    if workflow.reopen_within is None or ticket.solved_at is None:
-        return False
-    return now > ticket.solved_at + workflow.reopen_within * _SECOND
-
-
 def may_take(arrow: Transition, ticket: Ticket, target: Status, roles: frozenset[str]) -> bool:
     takers = _takers(arrow, ticket, target)
     return "*" in takers or not roles.isdisjoint(takers)
@@ -355,7 +300,7 @@ def may_take(arrow: Transition, ticket: Ticket, target: Status, roles: frozenset
 
 def _takers(arrow: Transition, ticket: Ticket, target: Status) -> frozenset[str]:
     closes = ticket.status_category == "solved" and target.category == "closed"
-    return CLOSERS if closes and "*" in arrow.roles else frozenset(arrow.roles)
+    return rights.takers(arrow.roles, closes=closes)
 
 
 def check_roles(arrow: Transition, ticket: Ticket, target: Status, context: Context) -> None:

@@ -5,7 +5,7 @@ import pytest
 from tests.domain.ticket.shop import a_ticket, new
 from tests.given import IMPORT
 from ticketlog.domain.base import Invalid
-from ticketlog.domain.ticket.fields import FieldsChanged, SetFields
+from ticketlog.domain.ticket.custom_fields import FieldsChanged, SetFields
 from ticketlog.domain.ticket.imported import RecordActivity
 
 
