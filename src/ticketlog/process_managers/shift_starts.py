@@ -1,5 +1,8 @@
 """The schedule of reevaluations: policies look at waiting tickets again when a shift begins, and
-when rules were applied, though no ticket or agent has changed."""
+when rules were applied, though no ticket or agent has changed.
+
+`runner.py` asks it for the next one; `policies/assignment.py: reevaluate` says what is done then.
+"""
 
 from __future__ import annotations
 

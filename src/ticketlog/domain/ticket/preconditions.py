@@ -1,4 +1,8 @@
-"""Preconditions of every command, before its own rules: existence, stale screens, spam, closed."""
+"""Preconditions of every command, before its own rules: existence, stale screens, spam, closed.
+
+Each command says in its `SPEC` (`also_on`) whether closed tickets or spam take it;
+docs/LIFECYCLE.md has the table.
+"""
 
 from __future__ import annotations
 

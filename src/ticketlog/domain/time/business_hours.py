@@ -1,5 +1,6 @@
-"""When a calendar is open, in tables: how much open time is between two instants, and when so much
-of it will have passed.
+"""Business hours: the open time of a calendar between two instants, and when so much of it will
+have passed. `calendar.py` makes them, without nights and holidays; `domain/sla/clock.py: reaches`
+asks them when a target is used up.
 
 Instants are microseconds since 1970 UTC and lengths are microseconds, as everywhere in `domain`:
 time used in several spans adds up to the microsecond. An answer costs two binary searches.
