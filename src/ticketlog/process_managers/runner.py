@@ -51,10 +51,10 @@ class Ran(NamedTuple):
     `notifications`: how many were decided for each outbox. Outboxes send them, not a run.
     """
 
-    until: int
     done: int
     refused: int
     notifications: Mapping[str, int]
+    until: int
 
     def document(self, policies: Sequence[documents.PolicyPosition]) -> documents.PoliciesRan:
         """`policies`: the position of each after it."""
@@ -125,7 +125,7 @@ class PolicyRunner:
 
         def ran() -> Ran:
             notifications = dict(sorted((sender.notified - notified).items()))
-            return Ran(moment, sender.done - done, sender.refused - refused, notifications)
+            return Ran(sender.done - done, sender.refused - refused, notifications, moment)
 
         def learned(records: int) -> None:
             on_progress(f"learning what is there: {records:,} records")
