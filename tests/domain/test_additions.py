@@ -48,7 +48,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from ticketlog.domain.base import (
-    Aggregate, Command, CommandSpec, Context, Event, Key, NotFound, Recorded, folding,
+    Aggregate, Command, CommandSpec, Context, Event, Key, NotFound, Recorded,
 )
 from ticketlog.domain.parties.party import Party, after
 from ticketlog.domain.rights import SELF, STAFF
@@ -120,7 +120,6 @@ AGGREGATE = Aggregate(
     initial=initial,
     decide=decide,
     evolve=evolve,
-    fold=folding(evolve),
     commands=(Build, Paint, Melt),
     events=(GadgetBuilt, GadgetPainted),
     of_actor="agent",

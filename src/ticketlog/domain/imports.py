@@ -24,7 +24,6 @@ from ticketlog.domain.base import (
     Personal,
     Recorded,
     Refused,
-    folding,
     kind_and_id,
 )
 from ticketlog.domain.parties.party import Party, after
@@ -332,7 +331,6 @@ AGGREGATE = Aggregate(
     initial=initial,
     decide=decide,
     evolve=evolve,
-    fold=folding(evolve),
     commands=COMMANDS,
     events=EVENTS,
     public=False,

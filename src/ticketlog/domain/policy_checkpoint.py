@@ -21,7 +21,6 @@ from ticketlog.domain.base import (
     Recorded,
     Unseen,
     Value,
-    folding,
 )
 from ticketlog.domain.parties.party import Party, after
 from ticketlog.domain.rights import SELF
@@ -163,7 +162,6 @@ AGGREGATE = Aggregate(
     initial=initial,
     decide=decide,
     evolve=evolve,
-    fold=folding(evolve),
     commands=COMMANDS,
     events=EVENTS,
     of_actor="service",

@@ -25,7 +25,6 @@ from ticketlog.domain.base import (
     Personal,
     Recorded,
     Unseen,
-    folding,
 )
 from ticketlog.domain.parties import attention
 from ticketlog.domain.parties.attention import MarkSeen, Snooze
@@ -338,7 +337,6 @@ AGGREGATE = Aggregate(
     initial=initial,
     decide=decide,
     evolve=evolve,
-    fold=folding(evolve),
     commands=COMMANDS,
     events=EVENTS,
     reads=reads,

@@ -18,7 +18,6 @@ from ticketlog.domain.base import (
     NotFound,
     Recorded,
     Refused,
-    folding,
 )
 from ticketlog.domain.parties.party import (
     Country,
@@ -297,7 +296,6 @@ AGGREGATE = Aggregate(
     initial=initial,
     decide=decide,
     evolve=evolve,
-    fold=folding(evolve),
     commands=COMMANDS,
     events=EVENTS,
 )

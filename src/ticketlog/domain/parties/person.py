@@ -24,7 +24,6 @@ from ticketlog.domain.base import (
     Personal,
     Recorded,
     Refused,
-    folding,
 )
 from ticketlog.domain.parties import contact
 from ticketlog.domain.parties.contact import Address, address_of
@@ -501,7 +500,6 @@ AGGREGATE = Aggregate(
     initial=initial,
     decide=decide,
     evolve=evolve,
-    fold=folding(evolve),
     commands=COMMANDS,
     events=EVENTS,
     reads=reads,

@@ -133,16 +133,19 @@ def _rate(command: Rate, ticket: Ticket, context: Context) -> list[Event]:
         raise _too_early(ticket, "it is rated when it is solved")
     if command.score == ticket.rating and command.comment is None:
         return []
-    return [
-        Rated(
-            data_subject=data_subject(ticket),
-            score=command.score,
-            old=ticket.rating,
-            comment=command.comment,
-            team=ticket.team,
-            assignee=ticket.assignee,
-        )
-    ]
+    return [rating(ticket, command.score, command.comment)]
+
+
+def rating(ticket: Ticket, score: int, comment: str | None) -> Rated:
+    """The rating, as given to who has the ticket now."""
+    return Rated(
+        data_subject=data_subject(ticket),
+        score=score,
+        old=ticket.rating,
+        comment=comment,
+        team=ticket.team,
+        assignee=ticket.assignee,
+    )
 
 
 def _review(command: Review, ticket: Ticket, context: Context) -> list[Event]:

@@ -46,7 +46,7 @@ from ticketlog.domain.ticket.conversation import AttachmentAdded, Described, Not
 from ticketlog.domain.ticket.creation import TicketCreated, first_status
 from ticketlog.domain.ticket.custom_fields import changed, sorted_out
 from ticketlog.domain.ticket.evolution import after
-from ticketlog.domain.ticket.feedback import Rated
+from ticketlog.domain.ticket.feedback import Rated, rating
 from ticketlog.domain.ticket.lifecycle import ResolutionCoded, arrow_to
 from ticketlog.domain.ticket.lookups import (
     data_subject,
@@ -443,16 +443,7 @@ def _judged(command: RecordActivity, ticket: Ticket) -> list[Event]:
     """The rating, as given to who has the ticket when the row is done."""
     if command.rating is None or command.rating == ticket.rating:
         return []
-    return [
-        Rated(
-            data_subject=data_subject(ticket),
-            score=command.rating,
-            old=ticket.rating,
-            comment=command.rating_comment,
-            team=ticket.team,
-            assignee=ticket.assignee,
-        )
-    ]
+    return [rating(ticket, command.rating, command.rating_comment)]
 
 
 def _changes(command: RecordActivity, ticket: Ticket, context: Context) -> list[Event]:
