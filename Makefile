@@ -46,7 +46,7 @@ lock: .venv/ready ## requirements.lock anew, from pyproject.toml
 Python that it is for: make clean, then make lock PYTHON=python3.11")'
 	@# Hashes of public files only: local builds have others.
 	@env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL CUSTOM_COMPILE_COMMAND="make lock" \
-		$(BIN)/pip-compile --quiet --upgrade --extra dev --strip-extras --allow-unsafe \
+		$(BIN)/pip-compile --quiet --upgrade --extra serve --extra telemetry --extra dev --strip-extras --allow-unsafe \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 		--no-emit-options --output-file requirements.lock pyproject.toml
 
