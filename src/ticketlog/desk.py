@@ -63,6 +63,7 @@ from ticketlog.log.kafka.url import SCHEME, KafkaAddress
 from ticketlog.settings_files import parser
 
 if TYPE_CHECKING:
+    from ticketlog.application.access import Viewer
     from ticketlog.application.as_of import Past
     from ticketlog.application.queries import Answer, Answered
     from ticketlog.application.views import Views
@@ -459,9 +460,16 @@ class Desk:
         found = self.publisher()
         return Worker("publisher", found.run, found.last_pass_at, found.positions, found.troubles)
 
-    def load(self, stream: str) -> Any:
+    def viewer(self, actor: Actor | None) -> Viewer:
+        """The rights and the sight of an actor, as of now. None: the operator. Raises
+        Forbidden for an actor who isn't known."""
+        return self._access.viewer(actor)
+
+    def load(self, stream: str, *, actor: Actor | None = None) -> Any:
         """The state of a stream ('ticket/ID', 'person/ID', ...); `exists` says whether it is
-        there. Raises Usage for a kind of stream that no desk has."""
+        there. `actor`: who reads; a stream that isn't for them is like one that isn't there. Raises
+        Usage for a kind of stream that no desk has, Forbidden for an unknown actor."""
+        self.viewer(actor)
         return self._repository.load(stream_name(stream))
 
     def numbered(self, number: str) -> str:
@@ -480,16 +488,23 @@ class Desk:
             raise NotFound(f"no ticket is known as {number!r}; `ticketlog search` finds numbers")
         return found
 
-    def history(self, ticket: str) -> list[Recorded]:
+    def history(self, ticket: str, *, actor: Actor | None = None) -> list[Recorded]:
         """Everything that happened to a ticket ('ID'), or to another stream ('KIND/ID'), in
-        order. What was redacted is hidden."""
+        order. What was redacted is hidden. `actor`: who reads; as for `load`."""
+        self.viewer(actor)
         return reading.history(self.log, stream_name(ticket))
 
     def subscribe(
-        self, start: Sequence[int] | None = None, follow: bool = True
+        self,
+        start: Sequence[int] | None = None,
+        follow: bool = True,
+        *,
+        actor: Actor | None = None,
     ) -> Iterator[Recorded]:
         """Accepted events in the log's order per partition, from the offsets in `start`, or from
-        the beginning. With `follow` it waits for more until the desk is closed."""
+        the beginning. With `follow` it waits for more until the desk is closed. `actor`: who
+        reads; what isn't for them is left out."""
+        self.viewer(actor)
         return reading.follow(self.log, start, live=follow, stopped=self._stopped.is_set)
 
     def at(
@@ -555,9 +570,11 @@ class Desk:
 
         return log_stat(self._logs)
 
-    def log_export(self) -> Iterator[bytes]:
+    def log_export(self, *, actor: Actor | None = None) -> Iterator[bytes]:
         """Both logs as JSON lines, byte for byte, with a digest in the last line; attachments'
-        bytes aren't among them. `restore_desk` makes the same desk of them."""
+        bytes aren't among them. `restore_desk` makes the same desk of them. `actor`: who takes
+        them. Raises Forbidden."""
+        self.viewer(actor)
         return export_lines(self._logs, simulation=self.config.simulation)
 
     def log_verify(self) -> LogVerified:
@@ -821,12 +838,15 @@ class Desk:
         )
         return self.execute(command, on=stream, actor=actor, **sending)
 
-    def attachment(self, ticket: str, id: str) -> tuple[AttachmentAdded, BinaryIO]:
+    def attachment(
+        self, ticket: str, id: str, *, actor: Actor | None = None
+    ) -> tuple[AttachmentAdded, BinaryIO]:
         """An attachment's facts and its bytes, checked against their hash; the caller closes them.
+        `actor`: who reads.
 
         Raises NotFound where there is none of that id or where it was redacted, Damaged.
         """
-        for recorded in self.history(ticket):
+        for recorded in self.history(ticket, actor=actor):
             if recorded.id == id and isinstance(recorded.event, AttachmentAdded):
                 if recorded.event.sha256 == reading.NO_HASH:
                     raise NotFound(f"attachment {id} of {stream_name(ticket)} was redacted")

@@ -146,8 +146,9 @@ class Past:
         in_force = self._sources.settings.at(cut.settings).position if self._basis else 0
         return reports.document(query, rows, cut, moment, self._basis, in_force)
 
-    def load(self, stream: str) -> Any:
-        """The state of a stream at the moment."""
+    def load(self, stream: str, *, actor: Actor | None = None) -> Any:
+        """The state of a stream at the moment. `actor`: who reads."""
+        self._sources.access.viewer(actor)
         kind, id = kind_and_id(stream_name(stream))
         aggregate = AGGREGATES[kind]
         state = aggregate.initial(id)
@@ -155,9 +156,10 @@ class Past:
             state = aggregate.evolve(state, recorded)
         return state
 
-    def history(self, ticket: str) -> list[Recorded]:
+    def history(self, ticket: str, *, actor: Actor | None = None) -> list[Recorded]:
         """The events by the moment, on the basis. Texts that were redacted since are hidden all the
-        same."""
+        same. `actor`: who reads."""
+        self._sources.access.viewer(actor)
         found = _until(self._sources.history(ticket), self.moment)
         if self._basis is None:
             return found

@@ -32,24 +32,28 @@ def person_document(
     """A person, completed by persons who were merged into them. Where the views can't be read, they
     are as their own stream says, and `remark` hears why. `at`: the moment, in the words of the
     asker; `actor`: who asks. Raises NotFound."""
-    state = source.load(f"person/{id}")
+    state = source.load(f"person/{id}", actor=actor)
     if not state.exists:
         raise _missing(f"person/{id}", at)
     values = _values(state)
     return Person.filled(values | _together(source, values, remark, actor))
 
 
-def organisation_document(source: TicketSource, id: str, *, at: str | None) -> Organisation:
+def organisation_document(
+    source: TicketSource, id: str, *, at: str | None, actor: Actor | None = None
+) -> Organisation:
     """An organisation. Raises NotFound."""
-    state = source.load(f"organisation/{id}")
+    state = source.load(f"organisation/{id}", actor=actor)
     if not state.exists:
         raise _missing(f"organisation/{id}", at)
     return Organisation.filled(_values(state))
 
 
-def agent_document(source: TicketSource, id: str, *, at: str | None) -> Agent:
+def agent_document(
+    source: TicketSource, id: str, *, at: str | None, actor: Actor | None = None
+) -> Agent:
     """An agent: known to the settings, or by what they did. Raises NotFound."""
-    state = source.load(f"agent/{id}")
+    state = source.load(f"agent/{id}", actor=actor)
     known = source.settings.agents.get(state.id)
     if not state.exists and known is None:
         raise _missing(f"agent/{id}", at)

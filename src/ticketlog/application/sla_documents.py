@@ -26,7 +26,7 @@ def sla_document(
     """The promises to a ticket ('ticket/ID'), up to an instant or to its own clock. `recomputed`:
     the position of the settings of another basis. `remark` is called where nothing was promised
     because it was imported. `actor`: who asks. Raises NotFound."""
-    history, settings = source.history(stream), source.settings
+    history, settings = source.history(stream, actor=actor), source.settings
     state, story = timeline(kind_and_id(stream)[1], history, settings.calendar)
     if not state.exists:
         raise NotFound(f"{stream} doesn't exist; `ticketlog ticket list` shows those that do")

@@ -21,8 +21,8 @@ class TicketSource(Protocol):
 
     @property
     def settings(self) -> Settings: ...
-    def load(self, stream: str) -> Any: ...
-    def history(self, ticket: str, /) -> list[Recorded]: ...
+    def load(self, stream: str, *, actor: Actor | None = None) -> Any: ...
+    def history(self, ticket: str, /, *, actor: Actor | None = None) -> list[Recorded]: ...
     def linked_by(self, ticket: str, *, actor: Actor | None = None) -> list[dict[str, Any]]: ...
     def query(self, query: Query[Answer], /, *, actor: Actor | None = None) -> Answer: ...
 
@@ -38,11 +38,11 @@ def ticket_document(
     """The ticket ('ticket/ID'). Where the views can't be read, `linked_by` is None, and `remark`
     hears why: a ticket is shown whatever became of its views. `at`: the moment, in the words of
     the asker; `actor`: who asks. Raises NotFound."""
-    state = source.load(stream)
+    state = source.load(stream, actor=actor)
     if not state.exists:
         where = f" at {at}" if at else "; `ticketlog ticket list` shows those that do"
         raise NotFound(f"{stream} doesn't exist{where}")
-    events = source.history(stream)
+    events = source.history(stream, actor=actor)
     try:
         linked_by = source.linked_by(state.id, actor=actor)
     except TicketlogError as error:
@@ -52,14 +52,19 @@ def ticket_document(
 
 
 def history_of(
-    source: TicketSource, stream: str, *, further: Sequence[str] = (), at: str | None
+    source: TicketSource,
+    stream: str,
+    *,
+    further: Sequence[str] = (),
+    at: str | None,
+    actor: Actor | None = None,
 ) -> list[Recorded]:
-    """The events of a stream, and of `further` streams, by the time of recording. Raises
-    NotFound for a stream that doesn't exist."""
-    events = source.history(stream)
+    """The events of a stream, and of `further` streams, by the time of recording. `actor`: who
+    asks. Raises NotFound for a stream that doesn't exist."""
+    events = source.history(stream, actor=actor)
     if not events:
         raise NotFound(f"{stream} doesn't exist" + (" at that moment" if at else ""))
     if not further:
         return events
-    histories = [events, *map(source.history, further)]
+    histories = [events, *(source.history(each, actor=actor) for each in further)]
     return list(merge(*histories, key=lambda each: each.meta.recorded_at))
