@@ -26,7 +26,7 @@ from ticketlog.importing import (
     ImportReport,
     ImportRow,
     Mapping,
-    Problem,
+    RowProblem,
     import_file,
     load_mapping,
     read_rows,
@@ -72,8 +72,8 @@ def rows(path: Path, mapping: Mapping) -> list[ImportRow]:
     return [row for row in read_rows(path, mapping) if isinstance(row, ImportRow)]
 
 
-def problems(path: Path, mapping: Mapping) -> list[Problem]:
-    return [found for found in read_rows(path, mapping) if isinstance(found, Problem)]
+def problems(path: Path, mapping: Mapping) -> list[RowProblem]:
+    return [found for found in read_rows(path, mapping) if isinstance(found, RowProblem)]
 
 
 def a_mapping(**keys: Any) -> Mapping:

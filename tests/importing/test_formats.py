@@ -12,7 +12,7 @@ from openpyxl import Workbook
 
 from ticketlog.domain.base import instant
 from ticketlog.errors import Usage
-from ticketlog.importing import ImportRow, Mapping, Problem, load_mapping, read_rows
+from ticketlog.importing import ImportRow, Mapping, RowProblem, load_mapping, read_rows
 
 
 def a_mapping(**keys: Any) -> Mapping:
@@ -22,7 +22,7 @@ def a_mapping(**keys: Any) -> Mapping:
 
 def rows(path: Path, mapping: Mapping) -> list[ImportRow]:
     found = list(read_rows(path, mapping))
-    assert [each for each in found if isinstance(each, Problem)] == []
+    assert [each for each in found if isinstance(each, RowProblem)] == []
     return [each for each in found if isinstance(each, ImportRow)]
 
 
@@ -123,7 +123,7 @@ def test_an_xml_list_that_breaks_off_gives_what_comes_before(tmp_path: Path) -> 
     path = tmp_path / "tickets.xml"
     path.write_text(XML[: XML.index('number="8"')])
     found = list(read_rows(path, a_mapping(**OF_XML)))
-    assert [each.kind for each in found if isinstance(each, Problem)] == ["damaged"]
+    assert [each.kind for each in found if isinstance(each, RowProblem)] == ["damaged"]
     assert len([each for each in found if isinstance(each, ImportRow)]) == 3
 
 
@@ -187,7 +187,7 @@ def test_an_address_that_is_none_and_one_that_becomes_an_id_are_findings(tmp_pat
         time={"value": "2024-01-01", "zone": "UTC"},
     )
     found = [
-        each for each in read_rows(tmp_path / "rows.csv", mapping) if isinstance(each, Problem)
+        each for each in read_rows(tmp_path / "rows.csv", mapping) if isinstance(each, RowProblem)
     ]
     assert sorted((each.line, each.kind, each.column) for each in found) == [
         (2, "bad-value", "who"),
@@ -213,7 +213,7 @@ def test_a_zip_that_is_damaged_gives_what_comes_before(tmp_path: Path) -> None:
     path.write_bytes(data)
     mapping = a_mapping(format="csv", time={"value": "2024-01-01", "zone": "UTC"})
     found = list(read_rows(path, mapping))
-    assert [each.kind for each in found if isinstance(each, Problem)] == ["damaged"]
+    assert [each.kind for each in found if isinstance(each, RowProblem)] == ["damaged"]
     assert len(found) > 1_000
 
 
@@ -236,7 +236,7 @@ def test_paths_choose_items_and_a_line_that_is_no_json_is_lost(tmp_path: Path) -
         ("b", "a", {"dot": "dot"}),
         (None, None, {}),
     ]
-    lost = [(each.line, each.kind) for each in found if isinstance(each, Problem)]
+    lost = [(each.line, each.kind) for each in found if isinstance(each, RowProblem)]
     assert lost == [(2, "bad-row")]
 
 

@@ -12,7 +12,7 @@ from openpyxl import Workbook
 
 from tests.importing.histories import csv_bytes
 from ticketlog.errors import Usage
-from ticketlog.importing import ImportRow, Mapping, Problem, load_mapping, read_rows
+from ticketlog.importing import ImportRow, Mapping, RowProblem, load_mapping, read_rows
 from ticketlog.importing.guess import guess
 
 FILES = Path(__file__).parents[1] / "cases" / "import"
@@ -37,7 +37,7 @@ def read(path: Path, mapping: Mapping) -> list[ImportRow]:
 def test_a_guessed_mapping_reads_its_file(path: Path, tmp_path: Path) -> None:
     mapping = guessed(path, tmp_path)
     found = list(read_rows(path, mapping))
-    lost = [each for each in found if isinstance(each, Problem) and each.lost]
+    lost = [each for each in found if isinstance(each, RowProblem) and each.lost]
     assert [each for each in found if isinstance(each, ImportRow)]
     assert [each.kind for each in lost] == (["too-late"] if path.stem == "future-row" else [])
 

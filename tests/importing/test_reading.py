@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 from tests.importing.histories import HEADER, MAPPING, Line, a_file, a_mapping, at, csv_bytes
 from ticketlog.domain.base import instant
 from ticketlog.errors import Usage
-from ticketlog.importing import ImportRow, Mapping, Problem, load_mapping, read_rows
+from ticketlog.importing import ImportRow, Mapping, RowProblem, load_mapping, read_rows
 
 
-def found(path: Path, mapping: Mapping | None = None) -> list[ImportRow | Problem]:
+def found(path: Path, mapping: Mapping | None = None) -> list[ImportRow | RowProblem]:
     return list(read_rows(path, mapping or a_mapping()))
 
 
 def rows(path: Path, mapping: Mapping | None = None) -> list[ImportRow]:
     each = found(path, mapping)
-    assert not [problem for problem in each if isinstance(problem, Problem)]
+    assert not [problem for problem in each if isinstance(problem, RowProblem)]
     return [row for row in each if isinstance(row, ImportRow)]
 
 
@@ -34,7 +34,7 @@ def problems(path: Path, mapping: Mapping | None = None) -> list[tuple[int, str,
     return [
         (problem.line, problem.kind, problem.column, problem.lost)
         for problem in found(path, mapping)
-        if isinstance(problem, Problem)
+        if isinstance(problem, RowProblem)
     ]
 
 
@@ -229,7 +229,7 @@ def test_a_row_without_a_time_is_lost(tmp_path: Path, text: str, why: str) -> No
 
     before, problem, after = found(path)
 
-    assert isinstance(problem, Problem)
+    assert isinstance(problem, RowProblem)
     assert (problem.line, problem.kind, problem.column, problem.lost) == (
         3,
         "bad-time",
@@ -382,7 +382,7 @@ def test_an_unknown_status_is_reported_and_the_row_goes_in(tmp_path: Path) -> No
 
     _, problem, row = found(path)
 
-    assert isinstance(problem, Problem)
+    assert isinstance(problem, RowProblem)
     assert problem.message == "'Lost / Found' is not among the mapping's status words"
     assert problems(path) == [(3, "unknown-status", "Status", False)]
     assert isinstance(row, ImportRow)
@@ -432,7 +432,7 @@ def test_values_that_no_ticket_can_hold_are_left_out_or_cut(tmp_path: Path) -> N
 def test_a_text_of_a_field_is_cut_and_reported_once(tmp_path: Path) -> None:
     path = a_file(tmp_path, [Line(note="n" * 10_001)])
     problem, row = found(path)
-    assert isinstance(problem, Problem)
+    assert isinstance(problem, RowProblem)
     assert (problem.kind, problem.column, problem.lost) == ("bad-value", "Note", False)
     assert isinstance(row, ImportRow)
     assert row.command.fields == {"note": "n" * 10_000}
@@ -489,7 +489,7 @@ def test_a_quote_that_swallows_the_rest_counts_as_all_its_rows(
 ) -> None:
     row = b"A,2026-01-01T09:00:00Z,Accepted,,ann,%b\n"
     data = csv_bytes([Line()]) + row % b'"never closed' + row % b"x" * rows_after
-    lost = [problem for problem in found(a_file(tmp_path, data)) if isinstance(problem, Problem)]
+    lost = [problem for problem in found(a_file(tmp_path, data)) if isinstance(problem, RowProblem)]
     read = lines_read(a_file(tmp_path, data))
     assert len(lost) + len(read) == 1 + 1 + rows_after
     assert {problem.lost for problem in lost} == {True}

@@ -9,7 +9,7 @@ import pytest
 from tests.importing.histories import MAPPING, Line, a_file, a_mapping
 from ticketlog.domain.base import instant
 from ticketlog.errors import Usage
-from ticketlog.importing import ImportRow, Mapping, Problem, read_rows
+from ticketlog.importing import ImportRow, Mapping, RowProblem, read_rows
 
 XES: dict[str, Any] = {
     **MAPPING,
@@ -49,7 +49,7 @@ def xes(*lines: Line) -> bytes:
     return (HEAD + "".join(traces) + "</log>\n").encode()
 
 
-def found(path: Path, mapping: Mapping | None = None) -> list[ImportRow | Problem]:
+def found(path: Path, mapping: Mapping | None = None) -> list[ImportRow | RowProblem]:
     return list(read_rows(path, mapping or a_mapping(**XES)))
 
 
@@ -81,7 +81,9 @@ def test_an_attribute_that_is_not_there_is_an_empty_cell(tmp_path: Path) -> None
 
     assert isinstance(row, ImportRow)
     assert row.command.fields == {"note": None}
-    assert [problem.kind for problem in rest if isinstance(problem, Problem)] == ["missing-column"]
+    assert [problem.kind for problem in rest if isinstance(problem, RowProblem)] == [
+        "missing-column"
+    ]
 
 
 def test_what_tells_events_apart_are_their_own_attributes(tmp_path: Path) -> None:
@@ -102,7 +104,7 @@ def test_prefixed_names_and_events_outside_of_traces(tmp_path: Path) -> None:
     trace = a_trace("A", [Line()])
     event = trace[trace.index("    <event>") : trace.index("  </trace>")]
     (lost, row) = found(a_file(tmp_path, (HEAD + event + trace + "</log>").encode()))
-    assert isinstance(lost, Problem)
+    assert isinstance(lost, RowProblem)
     assert (lost.kind, lost.lost) == ("missing-case", True)
     assert isinstance(row, ImportRow)
 
@@ -114,7 +116,7 @@ def test_what_comes_before_the_end_of_a_truncated_file_goes_in(tmp_path: Path, p
 
     *rows, problem = found(a_file(tmp_path, cut))
 
-    assert isinstance(problem, Problem)
+    assert isinstance(problem, RowProblem)
     assert (problem.kind, problem.lost) == ("cut-off", True)
     assert problem.line == 1 + cut.count(b"\n")
     assert len(rows) == cut.count(b"</event>") > 0
@@ -126,7 +128,7 @@ def test_what_comes_before_a_broken_element_goes_in(tmp_path: Path) -> None:
     row, problem = found(a_file(tmp_path, text))
 
     assert isinstance(row, ImportRow)
-    assert isinstance(problem, Problem)
+    assert isinstance(problem, RowProblem)
     assert (problem.kind, problem.lost) == ("damaged", True)
     assert problem.line == 1 + text[: text.index(b'value="B"<>')].count(b"\n")
 
@@ -135,7 +137,7 @@ def test_bytes_in_another_encoding_end_the_file(tmp_path: Path) -> None:
     text = xes(Line("A"), Line("B", note="Åse")).decode().encode("latin-1")
     row, problem = found(a_file(tmp_path, text))
     assert isinstance(row, ImportRow)
-    assert isinstance(problem, Problem)
+    assert isinstance(problem, RowProblem)
     assert problem.kind == "damaged"
 
     named = text.replace(b'encoding="UTF-8"', b'encoding="ISO-8859-1"')

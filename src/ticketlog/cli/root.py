@@ -21,6 +21,11 @@ SECTIONS: dict[str, Commands] = {
             "run",
             "Keep views and policies up, with health and metrics, until stopped.",
         ),
+        "serve": Entry(
+            "ticketlog.cli.commands.serve",
+            "serve",
+            "Serve the desk over HTTP, with all that run keeps up.",
+        ),
         "policies": Entry(
             "ticketlog.cli.commands.policies",
             "policies",

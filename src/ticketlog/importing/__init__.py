@@ -6,7 +6,7 @@ from ticketlog.importing.mapping import Mapping, load_mapping
 from ticketlog.importing.persons import AddressHolders
 from ticketlog.importing.reader import FileRows, read_rows
 from ticketlog.importing.report import ImportReport
-from ticketlog.importing.row import ImportRow, Problem
+from ticketlog.importing.row import ImportRow, RowProblem
 from ticketlog.importing.withdrawing import WithdrawnTickets
 
 __all__ = [
@@ -17,7 +17,7 @@ __all__ = [
     "ImportRow",
     "Journal",
     "Mapping",
-    "Problem",
+    "RowProblem",
     "WithdrawnTickets",
     "check_file",
     "import_file",

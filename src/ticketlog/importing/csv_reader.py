@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from ticketlog.errors import Usage
 from ticketlog.importing.file_source import BROKEN, Source, broken, recognised
 from ticketlog.importing.mapping import Mapping
-from ticketlog.importing.row import Found, Problem, Raw
+from ticketlog.importing.row import Found, Raw, RowProblem
 
 _LONGEST = 1 << 20
 """Characters of a cell at most: an unclosed quote would otherwise swallow the whole file."""
@@ -77,13 +77,13 @@ class CsvRows:
                 yield from self._unreadable(line, error)
                 continue
             except (UnicodeError, *BROKEN) as error:
-                yield Problem(line + self._skipped, _kind(error), _why(error), lost=True)
+                yield RowProblem(line + self._skipped, _kind(error), _why(error), lost=True)
                 return
             line += self._skipped
             if len(cells) != width:
                 if cells:
                     why = f"the row has {len(cells)} cells, the header {width}"
-                    yield Problem(line, "bad-row", why, lost=True)
+                    yield RowProblem(line, "bad-row", why, lost=True)
                 continue
             before = partial(content, cells)
             if not "".join(cells).isascii() and _UNDECODED.search("".join(cells)):
@@ -93,24 +93,24 @@ class CsvRows:
                 cells = [*cells, *(_picked(cells, at) for at in more)]
             yield Raw(line, line, cells, before)
 
-    def _unreadable(self, line: int, error: csv.Error) -> Iterator[Problem]:
+    def _unreadable(self, line: int, error: csv.Error) -> Iterator[RowProblem]:
         """The problems of a row; each line that it has swallowed is a row that is lost."""
         first = line + self._skipped
         if "end of data" in str(error):
             kind, why = "cut-off", "the file ends inside a quoted cell"
         else:
             kind, why = "bad-row", f"the row can't be read: {error}"
-        yield Problem(first, kind, why, lost=True)
+        yield RowProblem(first, kind, why, lost=True)
         for more in range(line + 1, self._reader.line_num + 1):
             said = f"swallowed by the row at line {first}, whose quote isn't closed there"
-            yield Problem(more + self._skipped, kind, said, lost=True)
+            yield RowProblem(more + self._skipped, kind, said, lost=True)
 
-    def _undecoded(self, line: int, cells: list[str]) -> Iterator[Problem]:
+    def _undecoded(self, line: int, cells: list[str]) -> Iterator[RowProblem]:
         for name, cell in zip(self.header, cells, strict=True):
             if _legible(cell) != cell:
                 read = cell.encode("utf-8", "surrogateescape")
                 why = f"{read[:40]!r} is not in the mapping's encoding"
-                yield Problem(line, "bad-encoding", why, name)
+                yield RowProblem(line, "bad-encoding", why, name)
 
 
 def _encoding(source: Source, mapping: Mapping) -> str:

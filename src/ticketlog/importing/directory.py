@@ -8,7 +8,7 @@ from typing import Any
 
 from ticketlog.importing.mapping import Mapping, PersonColumn
 from ticketlog.importing.people import NamedPerson, person_id
-from ticketlog.importing.row import Problem
+from ticketlog.importing.row import RowProblem
 
 
 class Directory:
@@ -38,10 +38,10 @@ class Directory:
 
         return read
 
-    def found(self, line: int) -> Iterator[Problem]:
+    def found(self, line: int) -> Iterator[RowProblem]:
         """The problems of the columns of persons, once for each."""
         for label, why in self.findings.items():
-            yield Problem(line, "bare-address", why, label)
+            yield RowProblem(line, "bare-address", why, label)
         self._told.update(self.findings)
         self.findings.clear()
 
@@ -98,7 +98,7 @@ def _read(mapping: Mapping) -> dict[str, tuple[str, str]]:
     at = [names.index(name) if name else None for name in (people.key, people.name, people.address)]
     known: dict[str, tuple[str, str]] = {}
     for row in rows:
-        if isinstance(row, Problem):
+        if isinstance(row, RowProblem):
             continue
         key, name, address = (
             "" if place is None else " ".join(str(row.cells[place]).split()) for place in at

@@ -16,7 +16,7 @@ from ticketlog.errors import Usage
 from ticketlog.importing.file_source import BROKEN, Source, broken, recognised
 from ticketlog.importing.mapping import Mapping
 from ticketlog.importing.paths import keys, path
-from ticketlog.importing.row import Found, Problem, Raw
+from ticketlog.importing.row import Found, Raw, RowProblem
 
 _CHUNK = 1 << 16
 _KEPT = 20
@@ -41,7 +41,7 @@ class _Documents:
         self._there: set[str] = set()
         self._first: list[Any] = []
 
-    def documents(self) -> Iterator[tuple[int, Any] | Problem]:
+    def documents(self) -> Iterator[tuple[int, Any] | RowProblem]:
         """Each document with its line (JSON: its number)."""
         raise NotImplementedError
 
@@ -53,12 +53,12 @@ class _Documents:
     def __iter__(self) -> Found:
         number = 0
         for found in self.documents():
-            if isinstance(found, Problem):
+            if isinstance(found, RowProblem):
                 yield found
                 continue
             line, document = found
             if not isinstance(document, dict):
-                yield Problem(line, "bad-row", "it is no object with keys", lost=True)
+                yield RowProblem(line, "bad-row", "it is no object with keys", lost=True)
                 continue
             number += 1
             if len(self._first) < _KEPT:
@@ -81,13 +81,13 @@ class _Documents:
                 known = ", ".join(keys(self._first))
                 where = self.mapping.where(place)
                 why = f"{where}: no document has {name!r}; they have: {known}"
-                yield Problem(1, "missing-column", why, name)
+                yield RowProblem(1, "missing-column", why, name)
 
 
 class JsonRows(_Documents):
     """The items of the list that a JSON document is, or that stands at [file] records."""
 
-    def documents(self) -> Iterator[tuple[int, Any] | Problem]:
+    def documents(self) -> Iterator[tuple[int, Any] | RowProblem]:
         try:
             data = self.source.stream.read()
         except BROKEN as error:
@@ -116,7 +116,7 @@ class JsonRows(_Documents):
 class JsonLines(_Documents):
     """A document a line; a line that can't be read is lost, all further ones are read."""
 
-    def documents(self) -> Iterator[tuple[int, Any] | Problem]:
+    def documents(self) -> Iterator[tuple[int, Any] | RowProblem]:
         line = good = 0
         try:
             for line, data in enumerate(self.source.stream, 1):
@@ -128,13 +128,13 @@ class JsonLines(_Documents):
                     if not good and not data.lstrip().startswith(b"{"):
                         raise self.unreadable(str(error)) from error
                     why = f"it is no JSON ({error})"
-                    yield Problem(line, "bad-row", why, lost=True)
+                    yield RowProblem(line, "bad-row", why, lost=True)
                     continue
                 good += 1
                 yield line, document
         except BROKEN as error:
             kind = "cut-off" if isinstance(error, EOFError) else "damaged"
-            yield Problem(line + 1, kind, broken(error), lost=True)
+            yield RowProblem(line + 1, kind, broken(error), lost=True)
 
 
 def _utf8(data: bytes, encoding: str) -> bytes:
@@ -148,7 +148,7 @@ class XmlRows(_Documents):
     with @ before them, its children those with their names; a name that occurs again is a list.
     Namespaces don't count. Document types are refused: entities could be anything, of any size."""
 
-    def documents(self) -> Iterator[tuple[int, Any] | Problem]:
+    def documents(self) -> Iterator[tuple[int, Any] | RowProblem]:
         assert self.mapping.file.records is not None
         handler = _Elements(self.mapping.file.records, self.source)
         try:
@@ -165,7 +165,7 @@ class XmlRows(_Documents):
                 why = broken(error)
             if not handler.count:
                 raise self.unreadable(why) from error
-            yield Problem(handler.parser.CurrentLineNumber, "damaged", why, lost=True)
+            yield RowProblem(handler.parser.CurrentLineNumber, "damaged", why, lost=True)
         yield from handler.taken()
         if not handler.count:
             known = ", ".join(sorted(handler.tags)[:30])

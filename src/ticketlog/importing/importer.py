@@ -42,7 +42,7 @@ from ticketlog.importing.mapping import Mapping
 from ticketlog.importing.persons import AddressHolders, ImportedPersons, emailed
 from ticketlog.importing.reader import FileRows, read_rows
 from ticketlog.importing.report import ImportReport
-from ticketlog.importing.row import ImportRow, Problem
+from ticketlog.importing.row import ImportRow, RowProblem
 from ticketlog.importing.survey import Survey
 from ticketlog.importing.trial import Trial
 from ticketlog.log.attachments import Attachments
@@ -190,12 +190,12 @@ class _Import:
                 run = self._begun()
                 run.know(self._holders)
                 rows = read_rows(self._path, self._mapping, self._desk.secret)
-                found: Iterator[Problem | _Known] = run.known(rows)
+                found: Iterator[RowProblem | _Known] = run.known(rows)
             else:
                 found = iter(kept)
             total = len(kept) if kept is not None else 0
             for number, each in enumerate(found, 1):
-                if isinstance(each, Problem):
+                if isinstance(each, RowProblem):
                     report.problem(each)
                     continue
                 run.take(each)
@@ -213,11 +213,11 @@ class _Import:
         self._report.tickets = 0
         return _Run(self._desk, self._mapping, self._report, self._path.parent, self._trial)
 
-    def _look(self, rows: FileRows, run: _Run) -> list[Problem | _Known] | None:
+    def _look(self, rows: FileRows, run: _Run) -> list[RowProblem | _Known] | None:
         """Looks the file through; gives what it holds, or None where that is too much to keep.
         Raises Refused."""
         survey = Survey(self._mapping)
-        kept: list[Problem | _Known] = []
+        kept: list[RowProblem | _Known] = []
         much = False
         for found in run.known(rows, survey):
             if len(kept) >= KEPT:
@@ -286,10 +286,10 @@ class _Run:
         given = (self._settings, self._source, self._desk.writer, self._desk.secret)
         self._persons = ImportedPersons(self._log, *given, holders)
 
-    def known(self, rows: FileRows, survey: Survey | None = None) -> Iterator[Problem | _Known]:
+    def known(self, rows: FileRows, survey: Survey | None = None) -> Iterator[RowProblem | _Known]:
         """The rows of a file with their ids, after what is wrong with them."""
         for found in rows:
-            if isinstance(found, Problem):
+            if isinstance(found, RowProblem):
                 if survey is not None:
                     survey.problem(found)
                 yield found
@@ -341,7 +341,7 @@ class _Run:
             if case in self._held or case in self._packed or self._log.head(stream).version:
                 continue
             why = f"it is linked to case {case!r}, which neither the file nor the desk has"
-            self._report.problem(Problem(line, "missing-link", why))
+            self._report.problem(RowProblem(line, "missing-link", why))
         self._report.people = self._persons.registered
         if self._desk.journal is not None:
             self._desk.journal.end(self._report)
@@ -372,7 +372,7 @@ class _Run:
                 fitting.append(item)
             except Usage as error:
                 item.case.load(self._log)
-                self._report.problem(Problem(item.row.line, "too-large", str(error), lost=True))
+                self._report.problem(RowProblem(item.row.line, "too-large", str(error), lost=True))
         return fitting
 
     def _case(self, name: str) -> ImportedCase:
@@ -418,7 +418,7 @@ class _Run:
             events = ticket.decide(command, state, known)
         except (Refused, Unreadable) as error:
             kind = "refused" if isinstance(error, Refused) else "unreadable"
-            self._report.problem(Problem(row.line, kind, str(error), lost=True))
+            self._report.problem(RowProblem(row.line, kind, str(error), lost=True))
             return
         journal = self._desk.journal
         commit = commit_of(
@@ -447,7 +447,7 @@ class _Run:
             try:
                 files.append(self._files.kept(path))
             except Usage as error:
-                self._report.problem(Problem(line, "missing-file", str(error)))
+                self._report.problem(RowProblem(line, "missing-file", str(error)))
         given = {"linked": tuple(linked), "files": tuple(files)}
         return command.model_copy(update={name: each for name, each in given.items() if each})
 

@@ -24,7 +24,7 @@ from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.ticket.imported import RecordActivity
 from ticketlog.errors import Conflict
 from ticketlog.importing.people import NamedPerson
-from ticketlog.importing.row import ImportRow, Problem
+from ticketlog.importing.row import ImportRow, RowProblem
 from ticketlog.log.commit import Commit, Verdict, commit_of, recorded_of
 from ticketlog.log.port import Log
 
@@ -80,13 +80,13 @@ class ImportedPersons:
         self._said: list[_Said] = []
         self.registered = 0
 
-    def meet(self, row: ImportRow, problem: Callable[[Problem], None]) -> None:
+    def meet(self, row: ImportRow, problem: Callable[[RowProblem], None]) -> None:
         """Takes note of whom a row names; what can't be recorded of them is a problem."""
         for each in row.people:
             if each not in self._met:
                 self._met.add(each)
                 for why in self._note(row, each) if self._of(each) == each.id else ():
-                    problem(Problem(row.line, "bad-person", why))
+                    problem(RowProblem(row.line, "bad-person", why))
 
     def named(self, row: ImportRow) -> RecordActivity:
         """The row's command with the ids of those whom the desk knows by their addresses."""

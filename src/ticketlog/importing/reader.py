@@ -12,7 +12,7 @@ from ticketlog.importing.csv_reader import CsvRows
 from ticketlog.importing.document_reader import JsonLines, JsonRows, XmlRows
 from ticketlog.importing.file_source import Source
 from ticketlog.importing.mapping import Mapping
-from ticketlog.importing.row import Found, ImportRow, Problem, Raw
+from ticketlog.importing.row import Found, ImportRow, Raw, RowProblem
 from ticketlog.importing.row_translator import Translator
 from ticketlog.importing.xes_reader import XesRows
 from ticketlog.importing.xlsx_reader import XlsxRows
@@ -66,7 +66,7 @@ class FileRows:
         """The number of rows that don't meet [rows] when."""
         return self._translator.left_out
 
-    def __iter__(self) -> Iterator[ImportRow | Problem]:
+    def __iter__(self) -> Iterator[ImportRow | RowProblem]:
         try:
             yield from mapping_problems(self._mapping)
             if self._mapping.order == "file":
@@ -76,19 +76,19 @@ class FileRows:
         finally:
             self._source.close()
 
-    def _in_file_order(self) -> Iterator[ImportRow | Problem]:
+    def _in_file_order(self) -> Iterator[ImportRow | RowProblem]:
         for found in self._found:
-            if isinstance(found, Problem):
+            if isinstance(found, RowProblem):
                 yield found
             else:
                 yield from self._translator(found)
 
-    def _in_other_order(self) -> Iterator[ImportRow | Problem]:
+    def _in_other_order(self) -> Iterator[ImportRow | RowProblem]:
         groups: list[list[ImportRow]] = []
         for raw in self._found:
             rows: list[ImportRow] = []
-            for found in (raw,) if isinstance(raw, Problem) else self._translator(raw):
-                if isinstance(found, Problem):
+            for found in (raw,) if isinstance(raw, RowProblem) else self._translator(raw):
+                if isinstance(found, RowProblem):
                     yield found
                 else:
                     rows.append(found)
@@ -103,10 +103,10 @@ class FileRows:
         yield from ordered
 
 
-def mapping_problems(mapping: Mapping) -> Iterable[Problem]:
+def mapping_problems(mapping: Mapping) -> Iterable[RowProblem]:
     """Doubts about a mapping: what is likely to mean something else than it says."""
     for column, word in mapping.like_patterns():
-        yield Problem(
+        yield RowProblem(
             1,
             "pattern-word",
             f"{word!r} under `empty` means cells that are exactly this; "
@@ -128,7 +128,7 @@ def read_rows(path: Path, mapping: Mapping, secret: bytes = b"") -> FileRows:
         raise
 
 
-def raw_rows(path: Path, mapping: Mapping) -> tuple[list[str], list[Raw | Problem]]:
+def raw_rows(path: Path, mapping: Mapping) -> tuple[list[str], list[Raw | RowProblem]]:
     """The names and cells of a whole file as they stand in it. Raises Usage."""
     source = Source(path)
     try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ticketlog.documents import imports as documents
-from ticketlog.importing.row import Problem
+from ticketlog.importing.row import RowProblem
 
 KEPT = 1_000
 """Findings of a kind that are listed; their total is always exact."""
@@ -78,7 +78,7 @@ class ImportReport:
         """Rows per second."""
         return self.rows / self.seconds if self.seconds else 0.0
 
-    def problem(self, problem: Problem) -> None:
+    def problem(self, problem: RowProblem) -> None:
         self.problems.setdefault(problem.kind, Findings()).add(
             problem.line, lost=problem.lost, message=problem.message, column=problem.column
         )

@@ -12,7 +12,7 @@ from ticketlog.importing.people import NamedPerson
 Content = Callable[[], str]
 
 
-class Problem(NamedTuple):
+class RowProblem(NamedTuple):
     """Something that can't be read as the mapping says. What can be read goes in nevertheless:
     the row without the value, or where `lost`, the file without the row."""
 
@@ -63,4 +63,4 @@ class ImportRow(NamedTuple):
         return unchecked(RecordActivity, self.said)
 
 
-Found = Iterator[Raw | Problem]
+Found = Iterator[Raw | RowProblem]

@@ -44,7 +44,7 @@ from ticketlog.importing.mapping import (
     TimeColumn,
 )
 from ticketlog.importing.people import NamedPerson
-from ticketlog.importing.row import Content, ImportRow, Problem, Raw
+from ticketlog.importing.row import Content, ImportRow, Raw, RowProblem
 from ticketlog.importing.times import bounds, instants
 from ticketlog.log.commit import digest
 
@@ -78,7 +78,7 @@ class _Reading:
         self.said = said
         self.cleared: dict[str, None] = {}
         self.people: list[NamedPerson] = []
-        self.wrong: list[Problem] = []
+        self.wrong: list[RowProblem] = []
 
 
 class _Shared(NamedTuple):
@@ -112,21 +112,21 @@ class _Clock:
         text = cell.strip() if cell.__class__ is str else " ".join(cell).strip()
         return "" if self._blank(text) else text
 
-    def read(self, text: str, line: int) -> int | Problem:
+    def read(self, text: str, line: int) -> int | RowProblem:
         """Microseconds since 1970 UTC, or why there are none."""
         if self._stated is not None:
             return self._stated
         try:
             at = self._instant(text)
         except (ValueError, OverflowError) as error:
-            return Problem(line, "bad-time", str(error), self.label, lost=True)
+            return RowProblem(line, "bad-time", str(error), self.label, lost=True)
         if self.first <= at <= self.last:
             return at
         late = at > self.last
         bound = "not_after" if late else "not_before"
         limit = "is later than rows can be" if late else "is earlier than rows can be"
         why = f"{text!r} {limit}; state {bound} under [time] where it is right"
-        return Problem(line, "too-late" if late else "too-early", why, self.label, lost=True)
+        return RowProblem(line, "too-late" if late else "too-early", why, self.label, lost=True)
 
 
 def _dated(time: Time, mapping: Mapping) -> Time:
@@ -219,7 +219,7 @@ class _What:
             return True
         if says is not NOTHING:
             bad = kind if says.word is not None else "bad-value"
-            problem = Problem(reading.line, bad, says.problem, cell.label, word=says.word)
+            problem = RowProblem(reading.line, bad, says.problem, cell.label, word=says.word)
             reading.wrong.append(problem)
         return False
 
@@ -231,7 +231,7 @@ class _What:
         if isinstance(meaning, Says):
             why, word = meaning.problem, meaning.word
             column = self._status_column
-            reading.wrong.append(Problem(reading.line, "unknown-status", why, column, word=word))
+            reading.wrong.append(RowProblem(reading.line, "unknown-status", why, column, word=word))
         elif meaning.agent is not None:
             reading.said.pop("assignee", None)
             reading.cleared.pop("assignee", None)
@@ -410,7 +410,7 @@ class _Parts:
         self._labels = list(mapping.parts)
         self.names = [*names, *(made for name in mapping.parts for made in mapping.made(name))]
 
-    def __call__(self, cells: Sequence[Any], line: int, wrong: list[Problem]) -> Sequence[Any]:
+    def __call__(self, cells: Sequence[Any], line: int, wrong: list[RowProblem]) -> Sequence[Any]:
         if not self._patterns:
             return cells
         made = list(cells)
@@ -418,7 +418,7 @@ class _Parts:
             cell = cells[at]
             for text in _unmatched(cell, pattern, self._blank):
                 why = f"{text[:60]!r} doesn't match its pattern under [parts]"
-                wrong.append(Problem(line, "bad-value", why, label))
+                wrong.append(RowProblem(line, "bad-value", why, label))
             made += [_parted(cell, pattern, group) for group in groups.values()]
         return made
 
@@ -472,9 +472,9 @@ class Translator:
         self._tags = _tags(self._events)
         self._told: set[bytes] = set()
 
-    def __call__(self, raw: Raw) -> Iterator[ImportRow | Problem]:
+    def __call__(self, raw: Raw) -> Iterator[ImportRow | RowProblem]:
         """The rows, and before them what is wrong; a row without case or time is lost."""
-        wrong: list[Problem] = []
+        wrong: list[RowProblem] = []
         cells = self._parts(raw.cells, raw.line, wrong)
         if self._taken is not None and not self._taken(cells):
             self.left_out += 1
@@ -482,7 +482,7 @@ class Translator:
         case = self._case.read(cells)
         if case.__class__ is not str:
             why = case.problem or "the row names no case"
-            yield Problem(raw.line, "missing-case", why, self._case.label, lost=True)
+            yield RowProblem(raw.line, "missing-case", why, self._case.label, lost=True)
             return
         rows: list[ImportRow] = []
         if self._main is not None:
@@ -501,10 +501,10 @@ class Translator:
         yield from rows
 
     def _happened(
-        self, raw: Raw, cells: Sequence[Any], case: str, main: _What, wrong: list[Problem]
+        self, raw: Raw, cells: Sequence[Any], case: str, main: _What, wrong: list[RowProblem]
     ) -> ImportRow | None:
         at = self._clock.read(self._clock.text(cells), raw.line)
-        if isinstance(at, Problem):
+        if isinstance(at, RowProblem):
             wrong.append(at)
             return None
         reading = _Reading(raw.line, cells, self._said(raw, case))
@@ -528,7 +528,7 @@ class Translator:
         case: str,
         event: _Event,
         tag: bytes,
-        wrong: list[Problem],
+        wrong: list[RowProblem],
     ) -> Iterator[ImportRow]:
         for item in event.items(cells):
             text = event.clock.text(item)
@@ -539,7 +539,7 @@ class Translator:
                 continue
             self._told.add(key)
             at = event.clock.read(text, raw.line)
-            if isinstance(at, Problem):
+            if isinstance(at, RowProblem):
                 wrong.append(at)
                 continue
             reading = _Reading(raw.line, item, self._said(raw, case))
@@ -563,7 +563,7 @@ class Translator:
         key: bytes,
         legacy: Callable[[], bytes] | None,
         what: _What,
-        wrong: list[Problem],
+        wrong: list[RowProblem],
     ) -> ImportRow | None:
         said = reading.said
         if reading.cleared:
@@ -581,7 +581,7 @@ class Translator:
         return ImportRow(raw.line, at, key, said, mark, tuple(reading.people), legacy)
 
     def _command(
-        self, raw: Raw, said: Arguments, what: _What, wrong: list[Problem]
+        self, raw: Raw, said: Arguments, what: _What, wrong: list[RowProblem]
     ) -> RecordActivity | None:
         """The command; values that are not valid are cut or left out, and reported."""
         while True:
@@ -595,7 +595,7 @@ class Translator:
                     lost = path[0] == "case"
                     kind = "missing-case" if lost else "bad-value"
                     column = self._case.label if lost else what.column_of(*path)
-                    wrong.append(Problem(raw.line, kind, why, column, lost))
+                    wrong.append(RowProblem(raw.line, kind, why, column, lost))
                     if lost:
                         return None
                     _mend(said, fault)
@@ -697,7 +697,7 @@ def _choice(column: str, at: int, words: set[str]) -> Callable[[_Reading], None]
         word = str(reading.cells[at]).strip()
         if word and word not in words:
             why = f"{word!r} is no word that [[events]] has a `when` for"
-            problem = Problem(reading.line, "unknown-word", why, column, word=word)
+            problem = RowProblem(reading.line, "unknown-word", why, column, word=word)
             reading.wrong.append(problem)
 
     return choose

@@ -8,7 +8,7 @@ from math import ceil
 
 from ticketlog.importing.mapping import Mapping
 from ticketlog.importing.report import Findings
-from ticketlog.importing.row import ImportRow, Problem
+from ticketlog.importing.row import ImportRow, RowProblem
 
 
 class Survey:
@@ -18,7 +18,7 @@ class Survey:
         self._accept = mapping.accept
         self._latest: dict[str, int] = {}
         self._clocks: dict[str, int | None] = {}
-        self._unknown: dict[int, Problem] = {}
+        self._unknown: dict[int, RowProblem] = {}
         """Line -> the status that isn't known, of rows to come."""
         self.persons = False
         """Rows name persons."""
@@ -31,7 +31,7 @@ class Survey:
         self.older = Findings()
         self.unknown = Findings()
 
-    def problem(self, problem: Problem) -> None:
+    def problem(self, problem: RowProblem) -> None:
         if problem.kind == "unknown-status":
             self._unknown[problem.line] = problem
 

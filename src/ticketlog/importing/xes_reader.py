@@ -15,7 +15,7 @@ from xml.parsers import expat
 from ticketlog.errors import Usage
 from ticketlog.importing.file_source import BROKEN, Source, broken
 from ticketlog.importing.mapping import Mapping
-from ticketlog.importing.row import Found, Problem, Raw
+from ticketlog.importing.row import Found, Raw, RowProblem
 
 TRACE = "case:"
 """Before the key of a trace's attribute, as PM4Py writes it."""
@@ -65,7 +65,7 @@ class XesRows:
             if handler.events and name not in handler.seen:
                 known = ", ".join(sorted(handler.seen))
                 why = f"{self._mapping.where(path)}: no event has {name!r}; they have: {known}"
-                yield Problem(1, "missing-column", why, name)
+                yield RowProblem(1, "missing-column", why, name)
 
 
 class _Handler:
@@ -156,9 +156,9 @@ def _is(tag: str, name: str) -> bool:
     return tag == name or tag.endswith(":" + name)
 
 
-def _problem(line: int, error: Exception) -> Problem:
+def _problem(line: int, error: Exception) -> RowProblem:
     cut = isinstance(error, EOFError) or getattr(error, "code", None) in _CUT_OFF
-    return Problem(line, "cut-off" if cut else "damaged", _why(error), lost=True)
+    return RowProblem(line, "cut-off" if cut else "damaged", _why(error), lost=True)
 
 
 def _why(error: Exception) -> str:

@@ -10,7 +10,7 @@ from ticketlog.errors import Usage
 from ticketlog.importing.csv_reader import check_columns, gathered, merged
 from ticketlog.importing.file_source import Source, recognised
 from ticketlog.importing.mapping import Mapping
-from ticketlog.importing.row import Found, Problem, Raw
+from ticketlog.importing.row import Found, Raw, RowProblem
 
 _BAD = (ValueError, KeyError, TypeError, AttributeError, IndexError, OSError, EOFError)
 """The errors that openpyxl raises for a workbook that is damaged."""
@@ -50,7 +50,7 @@ class XlsxRows:
             except StopIteration:
                 return
             except _BAD as error:
-                yield Problem(1, "damaged", f"the workbook is damaged: {error}", lost=True)
+                yield RowProblem(1, "damaged", f"the workbook is damaged: {error}", lost=True)
                 return
             if not any(found):
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
 from queue import Empty, SimpleQueue
 from time import monotonic
@@ -66,9 +67,9 @@ def run(context: click.Context, app: App, health: ListenAddress | None) -> None:
     from ticketlog.service.health import Health
     from ticketlog.service.service import DeskService
 
-    heard = _signals()
+    heard = heard_signals()
     began = monotonic()
-    service = DeskService(app.desk, _report)
+    service = DeskService(app.desk, report_failure)
     with ExitStack() as stack:
         said = ""
         if health is not None:
@@ -77,27 +78,29 @@ def run(context: click.Context, app: App, health: ListenAddress | None) -> None:
         service.start()
         names = ", ".join(each.worker.name for each in service.supervisor.workers)
         click.echo(f"{app.desk.folder} runs: {names}{said}")
-        number = _heard(heard)
+        number = heard()
         sound = service.stop()
     click.echo(f"stopped by {number.name} after {duration(monotonic() - began)}")
     context.exit(0 if sound else FAILED)
 
 
-def _signals() -> SimpleQueue[signal.Signals]:
-    """The queue that the first signal to stop is put into; the second one ends the process."""
+def heard_signals(then: Callable[[], None] = lambda: None) -> Callable[[], signal.Signals]:
+    """Hears of the first signal to stop, and calls `then`; the second one ends the process. The
+    function that is returned waits for the first, in Python's main thread."""
     heard: SimpleQueue[signal.Signals] = SimpleQueue()
 
     def hear(number: int, _frame: object) -> None:
         heard.put(signal.Signals(number))
+        then()
         for each in (signal.SIGTERM, signal.SIGINT):
             signal.signal(each, signal.SIG_DFL)
 
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, hear)
-    return heard
+    return lambda: _first(heard)
 
 
-def _heard(signals: SimpleQueue[signal.Signals]) -> signal.Signals:
+def _first(signals: SimpleQueue[signal.Signals]) -> signal.Signals:
     """The first signal, when it comes. Python hears of one in its main thread alone, and a thread
     that waits for good isn't woken by one that the system gave to another thread."""
     while True:
@@ -105,7 +108,7 @@ def _heard(signals: SimpleQueue[signal.Signals]) -> signal.Signals:
             return signals.get(timeout=_LOOK)
 
 
-def _report(worker: Worker, error: Exception, pause: float) -> None:
+def report_failure(worker: Worker, error: Exception, pause: float) -> None:
     """A line on standard error, which may be on a disk that is full."""
     with suppress(OSError):
         say(f"{worker.name}: {described(error)[1]}; tried again in {pause:g} s")

@@ -1,0 +1,1 @@
+"""The desk over HTTP: routes, problems, limits, and the server. Needs the extra `serve`."""

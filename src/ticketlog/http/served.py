@@ -1,0 +1,80 @@
+"""The desk that is served, with all that its routes share."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
+
+from anyio import CapacityLimiter, to_thread
+from starlette.requests import Request
+
+from ticketlog.desk import Desk
+from ticketlog.domain.base import Actor
+from ticketlog.http.options import ServeOptions
+from ticketlog.http.problems import Problem
+from ticketlog.service.service import DeskService
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Authenticate = Callable[[Request], Awaitable[Actor]]
+Hook = Callable[[], Awaitable[None]]
+_WRITES, _READS = 40, 8
+"""Threads at most: a write waits for the disk, a read for the processor."""
+
+
+async def nobody(request: Request) -> Actor:
+    """The authentication of a server that knows no way to sign in. Raises Problem."""
+    raise Problem(
+        401,
+        "unauthenticated",
+        "this server knows no way to sign in",
+        headers={"WWW-Authenticate": "Bearer"},
+    )
+
+
+@dataclass
+class Served:
+    """A desk that is served. One for each server; of one event loop."""
+
+    desk: Desk
+    options: ServeOptions = field(default_factory=ServeOptions)
+    authenticate: Authenticate = nobody
+    """The actor of a request. Raises Problem 401."""
+    service: DeskService | None = None
+    """The workers that the process runs, if it does: their health is told at /ready."""
+    at_start: list[Hook] = field(default_factory=list)
+    """Called in turn before the first request."""
+    at_stop: list[Hook] = field(default_factory=list)
+    """Called when the server is to stop, while requests are under way: they end open streams."""
+    shared: dict[str, Any] = field(default_factory=dict)
+    """The things that a part of the API keeps for the server's life, by the part's name."""
+
+    def __post_init__(self) -> None:
+        self._writes = CapacityLimiter(_WRITES)
+        self._reads = CapacityLimiter(_READS)
+
+    async def write(self, function: Callable[P, T], *args: P.args, **given: P.kwargs) -> T:
+        """The result of a function that may wait for the disk or a broker, in a thread."""
+        return await to_thread.run_sync(partial(function, *args, **given), limiter=self._writes)
+
+    async def read(self, function: Callable[P, T], *args: P.args, **given: P.kwargs) -> T:
+        """The result of a function that asks views or loads streams, in a thread."""
+        return await to_thread.run_sync(partial(function, *args, **given), limiter=self._reads)
+
+
+def served_of(request: Request) -> Served:
+    """The desk that a request is for."""
+    served: Served = request.app.state.served
+    return served
+
+
+async def actor_of(request: Request) -> Actor:
+    """The signed-in actor of a request, whom `Desk` is told: a dependency of routes. Raises
+    Problem 401."""
+    state = request.scope.setdefault("state", {})
+    if "actor" not in state:
+        state["actor"] = await served_of(request).authenticate(request)
+    actor: Actor = state["actor"]
+    return actor

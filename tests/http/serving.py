@@ -1,0 +1,70 @@
+"""`ticketlog serve` as a process, and an application that is called within the test."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+from starlette.requests import Request
+
+from ticketlog.desk import Desk
+from ticketlog.domain.base import Actor
+from ticketlog.http.app import create_app
+from ticketlog.http.options import ServeOptions
+from ticketlog.http.problems import Problem
+from ticketlog.http.served import Served
+
+TICKETLOG = str(Path(sys.executable).with_name("ticketlog"))
+LONG = 60.0
+"""Seconds after which something that must happen doesn't."""
+
+
+class Serving:
+    """A process at a port that the system chose."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        command = [TICKETLOG, "--desk", str(folder), "serve", "--port", "0", *arguments]
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        assert self.process.stdout is not None
+        self.first = self.process.stdout.readline()
+        self.url = self.process.stdout.readline().strip().rpartition(" ")[2]
+
+    def stop(self, by: signal.Signals = signal.SIGTERM) -> tuple[int, str, str]:
+        """The exit code, and what was said."""
+        self.process.send_signal(by)
+        out, err = self.process.communicate(timeout=LONG)
+        return self.process.returncode, out, err
+
+    def __enter__(self) -> Serving:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(ProcessLookupError):
+            self.process.kill()
+        self.process.communicate()
+
+
+async def by_header(request: Request) -> Actor:
+    """The actor whom the test names: `Authorization: Test KIND:ID`."""
+    scheme, _, named = request.headers.get("authorization", "").partition(" ")
+    kind, _, rest = named.partition(":")
+    id, _, role = rest.partition("/")
+    if scheme != "Test" or not id:
+        raise Problem(401, "unauthenticated", "say who asks")
+    return Actor(id, kind, role or None, authenticated="test")  # type: ignore[arg-type]
+
+
+def client(
+    desk: Desk, actor: str | None = "agent:ann", options: ServeOptions | None = None
+) -> httpx.AsyncClient:
+    """A client of the application of a desk, without a network between them."""
+    served = Served(desk, options or ServeOptions(), authenticate=by_header)
+    headers = {} if actor is None else {"Authorization": f"Test {actor}"}
+    transport = httpx.ASGITransport(create_app(served))
+    return httpx.AsyncClient(transport=transport, base_url="http://desk.test", headers=headers)
