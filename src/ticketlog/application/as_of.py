@@ -125,6 +125,10 @@ class Past:
         self._basis = Basis(settings, self.now) if settings is not None else None
         self.views = sources.views.at(moment, self._basis)
 
+    def close(self) -> None:
+        """Gives back the views that were made for it; the desk's end does so, too."""
+        self.views.close()
+
     def query(self, query: Query[Answer], *, actor: Actor | None = None) -> Answer:
         """The answer of a query (`ticketlog.queries`) at the moment; see `Desk.query`."""
         return queries.answer(

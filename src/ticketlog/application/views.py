@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any
+from weakref import WeakSet
 
 from sqlalchemy import Connection, select
 
@@ -44,10 +45,11 @@ class Views:
         self._engine = storage.open_views(_url(config))
         self._on_progress = on_progress
         self._runner = ViewRunner(logs.tickets, self._engine, on_progress=on_progress)
-        self._open = ExitStack()
+        self._past: WeakSet[PastViews] = WeakSet()
 
     def close(self) -> None:
-        self._open.close()
+        for each in list(self._past):
+            each.close()
         self._engine.dispose()
 
     def refresh(self, names: Collection[str] | None = None) -> None:
@@ -104,14 +106,15 @@ class Views:
         return self.answer(corrected, tickets.VIEW, Settings).answer
 
     def at(self, moment: Moment, basis: Basis | None = None) -> PastViews:
-        return PastViews(self, moment, basis)
+        made = PastViews(self, moment, basis)
+        self._past.add(made)
+        return made
 
     def past(
         self, view: Projection, moment: Moment, basis: Basis | None, stream: str | None
-    ) -> tuple[Connection, Tables]:
-        """A view's tables as of a moment, made from the log and kept until this is closed."""
-        made = past(self._logs.tickets, view, moment, basis, stream, self._on_progress)
-        return self._open.enter_context(made)
+    ) -> AbstractContextManager[tuple[Connection, Tables]]:
+        """A view's tables as of a moment, made from the log."""
+        return past(self._logs.tickets, view, moment, basis, stream, self._on_progress)
 
     def rebuild(
         self,
@@ -190,13 +193,19 @@ def _url(config: Config) -> str:
 
 class PastViews:
     """Views as of a moment, for one thread. What the live rows can't answer is made from the log,
-    once, and kept until the desk is closed."""
+    once, and kept until this or the desk is closed."""
 
     def __init__(self, views: Views, moment: Moment, basis: Basis | None) -> None:
         self._views = views
         self._moment = moment
         self._basis = basis
         self._made: dict[str, tuple[Connection, Tables]] = {}
+        self._open = ExitStack()
+
+    def close(self) -> None:
+        """Gives back what was made from the log."""
+        self._made.clear()
+        self._open.close()
 
     def answer(
         self, query: Query[Answer], view: Projection, settings: Callable[[], Settings]
@@ -220,7 +229,8 @@ class PastViews:
         key = view.name if ticket is None or view.name in self._made else f"{view.name}/{ticket}"
         if key not in self._made:
             stream = None if key == view.name else f"ticket/{ticket}"
-            self._made[key] = self._views.past(view, self._moment, self._basis, stream)
+            made = self._views.past(view, self._moment, self._basis, stream)
+            self._made[key] = self._open.enter_context(made)
         return self._made[key]
 
     def compared(self, name: str) -> list[Compared]:
