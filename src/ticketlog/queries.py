@@ -6,6 +6,7 @@ docs/QUERIES.md says what each takes and answers.
 from __future__ import annotations
 
 from ticketlog.projections.views.agents import AgentLoad, HeldByAbsentReport
+from ticketlog.projections.views.changes import Changes, ChangesSince, ChosenStream, Ratings
 from ticketlog.projections.views.gaming.gaming import GamingCasesReport, GamingReport
 from ticketlog.projections.views.inbox import (
     FollowedTickets,
@@ -45,6 +46,7 @@ from ticketlog.projections.views.tickets import (
     TicketIntervals,
     TicketLinks,
     Tickets,
+    UsedTags,
 )
 from ticketlog.projections.views.utilisation.utilisation import UtilisationReport
 
@@ -53,6 +55,9 @@ __all__ = [
     "AgentLoad",
     "AttainmentReport",
     "BreachesReport",
+    "Changes",
+    "ChangesSince",
+    "ChosenStream",
     "ClocksAhead",
     "ClocksAtRisk",
     "CorrectedSince",
@@ -72,6 +77,7 @@ __all__ = [
     "QualityReport",
     "Queue",
     "QueueCounts",
+    "Ratings",
     "RulesReport",
     "SatisfactionReport",
     "Search",
@@ -87,5 +93,6 @@ __all__ = [
     "TimesReport",
     "UnassignedTickets",
     "UnseenTickets",
+    "UsedTags",
     "UtilisationReport",
 ]

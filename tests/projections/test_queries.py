@@ -33,6 +33,8 @@ GIVEN: dict[str, dict[str, Any]] = {
     "address-owners": {"addresses": (Address(kind="email", value="a@example.com"),)},
     "search": {"words": "printer"},
     "persons": {"text": "a"},
+    "changes-since": {"since": "2026-01-01T00:00:00Z"},
+    "chosen-stream": {"kind": "person", "number": 1},
 }
 NOW = 1_800_000_000_000_000
 

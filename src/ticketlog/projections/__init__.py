@@ -9,6 +9,7 @@ from typing import Any
 from ticketlog.projections.engine.projection import Projection
 from ticketlog.projections.engine.query import Query
 from ticketlog.projections.views.agents import VIEW as AGENTS
+from ticketlog.projections.views.changes import VIEW as CHANGES
 from ticketlog.projections.views.gaming.gaming import VIEW as GAMING
 from ticketlog.projections.views.inbox import VIEW as INBOX
 from ticketlog.projections.views.persons import VIEW as PERSONS
@@ -29,6 +30,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     INBOX,
     PERSONS,
     SLA,
+    CHANGES,
     SEARCH,
 )
 QUERIES: Mapping[str, type[Query[Any]]] = {

@@ -14,6 +14,7 @@ import orjson
 from pydantic import Field
 from sqlalchemy import Connection, exists, func, select, tuple_
 
+from ticketlog.documents import changes
 from ticketlog.documents import ticket_rows as documents
 from ticketlog.documents.base import Document
 from ticketlog.documents.desks import Ahead, Circles
@@ -457,6 +458,25 @@ class TicketCounts(Query[list[dict[str, Any]]]):
         return _listed(at.connection, query)
 
 
+class UsedTags(Query[Page]):
+    """The tags that tickets have, with the number of their tickets, in alphabetical order."""
+
+    NAME = "used-tags"
+    DOCUMENT = changes.TagCounts
+
+    limit: Limit = 100
+    after: After = None
+
+    def ask(self, at: Reading) -> Page:
+        table = at.tables["tags"]
+        query = select(table.c.tag, func.count().label("tickets")).group_by(table.c.tag)
+        if self.after is not None:
+            query = query.where(table.c.tag > self.after)
+        rows = _listed(at.connection, query.order_by(table.c.tag).limit(self.limit + 1))
+        more = len(rows) > self.limit
+        return Page(rows[: self.limit], rows[self.limit - 1]["tag"] if more else None)
+
+
 class ClocksAhead(Query[tuple[int, list[dict[str, Any]]]]):
     """The number of streams (of tickets, persons, organisations, agents) whose clock is ahead of
     now, and the first of them, the one farthest ahead first."""
@@ -563,6 +583,7 @@ VIEW = Projection(
         TicketLinks,
         TicketIntervals,
         TicketCounts,
+        UsedTags,
         ClocksAhead,
         LinkCircles,
         CorrectedSince,
