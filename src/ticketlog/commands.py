@@ -72,6 +72,14 @@ from ticketlog.domain.ticket.sla_events import ReapplySla, RecordDue
 from ticketlog.domain.ticket.time_correction import CorrectTime
 from ticketlog.domain.ticket.withdrawal import Withdraw
 from ticketlog.domain.ticket.work import StartWork, StopWork
+from ticketlog.domain.webhook import (
+    CancelReplay,
+    DisableWebhook,
+    EndReplay,
+    PauseWebhook,
+    ReplayWebhook,
+    ResumeWebhook,
+)
 
 __all__ = [
     "AddAddress",
@@ -81,13 +89,16 @@ __all__ = [
     "BeginImport",
     "BeginWithdrawal",
     "Cancel",
+    "CancelReplay",
     "Choose",
     "Claim",
     "Classify",
     "Close",
     "CorrectTime",
     "CreateTicket",
+    "DisableWebhook",
     "EndImport",
+    "EndReplay",
     "EndWithdrawal",
     "Escalate",
     "Follow",
@@ -100,6 +111,7 @@ __all__ = [
     "Note",
     "Notify",
     "OfferSurvey",
+    "PauseWebhook",
     "PlaceLegalHold",
     "Prioritise",
     "Rate",
@@ -117,9 +129,11 @@ __all__ = [
     "RenameOrganisation",
     "RenamePerson",
     "Reopen",
+    "ReplayWebhook",
     "Reply",
     "Reserve",
     "Restore",
+    "ResumeWebhook",
     "Review",
     "Route",
     "SetAvailability",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ticketlog.domain.hook_message import HookHandled, HookReceived
 from ticketlog.domain.imports import (
     ImportBegun,
     ImportEnded,
@@ -57,6 +58,7 @@ from ticketlog.domain.settings.events import (
     TeamSet,
     WorkflowSet,
 )
+from ticketlog.domain.settings.webhooks import HookSourceSet, WebhookSet
 from ticketlog.domain.ticket.assignment import AssigneeChanged, Escalated, TeamChanged
 from ticketlog.domain.ticket.automation import (
     AgentChosen,
@@ -111,6 +113,13 @@ from ticketlog.domain.ticket.status_events import (
 from ticketlog.domain.ticket.time_correction import TimeCorrected
 from ticketlog.domain.ticket.withdrawal import Withdrawn
 from ticketlog.domain.ticket.work import WorkStarted, WorkStopped
+from ticketlog.domain.webhook import (
+    ReplayAsked,
+    ReplayEnded,
+    WebhookDisabled,
+    WebhookPaused,
+    WebhookResumed,
+)
 
 __all__ = [
     "AbsenceRuleSet",
@@ -144,6 +153,9 @@ __all__ = [
     "FieldSet",
     "FieldsChanged",
     "Followed",
+    "HookHandled",
+    "HookReceived",
+    "HookSourceSet",
     "ImpactChanged",
     "ImportBegun",
     "ImportEnded",
@@ -176,6 +188,8 @@ __all__ = [
     "Rated",
     "Redacted",
     "Reopened",
+    "ReplayAsked",
+    "ReplayEnded",
     "Replied",
     "RequesterChanged",
     "RequesterReminded",
@@ -212,6 +226,10 @@ __all__ = [
     "Unlinked",
     "UrgencyChanged",
     "Verified",
+    "WebhookDisabled",
+    "WebhookPaused",
+    "WebhookResumed",
+    "WebhookSet",
     "WithdrawalBegun",
     "WithdrawalEnded",
     "Withdrawn",

@@ -172,7 +172,10 @@ def listed(package: Path, text: str) -> None:
     edited(
         package / "domain" / "aggregates.py",
         ("    imports.AGGREGATE,\n", "    imports.AGGREGATE,\n    gadget.AGGREGATE,\n"),
-        ("from ticketlog.domain import imports,", "from ticketlog.domain import gadget, imports,"),
+        (
+            "from ticketlog.domain import hook_message,",
+            "from ticketlog.domain import gadget, hook_message,",
+        ),
     )
 
 

@@ -52,7 +52,7 @@ MUTATIONS = {
         "parties/party.py",
         "max(party.clock, recorded.meta.occurred_at)",
         "min(party.clock, recorded.meta.occurred_at)",
-        {"person", "organisation", "agent", "policy", "import"},
+        {*("person", "organisation", "agent", "policy"), *("import", "webhook", "hook-message")},
     ),
     "a comment": ("sla/clock.py", "def settled(", "# Nothing.\ndef settled(", set[str]()),
     "a docstring": (

@@ -73,5 +73,10 @@ MODEL_COMMANDS: dict[str, dict[str, str]] = {
         "set-availability": "Say that an agent is online, away or offline.",
         "set-shifts": "Set an agent's weekly working hours, all of them.",
     },
+    "webhook": {
+        "pause": "Send an endpoint nothing for now.",
+        "resume": "Go on sending to an endpoint that was paused or given up, from where it was.",
+        "cancel-replay": "End a replay before all of it was sent.",
+    },
 }
 """Kind of stream -> name in the shell -> help."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ticketlog.domain import imports, policy_checkpoint, rights, ticket
+from ticketlog.domain import hook_message, imports, policy_checkpoint, rights, ticket, webhook
 from ticketlog.domain.base import Aggregate, Command, Context, Event
 from ticketlog.domain.parties import agent, organisation, person
 from ticketlog.domain.rights import Right
@@ -18,6 +18,8 @@ _KINDS = (
     agent.AGGREGATE,
     policy_checkpoint.AGGREGATE,
     imports.AGGREGATE,
+    webhook.AGGREGATE,
+    hook_message.AGGREGATE,
 )
 
 

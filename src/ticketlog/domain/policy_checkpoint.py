@@ -1,11 +1,15 @@
 """A policy's checkpoint: how far it has come, and the events that it couldn't take. Streams
-`policy/NAME`."""
+`policy/NAME`.
+
+Those of webhooks are here, too. A delivery that fails holds only its own stream back: it is noted
+as waiting, and the places go on beyond it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 from pydantic import Field
 
@@ -38,14 +42,29 @@ class Place(Value):
     leaf: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
+class StreamWait(Value):
+    """A stream whose events wait from this version on, since a delivery of that one has failed:
+    `attempts` of them, the first at `since`. It is tried again at `next_at`."""
+
+    stream: Key
+    version: _Number
+    attempts: _Number
+    since: Instant
+    next_at: Instant
+
+
 class PolicyAdvanced(Event):
-    """It has sent all commands that come of the events before these places."""
+    """It has sent all commands that come of the events before these places, but for streams that
+    wait. `waits`: those that wait from now on, or wait otherwise; `settled`: those that wait no
+    more."""
 
     NAME: ClassVar[str] = "policy.advanced.v1"
     ASPECT: ClassVar[str] = "progress"
     places: tuple[Place, ...]
     tells_since: Instant | None = None
     """Where it begins: of what happened before this time it tells nobody any more."""
+    waits: tuple[StreamWait, ...] = ()
+    settled: tuple[Key, ...] = ()
 
 
 class EventParked(Event):
@@ -72,6 +91,15 @@ class EventUnparked(Event):
 EVENTS: tuple[type[Event], ...] = (PolicyAdvanced, EventParked, EventUnparked)
 
 
+class WaitingStream(NamedTuple):
+    """A stream that waits; the fields are those of `StreamWait`."""
+
+    version: int
+    attempts: int
+    since: int
+    next_at: int
+
+
 @dataclass(frozen=True)
 class PolicyCheckpoint(Party):
     """A policy after event number `version` of its stream."""
@@ -82,8 +110,10 @@ class PolicyCheckpoint(Party):
     """Of what happened before it tells nobody; None: it began where nothing was old."""
     parked: Mapping[str, EventParked] = field(default_factory=dict)
     """By the id of the event."""
+    waiting: Mapping[str, WaitingStream] = field(default_factory=dict)
+    """By stream."""
 
-    CODE: ClassVar[int] = 2
+    CODE: ClassVar[int] = 3
 
 
 def initial(id: str) -> PolicyCheckpoint:
@@ -95,8 +125,10 @@ def evolve(progress: PolicyCheckpoint, recorded: Recorded) -> PolicyCheckpoint:
     """The policy after one more event. Never fails; events of other aggregates change nothing."""
     changes: dict[str, Any] = {}
     match recorded.event:
-        case PolicyAdvanced(places=places, tells_since=since):
+        case PolicyAdvanced(places=places, tells_since=since) as advanced:
             changes["places"] = {**progress.places, **{each.partition: each for each in places}}
+            if advanced.waits or advanced.settled:
+                changes["waiting"] = _waiting(progress, advanced)
             if since is not None:
                 changes["tells_since"] = since
         case EventParked() as parked:
@@ -104,6 +136,13 @@ def evolve(progress: PolicyCheckpoint, recorded: Recorded) -> PolicyCheckpoint:
         case EventUnparked(event=event):
             changes["parked"] = {id: each for id, each in progress.parked.items() if id != event}
     return progress.but(after(progress, recorded, changes))
+
+
+def _waiting(progress: PolicyCheckpoint, advanced: PolicyAdvanced) -> dict[str, WaitingStream]:
+    found = {s: each for s, each in progress.waiting.items() if s not in advanced.settled}
+    for each in advanced.waits:
+        found[each.stream] = WaitingStream(each.version, each.attempts, each.since, each.next_at)
+    return found
 
 
 class Advance(Command):
@@ -114,6 +153,8 @@ class Advance(Command):
     SPEC: ClassVar[CommandSpec] = CommandSpec(who_may=frozenset({SELF}))
     places: tuple[Place, ...]
     tells_since: Instant | None = None
+    waits: tuple[StreamWait, ...] = ()
+    settled: tuple[Key, ...] = ()
 
 
 class Park(Command):
@@ -141,7 +182,14 @@ def decide(command: Command, progress: PolicyCheckpoint, context: Context) -> li
     match command:
         case Advance(places=places, tells_since=since):
             ahead = tuple(each for each in places if _is_ahead(each, progress))
-            return [PolicyAdvanced(places=ahead, tells_since=since)] if ahead else []
+            if not (ahead or command.waits or command.settled):
+                return []
+            left: dict[str, Any] = {
+                "places": ahead,
+                "waits": command.waits,
+                "settled": command.settled,
+            }
+            return [PolicyAdvanced(tells_since=since, **left)]
         case Park(event=event):
             known = event in progress.parked
             return [] if known else [EventParked(**command.model_dump())]

@@ -18,6 +18,7 @@ from ticketlog.domain.settings.model import (
     Workflow,
 )
 from ticketlog.domain.settings.sla_policy import SlaPolicy
+from ticketlog.domain.settings.webhooks import HookSource, HookSourceSet, Webhook, WebhookSet
 from ticketlog.domain.time.calendar import Calendar
 
 
@@ -149,5 +150,10 @@ KINDS: tuple[SettingKind, ...] = (
     SettingKind("sla-policy", "sla_policies", SlaPolicy, SlaPolicySet, {"when": {}}),
     *RULE_KINDS,
     SettingKind("service", "services", Service, ServiceSet),
+    SettingKind(
+        *("webhook", "webhooks", Webhook, WebhookSet),
+        {"when": {}, "types": [], "scheme": "v1", "body": "thin"},
+    ),
+    SettingKind("hook-source", "hook_sources", HookSource, HookSourceSet),
 )
 EVENTS: tuple[type[Event], ...] = (*(kind.event for kind in KINDS), SettingsActivated)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import Field
 
@@ -16,6 +16,9 @@ from ticketlog.domain.settings.rule import R, Rule, in_order
 from ticketlog.domain.settings.sla_policy import SlaPolicy
 from ticketlog.domain.sla.clock import Edition
 from ticketlog.domain.time.calendar import Calendar
+
+if TYPE_CHECKING:
+    from ticketlog.domain.settings.webhooks import HookSource, Webhook
 
 CategoryOfStatus = Literal["new", "open", "pending", "on-hold", "solved", "closed"]
 TicketType = Literal["question", "incident", "problem", "change", "task", "service-request"]
@@ -257,6 +260,10 @@ class Settings:
     )
     """The rules by which the desk acts by itself, by their class and id; `rules_of` has them."""
     services: Mapping[str, Service] = field(default_factory=_frozen)
+    webhooks: Mapping[str, Webhook] = field(default_factory=_frozen)
+    """The endpoints that get events."""
+    hook_sources: Mapping[str, HookSource] = field(default_factory=_frozen)
+    """The programs outside whose messages are taken."""
     versions: Mapping[str, int] = field(default_factory=_frozen)
     """Stream of each thing, 'calendar/berlin' -> its version in force: which of the events of its
     stream set it, from 1."""

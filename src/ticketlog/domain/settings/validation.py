@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TypeVar, get_args
 
-from ticketlog.domain.aggregates import RIGHTS
+from ticketlog.domain import recorded_refusal
+from ticketlog.domain.aggregates import AGGREGATES, RIGHTS
 from ticketlog.domain.base import Value
 from ticketlog.domain.rights import ACTS
 from ticketlog.domain.settings.automation_rules import RULE_KINDS
@@ -29,6 +30,7 @@ from ticketlog.domain.settings.model import (
 from ticketlog.domain.settings.validate_calendars import broken_calendars
 from ticketlog.domain.settings.validate_conditions import broken_conditions
 from ticketlog.domain.settings.validate_sla import broken_sla_policies
+from ticketlog.domain.settings.webhooks import HookVocabulary, broken_sources, broken_webhooks
 
 _T = TypeVar("_T")
 _NEEDED: tuple[CategoryOfStatus, ...] = ("new", "open", "solved", "closed")
@@ -51,6 +53,7 @@ def broken(
         *_rules(settings),
         *(problem for agent in settings.agents.values() for problem in _capacity(agent)),
         *_rules_said(settings, said),
+        *_webhooks(settings),
         *_meanings(settings, former),
     )
 
@@ -197,6 +200,25 @@ def _service(service: Service) -> Iterator[str]:
                 f"[services.{service.id}] right {right!r} is no command; write it as "
                 "'ticket.reply', or 'ticket.*' for all of a kind"
             )
+
+
+def _webhooks(settings: Settings) -> Iterator[str]:
+    if not (settings.webhooks or settings.hook_sources):
+        return
+    public = (kind for kind in AGGREGATES.values() if kind.public)
+    events = (each.NAME for kind in public for each in kind.events)
+    commands = {
+        each.NAME: each
+        for kind in AGGREGATES.values()
+        for each in kind.commands
+        if "service" in each.SPEC.who_may and not kind.internal
+    }
+    known = HookVocabulary((*events, *(each.NAME for each in recorded_refusal.EVENTS)), commands)
+    for webhook in settings.webhooks.values():
+        for problem in broken_conditions(webhook.when, settings):
+            yield f"[webhooks.{webhook.id}] {problem}"
+    yield from broken_webhooks(settings.webhooks, settings, known)
+    yield from broken_sources(settings.hook_sources, settings, known)
 
 
 def _categories(settings: Settings) -> Iterator[str]:
