@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI
 
-from ticketlog.http import condition
+from ticketlog.http import commands, condition, documented, queries, streams
 from ticketlog.http.problems import handle_problems
 from ticketlog.http.served import Served
 
 API = "/api/v1"
 """The path below which the API lies."""
-ROUTERS: tuple[Callable[[Served], APIRouter], ...] = (condition.router,)
-"""The parts of the application, each a module with a `router`."""
+ROUTERS: tuple[Callable[[Served], APIRouter], ...] = (
+    commands.router,
+    queries.router,
+    streams.router,
+)
+"""The parts of the API, each a module with a `router`; below `API`."""
+BESIDE: tuple[Callable[[Served], APIRouter], ...] = (condition.router,)
+"""Routers whose paths are whole."""
 
 
 def create_app(served: Served) -> FastAPI:
@@ -38,5 +45,8 @@ def create_app(served: Served) -> FastAPI:
     app.state.served = served
     handle_problems(app)
     for router in ROUTERS:
+        app.include_router(router(served), prefix=API)
+    for router in BESIDE:
         app.include_router(router(served))
+    app.openapi = partial(documented.document, app)  # type: ignore[method-assign]
     return app

@@ -77,6 +77,7 @@ KINDS: Mapping[str, ProblemKind] = {
     "in-doubt": ProblemKind(
         503, "Whether it was done isn't known: send it again with the same key."
     ),
+    "behind": ProblemKind(503, "This server hasn't come so far yet: ask again."),
     "stopping": ProblemKind(503, "The server is stopping: send it again with the same key."),
 }
 """Every kind by its code."""

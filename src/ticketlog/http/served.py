@@ -10,8 +10,8 @@ from typing import Any, ParamSpec, TypeVar
 from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
 
-from ticketlog.desk import Desk
-from ticketlog.domain.base import Actor
+from ticketlog.desk import Desk, Outcome
+from ticketlog.domain.base import Actor, Command
 from ticketlog.http.options import ServeOptions
 from ticketlog.http.problems import Problem
 from ticketlog.service.service import DeskService
@@ -54,6 +54,10 @@ class Served:
     def __post_init__(self) -> None:
         self._writes = CapacityLimiter(_WRITES)
         self._reads = CapacityLimiter(_READS)
+
+    async def execute(self, command: Command, **given: Any) -> Outcome:
+        """The outcome of a command, as `Desk.execute` says it."""
+        return await self.write(self.desk.execute, command, **given)
 
     async def write(self, function: Callable[P, T], *args: P.args, **given: P.kwargs) -> T:
         """The result of a function that may wait for the disk or a broker, in a thread."""
