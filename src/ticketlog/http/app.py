@@ -11,6 +11,7 @@ from fastapi import APIRouter, FastAPI
 
 from ticketlog.http import commands, condition, documented, queries, streams
 from ticketlog.http.problems import handle_problems
+from ticketlog.http.route_index import RouteIndex, include
 from ticketlog.http.served import Served
 
 API = "/api/v1"
@@ -43,10 +44,14 @@ def create_app(served: Served) -> FastAPI:
         redoc_url=None,
     )
     app.state.served = served
-    handle_problems(app)
+    index = RouteIndex()
+    documented_routes = list(app.router.routes)
+    app.router.routes.append(index)
     for router in ROUTERS:
-        app.include_router(router(served), prefix=API)
+        documented_routes += include(app, index, router(served), API)
     for router in BESIDE:
-        app.include_router(router(served))
-    app.openapi = partial(documented.document, app)  # type: ignore[method-assign]
+        documented_routes += include(app, index, router(served))
+    app.state.index = index
+    handle_problems(app)
+    app.openapi = partial(documented.document, app, documented_routes)  # type: ignore[method-assign]
     return app

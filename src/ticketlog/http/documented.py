@@ -195,7 +195,7 @@ def _told(text: str) -> tuple[str, str]:
     return sentence, text
 
 
-def document(app: FastAPI) -> dict[str, Any]:
+def document(app: FastAPI, routes: Sequence[Any]) -> dict[str, Any]:
     """The OpenAPI document of an application, with the models of commands and problems."""
     if app.openapi_schema is None:
         made = get_openapi(
@@ -204,7 +204,7 @@ def document(app: FastAPI) -> dict[str, Any]:
             openapi_version="3.1.0",
             summary="The API of a ticketlog desk.",
             description=_ABOUT,
-            routes=app.routes,
+            routes=routes,
         )
         schemas = made.setdefault("components", {}).setdefault("schemas", {})
         for name, schema in _schemas().items():

@@ -17,7 +17,6 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match
 
 from ticketlog.domain.base import Refused
 from ticketlog.errors import (
@@ -151,12 +150,7 @@ def _failure(error: TicketlogError) -> Problem:
 
 def _allowed(request: Request) -> str:
     """The methods that the routes of a path take, for Allow."""
-    methods: set[str] = set()
-    for route in request.app.router.routes:
-        matched, _ = route.matches(request.scope)
-        if matched is not Match.NONE:
-            methods |= set(getattr(route, "methods", None) or ())
-    return ", ".join(sorted(methods))
+    return ", ".join(sorted(request.app.state.index.methods_of(request.url.path)))
 
 
 async def _of_framework(request: Request, error: Exception) -> Response:
