@@ -19,7 +19,7 @@ from ticketlog.log.kafka.producer import PRODUCER
 from ticketlog.log.kafka.restore import restore_topics
 from ticketlog.log.kafka.url import KafkaAddress
 
-_LOGS = ("tickets", "settings")
+_LOGS = ("tickets", "access", "settings")
 
 
 def run(bench: Bench) -> Iterator[Figure]:

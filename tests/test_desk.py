@@ -72,7 +72,7 @@ class TestMaking:
         ) as desk:
             desk.refresh()
         names = {file.name for file in (tmp_path / "new").iterdir()}
-        assert {"truth.db", "truth.settings.db", "rows.db", config.FILE} <= names
+        assert {"truth.db", "truth.settings.db", "truth.access.db", "rows.db", config.FILE} <= names
         open_desk(tmp_path / "new").close()
 
     @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ class TestMaking:
         with init_desk(tmp_path / "other"):
             pass
         (tmp_path / "other" / "log.settings.db").replace(folder / "log.settings.db")
-        with pytest.raises(Damaged, match="not the two logs of one desk"):
+        with pytest.raises(Damaged, match="not the logs of one desk"):
             open_desk(folder)
 
     def test_a_missing_log_is_said_to_be_missing(self, folder: Path) -> None:

@@ -27,6 +27,7 @@ EVERYWHERE = sorted(
 
 DIRECTIONS: dict[str, set[str]] = {
     "domain": set(),
+    "domain/accounts": set(),
     "domain/parties": set(),
     "domain/settings": set(),
     "domain/sla": set(),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from ticketlog.application.logs import WRITTEN
 from ticketlog.application.reports import REPORTS
 from ticketlog.cli import run
 from ticketlog.desk import open_desk
@@ -91,6 +92,6 @@ def test_the_same_tour_again_adds_nothing(tmp_path: Path, kafka_url: str) -> Non
     assert run([*job, str(tmp_path / "second")]) == 0
     assert rows(tmp_path / "second") == rows(tmp_path / "first")
     with open_desk(tmp_path / "first") as first, open_desk(tmp_path / "second") as second:
-        ours = Export(second.log_export(), ("tickets", "settings")).records()
-        theirs = Export(first.log_export(), ("tickets", "settings")).records()
+        ours = Export(second.log_export(), WRITTEN).records()
+        theirs = Export(first.log_export(), WRITTEN).records()
         assert list(ours) == list(theirs)

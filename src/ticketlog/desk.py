@@ -24,7 +24,15 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self
 from ticketlog import config as configuration
 from ticketlog.application import settings_removal
 from ticketlog.application.access import Access
-from ticketlog.application.executor import Executor, Outcome, new_id, request, stream_name
+from ticketlog.application.access_log import AccessLog
+from ticketlog.application.executor import (
+    Executor,
+    Outcome,
+    account_stream_name,
+    new_id,
+    request,
+    stream_name,
+)
 from ticketlog.application.logs import Logs, make_logs, open_logs
 from ticketlog.application.restore import restore
 from ticketlog.application.secrets import suspicious
@@ -32,7 +40,7 @@ from ticketlog.application.settings_store import AppliedSettings, SettingsLog
 from ticketlog.application.supervisor import Supervisor, Worker
 from ticketlog.config import LOG_URL, VIEWS_URL, Config, views_file
 from ticketlog.domain import rights
-from ticketlog.domain.aggregates import AGGREGATES, RIGHTS
+from ticketlog.domain.aggregates import ACCOUNT_AGGREGATES, AGGREGATES, RIGHTS
 from ticketlog.domain.base import (
     Actor,
     Command,
@@ -190,6 +198,15 @@ class Desk:
             holders=self._holders,
         )
         self._access = Access(self._settings.in_force, self._repository.load)
+        self.access_log = AccessLog(
+            logs.access,
+            self.folder / "audit.db",
+            settings=self._settings.in_force,
+            load=self._repository.load,
+            clock=self._clock,
+            writer=self._writer,
+        )
+        self._account_executor: Executor | None = None
         self._attachments = Attachments(self.folder / "attachments")
         self._on_progress = on_progress
         self._views: Views | None = None
@@ -214,6 +231,7 @@ class Desk:
             self._supervisor.stop()
         if self._views is not None:
             self._views.close()
+        self.access_log.close()
         self._repository.close()
         self._logs.close()
 
@@ -267,6 +285,86 @@ class Desk:
                 fresh=fresh,
             )
         )
+
+    def execute_account(
+        self,
+        command: Command,
+        *,
+        on: str | None = None,
+        actor: Actor,
+        id: str | None = None,
+        channel: str = "api",
+        source: str | None = None,
+        reason: str | None = None,
+        cause: str | None = None,
+        correlation: str | None = None,
+        internal: bool = False,
+    ) -> Outcome:
+        """Carries a command out on a stream of the log of access (`domain/accounts/`), as `execute`
+        does on one of the log of tickets. Its decision may read streams of both logs. `internal`:
+        the desk itself sends it, on its way to knowing the actor.
+
+        Raises what `execute` raises.
+        """
+        fresh = id is None
+        id = new_id() if id is None else id
+        _check_envelope(id, channel, actor)
+        made = request(
+            command,
+            on,
+            id=id,
+            received_at=self._clock(),
+            occurred_at=None,
+            actor=actor,
+            channel=channel,
+            source=_said("the source", source),
+            reason=_said("the reason", reason),
+            cause=cause,
+            correlation=correlation,
+            fresh=fresh,
+            internal=internal,
+            kinds=ACCOUNT_AGGREGATES,
+        )
+        return self._accounts().execute(made)
+
+    def load_account(self, stream: str) -> Any:
+        """The state of a stream KIND/ID of the log of access; `exists` says whether it is there.
+        Raises Usage for a kind of stream that this log hasn't."""
+        return self._accounts().repository.load(account_stream_name(stream))
+
+    def load_accounts(self, kind: str) -> Iterator[Any]:
+        """The states of all streams of a kind in the log of access, in the order of their ids.
+        Raises Usage for a kind that it hasn't."""
+        prefix = f"{account_stream_name(f'{kind}/.')[:-1]}"
+        self._logs.access.sync()
+        for stream, _ in self._logs.access.streams(0, after=prefix):
+            if not stream.startswith(prefix):
+                return
+            yield self.load_account(stream)
+
+    def account_history(self, stream: str) -> list[Recorded]:
+        """The events of a stream KIND/ID of the log of access, in order. Raises Usage."""
+        return reading.history(self._logs.access, account_stream_name(stream))
+
+    def _accounts(self) -> Executor:
+        """The executor of the log of access, made when it is first needed."""
+        with self._opening:
+            if self._account_executor is None:
+                log = self._logs.access
+                self._account_executor = Executor(
+                    log,
+                    Repository(log, ACCOUNT_AGGREGATES),
+                    self._settings.in_force,
+                    self._writer,
+                    simulated=self.config.simulation,
+                    load=self._load_any,
+                )
+            return self._account_executor
+
+    def _load_any(self, stream: str) -> Any:
+        """The state of a stream of either log that takes commands."""
+        known = kind_and_id(stream)[0] in ACCOUNT_AGGREGATES
+        return self._accounts().repository.load(stream) if known else self._repository.load(stream)
 
     @property
     def views(self) -> Views:
@@ -432,7 +530,7 @@ class Desk:
             return tuple(self.log.ends())
         if ":" in start and "T" not in start:
             return self.position(start) or ()
-        ends = Cuts(*self._logs).at(_instant(start) - 1).ends
+        ends = Cuts(self._logs).at(_instant(start) - 1).ends
         return tuple(max(end, 1) for end in ends)  # Behind the genesis.
 
     def policies_worker(self) -> Worker:
@@ -532,7 +630,7 @@ class Desk:
         given = [each for each in (recorded, position, occurred) if each is not None]
         if len(given) > 1 or (not given and basis == "was"):
             raise Usage("name one moment: recorded, position or occurred")
-        cuts = Cuts(*self._logs)
+        cuts = Cuts(self._logs)
         moment: Moment
         if occurred is not None:
             moment = Occurred(_instant(occurred))
@@ -544,17 +642,18 @@ class Desk:
         return Past(moment, sources, under(basis, self._settings))
 
     def cut(self) -> Cut:
-        """The ends of both logs, as `at(position=...)` takes them to look back at this moment."""
+        """The ends of the logs of tickets and settings, as `at(position=...)` takes them to look
+        back at this moment."""
         from ticketlog.application.as_of import Cuts
 
-        return Cuts(*self._logs).now()
+        return Cuts(self._logs).now()
 
     def position(self, start: str | None) -> tuple[int, ...] | None:
         """The offsets from which `subscribe` begins at a record 'P:OFFSET' (in the other
         partitions: behind what was recorded by then), or behind a cut. Raises Usage."""
         from ticketlog.application.as_of import Cuts
 
-        return None if start is None else Cuts(*self._logs).start(start)
+        return None if start is None else Cuts(self._logs).start(start)
 
     def status(self) -> DeskStatus:
         """The status of the desk: sizes, the positions of its index and views, lags and troubles.
@@ -565,17 +664,17 @@ class Desk:
         return status(self._logs, self.config, views, settings, self._clock())
 
     def log_stat(self) -> LogStat:
-        """The sizes of each partition of both logs."""
+        """The sizes of each partition of every log."""
         from ticketlog.application.status import log_stat
 
         return log_stat(self._logs)
 
     def log_export(self, *, actor: Actor | None = None) -> Iterator[bytes]:
-        """Both logs as JSON lines, byte for byte, with a digest in the last line; attachments'
+        """The logs as JSON lines, byte for byte, with a digest in the last line; attachments'
         bytes aren't among them. `restore_desk` makes the same desk of them. `actor`: who takes
         them. Raises Forbidden."""
         self.viewer(actor)
-        return export_lines(self._logs, simulation=self.config.simulation)
+        return export_lines(self._logs.written(), simulation=self.config.simulation)
 
     def log_verify(self) -> LogVerified:
         """The problems of the logs: every record is read and judged again, and each position of a

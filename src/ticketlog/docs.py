@@ -27,7 +27,7 @@ from pydantic.fields import FieldInfo
 from ticketlog.documents.base import Document
 from ticketlog.documents.page import page
 from ticketlog.domain import catalogue, recorded_refusal, rights
-from ticketlog.domain.aggregates import AGGREGATES, RIGHTS
+from ticketlog.domain.aggregates import ACCOUNT_AGGREGATES, AGGREGATES, RIGHTS
 from ticketlog.domain.base import Event, Instant, Key, Line, Personal, Text, Value
 from ticketlog.domain.settings import events as settings_events
 from ticketlog.domain.settings.kind import Sha256
@@ -95,7 +95,10 @@ microseconds, documents ISO texts in UTC. Reports come as documents by their nam
 `desk.report("flow", by=("team",))`; [REPORTS.md](REPORTS.md) tells what they count.
 """
 _SECTIONS: tuple[tuple[str, str, tuple[type[Event], ...]], ...] = (
-    *((each.kind.capitalize(), each.streams, each.events) for each in AGGREGATES.values()),
+    *(
+        (each.kind.replace("-", " ").capitalize(), each.streams, each.events)
+        for each in (*AGGREGATES.values(), *ACCOUNT_AGGREGATES.values())
+    ),
     (
         "Settings",
         "The settings log: a stream for each thing, `settings/active` for what is in force.",
@@ -319,7 +322,7 @@ def _quoted(text: str) -> str:
 
 def events_module() -> str:
     """The list of events of the public face."""
-    about = "The events of a desk's two logs, by their classes (docs/EVENTS.md)."
+    about = "The events of a desk's logs, by their classes (docs/EVENTS.md)."
     return _module(about, catalogue.EVENTS.values())
 
 

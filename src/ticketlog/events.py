@@ -1,7 +1,8 @@
-"""The events of a desk's two logs, by their classes (docs/EVENTS.md)."""
+"""The events of a desk's logs, by their classes (docs/EVENTS.md)."""
 
 from __future__ import annotations
 
+from ticketlog.domain.accounts.access_record import AccessExported, AccessRead, AccessRefused
 from ticketlog.domain.hook_message import HookHandled, HookReceived
 from ticketlog.domain.imports import (
     ImportBegun,
@@ -123,6 +124,9 @@ from ticketlog.domain.webhook import (
 
 __all__ = [
     "AbsenceRuleSet",
+    "AccessExported",
+    "AccessRead",
+    "AccessRefused",
     "ActivityRecorded",
     "AddressAdded",
     "AddressRemoved",

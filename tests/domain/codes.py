@@ -19,7 +19,7 @@ from pathlib import Path
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from ticketlog.domain.aggregates import AGGREGATES
+from ticketlog.domain.aggregates import ACCOUNT_AGGREGATES, AGGREGATES
 from ticketlog.domain.base import Aggregate
 
 STORED = Path(__file__).with_name("codes.json")
@@ -35,7 +35,7 @@ def codes() -> dict[str, dict[str, Any]]:
     """Kind of stream -> the CODE of its state, and the digest of what makes it."""
     return {
         kind: {"code": type(each.initial("")).CODE, "digest": digest(each)}
-        for kind, each in sorted(AGGREGATES.items())
+        for kind, each in sorted({**AGGREGATES, **ACCOUNT_AGGREGATES}.items())
     }
 
 

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from tests.given import ANN, MINUTE, NOON, recorded
 from ticketlog import domain
-from ticketlog.domain.aggregates import AGGREGATES, aggregate_of
+from ticketlog.domain.aggregates import ACCOUNT_AGGREGATES, AGGREGATES, aggregate_of
 from ticketlog.domain.base import Event, Instant, Line, Value
 from ticketlog.domain.catalogue import EVENTS, find
 from ticketlog.domain.parties.agent import AvailabilityChanged
@@ -196,10 +196,13 @@ def test_an_event_comes_back_from_its_record_with_personal_values_wrapped(
     check()
 
 
+KINDS = {**AGGREGATES, **ACCOUNT_AGGREGATES}
+
+
 def test_every_command_goes_to_one_aggregate() -> None:
-    names = [command.NAME for each in AGGREGATES.values() for command in each.commands]
+    names = [command.NAME for each in KINDS.values() for command in each.commands]
     assert len(names) == len(set(names))
-    for kind, aggregate in AGGREGATES.items():
+    for kind, aggregate in KINDS.items():
         assert aggregate.kind == kind
         for command in aggregate.commands:
             assert aggregate_of(command) is aggregate
@@ -210,7 +213,7 @@ def test_every_command_goes_to_one_aggregate() -> None:
 
 
 ANYTHING = st.one_of(*map(models, CLASSES))
-FOLDS = {kind: (each.initial("X"), each.evolve) for kind, each in AGGREGATES.items()}
+FOLDS = {kind: (each.initial("X"), each.evolve) for kind, each in KINDS.items()}
 FOLDS["settings"] = (activation.initial(), activation.evolve)
 
 

@@ -13,15 +13,18 @@ import pytest
 
 import ticketlog
 from tests.domain import codes
-from ticketlog.domain.aggregates import AGGREGATES
+from ticketlog.domain.aggregates import ACCOUNT_AGGREGATES, AGGREGATES
 
 HERE = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("kind", sorted(AGGREGATES))
+KINDS = {**AGGREGATES, **ACCOUNT_AGGREGATES}
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
 def test_what_makes_a_state_changes_with_its_code(kind: str) -> None:
     was, now = codes.stored()[kind], codes.codes()[kind]
-    state = type(AGGREGATES[kind].initial("")).__name__
+    state = type(KINDS[kind].initial("")).__name__
     changed = was["digest"] != now["digest"]
     assert not (changed and was["code"] == now["code"]), (
         f"What makes the state of a {kind} has changed, and snapshots of before would be read as "
@@ -52,7 +55,10 @@ MUTATIONS = {
         "parties/party.py",
         "max(party.clock, recorded.meta.occurred_at)",
         "min(party.clock, recorded.meta.occurred_at)",
-        {*("person", "organisation", "agent", "policy"), *("import", "webhook", "hook-message")},
+        {
+            *("person", "organisation", "agent", "policy", "import", "webhook", "hook-message"),
+            *ACCOUNT_AGGREGATES,
+        },
     ),
     "a comment": ("sla/clock.py", "def settled(", "# Nothing.\ndef settled(", set[str]()),
     "a docstring": (

@@ -6,7 +6,7 @@ import pytest
 
 from tests.given import ADA, ANN, KIM, LEE, SETTINGS, SUE
 from ticketlog.domain import rights
-from ticketlog.domain.aggregates import AGGREGATES, RIGHTS
+from ticketlog.domain.aggregates import ACCOUNT_AGGREGATES, AGGREGATES, RIGHTS
 from ticketlog.domain.base import Actor, Command, Context, Forbidden
 from ticketlog.domain.parties.person import Person
 from ticketlog.domain.settings.model import Agent, Service, Settings
@@ -29,7 +29,8 @@ def may(name: str, actor: Actor, settings: Settings = SETTINGS) -> bool:
 
 
 def test_every_command_says_who_may_send_it() -> None:
-    commands = [each for aggregate in AGGREGATES.values() for each in aggregate.commands]
+    kinds = (*AGGREGATES.values(), *ACCOUNT_AGGREGATES.values())
+    commands = [each for aggregate in kinds for each in aggregate.commands]
     assert [each.NAME for each in commands if not each.SPEC.who_may] == []
     assert {each.NAME for each in commands} == RIGHTS.keys()
     assert not RIGHTS.keys() & rights.ACTS.keys()

@@ -24,7 +24,6 @@ from ticketlog.domain.ticket.rectification import rectified_history
 from ticketlog.domain.ticket.sla.recomputation import recomputed
 from ticketlog.domain.ticket.time_correction import TimeCorrected
 from ticketlog.errors import Usage
-from ticketlog.log.port import Log
 from ticketlog.projections.engine.basis import Basis
 from ticketlog.projections.engine.moment import Cut, Moment
 from ticketlog.projections.engine.query import Query
@@ -33,11 +32,11 @@ _POSITION = re.compile(r"(\d{1,9}):(\d{1,18})")
 
 
 class Cuts:
-    """Moments of a desk's two logs, as cuts."""
+    """Moments of a desk, as cuts of its logs of tickets and settings."""
 
-    def __init__(self, tickets: Log, settings: Log) -> None:
-        self._tickets = tickets
-        self._settings = settings
+    def __init__(self, logs: Logs) -> None:
+        self._tickets = logs.tickets
+        self._settings = logs.settings
 
     def now(self) -> Cut:
         return Cut(self._tickets.ends(), self._settings.ends()[0])
@@ -146,7 +145,7 @@ class Past:
         query = reports.filled(name, given)
         rows = self.query(query, actor=actor)
         moment = self.moment
-        cut = moment if isinstance(moment, Cut) else Cuts(*self._sources.logs).now()
+        cut = moment if isinstance(moment, Cut) else Cuts(self._sources.logs).now()
         in_force = self._sources.settings.at(cut.settings).position if self._basis else 0
         return reports.document(query, rows, cut, moment, self._basis, in_force)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeGuard
@@ -20,7 +20,7 @@ from uuid_utils import uuid7
 
 from ticketlog.application.unseen_replies import with_words
 from ticketlog.domain import text
-from ticketlog.domain.aggregates import AGGREGATES, aggregate_of, informed
+from ticketlog.domain.aggregates import ACCOUNT_AGGREGATES, AGGREGATES, aggregate_of, informed
 from ticketlog.domain.base import (
     FIRST,
     LAST,
@@ -124,12 +124,13 @@ def request(
     anyway: bool = False,
     fresh: bool = False,
     internal: bool = False,
+    kinds: Mapping[str, Aggregate] = AGGREGATES,
 ) -> Request:
-    """A command as it was received. Raises Usage where it can't go where it is sent to, or happened
-    at no time that a record can hold."""
+    """A command as it was received, for a log with streams of these kinds. Raises Usage where it
+    can't go where it is sent to, or happened at no time that a record can hold."""
     if occurred_at is not None and not FIRST <= occurred_at <= LAST:
         raise Usage(f"occurred_at lies beyond the years 1000 to 9999: {occurred_at} microseconds")
-    aggregate, stream = stream_of(type(command), on, id)
+    aggregate, stream = stream_of(type(command), on, id, kinds)
     return Request(
         command=command,
         aggregate=aggregate,
@@ -169,7 +170,21 @@ def stream_name(stream: str) -> str:
     return stream if slash else f"{TICKET}/{id}"
 
 
-def stream_of(command: type[Command], on: str | None, id: str) -> tuple[Aggregate, str]:
+def account_stream_name(stream: str) -> str:
+    """'KIND/ID' of a stream of the log of access, as it is named. Raises Usage."""
+    kind, slash, id = stream.partition("/")
+    if not slash or kind not in ACCOUNT_AGGREGATES or not id:
+        kinds = ", ".join(sorted(ACCOUNT_AGGREGATES))
+        raise Usage(f"{stream!r} names no account: write KIND/ID, KIND one of {kinds}")
+    return stream
+
+
+def stream_of(
+    command: type[Command],
+    on: str | None,
+    id: str,
+    kinds: Mapping[str, Aggregate] = AGGREGATES,
+) -> tuple[Aggregate, str]:
     """The aggregate and the stream of a command: `on` is 'KIND/ID' or the ID alone; None for one
     that creates.
 
@@ -179,6 +194,9 @@ def stream_of(command: type[Command], on: str | None, id: str) -> tuple[Aggregat
         aggregate = aggregate_of(command)
     except KeyError:
         raise Usage(f"{command.__name__} is no command that a desk takes") from None
+    if aggregate.kind not in kinds:
+        verb = "execute_account" if aggregate.kind in ACCOUNT_AGGREGATES else "execute"
+        raise Usage(f"{command.NAME} is for a {aggregate.kind}: send it by `Desk.{verb}`")
     if on is None:
         if not command.SPEC.creates:
             raise Usage(f"{command.NAME} needs the {aggregate.kind} that it is for: on='ID'")
@@ -203,15 +221,18 @@ class Executor:
         *,
         simulated: bool = False,
         holders: Callable[[Sequence[Address]], Sequence[str]] = lambda _: (),
+        load: Callable[[str], Any] | None = None,
     ) -> None:
         """`simulated`: any time is believed. `holders`: the ids of the persons who have one of
-        these addresses, as far as the log goes now."""
+        these addresses, as far as the log goes now. `load`: the states of the streams that a
+        decision reads besides its own, where they aren't all in this log."""
         self.log = log
         self.repository = repository
         self.settings = settings
         self.writer = writer
         self.simulated = simulated
         self._holders = holders
+        self._load = load or repository.load
         self._addressing = threading.RLock()
         """Of several threads that give somebody an address one goes after the other: they see what
         the one before has done, and needn't take theirs back."""
@@ -347,7 +368,7 @@ class Executor:
         Refused."""
         settings = self.settings() if settings is None else settings
         if not request.internal:
-            check_known(request.actor, settings, self.repository.load)
+            check_known(request.actor, settings, self._load)
         now = self.moment(request, state)
         context = self._informed(request, state, _context(request, settings, now))
         events = request.aggregate.decide(request.command, state, context)
@@ -359,7 +380,7 @@ class Executor:
         command, named = request.command, addresses_of(request.command)
         if named:
             context = replace(context, holders=tuple(self._holders(named)))
-        return informed(request.aggregate, command, state, context, self.repository.load)
+        return informed(request.aggregate, command, state, context, self._load)
 
     def _commit(
         self, request: Request, state: Any, events: Sequence[Event], context: Context

@@ -6,21 +6,24 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from itertools import chain, zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import orjson
 
 from ticketlog import config as configuration
-from ticketlog.application.logs import SETTINGS, TICKETS, address_of, files_of, open_logs
+from ticketlog.application.logs import ACCESS, WRITTEN, address_of, files_of, open_logs
 from ticketlog.config import Config
 from ticketlog.errors import Unreachable, Usage
 from ticketlog.log.backup import export_lines, import_lines
 from ticketlog.log.codec import RecordCodec
 
+_LACKING = (ACCESS,)
+"""The logs that exports of earlier releases don't hold; they begin when the desk is opened."""
 _LEFT = ".import-"
 """Begins the name of the folder in which the files of an embedded log are made."""
 
@@ -55,24 +58,24 @@ def _restore(
     is_desk = (config.folder / configuration.FILE).exists()
     if is_desk and configuration.read(config.folder).log_url != config.log_url:
         raise Usage(f"{config.folder} is a desk already: import into another folder")
-    simulation, lines = _simulation(lines)
-    config = config._replace(simulation=simulation)
+    head, lines = _head(lines)
+    config = config._replace(simulation=head.get("simulation") is True)
     address = address_of(config)
     if address is not None:
         from ticketlog.log.kafka.restore import restore_topics
 
-        restore_topics(address, lines, (TICKETS, SETTINGS), on_progress)
+        restore_topics(address, lines, WRITTEN, on_progress, _LACKING)
         if not is_desk:
             configuration.write(config)
     elif is_desk:
         _clear(config.folder, ())
-        _compare(config, lines, codec)
+        _compare(config, head, lines, codec)
     else:
         _make_files(config, lines)
 
 
-def _simulation(lines: Iterable[bytes]) -> tuple[bool, Iterable[bytes]]:
-    """Whether the export is of a desk that was made for simulation, and all of its lines."""
+def _head(lines: Iterable[bytes]) -> tuple[dict[str, Any], Iterable[bytes]]:
+    """An export's first line, which tells of its desk and its logs, and all of its lines."""
     reader = iter(lines)
     first = next(reader, b"")
     try:
@@ -81,7 +84,7 @@ def _simulation(lines: Iterable[bytes]) -> tuple[bool, Iterable[bytes]]:
         head = None  # whoever reads the lines says what is wrong with them
     if reader is lines:
         lines = chain((first,), reader) if first else ()
-    return isinstance(head, dict) and head.get("simulation") is True, lines
+    return head if isinstance(head, dict) else {}, lines
 
 
 @contextmanager
@@ -96,10 +99,16 @@ def _alone(folder: Path) -> Iterator[None]:
         os.close(opened)
 
 
-def _compare(config: Config, lines: Iterable[bytes], codec: RecordCodec) -> None:
-    """Raises Usage where a desk holds anything but the export."""
+def _compare(
+    config: Config, head: Mapping[str, Any], lines: Iterable[bytes], codec: RecordCodec
+) -> None:
+    """Raises Usage where a desk holds anything but the export. An export without a log of access
+    is compared without the desk's, which every opening makes."""
+    listed = head.get("logs")
+    names = [each.get("name") for each in listed] if isinstance(listed, list) else []
     with closing(open_logs(config, codec)) as logs:
-        kept = export_lines(logs, simulation=config.simulation)
+        compared = [log for log in logs.written() if log.name not in _LACKING or log.name in names]
+        kept = export_lines(compared, simulation=config.simulation)
         if any(own != exported for own, exported in zip_longest(kept, lines)):
             raise Usage(
                 f"{config.folder} is a desk already, and its logs hold other records than the "
@@ -109,17 +118,18 @@ def _compare(config: Config, lines: Iterable[bytes], codec: RecordCodec) -> None
 
 def _make_files(config: Config, lines: Iterable[bytes]) -> None:
     """The files appear when they are complete, and before the desk's own."""
-    places = dict(zip((TICKETS, SETTINGS), files_of(config), strict=True))
+    places = files_of(config)
     _clear(config.folder, places.values())
     for file in places.values():
         if file.exists():
             raise Usage(f"{file} exists already: import into a new folder")
     with TemporaryDirectory(dir=config.folder, prefix=_LEFT) as folder:
         made = {name: Path(folder) / file.name for name, file in places.items()}
-        import_lines(lines, made)
+        import_lines(lines, made, _LACKING)
         try:
             for name, file in places.items():
-                os.link(made[name], file)
+                if made[name].exists():
+                    os.link(made[name], file)
             configuration.write(config)
         except BaseException:
             _unlink(Path(folder), places.values())

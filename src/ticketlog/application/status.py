@@ -57,7 +57,7 @@ def status(
         index=documents.IndexState(ends=list(index), behind=sum(ends) - sum(index)),
         partitions=partitions,
         settings=documents.InForce(position=settings().position),
-        cut=str(Cuts(*logs).now()),
+        cut=str(Cuts(logs).now()),
         views=found,
         **_doubtful(views() if found else None, now),
         troubles=troubles,
@@ -103,12 +103,13 @@ def _void(log: IndexedLog, partition: int | None = None) -> dict[str, int]:
 
 
 def log_stat(logs: Logs) -> documents.LogStat:
-    """The sizes of each partition of both logs."""
+    """The sizes of each partition of every log."""
     return documents.LogStat(
         desk=logs.tickets.desk,
         tickets=_counted(logs.tickets),
         settings=_counted(logs.settings),
-        cut=str(Cuts(*logs).now()),
+        access=_counted(logs.access),
+        cut=str(Cuts(logs).now()),
     )
 
 
@@ -133,11 +134,11 @@ def _last(log: IndexedLog, partition: int, end: int) -> str | None:
 
 
 def log_verified(logs: Logs, views: Views) -> documents.LogVerified:
-    """Whether the records of both logs are sound, from reading them all again, and whether each
+    """Whether the records of the logs are sound, from reading them all again, and whether each
     place where a view stands is the record that it was made from."""
     found: list[str] = []
     for log in logs:
         log.skip_sync()
         found += [*log.troubles(), *find_problems(log), *log.differences()]
     found += views.problems()
-    return documents.LogVerified(ok=not found, problems=found, cut=str(Cuts(*logs).now()))
+    return documents.LogVerified(ok=not found, problems=found, cut=str(Cuts(logs).now()))

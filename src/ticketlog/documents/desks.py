@@ -224,6 +224,8 @@ class LogStat(Document):
     desk: Id
     tickets: LogCounted
     settings: LogCounted
+    access: LogCounted
+    """Who was refused, who read what is restricted, who signed in."""
     cut: Cut
 
 

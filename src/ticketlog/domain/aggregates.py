@@ -1,4 +1,5 @@
-"""The one list of aggregates that take commands: kind of stream -> what it is made of."""
+"""The aggregates that take commands, by the kind of stream: those of the log of tickets, and those
+of the log of access, which tell of accounts: who signed in, who was refused, who read what."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from ticketlog.domain import hook_message, imports, policy_checkpoint, rights, ticket, webhook
+from ticketlog.domain.accounts import access_record
 from ticketlog.domain.base import Aggregate, Command, Context, Event
 from ticketlog.domain.parties import agent, organisation, person
 from ticketlog.domain.rights import Right
@@ -21,6 +23,9 @@ _KINDS = (
     webhook.AGGREGATE,
     hook_message.AGGREGATE,
 )
+
+
+_ACCOUNT_KINDS = (access_record.AGGREGATE,)
 
 
 def _listed(kind: Aggregate) -> Aggregate:
@@ -44,7 +49,15 @@ def _listed(kind: Aggregate) -> Aggregate:
 
 
 AGGREGATES: dict[str, Aggregate] = {each.kind: _listed(each) for each in _KINDS}
-_BY_COMMAND = {command: each for each in AGGREGATES.values() for command in each.commands}
+"""The kinds of streams in the log of tickets."""
+ACCOUNT_AGGREGATES: dict[str, Aggregate] = {each.kind: _listed(each) for each in _ACCOUNT_KINDS}
+"""The kinds of streams in the log of access. Other services never see their events, no view shows
+them, and `Desk.execute_account` sends their commands."""
+_BY_COMMAND = {
+    command: each
+    for each in (*AGGREGATES.values(), *ACCOUNT_AGGREGATES.values())
+    for command in each.commands
+}
 RIGHTS: Mapping[str, Right] = {
     command.NAME: Right(command.NAME, command.SPEC.who_may, each.of_actor)
     for command, each in _BY_COMMAND.items()

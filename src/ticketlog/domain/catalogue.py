@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ticketlog.domain import recorded_refusal
-from ticketlog.domain.aggregates import AGGREGATES
+from ticketlog.domain.aggregates import ACCOUNT_AGGREGATES, AGGREGATES
 from ticketlog.domain.base import Event
 from ticketlog.domain.settings import events
 from ticketlog.domain.upcasters import UPCASTERS, Data
@@ -12,6 +12,7 @@ EVENTS: dict[str, type[Event]] = {
     cls.NAME: cls
     for cls in (
         *(event for kind in AGGREGATES.values() for event in kind.events),
+        *(event for kind in ACCOUNT_AGGREGATES.values() for event in kind.events),
         *events.EVENTS,
         *recorded_refusal.EVENTS,
     )

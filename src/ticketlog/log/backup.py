@@ -72,9 +72,12 @@ def export_lines(logs: Sequence[IndexedLog], *, simulation: bool = False) -> Ite
 
 
 class Export:
-    """The lines of an export of the named logs while they are read, once. Raises Damaged."""
+    """The lines of an export of the named logs while they are read, once. `lacking`: those that
+    exports of earlier releases don't hold. Raises Damaged."""
 
-    def __init__(self, lines: Iterable[bytes], names: Collection[str]) -> None:
+    def __init__(
+        self, lines: Iterable[bytes], names: Collection[str], lacking: Collection[str] = ()
+    ) -> None:
         self._documents = _checked(lines)
         head = next(self._documents)
         try:
@@ -84,7 +87,10 @@ class Export:
             }
         except (KeyError, TypeError) as error:
             raise Damaged(f"the export doesn't say whose logs it holds: {error}") from error
-        if tuple(self.partitions) != tuple(names):
+        if tuple(self.partitions) not in (
+            tuple(names),
+            tuple(name for name in names if name not in lacking),
+        ):
             raise Damaged(
                 f"the export holds the logs of {', '.join(self.partitions) or 'nothing'}, a desk "
                 f"has those of {', '.join(names)}"
@@ -127,11 +133,11 @@ class Export:
 
 
 def survey_export(
-    lines: Iterable[bytes], names: Collection[str]
+    lines: Iterable[bytes], names: Collection[str], lacking: Collection[str] = ()
 ) -> dict[str, list[PartitionExtent]]:
-    """The extents of the partitions of each log in an export. Raises Damaged where it isn't
-    whole."""
-    export = Export(lines, names)
+    """The extents of the partitions of each log in an export. `lacking`: as for `Export`. Raises
+    Damaged where it isn't whole."""
+    export = Export(lines, names, lacking)
     found: dict[str, list[PartitionExtent]] = {name: [] for name in export.partitions}
     for line in export.records():
         extents = found[line.log]
@@ -141,13 +147,16 @@ def survey_export(
     return found
 
 
-def import_lines(lines: Iterable[bytes], paths: Mapping[str, Path]) -> None:
-    """Makes the logs of an export in new files, by the names of the logs.
+def import_lines(
+    lines: Iterable[bytes], paths: Mapping[str, Path], lacking: Collection[str] = ()
+) -> None:
+    """Makes the logs of an export in new files, by the names of the logs. `lacking`: as for
+    `Export`.
 
     The files are complete once this returns; where it raises, they are of no use. Raises Damaged
     where a line is missing, changed or no part of an export, Unreachable.
     """
-    export = Export(lines, paths)
+    export = Export(lines, paths, lacking)
     for name, records in groupby(export.records(), key=attrgetter("log")):
         partitions = export.partitions[name]
         about = {"name": name, "desk": export.desk, "partitions": partitions, "format": FORMAT}

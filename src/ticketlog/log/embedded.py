@@ -15,6 +15,7 @@ import os
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -76,6 +77,7 @@ class EmbeddedLog(IndexedLog):
         self._has_leader = False
         self._waiting: list[_QueuedAppend] = []
         self._broken: str | None = None
+        self._facts: set[str] = set()
         self._index_writer = IndexWriter(path, partitions)
 
     @classmethod
@@ -125,6 +127,7 @@ class EmbeddedLog(IndexedLog):
         finally:
             connection.close()
         log = cls(path, about["name"], about["desk"], int(about["partitions"]), codec)
+        log._facts.update(about)
         log._write_back_wal()
         if "entry" not in tables:
             log.reindex()
@@ -140,6 +143,21 @@ class EmbeddedLog(IndexedLog):
             if isinstance(failure, Damaged):
                 raise failure from error
             self._broken = f"{error}; make room or mend the disk, then open the desk again"
+
+    def has_fact(self, name: str) -> bool:
+        """Whether `keep_fact` kept a fact of that name beside the records."""
+        return name in self._facts
+
+    def keep_fact(self, name: str) -> None:
+        """Keeps a fact about the desk beside the records, durably; where that can't be done now,
+        on a full disk, the next opening does it."""
+        if name in self._facts:
+            return
+        with self._write_lock, suppress(sqlite.Error):
+            self._index_writer.connection.execute(
+                "INSERT OR IGNORE INTO about VALUES (?, 1)", (name,)
+            )
+            self._facts.add(name)
 
     def find(self, stream: str, id: str) -> Placed | None:
         """Raises Unreachable, as `append` does, while records that can be read may not be on

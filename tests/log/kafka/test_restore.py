@@ -35,7 +35,7 @@ from ticketlog.log.partitioner import partition_of
 
 ROOT = Path(__file__).parents[3]
 ANN = Actor("ann", "agent")
-LOGS = ("tickets", "settings")
+LOGS = ("tickets", "access", "settings")
 SMALL = 4_000
 """Bytes of a page, so that a small log has many."""
 

@@ -36,7 +36,11 @@ def stat(app: App, as_json: bool) -> None:
     columns = ("log", "partition", "end", "events", "last recorded")
     rows = [
         [name, part.partition, part.end, part.events, part.last_recorded_at]
-        for name, log in (("tickets", told.tickets), ("settings", told.settings))
+        for name, log in (
+            ("tickets", told.tickets),
+            ("settings", told.settings),
+            ("access", told.access),
+        )
         for part in log.partitions
     ]
     title = f"desk {told.desk}, cut {told.cut}"
@@ -112,7 +116,7 @@ def verify(context: click.Context, app: App, as_json: bool) -> None:
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
 @pass_app
 def export(app: App, file: Path) -> None:
-    """Write both logs as JSON lines, byte for byte; - is standard output, .gz and .zst compress.
+    """Write all logs as JSON lines, byte for byte; - is standard output, .gz and .zst compress.
 
     A line per record, void ones too; the last line holds their number and the SHA-256 of all
     lines before it. The attachments' bytes stay in the desk's folder.
@@ -189,7 +193,7 @@ log = ShellGroup(
             "stat": Entry(_HERE, "stat", "Show how much each partition holds."),
             "tail": Entry(_HERE, "tail", "Print the accepted events in order."),
             "verify": Entry(_HERE, "verify", "Read every record again and check it."),
-            "export": Entry(_HERE, "export", "Write both logs as JSON lines, byte for byte."),
+            "export": Entry(_HERE, "export", "Write all logs as JSON lines, byte for byte."),
             "import": Entry(_HERE, "import_", "Make a desk from an export, embedded or in Kafka."),
         }
     },

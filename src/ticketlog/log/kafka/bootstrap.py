@@ -45,13 +45,40 @@ def create_or_join(address: KafkaAddress, logs: Mapping[str, int], desk: str) ->
     _check_whole(address, list(topics.values()))
     desk = _desks(address, anchor, topics[anchor], desk)[0]
     for name, topic in topics.items():
-        strangers = set(_desks(address, name, topic, desk)) - {desk}
-        if strangers:
-            raise Damaged(
-                f"{topic.name} belongs to desk {strangers.pop()}, and {topics[anchor].name} to "
-                f"{desk}: they are not the logs of one desk. Take another prefix."
-            )
+        _check_desk(_desks(address, name, topic, desk), desk, topic, topics[anchor])
     return topics
+
+
+def join_added_log(address: KafkaAddress, name: str, anchor: str, anchored: Topic) -> Topic:
+    """The topic of a log of one partition that desks of earlier releases haven't: it is made where
+    there is none, for the desk that the first record of another of its logs names. `anchor`: that
+    log's name, `anchored` its topic. Any number of processes may do this at once.
+
+    Raises Unreachable, Unfit where it may not be made or wouldn't keep a log, Damaged where it
+    belongs to another desk.
+    """
+    topic_name = address.topic(name)
+    about = genesis_of(first_records(address, anchored).get(0, b"")) or {}
+    if about.get("log") != anchor:
+        raise Damaged(f"{anchored.name} begins with no first record of a log of {anchor}")
+
+    def made(client: KafkaAdminClient) -> Topic:
+        create_topics(client, {topic_name: 1})
+        return checked_topics(client, address, [topic_name], None)[topic_name]
+
+    topic = ask_brokers(address, made)
+    _check_desk(_desks(address, name, topic, about["desk"]), about["desk"], topic, anchored)
+    return topic
+
+
+def _check_desk(found: Sequence[str], desk: str, topic: Topic, anchored: Topic) -> None:
+    """Raises Damaged where a topic's first records name another desk."""
+    strangers = set(found) - {desk}
+    if strangers:
+        raise Damaged(
+            f"{topic.name} belongs to desk {strangers.pop()}, and {anchored.name} to {desk}: they "
+            "are not the logs of one desk. Take another prefix."
+        )
 
 
 def _check_whole(address: KafkaAddress, topics: Sequence[Topic]) -> None:

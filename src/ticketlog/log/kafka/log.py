@@ -50,8 +50,8 @@ class KafkaLog(IndexedLog):
         super().__init__(path, topic.partitions, codec)
         self.name = name
         self.desk = desk
-        self.sibling: KafkaLog | None = None
-        """The other log of the desk: a stopped partition of either stops both."""
+        self.siblings: tuple[KafkaLog, ...] = ()
+        """The other logs of the desk: a stopped partition of one stops all."""
         self._synced = False
         self._doubts: dict[tuple[str, str], int] = {}
         self._index_writer = IndexWriter(path, topic.partitions, synchronous="NORMAL")
@@ -102,8 +102,8 @@ class KafkaLog(IndexedLog):
         Raises Unreachable, and Damaged or NewerFormat where a partition is stopped.
         """
         ends = self._consumer.ends(patience_s)
-        if self.sibling is not None:
-            self.sibling._consumer.check(patience_s)
+        for sibling in self.siblings:
+            sibling._consumer.check(patience_s)
         seen, progress_at = self._applier.ends, time.monotonic()
         while any(reached < end for reached, end in zip(seen, ends, strict=True)):
             self._check_not_stopped()
@@ -193,9 +193,9 @@ class KafkaLog(IndexedLog):
     def _check_not_stopped(self) -> None:
         if self._applier.failure is not None:
             raise Unreachable(str(self._applier.failure))
-        sibling_stopped = {} if self.sibling is None else self.sibling._applier.stopped
-        for report in (*self._applier.stopped.values(), *sibling_stopped.values()):
-            raise type(report)(str(report))
+        for log in (self, *self.siblings):
+            for report in log._applier.stopped.values():
+                raise type(report)(str(report))
 
     def _known_outcome(self, append: PendingAppend) -> Placed | Exception | None:
         """The outcome of a commit that needn't be sent: its id is known, or it is stale for

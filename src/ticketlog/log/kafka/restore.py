@@ -1,7 +1,7 @@
 """The restore of an export into the topics of an address; an interrupted one can be gone on with.
 
-The logs are written one after the other, the tickets' first: as long as the settings' topic is
-empty, no program takes the topics for a log (see bootstrap.py).
+The logs are written one after the other, the settings' last: as long as their topic is empty, no
+program takes the topics for a log (see bootstrap.py).
 """
 
 from __future__ import annotations
@@ -31,25 +31,30 @@ def restore_topics(
     lines: Iterable[bytes],
     names: Collection[str],
     on_progress: Callable[[int, int], None],
+    lacking: Collection[str] = (),
 ) -> None:
     """Returns when the topics of the named logs hold exactly the records of the export. They are
     made where there are none. The lines are read twice: nothing is written before they are known
     to be whole. `on_progress` is called with the numbers of records that are there and of all.
+    `lacking`: the logs that exports of earlier releases don't hold.
 
     Raises Damaged for an export that isn't whole, and where another program wrote meanwhile; Unfit
     for topics that hold something else, or would not keep a log; Unreachable.
     """
     assert iter(lines) is not lines, "lines are read twice"
     begun_at = time.monotonic()
-    extents = survey_export(lines, names)
+    extents = survey_export(lines, names, lacking)
     _check_count(address, extents)
     progress = RestoreProgress(
         on_progress, sum(each.end for log in extents.values() for each in log)
     )
     writers = []
     with topics.admin(address) as client:
+        for name in set(names) - set(extents):
+            _check_unused(address, client, name, next(iter(extents.values()))[0].first)
         found = [_check_existing(address, client, name, wanted) for name, wanted in extents.items()]
-        for name, records in groupby(Export(lines, names).records(), key=attrgetter("log")):
+        export = Export(lines, names, lacking)
+        for name, records in groupby(export.records(), key=attrgetter("log")):
             topic = _make_topic(address, client, name, len(extents[name]))
             writers.append(TopicWriter(address, client, topic, extents[name], progress))
             if any(found):
@@ -82,6 +87,17 @@ def _make_topic(
     topic = address.topic(name)
     topics.create_topics(client, {topic: partitions})
     return topics.checked_topics(client, address, [topic], partitions)[topic]
+
+
+def _check_unused(address: KafkaAddress, client: KafkaAdminClient, name: str, first: bytes) -> None:
+    """Raises Unfit where the topic of a log that the export lacks holds that of another desk.
+    `first`: a first record of the export."""
+    there = topics.describe_topic(client, address.topic(name))
+    firsts = {} if there is None else first_records(address, there)
+    desk = (genesis_of(first) or {}).get("desk")
+    for found in firsts.values():
+        if (genesis_of(found) or {}).get("desk") != desk:
+            raise Unfit(f"{address.topic(name)} holds another log. {_elsewhere(found)}")
 
 
 def _check_existing(
