@@ -28,6 +28,7 @@ from ticketlog.application.access_log import AccessLog
 from ticketlog.application.executor import (
     Executor,
     Outcome,
+    Request,
     account_stream_name,
     new_id,
     request,
@@ -234,6 +235,9 @@ class Desk:
         self.access_log.close()
         self._repository.close()
         self._logs.close()
+        self._executor.close()
+        if self._account_executor is not None:
+            self._account_executor.close()
 
     def execute(
         self,
@@ -264,26 +268,87 @@ class Desk:
         Raises Refused (and its kinds) where a rule says no, CommandReused where the id stands for
         something else, Conflict where other commits are always faster, Usage, Unreachable, Damaged.
         """
-        fresh = id is None
-        id = new_id() if id is None else id
-        _check_envelope(id, channel, actor)
         return self._executor.execute(
-            request(
+            self._received(
                 command,
                 on,
-                id=id,
-                received_at=self._clock(),
-                occurred_at=occurred_at,
+                id,
                 actor=actor,
                 channel=channel,
-                source=_said("the source", source),
-                reason=_said("the reason", reason),
+                source=source,
+                reason=reason,
                 seen=seen,
                 cause=cause,
                 correlation=correlation,
+                occurred_at=occurred_at,
                 anyway=anyway,
-                fresh=fresh,
             )
+        )
+
+    async def execute_async(
+        self,
+        command: Command,
+        *,
+        on: str | None = None,
+        actor: Actor,
+        id: str | None = None,
+        channel: str = "api",
+        source: str | None = None,
+        reason: str | None = None,
+        seen: int | None = None,
+        cause: str | None = None,
+        correlation: str | None = None,
+        occurred_at: int | None = None,
+        anyway: bool = False,
+    ) -> Outcome:
+        """The same as `execute`, with the same answers and refusals, for programs on an event loop:
+        no thread is held while the commit is under way. Where the awaiting task is cancelled, the
+        command is carried through all the same, and its id has its answer. Closing the desk ends
+        what is awaited, with Unreachable or InDoubt."""
+        return await self._executor.execute_async(
+            self._received(
+                command,
+                on,
+                id,
+                actor=actor,
+                channel=channel,
+                source=source,
+                reason=reason,
+                seen=seen,
+                cause=cause,
+                correlation=correlation,
+                occurred_at=occurred_at,
+                anyway=anyway,
+            )
+        )
+
+    def _received(
+        self,
+        command: Command,
+        on: str | None,
+        id: str | None,
+        *,
+        actor: Actor,
+        channel: str,
+        source: str | None,
+        reason: str | None,
+        **sending: Any,
+    ) -> Request:
+        """The command as it is received now. Raises Usage."""
+        fresh = id is None
+        id = new_id() if id is None else id
+        _check_envelope(id, channel, actor)
+        return request(
+            command,
+            on,
+            id=id,
+            received_at=self._clock(),
+            actor=actor,
+            channel=channel,
+            source=_said("the source", source),
+            reason=_said("the reason", reason),
+            fresh=fresh,
+            **sending,
         )
 
     def execute_account(
@@ -306,22 +371,17 @@ class Desk:
 
         Raises what `execute` raises.
         """
-        fresh = id is None
-        id = new_id() if id is None else id
-        _check_envelope(id, channel, actor)
-        made = request(
+        made = self._received(
             command,
             on,
-            id=id,
-            received_at=self._clock(),
-            occurred_at=None,
+            id,
             actor=actor,
             channel=channel,
-            source=_said("the source", source),
-            reason=_said("the reason", reason),
+            source=source,
+            reason=reason,
             cause=cause,
             correlation=correlation,
-            fresh=fresh,
+            occurred_at=None,
             internal=internal,
             kinds=ACCOUNT_AGGREGATES,
         )

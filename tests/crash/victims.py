@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import threading
 from collections.abc import Callable
+from itertools import count
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
@@ -31,7 +33,7 @@ Tell = Callable[[Acked], None]
 
 
 def append(folder: Path, run: str, line: Connection) -> None:
-    """Four threads that append for ever, one commit at a time and in bulk."""
+    """Threads and tasks that append for ever, one commit at a time and in bulk."""
     log = EmbeddedLog.open(folder / "log.db", RecordCodec())
     speaking = threading.Lock()
 
@@ -42,6 +44,7 @@ def append(folder: Path, run: str, line: Connection) -> None:
     for number in range(3):
         work = threading.Thread(target=_one_by_one, args=(log, f"{run}-{number}", tell))
         work.start()
+    threading.Thread(target=_in_tasks, args=(log, f"{run}-task", tell)).start()
     _in_bulk(log, f"{run}-bulk", tell)
 
 
@@ -56,6 +59,23 @@ def _one_by_one(log: Log, name: str, tell: Tell) -> None:
             continue
         tell(Acked(commit.stream, commit.id, placed))
         number += 1
+
+
+def _in_tasks(log: Log, name: str, tell: Tell) -> None:
+    async def work(task: int) -> None:
+        dice = random.Random(f"{name}-{task}")
+        for number in count():
+            commit = _next(log, dice.choice(STREAMS), f"{name}-{task}-{number}", dice)
+            try:
+                placed = await log.append_async(commit)
+            except Conflict:
+                continue
+            tell(Acked(commit.stream, commit.id, placed))
+
+    async def all_of_them() -> None:
+        await asyncio.gather(*map(work, range(6)))
+
+    asyncio.run(all_of_them())
 
 
 def _in_bulk(log: Log, name: str, tell: Tell) -> None:

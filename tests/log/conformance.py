@@ -8,6 +8,7 @@ A backend joins with a class of its own in a test file:
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -24,8 +25,8 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.log.commits import NOON, a_commit, encode, streams_in
 from tests.log.machine import LogMachine
 from tests.log.peers import Backend, peers
-from ticketlog.errors import CommandReused, Conflict, Unreachable, Usage
-from ticketlog.log.commit import MAX_BYTES, Head, Verdict
+from ticketlog.errors import CommandReused, Conflict, InDoubt, Unreachable, Usage
+from ticketlog.log.commit import MAX_BYTES, Commit, Head, Verdict
 from ticketlog.log.partitioner import partition_of
 from ticketlog.log.port import Log, Placed, Record
 
@@ -446,6 +447,156 @@ class Conformance:
         assert {answer[:4] for answer in answers} == {answers[0][:4]}
         assert sum(not answer.repeated for answer in answers) == 1
         assert ids(log.stream("ticket/A")) == [commit.id]
+
+    # Tasks of an event loop
+
+    def test_a_task_is_told_what_a_thread_is_told(self, log: Log) -> None:
+        first = a_commit("ticket/A", events=2)
+
+        async def work() -> None:
+            placed = await log.append_async(first)
+            assert placed == log.find("ticket/A", first.id)
+            assert await log.append_async(first) == placed._replace(repeated=True)
+            with pytest.raises(CommandReused, match=f"{first.id}.*ticket/A.*new id"):
+                await log.append_async(a_commit("ticket/A", 2, id=first.id, content="other"))
+            with pytest.raises(Conflict, match="ticket/A"):
+                await log.append_async(a_commit("ticket/A", 0))
+            with pytest.raises(Usage, match="limit"):
+                await log.append_async(a_commit("ticket/A", 2, reason="x" * MAX_BYTES))
+
+        asyncio.run(work())
+
+        assert ids(log.stream("ticket/A")) == [first.id]
+        assert log.append(a_commit("ticket/A", 2)).version == 2
+
+    def test_tasks_that_append_together_each_get_their_place(self, log: Log) -> None:
+        async def work(number: int) -> list[Placed]:
+            return [
+                await log.append_async(
+                    a_commit(f"ticket/{number}", version, id=f"{number}-{version}")
+                )
+                for version in range(10)
+            ]
+
+        async def all_of_them() -> list[list[Placed]]:
+            return await asyncio.gather(*map(work, range(32)))
+
+        placed = asyncio.run(all_of_them())
+
+        for number, places in enumerate(placed):
+            assert [place.version for place in places] == [*range(10)]
+            stream = log.stream(f"ticket/{number}")
+            assert ids(stream) == [f"{number}-{version}" for version in range(10)]
+            assert [record.offset for record in stream] == [place.offset for place in places]
+        assert sum(log.ends()) == PARTITIONS + 320
+
+    def test_tasks_and_threads_that_race_leave_one_commit_per_version(self, log: Log) -> None:
+        start = threading.Barrier(4)
+
+        def commit(number: int, version: int) -> Commit:
+            return a_commit("ticket/A", version, id=f"{number}-{version}")
+
+        def in_thread(number: int) -> list[str]:
+            start.wait()
+            accepted = []
+            for version in range(30):
+                try:
+                    log.append(commit(number, version))
+                except Conflict:
+                    continue
+                accepted.append(f"{number}-{version}")
+            return accepted
+
+        async def in_task(number: int) -> list[str]:
+            accepted = []
+            for version in range(30):
+                try:
+                    await log.append_async(commit(number, version))
+                except Conflict:
+                    continue
+                accepted.append(f"{number}-{version}")
+            return accepted
+
+        async def in_tasks(numbers: range) -> list[str]:
+            won = await asyncio.gather(*map(in_task, numbers))
+            return [id for each in won for id in each]
+
+        def in_a_loop(numbers: range) -> list[str]:
+            start.wait()
+            return asyncio.run(in_tasks(numbers))
+
+        with ThreadPoolExecutor(4) as threads:
+            loops = [threads.submit(in_a_loop, numbers) for numbers in (range(4), range(4, 8))]
+            others = [threads.submit(in_thread, number) for number in (8, 9)]
+            accepted = [id for each in (*loops, *others) for id in each.result()]
+
+        stream = ids(log.stream("ticket/A"))
+        assert [id.split("-")[1] for id in stream] == [str(v) for v in range(30)]
+        assert sorted(stream) == sorted(accepted)
+
+    @pytest.mark.parametrize("turns", [0, 1, 2, 5])
+    def test_an_append_goes_on_where_its_task_is_cancelled(self, log: Log, turns: int) -> None:
+        """`turns`: of the event loop, until the tasks are cancelled."""
+        commits = [a_commit(f"ticket/{number}") for number in range(8)]
+
+        async def work() -> None:
+            tasks = [asyncio.create_task(log.append_async(commit)) for commit in commits]
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            again = await asyncio.gather(*map(log.append_async, commits))
+            assert [each.repeated for each in again] == [turns > 0] * 8
+
+        asyncio.run(work())
+
+        for commit in commits:
+            assert ids(log.stream(commit.stream)) == [commit.id]
+
+    def test_a_loop_that_ends_takes_nothing_along(self, log: Log) -> None:
+        """The loop is closed before its appends have an answer."""
+        commits = [a_commit(f"ticket/{number}") for number in range(8)]
+
+        async def begin() -> None:
+            for commit in commits:
+                task = asyncio.create_task(log.append_async(commit))
+                await asyncio.sleep(0)
+                task.cancel()
+
+        asyncio.run(begin())
+
+        log.append(a_commit("ticket/other"))
+        for commit in commits:
+            log.append(commit)
+            assert ids(log.stream(commit.stream)) == [commit.id]
+
+    def test_closing_a_log_ends_what_is_awaited(self, tmp_path: Path) -> None:
+        for round in range(5):
+            folder = tmp_path / str(round)
+            folder.mkdir()
+            log = self.backend.create(folder, PARTITIONS)
+            commits = [a_commit(f"ticket/{number}") for number in range(50)]
+
+            async def work(log: Log = log, commits: list[Commit] = commits) -> list[object]:
+                log_closed = asyncio.get_running_loop().run_in_executor(None, log.close)
+                tasks = map(log.append_async, commits)
+                told = await asyncio.gather(*tasks, return_exceptions=True)
+                await log_closed
+                with pytest.raises(Unreachable, match="closed"):
+                    await log.append_async(a_commit("ticket/late"))
+                return list(told)
+
+            told = asyncio.run(work())
+
+            log = self.backend.open(folder)
+            for commit, answer in zip(commits, told, strict=True):
+                assert isinstance(answer, Placed | Unreachable), answer
+                if isinstance(answer, Placed):
+                    assert ids(log.stream(commit.stream)) == [commit.id]
+                elif not isinstance(answer, InDoubt):
+                    assert log.stream(commit.stream) == []
+            log.close()
 
     def test_a_process_whose_memory_lags_is_told_so(self, log: Log, tmp_path: Path) -> None:
         """The other process has the stream's head in memory; then we move on."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import orjson
@@ -82,8 +84,13 @@ class LogMachine(RuleBasedStateMachine):
         self.log: Log = backend.create(self.folder, PARTITIONS)
         self.other: Log = backend.open(self.folder)
         self.model = Model()
+        self.loop = asyncio.Runner()
+
+    def in_a_task(self, log: Log) -> Callable[[Commit], Placed]:
+        return lambda commit: self.loop.run(log.append_async(commit))
 
     def teardown(self) -> None:
+        self.loop.close()
         self.log.close()
         self.other.close()
         shutil.rmtree(self.folder)
@@ -95,16 +102,25 @@ class LogMachine(RuleBasedStateMachine):
         commit.settings = max(0, head.settings + settings)
         return commit
 
-    @rule(commit=commits, miss=misses, settings=misses, elsewhere=st.booleans())
-    def append(self, commit: Commit, miss: int, settings: int, elsewhere: bool) -> None:
+    @rule(
+        commit=commits,
+        miss=misses,
+        settings=misses,
+        elsewhere=st.booleans(),
+        awaited=st.booleans(),
+    )
+    def append(
+        self, commit: Commit, miss: int, settings: int, elsewhere: bool, awaited: bool
+    ) -> None:
         self.aimed(commit, miss, settings)
         expected = self.model.append(commit)
         log = self.other if elsewhere else self.log
+        append = self.in_a_task(log) if awaited else log.append
         if isinstance(expected, Placed):
-            assert log.append(commit) == expected
+            assert append(commit) == expected
         else:
             with pytest.raises(expected):
-                log.append(commit)
+                append(commit)
 
     @rule(commits=st.lists(st.tuples(commits, misses, misses), max_size=6))
     def append_all(self, commits: list[tuple[Commit, int, int]]) -> None:

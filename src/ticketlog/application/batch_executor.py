@@ -71,7 +71,7 @@ def _state(executor: Executor, each: Request) -> Any:
 def _decided(executor: Executor, each: Request, state: Any, settings: Settings) -> Commit | None:
     """None for whatever is to be looked at alone."""
     try:
-        if state is None or executor.answered(each, state) is not None:
+        if state is None or executor.is_answered(each, state):
             return None
         return executor.decided(each, state, settings)
     except Exception:

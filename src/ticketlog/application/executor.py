@@ -7,17 +7,21 @@ A command's id makes it safe to send again: whatever became of it the first time
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, TypeGuard
+from functools import partial
+from typing import Any, NamedTuple, TypeAlias, TypeGuard, TypeVar
 
 import orjson
 from eventsourcing.persistence import PersistenceError
 from uuid_utils import uuid7
 
+from ticketlog.application.turns import Turns
 from ticketlog.application.unseen_replies import with_words
 from ticketlog.domain import text
 from ticketlog.domain.aggregates import ACCOUNT_AGGREGATES, AGGREGATES, aggregate_of, informed
@@ -50,7 +54,7 @@ from ticketlog.domain.ticket.mentions import called
 from ticketlog.domain.ticket.relations import ACYCLIC, LinkTo, Unlink, cycle
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.domain.time.receipt import LIVE, LIVE_CREATION, SIMULATED, believed
-from ticketlog.errors import CommandReused, Conflict, InDoubt, TicketlogError, Usage
+from ticketlog.errors import CommandReused, Conflict, InDoubt, TicketlogError, Unreachable, Usage
 from ticketlog.log.commit import Commit, commit_of, digest, digest_of, recorded_of
 from ticketlog.log.eventsourcing.repository import SNAPSHOT_EVERY, Repository
 from ticketlog.log.partitioner import partition_of
@@ -58,6 +62,8 @@ from ticketlog.log.port import Log, Placed
 
 ATTEMPTS = 50
 """Conflicts in a row after which a command gives up; each means that another one got through."""
+READERS = 8
+"""Threads that read for commands that tasks await, where not all of it is in memory."""
 
 
 class Outcome(NamedTuple):
@@ -209,8 +215,57 @@ def stream_of(
     return aggregate, f"{aggregate.kind}/{key}"
 
 
+class Reads(NamedTuple):
+    """The reads of a step: the state of a stream, waiting until reads see every record that any
+    writer has written, and who has one of some addresses."""
+
+    load: Callable[[str], Any]
+    sync: Callable[[], None]
+    holders: Callable[[Sequence[Address]], Sequence[str]]
+
+
+class AppendStep(NamedTuple):
+    """A step: the commit is to be appended. Its result is its place; a Conflict is thrown."""
+
+    commit: Commit
+
+
+class ReadStep(NamedTuple):
+    """A step: the function is to be called, where that harms nobody. `at_once`: it mostly finds all
+    that it reads in memory; where it doesn't, it may be called again."""
+
+    function: Callable[[Reads], Any]
+    at_once: bool = False
+
+
+class TurnStep(NamedTuple):
+    """A step: it returns when no other command gives a person an address."""
+
+
+Answer = TypeVar("Answer")
+Steps: TypeAlias = Generator[AppendStep | ReadStep | TurnStep, Any, Answer]
+"""The steps of a command. Everything that may block is a step, so that a thread and a task can take
+the same steps, each in its way."""
+
+
+class NotInMemory(Exception):
+    """A read from memory of a thing that isn't there, and would have to be read."""
+
+
+class Attempt(NamedTuple):
+    """An attempt to decide a command: the state it was decided on, and what came of it. `answered`:
+    the request on another stream under which its id stands, and where. No commit and no refusal: it
+    changes nothing."""
+
+    state: Any
+    answered: tuple[Request, Placed] | None = None
+    commit: Commit | None = None
+    refusal: Refused | None = None
+
+
 class Executor:
-    """Executes commands on one log. Thread-safe; keeps nothing between two commands."""
+    """Executes commands on one log, for threads and for tasks. Thread-safe; keeps nothing between
+    two commands."""
 
     def __init__(
         self,
@@ -231,70 +286,196 @@ class Executor:
         self.settings = settings
         self.writer = writer
         self.simulated = simulated
-        self._holders = holders
-        self._load = load or repository.load
-        self._addressing = threading.RLock()
-        """Of several threads that give somebody an address one goes after the other: they see what
-        the one before has done, and needn't take theirs back."""
+        self._reads = Reads(load or repository.load, log.sync, holders)
+        self._at_once = Reads(self._in_memory, _not_in_memory, _not_in_memory)
+        self._addressing = Turns()
+        """Of several that give somebody an address one goes after the other: they see what the one
+        before has done, and needn't take theirs back."""
+        self._readers: ThreadPoolExecutor | None = None
+        """The threads that read for tasks."""
+        self._tasks: set[asyncio.Task[Outcome]] = set()
+        """Commands that tasks await; the event loop itself doesn't keep them alive."""
+        self._starting = threading.Lock()
+        self._closed = False
+
+    def close(self) -> None:
+        """Ends the threads that read for tasks. Closing the log, before, ended what is awaited."""
+        with self._starting:
+            self._closed = True
+        if self._readers is not None:
+            self._readers.shutdown()
 
     def execute(self, request: Request) -> Outcome:
         """Raises Refused, CommandReused, Conflict, Unreadable, Unreachable, Damaged."""
-        with self._addressing if takes_address(request.command) else nullcontext():
-            outcome = self._executed(request)
+        return self._driven(self.steps(request))
+
+    async def execute_async(self, request: Request) -> Outcome:
+        """The same as `execute`, and raises the same, without a thread that waits for the log.
+        Where the awaiting task is cancelled, the command is carried through all the same: its id
+        has an answer."""
+        if self._readers is None:
+            self._start_readers()
+            # Settings that were never read take long the first time.
+            await self._in_thread(lambda _: self.settings())
+        task = asyncio.get_running_loop().create_task(self._driven_async(self.steps(request)))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return await asyncio.shield(task)
+
+    def _driven(self, steps: Steps[Answer]) -> Answer:
+        result: Any = None
+        failure: Exception | None = None
+        try:
+            while True:
+                step = steps.send(result) if failure is None else steps.throw(failure)
+                result = failure = None
+                try:
+                    match step:
+                        case AppendStep(commit):
+                            result = self.log.append(commit)
+                        case ReadStep(function):
+                            result = function(self._reads)
+                        case TurnStep():
+                            self._addressing.take()
+                except Exception as error:
+                    failure = error
+        except StopIteration as end:
+            answer: Answer = end.value
+            return answer
+
+    async def _driven_async(self, steps: Steps[Answer]) -> Answer:
+        result: Any = None
+        failure: Exception | None = None
+        try:
+            while True:
+                step = steps.send(result) if failure is None else steps.throw(failure)
+                result = failure = None
+                try:
+                    match step:
+                        case AppendStep(commit):
+                            result = await self.log.append_async(commit)
+                        case ReadStep(function, at_once=True):
+                            try:
+                                result = function(self._at_once)
+                            except NotInMemory:
+                                result = await self._in_thread(function)
+                        case ReadStep(function):
+                            result = await self._in_thread(function)
+                        case TurnStep():
+                            await self._addressing.take_async()
+                except Exception as error:
+                    failure = error
+        except StopIteration as end:
+            answer: Answer = end.value
+            return answer
+        finally:
+            steps.close()
+
+    def _start_readers(self) -> None:
+        with self._starting:
+            if self._readers is None and not self._closed:
+                self._readers = ThreadPoolExecutor(READERS, "ticketlog-reader")
+
+    async def _in_thread(self, function: Callable[[Reads], Any]) -> Any:
+        """The result of a function that may block, called in a thread. Raises Unreachable."""
+        closed = Unreachable("the desk was closed: open it again")
+        if self._readers is None:
+            raise closed
+        loop = asyncio.get_running_loop()
+        try:
+            called = loop.run_in_executor(self._readers, function, self._reads)
+        except RuntimeError:
+            raise closed from None
+        return await called
+
+    def _in_memory(self, stream: str) -> Any:
+        state = self.repository.in_memory(stream)
+        if state is None:
+            raise NotInMemory
+        return state
+
+    def steps(self, request: Request) -> Steps[Outcome]:
+        """The steps of a command."""
+        if takes_address(request.command):
+            yield TurnStep()
+            try:
+                outcome = yield from self._executed(request)
+            finally:
+                self._addressing.give_back()
+        else:
+            outcome = yield from self._executed(request)
         if isinstance(request.command, Note) and "@" in request.command.body:
             unknown = called(request.command.body, self.settings()).unknown
             return outcome._replace(unknown=unknown)
         return outcome
 
-    def _executed(self, request: Request) -> Outcome:
-        for attempt in range(ATTEMPTS):
-            state = self.state(request) if attempt == 0 else self.repository.load(request.stream)
-            answer = self.answered(request, state)
-            if answer is not None:
-                return answer
-            try:
-                commit = self.decided(request, state)
-            except Refused as refusal:
-                if self._has_moved(request, state):
-                    continue
-                answer = self._refused(request, state, refusal)
+    def _executed(self, request: Request) -> Steps[Outcome]:
+        for number in range(ATTEMPTS):
+            attempt: Attempt = yield ReadStep(
+                partial(self._attempt, request, number == 0), at_once=True
+            )
+            state = attempt.state
+            if attempt.answered is not None:
+                other, placed = attempt.answered
+                outcome = yield from self._answer(other, placed)
+                return outcome._replace(follow_up_of=request.stream)
+            if attempt.commit is None and (yield self._has_moved(request, state)):
+                continue
+            if attempt.refusal is not None:
+                answer = yield from self._refused(request, state, attempt.refusal)
                 if answer is None:
                     continue
                 return answer
-            if commit is None:
-                if self._has_moved(request, state):
-                    continue
-                return self._first_answer(request) or self._unchanged(request, state)
+            if attempt.commit is None:
+                answer = yield from self._first_answer(request)
+                return answer or self._unchanged(request, state)
             try:
-                placed = self.log.append(commit)
+                placed = yield AppendStep(attempt.commit)
             except Conflict:
                 continue
             if placed.repeated:
-                return self._answer(request, placed)
-            self.snapshot(request, state, placed)
-            outcome = outcome_of(commit, placed)
+                return (yield from self._answer(request, placed))
+            if passes_snapshot(state, placed):
+                yield self._keep_snapshot(request, state, placed)
+            outcome = outcome_of(attempt.commit, placed)
             self.repository.keep(request.stream, request.aggregate.fold(state, outcome.events))
-            self._part_cycle(request)
-            self._part_address(request)
+            yield from self._part_cycle(request)
+            yield from self._part_address(request)
             return outcome
         raise Conflict(
             f"{request.stream} changed {ATTEMPTS} times while {request.command.NAME} was decided: "
             f"send it again with the same id ({request.id})"
         )
 
-    def answered(self, request: Request, state: Any) -> Outcome | None:
-        """The first answer of a command that went to another stream than the one that it is sent
-        to; None: it has none there, and is to be decided. Asked before deciding, since what was
-        refused then may be right now.
+    def _attempt(self, request: Request, first: bool, reads: Reads) -> Attempt:
+        """Raises Usage for a version that nobody can have seen."""
+        state = self._state(request, reads) if first else reads.load(request.stream)
+        answered = self._answered(request, state, reads)
+        if answered is not None:
+            return Attempt(state, answered=answered)
+        try:
+            return Attempt(state, commit=self._decided(request, state, self.settings(), reads))
+        except Refused as refusal:
+            return Attempt(state, refusal=refusal)
 
-        Raises Usage for a version that nobody can have seen, CommandReused.
+    def is_answered(self, request: Request, state: Any) -> bool:
+        """Whether a command went to another stream than the one that it is sent to, and has its
+        answer there. Asked before deciding, since what was refused then may be right now.
+
+        Raises Usage for a version that nobody can have seen.
         """
-        self._check_seen(request, state)
+        return self._answered(request, state, self._reads) is not None
+
+    def _answered(
+        self, request: Request, state: Any, reads: Reads
+    ) -> tuple[Request, Placed] | None:
+        """The request on another stream under which the command's id stands, and where."""
+        self._check_seen(request, state, reads)
         for each in self._elsewhere(request, state):
-            self.log.sync()
+            reads.sync()
             placed = self.log.find(each.stream, each.id)
             if placed is not None:
-                return self._answer(each, placed)._replace(follow_up_of=request.stream)
+                return each, placed
         return None
 
     def _elsewhere(self, request: Request, state: Any) -> Iterator[Request]:
@@ -303,11 +484,11 @@ class Executor:
         if not request.fresh and _asks_on(request.command) and state.ended_once:
             yield _follow_up(request, request.command, state, self.settings())
 
-    def _check_seen(self, request: Request, state: Any) -> None:
+    def _check_seen(self, request: Request, state: Any, reads: Reads) -> None:
         """Raises Usage for a version that the stream hasn't reached: nobody saw it."""
         if request.seen is None or request.seen <= state.version:
             return
-        self.log.sync()
+        reads.sync()
         version = int(self.log.head(request.stream).version) - 1
         if 0 <= version < request.seen:
             raise Usage(
@@ -315,42 +496,53 @@ class Executor:
                 f"{request.seen} of it: look at it, and name the version that you see"
             )
 
-    def _part_cycle(self, request: Request) -> None:
+    def _part_cycle(self, request: Request) -> Steps[None]:
         """Takes back a link that closes a circle with links that were made meanwhile on other
         tickets, and raises the refusal. Where two tickets are linked to each other at once, both
         links are taken back, or the later one."""
         command = request.command
         if not may_lead_back(command):
             return
-        self.log.sync()
-        refusal = cycle(command, self.repository.load(request.stream), self.repository.load)
+
+        def closed(reads: Reads) -> Refused | None:
+            reads.sync()
+            return cycle(command, reads.load(request.stream), reads.load)
+
+        refusal = yield ReadStep(closed)
         if refusal is None:
             return
         undo = Unlink(kind=command.kind, target=command.target)
-        self.execute(_back(request, undo, _parting_id(request)))
+        yield from self.steps(_back(request, undo, _parting_id(request)))
         raise refusal
 
-    def _part_address(self, request: Request) -> None:
+    def _part_address(self, request: Request) -> Steps[None]:
         """Takes an address back that another person has got meanwhile, and raises the refusal: of
         two who get one at once neither keeps it, or only the first."""
         if not takes_address(request.command):
             return
-        person = self.repository.load(request.stream)
-        context = _context(request, self.settings(), request.received_at)
-        lost = taken(request.command, person, self._informed(request, person, context))
+
+        def shared(reads: Reads) -> Collection[Address]:
+            person = reads.load(request.stream)
+            context = _context(request, self.settings(), request.received_at)
+            return taken(request.command, person, self._informed(request, person, context, reads))
+
+        lost = yield ReadStep(shared)
         for number, each in enumerate(addresses_of(request.command)):
             if each in lost:
                 undo = RemoveAddress(kind=each.kind, value=each.value)
-                self.execute(_back(request, undo, _giving_back_id(request, number)))
+                yield from self.steps(_back(request, undo, _giving_back_id(request, number)))
         if lost:
             raise _given_back(request)
 
     def state(self, request: Request) -> Any:
         """The state that the command is decided on at first. One that creates takes its stream to
         be new, which spares reading it: where it isn't, the append says so."""
+        return self._state(request, self._reads)
+
+    def _state(self, request: Request, reads: Reads) -> Any:
         if request.command.SPEC.creates:
             return request.aggregate.initial(kind_and_id(request.stream)[1])
-        return self.repository.load(request.stream)
+        return reads.load(request.stream)
 
     def moment(self, request: Request, state: Any) -> int:
         """When the command happens: as stated, where that can be, and never before the stream's
@@ -366,21 +558,25 @@ class Executor:
     ) -> Commit | None:
         """The commit that the command makes of the state, None where it changes nothing. Raises
         Refused."""
-        settings = self.settings() if settings is None else settings
+        return self._decided(request, state, settings or self.settings(), self._reads)
+
+    def _decided(
+        self, request: Request, state: Any, settings: Settings, reads: Reads
+    ) -> Commit | None:
         if not request.internal:
-            check_known(request.actor, settings, self._load)
+            check_known(request.actor, settings, reads.load)
         now = self.moment(request, state)
-        context = self._informed(request, state, _context(request, settings, now))
+        context = self._informed(request, state, _context(request, settings, now), reads)
         events = request.aggregate.decide(request.command, state, context)
         return self._commit(request, state, events, context) if events else None
 
-    def _informed(self, request: Request, state: Any, context: Context) -> Context:
+    def _informed(self, request: Request, state: Any, context: Context, reads: Reads) -> Context:
         """The context with what else the decision reads: who has an address, and the states of
         other streams."""
         command, named = request.command, addresses_of(request.command)
         if named:
-            context = replace(context, holders=tuple(self._holders(named)))
-        return informed(request.aggregate, command, state, context, self._load)
+            context = replace(context, holders=tuple(reads.holders(named)))
+        return informed(request.aggregate, command, state, context, reads.load)
 
     def _commit(
         self, request: Request, state: Any, events: Sequence[Event], context: Context
@@ -400,31 +596,44 @@ class Executor:
             claimed_at=_claimed(request, context.now),
         )
 
-    def _has_moved(self, request: Request, state: Any) -> bool:
+    def _has_moved(self, request: Request, state: Any) -> ReadStep:
         """Whether another commit has changed the stream since the state was read. Asked before an
         answer that leaves nothing in the log, since an index may lag behind."""
-        self.log.sync()
-        return self.log.head(request.stream).version != int(state.version) + 1
 
-    def _refused(self, request: Request, state: Any, refusal: Refused) -> Outcome | None:
+        def moved(reads: Reads) -> bool:
+            reads.sync()
+            return self.log.head(request.stream).version != int(state.version) + 1
+
+        return ReadStep(moved)
+
+    def _refused(self, request: Request, state: Any, refusal: Refused) -> Steps[Outcome | None]:
         """A refusal is only an answer where an earlier attempt hasn't got through, and can't any
         more. None: decide again."""
-        answer = self._first_answer(request)
+        answer = yield from self._first_answer(request)
         if answer is not None:
             return answer
         if isinstance(refusal, Closed) and _asks_on(request.command):
             if request.fresh or state.status_category == "closed":
-                return self._followed_up(request, request.command, state)
+                return (yield from self._followed_up(request, request.command, state))
             # Other settings or another time would have it reopen the ticket: that it doesn't is
             # said there first, so that its id has one answer whoever else decides about it.
-            return self._refused_for_good(request, state, refusal)
-        if self.log.may_be_in_flight(request.stream, request.id):
-            return self._refused_for_good(request, state, refusal)
+            return (yield from self._refused_for_good(request, state, refusal))
+        if (yield ReadStep(lambda _: self.log.may_be_in_flight(request.stream, request.id))):
+            return (yield from self._refused_for_good(request, state, refusal))
         if isinstance(refusal, Stale):
-            raise with_words(refusal, request.stream, request.seen, self.log)
+            raise (
+                yield ReadStep(
+                    lambda _: with_words(refusal, request.stream, request.seen, self.log)
+                )
+            )
         raise refusal
 
-    def _refused_for_good(self, request: Request, state: Any, refusal: Refused) -> Outcome | None:
+    def _with_words(self, refusal: Stale, request: Request) -> ReadStep:
+        return ReadStep(lambda _: with_words(refusal, request.stream, request.seen, self.log))
+
+    def _refused_for_good(
+        self, request: Request, state: Any, refusal: Refused
+    ) -> Steps[Outcome | None]:
         """Commits the refusal under the command's id, at the version that an attempt on its way
         expects, so that the attempt is void when it comes. Raises the refusal, or opens the
         follow-up that it leads to."""
@@ -438,40 +647,44 @@ class Executor:
         event = recorded(request.command.NAME, refusal)
         commit = self._commit(request, state, [event], context)
         try:
-            placed = self.log.append(commit)
+            placed = yield AppendStep(commit)
         except Conflict:
             return None
         if placed.repeated:
-            return self._answer(request, placed)
-        return self._after(request, refusal)
+            return (yield from self._answer(request, placed))
+        return (yield from self._after(request, refusal))
 
-    def _after(self, request: Request, refusal: Refused) -> Outcome:
+    def _after(self, request: Request, refusal: Refused) -> Steps[Outcome]:
         """The outcome after a refusal that stands in the log. Raises it, where there is none."""
         if isinstance(refusal, Closed) and _asks_on(request.command):
-            return self._followed_up(request, request.command, self.repository.load(request.stream))
+            ticket = yield ReadStep(lambda reads: reads.load(request.stream))
+            return (yield from self._followed_up(request, request.command, ticket))
         raise refusal
 
-    def _followed_up(self, request: Request, command: Reply | Reopen, ticket: Ticket) -> Outcome:
+    def _followed_up(
+        self, request: Request, command: Reply | Reopen, ticket: Ticket
+    ) -> Steps[Outcome]:
         follow_up = _follow_up(request, command, ticket, self.settings())
-        return self.execute(follow_up)._replace(follow_up_of=request.stream)
+        outcome = yield from self.steps(follow_up)
+        return outcome._replace(follow_up_of=request.stream)
 
-    def _first_answer(self, request: Request) -> Outcome | None:
-        placed = self.log.find(request.stream, request.id)
-        return None if placed is None else self._answer(request, placed)
+    def _first_answer(self, request: Request) -> Steps[Outcome | None]:
+        placed = yield ReadStep(lambda _: self.log.find(request.stream, request.id))
+        return None if placed is None else (yield from self._answer(request, placed))
 
-    def _check_parted(self, request: Request) -> None:
+    def _check_parted(self, request: Request) -> Steps[None]:
         """Raises what the first attempt was told where it closed a circle of links, or gave an
         address that another person got at the same time."""
         command = request.command
         if takes_address(command):
-            ids = (_giving_back_id(request, n) for n in range(len(addresses_of(command))))
-            if any(self.log.find(request.stream, id) for id in ids):
+            ids = [_giving_back_id(request, n) for n in range(len(addresses_of(command)))]
+            if (yield ReadStep(lambda _: any(self.log.find(request.stream, id) for id in ids))):
                 raise _given_back(request)
-            self._part_address(request)
+            yield from self._part_address(request)
         if not may_lead_back(command):
             return
-        if self.log.find(request.stream, _parting_id(request)) is None:
-            self._part_cycle(request)
+        if (yield ReadStep(lambda _: self.log.find(request.stream, _parting_id(request)))) is None:
+            yield from self._part_cycle(request)
             return
         raise Invalid(
             f"{request.stream} was linked as {command.kind} of {command.target} while that was "
@@ -479,19 +692,12 @@ class Executor:
             "back; link them again, in one direction"
         )
 
-    def _answer(self, request: Request, placed: Placed) -> Outcome:
+    def _answer(self, request: Request, placed: Placed) -> Steps[Outcome]:
         """The outcome of the first attempt, from its record. Raises CommandReused."""
-        record = self.log.records(placed.partition, placed.offset, 1)[0]
-        command = orjson.loads(record.data)["command"]
-        if command != {"name": request.command.NAME, "digest": request.digest}:
-            raise CommandReused(
-                f"the command id {request.id} was used on {request.stream} for another command "
-                f"({command['name']}) or with other arguments: send a new command under a new id"
-            )
-        events = self.log.codec.decode(record.data, placed.partition, placed.offset)
+        events = yield ReadStep(lambda _: self._recorded(request, placed))
         if isinstance(events[0].event, CommandRefused):
-            return self._after(request, refused_again(events[0].event))
-        self._check_parted(request)
+            return (yield from self._after(request, refused_again(events[0].event)))
+        yield from self._check_parted(request)
         return Outcome(
             request.stream,
             events[-1].originator_version,
@@ -501,17 +707,41 @@ class Executor:
             repeated=True,
         )
 
+    def _recorded(self, request: Request, placed: Placed) -> list[Recorded]:
+        """The events that a command's id stands for. Raises CommandReused where it was another
+        command's."""
+        record = self.log.records(placed.partition, placed.offset, 1)[0]
+        command = orjson.loads(record.data)["command"]
+        if command != {"name": request.command.NAME, "digest": request.digest}:
+            raise CommandReused(
+                f"the command id {request.id} was used on {request.stream} for another command "
+                f"({command['name']}) or with other arguments: send a new command under a new id"
+            )
+        return self.log.codec.decode(record.data, placed.partition, placed.offset)
+
     def _unchanged(self, request: Request, state: Any) -> Outcome:
         partition = partition_of(request.stream, self.log.partitions)
         return Outcome(request.stream, state.version, (), partition, None)
 
+    def _keep_snapshot(self, request: Request, state: Any, placed: Placed) -> ReadStep:
+        return ReadStep(lambda _: self.snapshot(request, state, placed))
+
     def snapshot(self, request: Request, state: Any, placed: Placed) -> None:
         """A snapshot is a cache: where it can't be kept, the command is done all the same."""
-        before, after = max(state.version, 0), placed.version + placed.events - 1
-        if before // SNAPSHOT_EVERY != after // SNAPSHOT_EVERY:
+        if passes_snapshot(state, placed):
             with suppress(TicketlogError, PersistenceError):
                 now = self.repository.load(request.stream)
-                self.repository.snapshot(request.stream, before, now)
+                self.repository.snapshot(request.stream, max(state.version, 0), now)
+
+
+def passes_snapshot(state: Any, placed: Placed) -> bool:
+    """Whether a commit brings a stream to where a snapshot is due."""
+    before, after = max(state.version, 0), placed.version + placed.events - 1
+    return bool(before // SNAPSHOT_EVERY != after // SNAPSHOT_EVERY)
+
+
+def _not_in_memory(*_: Any) -> Any:
+    raise NotInMemory
 
 
 def _context(request: Request, settings: Settings, now: int) -> Context:

@@ -2,6 +2,8 @@
 
 Concurrent callers share transactions: one of them leads and writes all appends that wait, then
 wakes their callers and hands the lead to the first that came meanwhile, so that each is woken once.
+Appends that tasks await have no thread of their own: where one of them is to lead, the log's writer
+thread does.
 Several processes may share a file: the writes of another process are noticed inside the write
 transaction (`PRAGMA data_version`) and read again.
 
@@ -17,6 +19,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from queue import SimpleQueue
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -25,6 +28,7 @@ import pysqlite3.dbapi2 as sqlite
 from ticketlog.errors import Damaged, Unreachable, Usage
 from ticketlog.log.acceptance import judge
 from ticketlog.log.append_errors import repeated_answer, stale_conflict
+from ticketlog.log.awaited import Awaited, future, resolve
 from ticketlog.log.codec import RecordCodec
 from ticketlog.log.commit import FORMAT, Commit, Verdict, genesis
 from ticketlog.log.index import reader
@@ -39,6 +43,7 @@ class _QueuedAppend:
     """A commit that waits to be written, with its record and its outcome."""
 
     __slots__ = (
+        "awaited",
         "commit",
         "data",
         "id_hash",
@@ -61,6 +66,9 @@ class _QueuedAppend:
         self.outcome: Placed | Exception | None = None
         self.leads = False
         self.woken: threading.Lock | None = None
+        """Released where the thread that waits for it is woken."""
+        self.awaited: Awaited | None = None
+        """The future of the task that awaits it."""
 
 
 class EmbeddedLog(IndexedLog):
@@ -76,6 +84,12 @@ class EmbeddedLog(IndexedLog):
         self._queue_lock = threading.Lock()
         self._has_leader = False
         self._waiting: list[_QueuedAppend] = []
+        self._writer: threading.Thread | None = None
+        """The thread that leads for tasks, from the first of them on."""
+        self._leads: SimpleQueue[bool] = SimpleQueue()
+        """The leads that the writer thread is given; False: it ends."""
+        self._ended = False
+        """Whether the writer thread is given no lead any more."""
         self._broken: str | None = None
         self._facts: set[str] = set()
         self._index_writer = IndexWriter(path, partitions)
@@ -187,29 +201,73 @@ class EmbeddedLog(IndexedLog):
         if append.woken is not None:
             append.woken.acquire()
         if append.leads:
-            self._lead(append)
+            self._lead([append])
         assert append.outcome is not None
         if isinstance(append.outcome, Exception):
             raise append.outcome
         return append.outcome
 
-    def _lead(self, append: _QueuedAppend) -> None:
-        """Writes this append and all that wait, wakes them, and hands the lead on."""
+    async def append_async(self, commit: Commit) -> Placed:
+        append = _QueuedAppend(commit, self)
+        append.awaited = future()
+        with self._queue_lock:
+            if self._ended:
+                raise self._refused()
+            self._waiting.append(append)
+            if not self._has_leader:
+                self._has_leader = True
+                self._give_lead_to_writer()
+        return await append.awaited
+
+    def _give_lead_to_writer(self) -> None:
+        """To be called under the lock of the queue."""
+        if self._writer is None:
+            self._writer = threading.Thread(
+                target=self._lead_for_tasks, name="ticketlog-writer", daemon=True
+            )
+            self._writer.start()
+        self._leads.put(True)
+
+    def _lead_for_tasks(self) -> None:
+        while self._leads.get():
+            with suppress(Exception):  # who awaits it is told
+                self._lead([])
+
+    def _lead(self, own: list[_QueuedAppend]) -> None:
+        """Writes the leader's own append and all that wait, wakes their callers, and hands the
+        lead on."""
         with self._queue_lock:
             followers, self._waiting = self._waiting, []
         try:
             with self._write_lock:
-                self._write([append, *followers])
+                self._write([*own, *followers])
         finally:
-            with self._queue_lock:
-                self._has_leader = bool(self._waiting)
-                successor = self._waiting.pop(0) if self._has_leader else None
-            if successor is not None:
-                successor.leads = True
-                _wake(successor)
+            self._hand_on_lead()
+            tasks = []
             for follower in followers:
-                _wake(follower)
+                if follower.woken is not None:
+                    follower.woken.release()
+                elif follower.awaited is not None:
+                    assert follower.outcome is not None
+                    tasks.append((follower.awaited, follower.outcome))
+            resolve(tasks)
             self._notify()
+
+    def _hand_on_lead(self) -> None:
+        with self._queue_lock:
+            self._has_leader = bool(self._waiting)
+            if not self._has_leader:
+                return
+            following = self._waiting[0]
+            if following.woken is not None:
+                following.leads = True
+                del self._waiting[0]
+                following.woken.release()
+            elif not self._ended:
+                self._give_lead_to_writer()
+                return
+        if following.awaited is not None:
+            self._lead([])
 
     def append_all(self, commits: Sequence[Commit]) -> list[Placed | Verdict]:
         stale_streams: set[str] = set()
@@ -240,6 +298,12 @@ class EmbeddedLog(IndexedLog):
         with self._write_lock:
             self._broken = "it was closed"
             self._index_writer.close()
+        with self._queue_lock:
+            self._ended = True
+            writer = self._writer
+        if writer is not None:
+            self._leads.put(False)
+            writer.join()
         super().close()
 
     def _write(self, appends: list[_QueuedAppend]) -> None:
@@ -313,8 +377,3 @@ def _make(path: Path, about: dict[str, Any]) -> None:
         connection.execute("COMMIT")
     finally:
         connection.close()
-
-
-def _wake(append: _QueuedAppend) -> None:
-    assert append.woken is not None
-    append.woken.release()

@@ -62,6 +62,11 @@ class Log(Protocol):
         returned, marked `repeated`. Raises Conflict where `expects` or `settings` is stale, and
         CommandReused where the id was used with another digest."""
 
+    async def append_async(self, commit: Commit) -> Placed:
+        """The same as `append`, and raises the same, without a thread that waits. The tasks whose
+        commits share a batch are woken together. Where the awaiting task is cancelled the append
+        goes on; where the log is closed, it raises Unreachable, or InDoubt."""
+
     def append_all(self, commits: Sequence[Commit]) -> list[Placed | Verdict]:
         """Appends in bulk: returns for each commit its place, or DUPLICATE or STALE where it isn't
         written. Commits of one stream keep their order; between streams the order is the log's.

@@ -29,6 +29,9 @@ class IndexedLog(IndexReader):
     def append(self, commit: Commit) -> Placed: ...
 
     @abstractmethod
+    async def append_async(self, commit: Commit) -> Placed: ...
+
+    @abstractmethod
     def append_all(self, commits: Sequence[Commit]) -> list[Placed | Verdict]: ...
 
     @abstractmethod

@@ -18,6 +18,7 @@ import pysqlite3.dbapi2 as sqlite
 
 from ticketlog.errors import Damaged, InDoubt, TicketlogError, Unreachable
 from ticketlog.log.append_errors import stale_conflict
+from ticketlog.log.awaited import future, resolve
 from ticketlog.log.codec import RecordCodec
 from ticketlog.log.commit import FORMAT, Commit, Verdict, genesis_of
 from ticketlog.log.index import reader
@@ -169,6 +170,17 @@ class KafkaLog(IndexedLog):
         assert append.outcome is not None
         return append.outcome
 
+    async def append_async(self, commit: Commit) -> Placed:
+        append = PendingAppend(commit, self.partitions, self.codec)
+        append.awaited = future()
+        self._producer.await_append(append, self._settled)
+        return await append.awaited
+
+    def _settled(self, appends: Sequence[PendingAppend]) -> None:
+        """Notes what became of awaited appends, and tells the tasks."""
+        self._note_doubts(appends)
+        resolve((each.awaited, each.outcome) for each in appends if each.awaited and each.outcome)
+
     def append_all(self, commits: Sequence[Commit]) -> list[Placed | Verdict]:
         with gc_paused():
             appends = [PendingAppend(commit, self.partitions, self.codec) for commit in commits]
@@ -179,6 +191,9 @@ class KafkaLog(IndexedLog):
         if self._closed:
             raise Unreachable(f"{self.path} was closed: open it again")
         self._producer.deliver(appends)
+        self._note_doubts(appends)
+
+    def _note_doubts(self, appends: Sequence[PendingAppend]) -> None:
         for append in appends:
             if isinstance(append.outcome, InDoubt):
                 commit = append.commit

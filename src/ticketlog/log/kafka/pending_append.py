@@ -30,6 +30,7 @@ from kafka.errors import AuthorizationError, MessageSizeTooLargeError, NotEnough
 
 from ticketlog.errors import InDoubt, TicketlogError, Unfit, Unreachable
 from ticketlog.log.append_errors import repeated_answer
+from ticketlog.log.awaited import Awaited
 from ticketlog.log.codec import RecordCodec
 from ticketlog.log.commit import Commit
 from ticketlog.log.index.reader import id_hash
@@ -131,9 +132,9 @@ class PendingAppend:
     """A commit on its way into the topic. Methods may be called from any thread."""
 
     __slots__ = (
-        *("_lock", "_may_be_written", "attempt", "commit", "data", "error", "failed_at"),
+        *("_lock", "_may_be_written", "attempt", "awaited", "commit", "data", "error", "failed_at"),
         *("follows_stale", "id_hash", "is_alone", "outcome", "partition", "results", "sent_at"),
-        "state",
+        *("state", "waits_since"),
     )
 
     def __init__(self, commit: Commit, partitions: int, codec: RecordCodec) -> None:
@@ -154,6 +155,10 @@ class PendingAppend:
         """When the last attempt failed (`time.monotonic`, seconds)."""
         self.follows_stale = False
         """Whether an earlier commit of its stream in the same bulk was stale."""
+        self.awaited: Awaited | None = None
+        """The future of the task that awaits it; None: a thread waits for it."""
+        self.waits_since = 0.0
+        """Since when a task awaits it (`time.monotonic`, seconds)."""
         self.is_alone = True
         """Whether its caller waits for nothing else."""
         self.results: SimpleQueue[tuple[int | None, PendingAppend]] = SimpleQueue()
@@ -254,6 +259,16 @@ class PendingAppend:
         if isinstance(error, MessageSizeTooLargeError):
             return Unfit(why)
         return Unreachable(f"{stream}: nothing was recorded: {why}. Try again; the same id is safe")
+
+    def abandonment(self) -> TicketlogError:
+        """The error for a task whose append has no outcome when the log is closed."""
+        stream, id = self.commit.stream, self.commit.id
+        if self.may_be_written:
+            return InDoubt(
+                f"{stream}: the log was closed before it was known whether it was recorded: send "
+                f"it again under the same id, {id}"
+            )
+        return Unreachable(f"{stream}: nothing was recorded: the log was closed; open it again")
 
     def answer_for(self, first: Placed, data: bytes) -> Placed | Exception:
         """The outcome where the stream has the commit's id already. `data`: the record that has

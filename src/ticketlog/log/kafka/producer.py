@@ -8,6 +8,7 @@ can report a success that was none).
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -42,6 +43,14 @@ BATCH_FROM_THREADS = 4
 """The number of threads with one append each from which on their appends share requests."""
 BATCH_WAIT_S = 0.005
 """Seconds that an append waits to share a request. 5 ms: docs/decisions/022."""
+_CHECK_EVERY_S = 1.0
+"""Seconds between two looks for awaited appends without an answer."""
+_IDLE_S = 3_600.0
+"""Seconds that the thread of a delivery sleeps that has nothing to deliver, if nobody wakes it."""
+_ARRIVED, _ENDED = -1, -2
+"""Stand for an offset in the queue of a standing delivery: an append is new, or nothing comes any
+more."""
+_NOTHING: Any = None
 PRODUCER: Mapping[str, Any] = {
     "acks": "all",
     "enable_idempotence": False,
@@ -92,6 +101,10 @@ class AppendProducer:
         self._batch_changed = threading.Condition()
         self._batch: list[PendingAppend] = []
         """Appends of several threads that one of them is going to send."""
+        self._for_tasks: _StandingDelivery | None = None
+        """The appends that tasks await, from the first of them on."""
+        self._starting = threading.Lock()
+        self._ended = False
         self._client_lock = threading.Lock()
         self._client: KafkaProducer | None = None
         self._connected_at = 0.0
@@ -99,10 +112,57 @@ class AppendProducer:
         self._connect_error = ""
 
     def close(self) -> None:
+        with self._starting:
+            self._ended = True
+            standing = self._for_tasks
+        if standing is not None:
+            standing.end()
         with self._client_lock:
             if self._client is not None:
                 close_now(self._client)
                 self._client = None
+        if standing is not None and standing.thread is not None:
+            standing.thread.join()
+
+    def await_append(
+        self, append: PendingAppend, on_settled: Callable[[Sequence[PendingAppend]], None]
+    ) -> None:
+        """Takes an append that a task awaits, and returns at once; the producer's own thread
+        delivers it. `on_settled`: told of appends that were settled together.
+        Raises Unreachable where the producer is closed."""
+        with self._starting:
+            if self._ended:
+                raise Unreachable(f"the log in {self._topic} was closed: open it again")
+            if self._for_tasks is None:
+                standing = self._for_tasks = _StandingDelivery()
+                standing.thread = threading.Thread(
+                    target=self._deliver_for_tasks,
+                    args=(standing, on_settled),
+                    name="ticketlog-sender",
+                    daemon=True,
+                )
+                standing.thread.start()
+            self._for_tasks.arrive(append)
+
+    def _deliver_for_tasks(
+        self,
+        delivery: _StandingDelivery,
+        on_settled: Callable[[Sequence[PendingAppend]], None],
+    ) -> None:
+        while not delivery.ended:
+            try:
+                self._advance(delivery)
+                if delivery.is_check_due():
+                    self._check_overdue(delivery)
+            except Exception:
+                # A defect; those who wait are told once their time is up.
+                logging.getLogger(__name__).exception("appends can't be sent")
+            if settled := delivery.take_settled():
+                on_settled(settled)
+        left = delivery.left()
+        for append in left:
+            append.settle(append.abandonment())
+        on_settled(left)
 
     def deliver(self, appends: Sequence[PendingAppend]) -> None:
         """Returns when every append is settled. Those of one stream are sent one after the other,
@@ -120,14 +180,18 @@ class AppendProducer:
     def _deliver(self, delivery: _Delivery) -> None:
         self._attempt(delivery, delivery.take_ready())
         while delivery.in_flight:
-            results = delivery.wait_for_results()
-            if results:
-                self._take(delivery, results)
-            elif not delivery.ready:
-                self._check_overdue(delivery)
-            enough = _is_batch(len(delivery.ready), len(delivery.in_flight))
-            if delivery.ready and (enough or not results):
-                self._attempt(delivery, delivery.take_ready())
+            self._advance(delivery)
+
+    def _advance(self, delivery: _Delivery) -> None:
+        """Waits for news of a delivery, and does what follows from them."""
+        results = delivery.wait_for_results()
+        if results:
+            self._take(delivery, results)
+        elif not delivery.ready:
+            self._check_overdue(delivery)
+        enough = _is_batch(len(delivery.ready), len(delivery.in_flight))
+        if delivery.ready and (enough or not results):
+            self._attempt(delivery, delivery.take_ready())
 
     def _take(
         self, delivery: _Delivery, results: Sequence[tuple[int | None, PendingAppend]]
@@ -135,20 +199,24 @@ class AppendProducer:
         acked = [(offset, append) for offset, append in results if offset is not None]
         if acked:
             self._applier.apply(acked)
+        failed = []
         for _, append in results:
             if append not in delivery.in_flight:
                 continue
             if append.is_settled:
                 delivery.settled(append)
-            elif append.wants_attempt:
-                self._retry(delivery, append)
+            elif append.wants_attempt and append not in failed:
+                failed.append(append)
+        if failed:
+            self._retry(delivery, failed)
 
-    def _retry(self, delivery: _Delivery, append: PendingAppend) -> None:
-        time.sleep(max(0.0, append.failed_at + BACKOFF_S - time.monotonic()))
-        if delivery.is_overdue():
-            self._give_up(delivery)
-        else:
-            self._attempt(delivery, [append])
+    def _retry(self, delivery: _Delivery, failed: Sequence[PendingAppend]) -> None:
+        """Attempts appends again that failed at the same time: together, since where no broker
+        answers they would find that out one after the other."""
+        last = max(append.failed_at for append in failed)
+        time.sleep(max(0.0, last + BACKOFF_S - time.monotonic()))
+        self._give_up(delivery)
+        self._attempt(delivery, [each for each in failed if not each.is_settled])
 
     def _attempt(self, delivery: _Delivery, appends: Sequence[PendingAppend]) -> None:
         """Begins an attempt of each append; sends those whose outcome isn't known by now."""
@@ -158,8 +226,8 @@ class AppendProducer:
                 continue
             if self._must_be_sent(append):
                 unknown.append(append)
-            elif append.error is not None and delivery.is_overdue():
-                break
+            elif append.awaited is None and append.error and delivery.is_overdue(append):
+                break  # The rest of the bulk is given up with it.
         single = len(unknown) == 1 and appends[0].is_alone
         if single and len(self._single_callers) >= BATCH_FROM_THREADS:
             self._send_batched(unknown[0])
@@ -247,7 +315,8 @@ class AppendProducer:
         """A single caller applies its record itself, which spares a change of threads; the records
         of several callers are put into one transaction by the applier's thread."""
         append.acknowledge()
-        if len(self._callers) == 1:
+        tasks = self._for_tasks is not None and bool(self._for_tasks.in_flight)
+        if len(self._callers) + tasks == 1:
             append.results.put((offset, append))
         else:
             self._applier.acked(offset, append)
@@ -264,11 +333,13 @@ class AppendProducer:
 
     def _check_overdue(self, delivery: _Delivery) -> None:
         """Begins the attempts anew that have had no answer for too long, with another client."""
-        if delivery.is_overdue():
-            self._give_up(delivery)
-            return
+        self._give_up(delivery)
         now = time.monotonic()
-        lost = [each for each in delivery.in_flight if now - each.sent_at > ATTEMPT_TIMEOUT_S]
+        lost = [
+            each
+            for each in delivery.in_flight
+            if not each.is_settled and each.attempt and now - each.sent_at > ATTEMPT_TIMEOUT_S
+        ]
         if lost:
             self._replace_client(max(append.sent_at for append in lost))
         for append in lost:
@@ -276,8 +347,10 @@ class AppendProducer:
         self._attempt(delivery, lost)
 
     def _give_up(self, delivery: _Delivery) -> None:
+        """Settles the appends whose time is up."""
         for append in list(delivery.in_flight):
-            append.settle(append.failure(self._topic))
+            if delivery.is_overdue(append):
+                append.settle(append.failure(self._topic))
 
     def _connected_client(self) -> KafkaProducer:
         """The client of kafka-python, connected when it is first needed. Raises Unreachable.
@@ -368,5 +441,87 @@ class _Delivery:
         left = self._progress_at + pending_append.DEADLINE_S - time.monotonic()
         return max(0.0, min(ATTEMPT_TIMEOUT_S, left))
 
-    def is_overdue(self) -> bool:
+    def is_overdue(self, append: PendingAppend) -> bool:
+        """Whether an append in flight is to be given up: nothing of the delivery has come through
+        for too long."""
         return time.monotonic() - self._progress_at >= pending_append.DEADLINE_S
+
+
+class _StandingDelivery(_Delivery):
+    """Appends that tasks await, each for itself: they come at any time, and have nothing to do with
+    each other but that those of one stream go one after the other. For the producer's own thread,
+    apart from `arrive` and `end`."""
+
+    def __init__(self) -> None:
+        super().__init__(())
+        self.thread: threading.Thread | None = None
+        self.ended = False
+        self._settled: list[PendingAppend] = []
+        self._checked_at = time.monotonic()
+
+    def arrive(self, append: PendingAppend) -> None:
+        append.results = self.results
+        append.is_alone = False
+        append.waits_since = time.monotonic()
+        self.results.put((_ARRIVED, append))
+
+    def end(self) -> None:
+        self.results.put((_ENDED, _NOTHING))
+
+    def wait_for_results(self) -> list[tuple[int | None, PendingAppend]]:
+        found = []
+        for news, append in super().wait_for_results():
+            if news == _ENDED:
+                self.ended = True
+            elif news == _ARRIVED:
+                self._add(append)
+            else:
+                found.append((news, append))
+        return found
+
+    def _add(self, append: PendingAppend) -> None:
+        waiting = self._by_stream.get(append.commit.stream)
+        if waiting is None:
+            self._by_stream[append.commit.stream] = []
+            self.in_flight.add(append)
+            self.ready.append(append)
+        else:
+            waiting.insert(0, append)
+
+    def settled(self, append: PendingAppend) -> None:
+        self.in_flight.discard(append)
+        self._settled.append(append)
+        stream = append.commit.stream
+        waiting = self._by_stream[stream]
+        if waiting:
+            following = waiting.pop()
+            self.in_flight.add(following)
+            self.ready.append(following)
+        else:
+            del self._by_stream[stream]
+
+    def take_settled(self) -> list[PendingAppend]:
+        taken, self._settled = self._settled, []
+        return taken
+
+    def left(self) -> list[PendingAppend]:
+        """The appends that have no outcome when the delivery ends."""
+        waiting = [append for each in self._by_stream.values() for append in each]
+        return [*self._settled, *self.in_flight, *waiting]
+
+    def _patience_s(self) -> float:
+        if self.ready:
+            return BATCH_WAIT_S
+        return _CHECK_EVERY_S if self.in_flight else _IDLE_S
+
+    def is_check_due(self) -> bool:
+        """Whether it is time to look for appends that have had no answer for too long: answers to
+        other appends say nothing of them."""
+        now = time.monotonic()
+        if now - self._checked_at < _CHECK_EVERY_S:
+            return False
+        self._checked_at = now
+        return True
+
+    def is_overdue(self, append: PendingAppend) -> bool:
+        return time.monotonic() - append.waits_since >= pending_append.DEADLINE_S
