@@ -13,6 +13,8 @@ from ticketlog.http import commands, condition, documented, queries, streams
 from ticketlog.http.problems import handle_problems
 from ticketlog.http.route_index import RouteIndex, include
 from ticketlog.http.served import Served
+from ticketlog.http.zendesk import router as zendesk
+from ticketlog.http.zendesk.paths import ZendeskPaths
 
 API = "/api/v1"
 """The path below which the API lies."""
@@ -22,7 +24,7 @@ ROUTERS: tuple[Callable[[Served], APIRouter], ...] = (
     streams.router,
 )
 """The parts of the API, each a module with a `router`; below `API`."""
-BESIDE: tuple[Callable[[Served], APIRouter], ...] = (condition.router,)
+BESIDE: tuple[Callable[[Served], APIRouter], ...] = (condition.router, zendesk.router)
 """Routers whose paths are whole."""
 
 
@@ -52,6 +54,7 @@ def create_app(served: Served) -> FastAPI:
     for router in BESIDE:
         documented_routes += include(app, index, router(served))
     app.state.index = index
+    app.add_middleware(ZendeskPaths)
     handle_problems(app)
     app.openapi = partial(documented.document, app, documented_routes)  # type: ignore[method-assign]
     return app

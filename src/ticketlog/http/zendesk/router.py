@@ -1,0 +1,66 @@
+"""The routes of the Zendesk API: one for each path of the modules of this room, to read only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ticketlog.domain.base import Actor
+from ticketlog.http.problems import Problem
+from ticketlog.http.served import Served, actor_of
+from ticketlog.http.zendesk import desk_settings, exports, search, tickets, users
+from ticketlog.http.zendesk.answers import Answering, Given, ZendeskRoute, answered
+from ticketlog.http.zendesk.paths import PREFIX, ROOT
+from ticketlog.http.zendesk.reading import Facade
+
+PATHS: Mapping[str, Answering] = {
+    **exports.PATHS,
+    **search.PATHS,
+    **tickets.PATHS,
+    **users.PATHS,
+    **desk_settings.PATHS,
+}
+"""Every path below `/api/v2`; those with fixed words go before those with ids."""
+
+
+def router(served: Served) -> APIRouter:
+    """The routes below `/api/v2`. The OpenAPI document hasn't them, since Zendesk's own describes
+    them; docs/ZENDESK.md tells what of it is here."""
+    routes = APIRouter(
+        prefix=PREFIX, route_class=ZendeskRoute, include_in_schema=False, tags=["zendesk"]
+    )
+    ordered = sorted(PATHS, key=lambda path: ("{" in path, path))
+    for path in ordered:
+        routes.add_api_route(f"/{path}", _route(served, PATHS[path]), methods=["GET"])
+    routes.add_api_route("/{rest:path}", _nothing, methods=["GET"])
+    return routes
+
+
+def _route(
+    served: Served, answer: Answering
+) -> Callable[[Request, Actor], Coroutine[Any, Any, Response]]:
+    async def route(request: Request, actor: Actor = Depends(actor_of)) -> Response:
+        return await served.read(_answer, served, answer, request, actor)
+
+    return route
+
+
+def _answer(served: Served, answer: Answering, request: Request, actor: Actor) -> Response:
+    server = f"{request.url.scheme}://{request.url.netloc}"
+    root = request.scope.get(ROOT, "")
+    facade = Facade(served.desk, actor, server, root)
+    place = request.scope["path"].removeprefix(f"{PREFIX}/")
+    given = Given(request.path_params, request.query_params, f"{place}.json")
+    return answered(answer(facade, given))
+
+
+async def _nothing(request: Request, actor: Actor = Depends(actor_of)) -> Response:
+    raise Problem(
+        404,
+        "not-found",
+        f"{request.scope['path']} isn't among what this desk has of Zendesk's API: docs/ZENDESK.md",
+    )
