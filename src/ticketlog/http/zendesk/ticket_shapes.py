@@ -134,7 +134,7 @@ def _of_links(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def via(channel: str | None, recorded: Recorded | None = None) -> dict[str, Any]:
-    """How something came in."""
+    """The channel by which something came in."""
     rel = None
     if recorded is not None and recorded.meta.actor.kind == "rule":
         channel, rel = "policy", "trigger"

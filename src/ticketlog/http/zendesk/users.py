@@ -322,7 +322,7 @@ def _memberships(
 
 
 def memberships(facade: Facade, given: Given) -> Mapping[str, Any]:
-    """Who is in which team."""
+    """The memberships of agents in teams."""
     return _memberships(facade, given)
 
 
