@@ -19,7 +19,7 @@ from importlib.metadata import version
 from mimetypes import guess_type
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Self, get_args
 
 from ticketlog import config as configuration
 from ticketlog.application import settings_removal
@@ -44,6 +44,7 @@ from ticketlog.domain import rights
 from ticketlog.domain.aggregates import ACCOUNT_AGGREGATES, AGGREGATES, RIGHTS
 from ticketlog.domain.base import (
     Actor,
+    ActorKind,
     Command,
     Forbidden,
     Invalid,
@@ -471,18 +472,39 @@ class Desk:
         """Under which other ids an agent acts: as the person whom the settings name, as all who are
         one with that person by merges, as other agents who are that person. As events name
         actors, KIND/ID."""
-        from ticketlog.projections.views import persons
-
-        agents = self.settings.agents
-        known = agents.get(agent)
+        known = self.settings.agents.get(agent)
         if known is None or known.person is None:
             return []
-        stands = self.query(persons.Survivor(person=known.person))
+        return [each for each in self._merged(known.person) if each != f"{AGENT}/{agent}"]
+
+    def audited(self, about: str) -> tuple[str, ...]:
+        """The streams and actors that `access_log.entries` looks for of a ticket (ID, or
+        SOURCE:NUMBER) or of an actor KIND:ID: an agent or a person with all ids under which they
+        act. Raises Usage, NotFound."""
+        kind, colon, id = about.partition(":" if ":" in about else "/")
+        if not colon:
+            return (f"{TICKET}/{about.upper()}",)
+        if kind not in {*get_args(ActorKind), *AGGREGATES, *ACCOUNT_AGGREGATES}:
+            return (self.numbered(about),)
+        if not id:
+            raise Usage(f"{about!r} names nobody: write KIND:ID, such as agent:ann, or a ticket")
+        if kind == TICKET:
+            return (f"{TICKET}/{id.upper()}",)
+        same: list[str] = []
+        if kind == AGENT:
+            same = self.selves(id)
+        elif kind == PERSON:
+            same = self._merged(id)
+        return tuple(dict.fromkeys((f"{kind}/{id}", *same)))
+
+    def _merged(self, person: str) -> list[str]:
+        """All persons who are one with a person, and the agents who are that person, KIND/ID."""
+        from ticketlog.projections.views import persons
+
+        stands = self.query(persons.Survivor(person=person))
         ids = [stands, *self.query(persons.MergedPersons(person=stands))]
-        same_person = [
-            each.id for each in agents.values() if each.person in ids and each.id != agent
-        ]
-        return [*(f"{PERSON}/{id}" for id in ids), *(f"{AGENT}/{id}" for id in same_person)]
+        same = (each.id for each in self.settings.agents.values() if each.person in ids)
+        return [*(f"{PERSON}/{id}" for id in ids), *(f"{AGENT}/{id}" for id in same)]
 
     def _holders(self, addresses: Collection[Address]) -> list[str]:
         """The persons who have one of these addresses. Raises Unreachable, Damaged."""

@@ -38,6 +38,8 @@ from ticketlog.log.index.subjects import SubjectIndex
 
 AUDIT = "audit.access"
 """The right to read the log of access."""
+AUDITOR = "auditor"
+"""The role of agents who may."""
 NOBODY = Actor("nobody", "person", role="signed-out")
 """Stands for an actor who isn't signed in. No person has that id: theirs are in capitals."""
 MOST_STREAMS = 5_000
@@ -204,6 +206,7 @@ class AccessLog:
         limit: int = 50,
         after: str | None = None,
         actor: Actor | None = None,
+        channel: str = "api",
         on_progress: Callable[[int, int], None] = lambda done, all: None,
     ) -> AccessEntries:
         """A page of what the log of access holds, the latest first.
@@ -218,8 +221,7 @@ class AccessLog:
         """
         named = (about,) if isinstance(about, str) else tuple(about)
         asked = {"about": list(named), "since": since, "until": until, "types": list(types)}
-        self.check_may_read(actor, asked)
-        self._record(AccessRead, actor, AUDIT, (), {}, asked=_given(asked))
+        self._admit(actor, asked, channel)
         self._log.sync()
         between = self._between(since, until, after)
         if named:
@@ -232,33 +234,45 @@ class AccessLog:
         return AccessEntries(found[:limit], None if last is None else str(last))
 
     def follow(
-        self, start: int = 0, *, live: bool, stopped: Callable[[], bool], actor: Actor | None = None
+        self,
+        start: int = 0,
+        *,
+        live: bool,
+        stopped: Callable[[], bool],
+        actor: Actor | None = None,
+        channel: str = "api",
     ) -> Iterator[Recorded]:
         """All events of the log of access, in order, from an offset on; with `live` it waits for
         more until `stopped`. Raises Forbidden as `entries` does."""
-        self.check_may_read(actor, {"from": start})
-        self._record(AccessRead, actor, AUDIT, (), {}, asked={"from": start})
+        self._admit(actor, {"from": start}, channel)
         return history.follow(self._log, (start,), live=live, stopped=stopped)
 
-    def check_may_read(self, actor: Actor | None, asked: Mapping[str, Any]) -> None:
-        """Raises Forbidden, and records that, for an actor who may not read the log of access. It
+    def _admit(self, actor: Actor | None, asked: Mapping[str, Any], channel: str) -> None:
+        """Records that an actor reads the log of access. Raises Forbidden, and records that, as
+        `check_may_read` does."""
+        given: dict[str, Any] = {"asked": _given(asked), "channel": channel}
+        try:
+            self.check_may_read(actor)
+        except Forbidden as refusal:
+            self.refused(actor, AUDIT, refusal, **given)
+            raise
+        self._record(AccessRead, actor, AUDIT, (), {}, **given)
+
+    def check_may_read(self, actor: Actor | None) -> None:
+        """Raises Forbidden for an actor who may not read the log of access. It
         tells of restricted tickets and of who looks into them: so auditors may, and the operator,
         who can read the desk's files; not its admins. None: the operator."""
         if actor is None or is_operator(actor):
             return
-        try:
-            settings = self._settings()
-            check_known(actor, settings, self._load)
-            if actor.kind == "agent" and "auditor" in roles_of_agent(actor, settings):
-                return
-            raise Forbidden(
-                f"{actor.kind} {actor.id} may not read the log of access: auditors may, and who "
-                "runs the desk's machine",
-                actor=actor.id,
-            )
-        except Forbidden as refusal:
-            self.refused(actor, AUDIT, refusal, asked=_given(asked))
-            raise
+        settings = self._settings()
+        check_known(actor, settings, self._load)
+        if actor.kind == "agent" and AUDITOR in roles_of_agent(actor, settings):
+            return
+        raise Forbidden(
+            f"{actor.kind} {actor.id} may not read the log of access: auditors may, and who runs "
+            "the desk's machine",
+            actor=actor.id,
+        )
 
     def _between(self, since: int | None, until: int | None, after: str | None) -> tuple[int, int]:
         """The first offset of a page, and the one before which it ends. Raises Usage."""
@@ -298,8 +312,7 @@ def _given(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _json(asked: Mapping[str, Any] | None) -> str | None:
-    """What was asked as a record holds it: cut where it is longer, and without what no record can
-    hold."""
+    """The parameters of what was asked as a record holds them: as JSON, cut where it is longer."""
     if not asked:
         return None
     try:

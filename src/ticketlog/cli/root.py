@@ -87,6 +87,7 @@ SECTIONS: dict[str, Commands] = {
     },
     "Log and replay": {
         "log": Entry("ticketlog.cli.commands.log", "log", "Follow and check the log."),
+        "audit": Entry("ticketlog.cli.commands.audit", "audit", "Who had access to what."),
         "views": Entry(
             "ticketlog.cli.commands.views", "views", "How far each view is; retry what is parked."
         ),
