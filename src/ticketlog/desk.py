@@ -633,6 +633,10 @@ class Desk:
         found = self.outbox_relay()
         return Worker("outbox", found.run, found.last_pass_at, found.positions, found.troubles)
 
+    def audit_worker(self) -> Worker:
+        """The worker that keeps the index of the log of access up."""
+        return Worker("audit", self.access_log.keep_index, lambda: self.access_log.last_pass_at)
+
     def publish_worker(self) -> Worker | None:
         """The worker that keeps the public topic up, where the desk publishes. Raises Usage."""
         if self.publish_url is None:

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import getpass
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -44,7 +46,8 @@ NOBODY = Actor("nobody", "person", role="signed-out")
 """Stands for an actor who isn't signed in. No person has that id: theirs are in capitals."""
 MOST_STREAMS = 5_000
 """Streams that one record names; more are told in further ones."""
-_PAGE = 1_000
+_INDEX_EVERY_S = 5.0
+"""Seconds between two passes of the index while a service runs; an audit brings it up, too."""
 
 
 def operator() -> Actor:
@@ -94,6 +97,7 @@ class AccessLog:
         self._load = load
         self._clock = clock
         self._writer = writer
+        self._last_pass_at = 0.0
 
     def close(self) -> None:
         self._index.close()
@@ -224,12 +228,9 @@ class AccessLog:
         self._admit(actor, asked, channel)
         self._log.sync()
         between = self._between(since, until, after)
-        if named:
-            self._index.catch_up(on_progress)
-            offsets = self._index.offsets(named, types, between=between, limit=limit + 1)
-            found = [each for offset in offsets for each in self._events(offset, 1)]
-        else:
-            found = self._latest(between, types, limit + 1)
+        self._index.catch_up(on_progress)
+        offsets = self._index.offsets(named, types, between=between, limit=limit + 1)
+        found = [each for offset in offsets for each in self._events(offset)]
         last = found[limit - 1].meta.offset if len(found) > limit else None
         return AccessEntries(found[:limit], None if last is None else str(last))
 
@@ -258,6 +259,20 @@ class AccessLog:
             raise
         self._record(AccessRead, actor, AUDIT, (), {}, **given)
 
+    def keep_index(self, stop: threading.Event) -> None:
+        """Keeps the index of who and what up until `stop` is set, so that no audit has to wait for
+        it."""
+        while not stop.is_set():
+            self._index.catch_up()
+            self._last_pass_at = time.time()
+            stop.wait(_INDEX_EVERY_S)
+
+    @property
+    def last_pass_at(self) -> float:
+        """The time when `keep_index` had last taken in all records, in seconds since 1970; 0:
+        never."""
+        return self._last_pass_at
+
     def check_may_read(self, actor: Actor | None) -> None:
         """Raises Forbidden for an actor who may not read the log of access. It
         tells of restricted tickets and of who looks into them: so auditors may, and the operator,
@@ -284,21 +299,8 @@ class AccessLog:
             end = min(end, int(after))
         return start, end
 
-    def _latest(
-        self, between: tuple[int, int], types: Collection[str], limit: int
-    ) -> list[Recorded]:
-        start, end = between
-        found: list[Recorded] = []
-        while end > start and len(found) < limit:
-            begin = max(start, end - _PAGE)
-            page = self._events(begin, end - begin)
-            kept = [each for each in page if not types or each.event.NAME in types]
-            found += reversed(kept)
-            end = begin
-        return found[:limit]
-
-    def _events(self, offset: int, limit: int) -> Sequence[Recorded]:
-        return list(history.events_of(self._log.records(0, offset, limit), self._log.codec))
+    def _events(self, offset: int) -> Iterator[Recorded]:
+        return history.events_of(self._log.records(0, offset, 1), self._log.codec)
 
 
 def _unrecorded(error: TicketlogError) -> NoReturn:

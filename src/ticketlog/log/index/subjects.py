@@ -23,8 +23,10 @@ from ticketlog.log.port import Record
 
 _FORM = 1
 """Raised when other rows are made of the same records: an index of another form is made anew."""
-_PAGE = 2_000
-"""Records in a transaction."""
+_PAGE = 20_000
+"""Records in a transaction: their rows are sorted first, which halves the time that they take."""
+_ANY = ""
+"""The subject of all records."""
 _NAME = re.compile(r"[a-z][a-z-]{0,30}/[^/\s].{0,99}").fullmatch
 _TABLES = """
 CREATE TABLE IF NOT EXISTS place (one INTEGER PRIMARY KEY CHECK (one = 1), form, next, leaf);
@@ -60,10 +62,10 @@ class SubjectIndex:
         between: tuple[int, int],
         limit: int,
     ) -> list[int]:
-        """The offsets of the records that tell of one of the subjects, the latest first, at most
-        `limit`: from the first of `between` up to before the second. `types`: only of records whose
-        first event is of one of these types; empty: of all."""
-        subjects = tuple(dict.fromkeys(subjects))
+        """The offsets of the records that tell of one of the subjects (none: of all records), the
+        latest first, at most `limit`: from the first of `between` up to before the second. `types`:
+        only of records whose first event is of one of these types; empty: of all."""
+        subjects = tuple(dict.fromkeys(subjects)) or (_ANY,)
         where = f"subject IN ({_marks(subjects)}) AND at >= ? AND at < ?"
         values: list[Any] = [*subjects, *between]
         if types:
@@ -110,7 +112,9 @@ class SubjectIndex:
         if not records:
             connection.execute("COMMIT")
             return end
-        connection.executemany("INSERT OR IGNORE INTO named VALUES (?, ?, ?)", self._rows(records))
+        connection.executemany(
+            "INSERT OR IGNORE INTO named VALUES (?, ?, ?)", sorted(self._rows(records))
+        )
         last = records[-1]
         connection.execute(
             "INSERT OR REPLACE INTO place VALUES (1, ?, ?, ?)",
@@ -137,6 +141,7 @@ class SubjectIndex:
             if record.verdict is Verdict.ACCEPTED:
                 envelope = orjson.loads(record.data)
                 type = str(envelope["events"][0].get("type", ""))
+                yield _ANY, record.offset, type
                 own = envelope["stream"]
                 if own.partition("/")[0] not in self._without:
                     yield own, record.offset, type
