@@ -256,7 +256,7 @@ class TestHowItIsFound:
         with open_desk(folder) as other:
             assert len(kept(other, about=T1)) == 2
             told.access_log.read(SUE, "query:queue", on=[T1])
-            assert [each.meta.actor for each in kept(other, about=T1)][0] == SUE
+            assert kept(other, about=T1)[0].meta.actor == SUE
 
     def test_an_actor_is_found_under_every_id_that_they_act_as(self, audited: Desk) -> None:
         kim = register(audited)

@@ -150,14 +150,14 @@ class TestExports:
 
 
 @pytest.fixture
-def old_in_kafka(folder: Path, kafka_url: str, tmp_path: Path) -> Iterator[str]:
+def old_in_kafka(folder: Path, kafka_url: str) -> str:
     """The URL of a desk that an earlier release made: no topic of access."""
     where = KafkaAddress.parse(kafka_url)
     with open_desk(folder) as desk:
         named = desk.log.desk
         partitions = desk.log.partitions
     create_or_join(where, {TICKETS: partitions, SETTINGS: 1}, named)
-    yield kafka_url
+    return kafka_url
 
 
 def topic_there(url: str, name: str) -> bool:
