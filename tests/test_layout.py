@@ -59,6 +59,7 @@ DIRECTIONS: dict[str, set[str]] = {
         "policies",
         "projections",
         "settings_files",
+        "support",
     },
     "process_managers": {
         "application",
@@ -83,7 +84,7 @@ DIRECTIONS: dict[str, set[str]] = {
         "process_managers",
         "settings_files",
     },
-    "service": {"application", "desk", "documents", "errors", "log"},
+    "service": {"application", "desk", "documents", "domain", "errors", "log", "support"},
     "http": {
         "application",
         "desk",

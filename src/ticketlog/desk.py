@@ -428,6 +428,11 @@ class Desk:
         return self._accounts().repository.load(stream) if known else self._repository.load(stream)
 
     @property
+    def appends_under_way(self) -> int:
+        """The number of commits of commands that the log hasn't acknowledged."""
+        return self._executor.appends_under_way
+
+    @property
     def views(self) -> Views:
         """The views, opened when they are first asked for. Raises Unreachable, Damaged."""
         with self._opening:

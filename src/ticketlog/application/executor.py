@@ -12,7 +12,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias, TypeGuard, TypeVar
@@ -59,6 +59,7 @@ from ticketlog.log.commit import Commit, commit_of, digest, digest_of, recorded_
 from ticketlog.log.eventsourcing.repository import SNAPSHOT_EVERY, Repository
 from ticketlog.log.partitioner import partition_of
 from ticketlog.log.port import Log, Placed
+from ticketlog.support.tracing import span
 
 ATTEMPTS = 50
 """Conflicts in a row after which a command gives up; each means that another one got through."""
@@ -295,6 +296,8 @@ class Executor:
         """The threads that read for tasks."""
         self._tasks: set[asyncio.Task[Outcome]] = set()
         """Commands that tasks await; the event loop itself doesn't keep them alive."""
+        self._appending: set[int] = set()
+        """The commits that the log hasn't acknowledged, by their identity in memory."""
         self._starting = threading.Lock()
         self._closed = False
 
@@ -307,7 +310,8 @@ class Executor:
 
     def execute(self, request: Request) -> Outcome:
         """Raises Refused, CommandReused, Conflict, Unreadable, Unreachable, Damaged."""
-        return self._driven(self.steps(request))
+        with span("command", command=request.command.NAME, kind=request.aggregate.kind):
+            return self._driven(self.steps(request))
 
     async def execute_async(self, request: Request) -> Outcome:
         """The same as `execute`, and raises the same, without a thread that waits for the log.
@@ -317,10 +321,11 @@ class Executor:
             self._start_readers()
             # Settings that were never read take long the first time.
             await self._in_thread(lambda _: self.settings())
-        task = asyncio.get_running_loop().create_task(self._driven_async(self.steps(request)))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return await asyncio.shield(task)
+        with span("command", command=request.command.NAME, kind=request.aggregate.kind):
+            task = asyncio.get_running_loop().create_task(self._driven_async(self.steps(request)))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            return await asyncio.shield(task)
 
     def _driven(self, steps: Steps[Answer]) -> Answer:
         result: Any = None
@@ -332,7 +337,8 @@ class Executor:
                 try:
                     match step:
                         case AppendStep(commit):
-                            result = self.log.append(commit)
+                            with self._appended(commit):
+                                result = self.log.append(commit)
                         case ReadStep(function):
                             result = function(self._reads)
                         case TurnStep():
@@ -353,7 +359,8 @@ class Executor:
                 try:
                     match step:
                         case AppendStep(commit):
-                            result = await self.log.append_async(commit)
+                            with self._appended(commit):
+                                result = await self.log.append_async(commit)
                         case ReadStep(function, at_once=True):
                             try:
                                 result = function(self._at_once)
@@ -370,6 +377,20 @@ class Executor:
             return answer
         finally:
             steps.close()
+
+    @property
+    def appends_under_way(self) -> int:
+        """The number of commits that the log hasn't acknowledged."""
+        return len(self._appending)
+
+    @contextmanager
+    def _appended(self, commit: Commit) -> Iterator[None]:
+        self._appending.add(id(commit))
+        try:
+            with span("append", kind=kind_and_id(commit.stream)[0]):
+                yield
+        finally:
+            self._appending.discard(id(commit))
 
     def _start_readers(self) -> None:
         with self._starting:

@@ -30,6 +30,7 @@ from ticketlog.projections.engine.rebuild import rebuild
 from ticketlog.projections.engine.runner import ViewRunner
 from ticketlog.projections.engine.verify import VerifiedView, differences, verify
 from ticketlog.projections.views import tickets
+from ticketlog.support.tracing import span
 
 _SCHEME = "sqlite:///"
 
@@ -80,6 +81,16 @@ class Views:
     ) -> Answered[Answer]:
         """The answer to a query on all records of the log now (`application.queries.answer`
         hands it on). `moment`: of a moment, by the same rows; for one `OF_ANY_MOMENT`."""
+        with span("view", view=view.name, query=query.NAME):
+            return self._answered(query, view, settings, moment)
+
+    def _answered(
+        self,
+        query: Query[Answer],
+        view: Projection,
+        settings: Callable[[], Settings],
+        moment: Moment | None,
+    ) -> Answered[Answer]:
         self.refresh((view.name,))
         with storage.reading(self._engine) as connection:
             build = build_store.live(connection, view)

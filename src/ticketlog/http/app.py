@@ -13,6 +13,7 @@ from ticketlog.http import commands, condition, documented, queries, streams
 from ticketlog.http.problems import handle_problems
 from ticketlog.http.route_index import RouteIndex, include
 from ticketlog.http.served import Served
+from ticketlog.http.telemetry import Telemetry
 from ticketlog.http.zendesk import router as zendesk
 from ticketlog.http.zendesk.paths import ZendeskPaths
 
@@ -55,6 +56,7 @@ def create_app(served: Served) -> FastAPI:
         documented_routes += include(app, index, router(served))
     app.state.index = index
     app.add_middleware(ZendeskPaths)
+    app.add_middleware(Telemetry, metrics=served.metrics)
     handle_problems(app)
     app.openapi = partial(documented.document, app, documented_routes)  # type: ignore[method-assign]
     return app

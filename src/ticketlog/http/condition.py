@@ -19,7 +19,7 @@ _FRESH = {"Cache-Control": "no-store"}
 def router(served: Served) -> APIRouter:
     """The routes of the server's condition; nobody has to be signed in for them."""
     routes = APIRouter(tags=["condition"])
-    metrics = None if served.service is None else registry(served.service)
+    metrics = registry(served.service, served.metrics)
 
     @routes.get("/live", response_model=Live)
     async def live() -> Response:
@@ -37,8 +37,6 @@ def router(served: Served) -> APIRouter:
     @routes.get("/metrics", response_class=Response)
     async def numbers(request: Request) -> Response:
         """The metrics, for Prometheus."""
-        if metrics is None:
-            return Response(b"", headers=_FRESH)
         encode, kind = choose_encoder(request.headers.get("accept", ""))
         return Response(await served.read(encode, metrics), media_type=kind, headers=_FRESH)
 

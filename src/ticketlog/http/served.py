@@ -14,6 +14,7 @@ from ticketlog.desk import Desk, Outcome
 from ticketlog.domain.base import Actor, Command
 from ticketlog.http.options import ServeOptions
 from ticketlog.http.problems import Problem
+from ticketlog.service.metrics import ServerMetrics
 from ticketlog.service.service import DeskService
 
 P = ParamSpec("P")
@@ -48,6 +49,8 @@ class Served:
     """Called in turn before the first request."""
     at_stop: list[Hook] = field(default_factory=list)
     """Called when the server is to stop, while requests are under way: they end open streams."""
+    metrics: ServerMetrics = field(default_factory=ServerMetrics)
+    """The metrics of routes, and the numbers that parts of the API add."""
     shared: dict[str, Any] = field(default_factory=dict)
     """The things that a part of the API keeps for the server's life, by the part's name."""
 

@@ -1,11 +1,14 @@
-"""The metrics of a service for Prometheus: read from the desk's status when they are scraped."""
+"""The metrics of a service for Prometheus: read from the desk's status when they are scraped, and
+those of a server over HTTP, which its parts fill (`ServerMetrics`)."""
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
 
+from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.process_collector import ProcessCollector
@@ -18,10 +21,89 @@ from ticketlog.service.service import DeskService
 _REASONS = (Verdict.STALE, Verdict.DUPLICATE, Verdict.MALFORMED)
 
 
-def registry(service: DeskService) -> CollectorRegistry:
-    """The metrics of a service and of its process."""
+Numbers = float | Mapping[tuple[str, ...], float]
+"""A number, or one for the values of labels each."""
+_SLOWEST_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+
+
+class ServerMetrics(Collector):
+    """The metrics of a server: its routes, and numbers that its parts give when they are asked.
+    Thread-safe.
+
+        metrics.gauge("feed_clients", "Open streams.", lambda: len(hub.clients))
+        metrics.counter("webhook_deliveries", "Deliveries.", counts, labels=("endpoint", "status"))
+    """
+
+    def __init__(self) -> None:
+        names = ("method", "route", "status")
+        self._requests = Counter(
+            "ticketlog_http_requests", "Requests that were answered.", names, registry=None
+        )
+        self._seconds = Histogram(
+            "ticketlog_http_request_duration_seconds",
+            "Seconds until the end of an answer; of streams, until their beginning.",
+            names[:2],
+            buckets=_SLOWEST_S,
+            registry=None,
+        )
+        self._under_way = Gauge(
+            "ticketlog_http_requests_under_way", "Requests that aren't answered.", registry=None
+        )
+        self._given: dict[str, Callable[[], Metric]] = {}
+        self._lock = threading.Lock()
+
+    def began(self) -> None:
+        """A request came in."""
+        self._under_way.inc()
+
+    def ended(self, method: str, route: str, status: int, seconds: float) -> None:
+        """A request was answered. `route`: the template of its path."""
+        self._under_way.dec()
+        self._requests.labels(method, route, str(status)).inc()
+        self._seconds.labels(method, route).observe(seconds)
+
+    def gauge(
+        self, name: str, help: str, read: Callable[[], Numbers], labels: tuple[str, ...] = ()
+    ) -> None:
+        """Adds a number that goes up and down, `ticketlog_NAME`; one of that name is replaced.
+        Labels hold words of the settings or of the program, never a person."""
+        self._give(name, lambda: _filled(_gauge(name, help, labels=[*labels]), read))
+
+    def counter(
+        self, name: str, help: str, read: Callable[[], Numbers], labels: tuple[str, ...] = ()
+    ) -> None:
+        """Adds a number that only goes up; as `gauge`."""
+        self._give(name, lambda: _filled(_counter(name, help, [*labels]), read))
+
+    def _give(self, name: str, made: Callable[[], Metric]) -> None:
+        with self._lock:
+            self._given[name] = made
+
+    def collect(self) -> Iterator[Metric]:
+        for own in (self._requests, self._seconds, self._under_way):
+            yield from own.collect()
+        with self._lock:
+            given = list(self._given.values())
+        for make in given:
+            yield make()
+
+
+def _filled(family: GaugeMetricFamily | CounterMetricFamily, read: Callable[[], Numbers]) -> Metric:
+    """A family with the numbers that are read now."""
+    found = read()
+    each = found.items() if isinstance(found, Mapping) else [((), found)]
+    for values, number in each:
+        family.add_metric([*values], number)
+    return family
+
+
+def registry(service: DeskService | None, server: ServerMetrics | None = None) -> CollectorRegistry:
+    """The metrics of a service, of a server, and of the process."""
     made = CollectorRegistry()
-    made.register(_Collector(service))
+    if service is not None:
+        made.register(_Collector(service))
+    if server is not None:
+        made.register(server)
     ProcessCollector(registry=made)
     return made
 
@@ -35,6 +117,8 @@ class _Collector(Collector):
         about = {"version": version("ticketlog"), "python": platform.python_version()}
         yield InfoMetricFamily("ticketlog_build", "The release that runs.", about)
         yield _gauge("ready", "Whether it is ready.", not found.reasons)
+        appends = self._service.desk.appends_under_way
+        yield _gauge("appends_under_way", "Commits that the log hasn't acknowledged.", appends)
         yield from _of_workers(self._service, found.status)
         if found.status is not None:
             yield from _of_log(found.status)
