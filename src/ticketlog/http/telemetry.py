@@ -92,9 +92,13 @@ class _Seen:
 
     @property
     def route(self) -> str:
-        """The template of the path."""
-        path = getattr(self._scope.get("route"), "path", None)
-        return path if isinstance(path, str) else UNKNOWN
+        """The template of the path. What a router was included under isn't in its route's own."""
+        template = getattr(self._scope.get("route"), "path_format", None)
+        if not isinstance(template, str):
+            return UNKNOWN
+        path: str = self._scope["path"]
+        own = template.format_map(self._scope.get("path_params", {}))
+        return path.removesuffix(own) + template if path.endswith(own) else template
 
     @property
     def actor_kind(self) -> str | None:

@@ -15,6 +15,7 @@ from typing import Any, TextIO
 
 import orjson
 
+from ticketlog.application.supervisor import Worker
 from ticketlog.domain.base import iso
 from ticketlog.errors import TicketlogError
 
@@ -43,6 +44,13 @@ def log_as_json(stream: TextIO | None = None) -> Callable[[], None]:
         requests.setLevel(before[2])
 
     return stop
+
+
+def log_failure(worker: Worker, error: Exception, pause: float) -> None:
+    """Logs that a worker failed, and is tried again after so many seconds."""
+    why = str(error) if isinstance(error, TicketlogError) else type(error).__name__
+    said = {"worker": worker.name, "error": why, "pause_s": pause}
+    logging.getLogger("ticketlog.workers").error("a worker fails", extra={SAID: said})
 
 
 class JsonLines(logging.Formatter):
