@@ -31,7 +31,7 @@ def log_as_json(stream: TextIO | None = None) -> Callable[[], None]:
     """Has everything that is logged from now on written as JSON lines (to standard error, by
     default), requests too. Returns what ends that."""
     handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(LogLines())
     root, requests = logging.getLogger(), logging.getLogger(REQUESTS)
     before = root.handlers[:], root.level, requests.level
     root.handlers[:] = [handler]
@@ -53,7 +53,7 @@ def log_failure(worker: Worker, error: Exception, pause: float) -> None:
     logging.getLogger("ticketlog.workers").error("a worker fails", extra={SAID: said})
 
 
-class JsonLines(logging.Formatter):
+class LogLines(logging.Formatter):
     """A record as one line of JSON."""
 
     def format(self, record: logging.LogRecord) -> str:

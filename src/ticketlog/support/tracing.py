@@ -1,4 +1,4 @@
-"""Spans: how long the parts of a request take, for whoever follows it over several programs.
+"""Spans: the time that each part of a request takes, to be followed over several programs.
 
 Nobody traces unless `trace_by` was called: a span is then one look at a name. What a span says is
 names of routes, commands, views and kinds of streams, never an id of a person and no text, since
