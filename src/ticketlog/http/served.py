@@ -60,7 +60,7 @@ class Served:
 
     async def execute(self, command: Command, **given: Any) -> Outcome:
         """The outcome of a command, as `Desk.execute` says it."""
-        return await self.write(self.desk.execute, command, **given)
+        return await self.desk.execute_async(command, **given)
 
     async def write(self, function: Callable[P, T], *args: P.args, **given: P.kwargs) -> T:
         """The result of a function that may wait for the disk or a broker, in a thread."""
