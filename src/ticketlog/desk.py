@@ -75,6 +75,7 @@ from ticketlog.settings_files import parser
 if TYPE_CHECKING:
     from ticketlog.application.access import Viewer
     from ticketlog.application.as_of import Past
+    from ticketlog.application.feed import Feed
     from ticketlog.application.queries import Answer, Answered
     from ticketlog.application.views import Views
     from ticketlog.demo.recorder import Simulated
@@ -695,6 +696,14 @@ class Desk:
         reads; what isn't for them is left out."""
         self.viewer(actor)
         return reading.follow(self.log, start, live=follow, stopped=self._stopped.is_set)
+
+    @property
+    def feed(self) -> Feed:
+        """The feed: what happened since a position, as a viewer may see it."""
+        from ticketlog.application.feed import Feed
+
+        tickets, settings, access = self._logs
+        return Feed(tickets, settings, access, self._repository.load, self.viewer)
 
     def at(
         self,

@@ -9,7 +9,7 @@ from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI
 
-from ticketlog.http import commands, condition, documented, queries, streams
+from ticketlog.http import commands, condition, documented, feed, queries, streams
 from ticketlog.http.problems import handle_problems
 from ticketlog.http.route_index import RouteIndex, include
 from ticketlog.http.served import Served
@@ -23,6 +23,7 @@ ROUTERS: tuple[Callable[[Served], APIRouter], ...] = (
     commands.router,
     queries.router,
     streams.router,
+    feed.router,
 )
 """The parts of the API, each a module with a `router`; below `API`."""
 BESIDE: tuple[Callable[[Served], APIRouter], ...] = (condition.router, zendesk.router)

@@ -81,11 +81,11 @@ def _wait_for_growth(log: Log, ends: Sequence[int], stopped: Callable[[], bool])
     return False
 
 
-def between(log: Log, partition: int, start: int, end: int) -> Iterator[Recorded]:
-    """A partition's accepted events from one offset to another. Raises Unreadable where it comes
-    to one that this release can't read."""
+def between(log: Log, partition: int, start: int, end: int, page: int = PAGE) -> Iterator[Recorded]:
+    """A partition's accepted events from one offset to another. `page`: records read at once.
+    Raises Unreadable where it comes to one that this release can't read."""
     while start < end:
-        records = log.records(partition, start, min(PAGE, end - start))
+        records = log.records(partition, start, min(page, end - start))
         hidden: dict[str, frozenset[str]] = {}
         for each in events_of(records, log.codec):
             if isinstance(each.event, _HIDEABLE):
