@@ -91,7 +91,7 @@ class Subscriber:
         return self._ended
 
     async def take(self) -> bytes:
-        """What waits for the client, once there is something; nothing where the stream ends."""
+        """All that waits for the client, once there is something; nothing where the stream ends."""
         while not self._queue and not self._ended:
             self._woken = asyncio.get_running_loop().create_future()
             try:
@@ -191,7 +191,7 @@ class FeedHub:
     # A stream
 
     async def frames(self, subscriber: Subscriber, after: FeedPosition) -> AsyncIterator[bytes]:
-        """What a subscriber is sent: all behind a position, from the log, then what is new, until
+        """The frames of a subscriber: all behind a position, from the log, then what is new, until
         the stream ends."""
         self.start()
         self._open.add(subscriber)
@@ -277,7 +277,7 @@ class FeedHub:
         return {(each.actor, each.wanted) for each in self._joined}
 
     def _read_on(self, position: FeedPosition, wanted: set[Wanted]) -> _Batch | None:
-        """What is new behind a position; None where nothing came for a while."""
+        """The next piece of the log behind a position; None where nothing came for a while."""
         if not self.feed.log.wait(position.cut.ends, _TICK_S / 2):
             return None
         if not wanted:
