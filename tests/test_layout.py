@@ -110,8 +110,18 @@ SCREENS = {"cli", "cli/commands"}
 
 PURE_LIBRARIES = {
     *("__future__", "abc", "bisect", "calendar", "collections", "dataclasses", "datetime"),
-    *("decimal", "enum", "fractions", "functools", "graphlib", "hashlib", "heapq", "itertools"),
-    *("math", "operator", "re", "string", "types", "typing", "unicodedata", "zoneinfo"),
+    *(
+        "decimal",
+        "enum",
+        "fractions",
+        "functools",
+        "graphlib",
+        "hashlib",
+        "heapq",
+        "hmac",
+        "itertools",
+    ),
+    *("math", "operator", "re", "string", "types", "typing", "unicodedata", "urllib", "zoneinfo"),
     *("orjson", "pydantic", "pydantic_core", "sqlalchemy"),
 }
 IMPURE_CALLS = {

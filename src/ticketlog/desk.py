@@ -41,6 +41,7 @@ from ticketlog.application.settings_store import AppliedSettings, SettingsLog
 from ticketlog.application.supervisor import Supervisor, Worker
 from ticketlog.config import LOG_URL, VIEWS_URL, Config, views_file
 from ticketlog.domain import rights
+from ticketlog.domain.accounts.token import check_scope, token_of
 from ticketlog.domain.aggregates import ACCOUNT_AGGREGATES, AGGREGATES, RIGHTS
 from ticketlog.domain.base import (
     Actor,
@@ -58,6 +59,7 @@ from ticketlog.domain.imports import Imports
 from ticketlog.domain.parties.agent import KIND as AGENT
 from ticketlog.domain.parties.contact import Address
 from ticketlog.domain.parties.person import KIND as PERSON
+from ticketlog.domain.parties.person import RegisterPerson
 from ticketlog.domain.settings.activation import Desired
 from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.text import blank, lines
@@ -199,6 +201,7 @@ class Desk:
             self._writer,
             simulated=config.simulation,
             holders=self._holders,
+            permitted=self.check_scope,
         )
         self._access = Access(self._settings.in_force, self._repository.load)
         self.access_log = AccessLog(
@@ -394,12 +397,13 @@ class Desk:
         Raises Usage for a kind of stream that this log hasn't."""
         return self._accounts().repository.load(account_stream_name(stream))
 
-    def load_accounts(self, kind: str) -> Iterator[Any]:
-        """The states of all streams of a kind in the log of access, in the order of their ids.
+    def load_accounts(self, kind: str, since: str = "") -> Iterator[Any]:
+        """The states of all streams of a kind in the log of access, in the order of their ids;
+        `since`: of those whose ids come after it.
         Raises Usage for a kind that it hasn't."""
         prefix = f"{account_stream_name(f'{kind}/.')[:-1]}"
         self._logs.access.sync()
-        for stream, _ in self._logs.access.streams(0, after=prefix):
+        for stream, _ in self._logs.access.streams(0, after=prefix + since):
             if not stream.startswith(prefix):
                 return
             yield self.load_account(stream)
@@ -420,6 +424,7 @@ class Desk:
                     self._writer,
                     simulated=self.config.simulation,
                     load=self._load_any,
+                    permitted=self.check_scope,
                 )
             return self._account_executor
 
@@ -427,6 +432,30 @@ class Desk:
         """The state of a stream of either log that takes commands."""
         known = kind_and_id(stream)[0] in ACCOUNT_AGGREGATES
         return self._accounts().repository.load(stream) if known else self._repository.load(stream)
+
+    def now(self) -> int:
+        """The desk's time, in microseconds since 1970."""
+        return self._clock()
+
+    def persons_with(self, address: Address) -> list[str]:
+        """The ids of the persons who have an address, as it is compared. Raises Unreachable,
+        Damaged."""
+        return self._holders((address,))
+
+    def register_signed_in(self, command: RegisterPerson, *, id: str) -> Outcome:
+        """Registers a person whom an identity provider has shown to be there; the desk itself does.
+        Raises what `execute` raises."""
+        made = request(
+            command,
+            None,
+            id=id,
+            received_at=self._clock(),
+            occurred_at=None,
+            actor=SERVICE,
+            channel="web",
+            internal=True,
+        )
+        return self._executor.execute(made)
 
     @property
     def appends_under_way(self) -> int:
@@ -812,6 +841,7 @@ class Desk:
         """
         id = new_id() if id is None else id
         _check_envelope(id, "settings", actor)
+        self.check_scope(actor, rights.APPLY)
         why = _said("the reason", reason)
         try:
             plan = self._planned(file, actor, folder, moves)
@@ -885,12 +915,20 @@ class Desk:
             return False
         return True
 
+    def check_scope(self, actor: Actor | None, right: str) -> None:
+        """Raises Forbidden for a right that isn't in the scope of the token that the actor came
+        with: the name of a command or an act, 'query:NAME', 'report:NAME'."""
+        stream = None if actor is None else token_of(actor)
+        if stream is not None:
+            check_scope(right, self.load_account(stream))
+
     def check_right(
         self, actor: Actor, command: type[Command] | str, on: str | None = None
     ) -> None:
         """Raises Forbidden where the actor may not send the command to the stream, or not do the
         act."""
         name = command if isinstance(command, str) else command.NAME
+        self.check_scope(actor, name)
         load = self._repository.load
         if name == rights.APPLY:
             rights.check_applies(actor, self.settings, load)

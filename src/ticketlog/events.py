@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from ticketlog.domain.accounts.access_record import AccessExported, AccessRead, AccessRefused
+from ticketlog.domain.accounts.identity import IdentityLinked, IdentitySignedIn, IdentityUnlinked
+from ticketlog.domain.accounts.login_link import LoginLinkCreated, LoginLinkUsed
+from ticketlog.domain.accounts.passkey import PasskeyRegistered, PasskeyRemoved, PasskeyUsed
+from ticketlog.domain.accounts.session import SessionBegun, SessionEnded, SessionSeen
+from ticketlog.domain.accounts.token import TokenCreated, TokenRevoked, TokenUsed
 from ticketlog.domain.hook_message import HookHandled, HookReceived
 from ticketlog.domain.imports import (
     ImportBegun,
@@ -51,9 +56,11 @@ from ticketlog.domain.settings.events import (
     CalendarSet,
     CategorySet,
     FieldSet,
+    IdentityProviderSet,
     PrioritiesSet,
     ProductSet,
     ServiceSet,
+    SessionLimitsSet,
     SettingsActivated,
     SlaPolicySet,
     TeamSet,
@@ -160,6 +167,10 @@ __all__ = [
     "HookHandled",
     "HookReceived",
     "HookSourceSet",
+    "IdentityLinked",
+    "IdentityProviderSet",
+    "IdentitySignedIn",
+    "IdentityUnlinked",
     "ImpactChanged",
     "ImportBegun",
     "ImportEnded",
@@ -167,6 +178,8 @@ __all__ = [
     "LegalHoldReleased",
     "LifecycleRuleSet",
     "Linked",
+    "LoginLinkCreated",
+    "LoginLinkUsed",
     "MarkedSpam",
     "Noted",
     "NotificationDecided",
@@ -178,6 +191,9 @@ __all__ = [
     "OrganisationRegistered",
     "OrganisationRenamed",
     "OrganisationTierChanged",
+    "PasskeyRegistered",
+    "PasskeyRemoved",
+    "PasskeyUsed",
     "PersonLocaleChanged",
     "PersonMerged",
     "PersonOrganisationChanged",
@@ -204,6 +220,10 @@ __all__ = [
     "RuleFired",
     "SecretKept",
     "ServiceSet",
+    "SessionBegun",
+    "SessionEnded",
+    "SessionLimitsSet",
+    "SessionSeen",
     "SettingsActivated",
     "ShiftsChanged",
     "SlaApplied",
@@ -225,6 +245,9 @@ __all__ = [
     "TicketsSeen",
     "TicketsSnoozed",
     "TimeCorrected",
+    "TokenCreated",
+    "TokenRevoked",
+    "TokenUsed",
     "TypeChanged",
     "Unfollowed",
     "Unlinked",

@@ -278,10 +278,12 @@ class Executor:
         simulated: bool = False,
         holders: Callable[[Sequence[Address]], Sequence[str]] = lambda _: (),
         load: Callable[[str], Any] | None = None,
+        permitted: Callable[[Actor, str], None] = lambda actor, right: None,
     ) -> None:
         """`simulated`: any time is believed. `holders`: the ids of the persons who have one of
         these addresses, as far as the log goes now. `load`: the states of the streams that a
-        decision reads besides its own, where they aren't all in this log."""
+        decision reads besides its own, where they aren't all in this log. `permitted`: raises
+        Forbidden for a right that isn't in the scope of the token that the actor came with."""
         self.log = log
         self.repository = repository
         self.settings = settings
@@ -289,6 +291,7 @@ class Executor:
         self.simulated = simulated
         self._reads = Reads(load or repository.load, log.sync, holders)
         self._at_once = Reads(self._in_memory, _not_in_memory, _not_in_memory)
+        self._permitted = permitted
         self._addressing = Turns()
         """Of several that give somebody an address one goes after the other: they see what the one
         before has done, and needn't take theirs back."""
@@ -586,6 +589,7 @@ class Executor:
     ) -> Commit | None:
         if not request.internal:
             check_known(request.actor, settings, reads.load)
+            self._permitted(request.actor, request.command.NAME)
         now = self.moment(request, state)
         context = self._informed(request, state, _context(request, settings, now), reads)
         events = request.aggregate.decide(request.command, state, context)

@@ -68,6 +68,25 @@ SECTIONS: dict[str, Commands] = {
             "Workflows, priorities, fields, teams, agents.",
         ),
     },
+    "Signing in": {
+        "token": Entry(
+            "ticketlog.cli.commands.accounts", "token", "API tokens: how programs sign in."
+        ),
+        "login-link": Entry(
+            "ticketlog.cli.commands.accounts",
+            "login_link",
+            "Print a link that signs somebody in, once.",
+        ),
+        "session": Entry("ticketlog.cli.commands.accounts", "session", "Sessions of browsers."),
+        "passkey": Entry(
+            "ticketlog.cli.commands.accounts", "passkey", "Passkeys that people registered."
+        ),
+        "identity": Entry(
+            "ticketlog.cli.commands.accounts",
+            "identity",
+            "Users of identity providers, and as whom they act.",
+        ),
+    },
     "Reads": {
         "queue": Entry(
             "ticketlog.cli.commands.lists", "queue", "What waits, most urgent and oldest first."

@@ -8,7 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 from ticketlog.domain import hook_message, imports, policy_checkpoint, rights, ticket, webhook
-from ticketlog.domain.accounts import access_record
+from ticketlog.domain.accounts import (
+    access_record,
+    identity,
+    login_link,
+    passkey,
+    session,
+    token,
+)
 from ticketlog.domain.base import Aggregate, Command, Context, Event
 from ticketlog.domain.parties import agent, organisation, person
 from ticketlog.domain.rights import Right
@@ -25,7 +32,14 @@ _KINDS = (
 )
 
 
-_ACCOUNT_KINDS = (access_record.AGGREGATE,)
+_ACCOUNT_KINDS = (
+    access_record.AGGREGATE,
+    token.AGGREGATE,
+    session.AGGREGATE,
+    login_link.AGGREGATE,
+    passkey.AGGREGATE,
+    identity.AGGREGATE,
+)
 
 
 def _listed(kind: Aggregate) -> Aggregate:

@@ -9,7 +9,15 @@ from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI
 
-from ticketlog.http import commands, condition, documented, feed, queries, streams
+from ticketlog.http import (
+    commands,
+    condition,
+    documented,
+    feed,
+    queries,
+    signing_in,
+    streams,
+)
 from ticketlog.http.problems import handle_problems
 from ticketlog.http.route_index import RouteIndex, include
 from ticketlog.http.served import Served
@@ -26,7 +34,11 @@ ROUTERS: tuple[Callable[[Served], APIRouter], ...] = (
     feed.router,
 )
 """The parts of the API, each a module with a `router`; below `API`."""
-BESIDE: tuple[Callable[[Served], APIRouter], ...] = (condition.router, zendesk.router)
+BESIDE: tuple[Callable[[Served], APIRouter], ...] = (
+    condition.router,
+    signing_in.router,
+    zendesk.router,
+)
 """Routers whose paths are whole."""
 
 

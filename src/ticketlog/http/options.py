@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 MIB = 1 << 20
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8400
@@ -22,5 +23,16 @@ class ServeOptions:
     """Seconds in which a request's body must come; of attachments and bulks, the longest pause."""
     stop_timeout_s: float = 2.5
     """Seconds that requests under way have to end when the server stops."""
+    public_url: str | None = None
+    """The address under which browsers reach the desk, 'https://desk.example.com'; None: that of
+    this machine alone."""
+    tls_certificate: Path | None = None
+    """A file with the server's certificate and those that lead to it, in PEM."""
+    tls_key: Path | None = None
+    """The file of its key."""
+    behind_proxy: bool = False
+    """A proxy in front of the server does TLS."""
+    trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
+    """The addresses from which a proxy's word for the client's address is taken."""
     rate: str = "600/minute"
     """Requests of one actor to one route at most, as the library `limits` writes it."""

@@ -45,6 +45,7 @@ KINDS: Mapping[str, ProblemKind] = {
     "unreadable": ProblemKind(400, "The request can't be read."),
     "unauthenticated": ProblemKind(401, "Nobody is signed in."),
     "forbidden": ProblemKind(403, "The actor may not do this."),
+    "cross-site": ProblemKind(403, "Another site had the browser send it."),
     "not-found": ProblemKind(404, "There is no such thing, or none for this actor."),
     "method-not-allowed": ProblemKind(405, "The path takes other methods; Allow names them."),
     "request-timeout": ProblemKind(408, "The request came too slowly."),
@@ -59,6 +60,7 @@ KINDS: Mapping[str, ProblemKind] = {
     "unsupported-media-type": ProblemKind(
         415, "The body has a type or an encoding that isn't taken."
     ),
+    "misdirected": ProblemKind(421, "The desk isn't at the host that the request names."),
     "invalid": ProblemKind(
         422, "A value isn't one that the request, the settings or the state take."
     ),

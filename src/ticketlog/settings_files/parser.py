@@ -202,7 +202,8 @@ def _explained(error: ValidationError) -> str:
 
 def _place(where: tuple[str | int, ...]) -> str:
     """'[workflows.default] entry 2 of statuses: category'."""
-    depth = 1 if where[0] == "priorities" else 2
+    kind = _TABLES.get(str(where[0]))
+    depth = 1 if kind is not None and kind.single else 2
     table, keys = where[:depth], where[depth:]
     place = f"[{'.'.join(_printable(each) for each in table)}]"
     for key in keys:

@@ -151,10 +151,11 @@ def settings_of(
         kind, id = kind_and_id(stream)
         if kind in tables:
             tables[kind][id] = things[stream]
-    plain = (kind for kind in KINDS if not isinstance(kind, RuleKind))
-    values: dict[str, Any] = {kind.table: tables[kind.name] for kind in plain}
+    plain_kinds = [kind for kind in KINDS if not isinstance(kind, RuleKind)]
+    values: dict[str, Any] = {kind.table: tables[kind.name] for kind in plain_kinds}
     values["rules"] = {kind.value: tables[kind.name] for kind in RULE_KINDS}
-    values["priorities"] = next(iter(tables["priorities"].values()), None)
+    for single in (each for each in plain_kinds if each.single):
+        values[single.table] = next(iter(tables[single.name].values()), None)
     return Settings(position=position, versions=versions or {}, **values)
 
 

@@ -17,6 +17,7 @@ from ticketlog.domain.settings.model import (
     Team,
     Workflow,
 )
+from ticketlog.domain.settings.signing_in import IdentityProvider, SessionLimits
 from ticketlog.domain.settings.sla_policy import SlaPolicy
 from ticketlog.domain.settings.webhooks import HookSource, HookSourceSet, Webhook, WebhookSet
 from ticketlog.domain.time.calendar import Calendar
@@ -131,6 +132,22 @@ class ServiceSet(SettingChanged):
     new: Service | None = None
 
 
+class IdentityProviderSet(SettingChanged):
+    """An identity provider is trusted, in another way or for other users, or is trusted no more."""
+
+    NAME: ClassVar[str] = "settings.identity-provider-set.v1"
+    old: IdentityProvider | None = None
+    new: IdentityProvider | None = None
+
+
+class SessionLimitsSet(SettingChanged):
+    """Sessions that begin from now on last otherwise."""
+
+    NAME: ClassVar[str] = "settings.session-limits-set.v1"
+    old: SessionLimits | None = None
+    new: SessionLimits | None = None
+
+
 class SettingsActivated(Event):
     """All changes of one settings file are in force from here on, at once."""
 
@@ -155,5 +172,7 @@ KINDS: tuple[SettingKind, ...] = (
         {"when": {}, "types": [], "scheme": "v1", "body": "thin"},
     ),
     SettingKind("hook-source", "hook_sources", HookSource, HookSourceSet),
+    SettingKind("identity-provider", "identity_providers", IdentityProvider, IdentityProviderSet),
+    SettingKind("session-limits", "sessions", SessionLimits, SessionLimitsSet, single=True),
 )
 EVENTS: tuple[type[Event], ...] = (*(kind.event for kind in KINDS), SettingsActivated)

@@ -13,6 +13,7 @@ from pydantic import Field
 from ticketlog.domain.base import Key, Line, Seconds, Value
 from ticketlog.domain.settings.notation import DURATION, SEVERAL, SeveralValues, in_lines
 from ticketlog.domain.settings.rule import R, Rule, in_order
+from ticketlog.domain.settings.signing_in import IdentityProvider, SessionLimits
 from ticketlog.domain.settings.sla_policy import SlaPolicy
 from ticketlog.domain.sla.clock import Edition
 from ticketlog.domain.time.calendar import Calendar
@@ -264,6 +265,8 @@ class Settings:
     """The endpoints that get events."""
     hook_sources: Mapping[str, HookSource] = field(default_factory=_frozen)
     """The programs outside whose messages are taken."""
+    identity_providers: Mapping[str, IdentityProvider] = field(default_factory=_frozen)
+    sessions: SessionLimits | None = None
     versions: Mapping[str, int] = field(default_factory=_frozen)
     """Stream of each thing, 'calendar/berlin' -> its version in force: which of the events of its
     stream set it, from 1."""

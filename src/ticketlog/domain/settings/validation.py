@@ -27,6 +27,7 @@ from ticketlog.domain.settings.model import (
     Transition,
     Workflow,
 )
+from ticketlog.domain.settings.signing_in import broken_signing_in
 from ticketlog.domain.settings.validate_calendars import broken_calendars
 from ticketlog.domain.settings.validate_conditions import broken_conditions
 from ticketlog.domain.settings.validate_sla import broken_sla_policies
@@ -47,6 +48,7 @@ def broken(
         *(problem for field in settings.fields.values() for problem in _field(field)),
         *(problem for agent in settings.agents.values() for problem in _agent(agent, settings)),
         *(problem for each in settings.services.values() for problem in _service(each)),
+        *broken_signing_in(settings),
         *_categories(settings),
         *broken_calendars(settings),
         *broken_sla_policies(settings),
