@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,29 @@ class TestWhatIsRecorded:
             assert records(copy) == records(audited)
             assert [each.meta.actor for each in kept(copy, about=T1)] == [BOB]
             assert copy.log_verify().problems == []
+
+
+class TestTasks:
+    def test_many_tasks_record_at_once(self, audited: Desk) -> None:
+        log = audited.access_log
+
+        async def all_at_once() -> None:
+            reads = [log.read_async(ANN, "query:x", on=[f"ticket/T{n}"]) for n in range(30)]
+            nothing = log.read_async(ANN, "query:x", on=[])
+            refused = log.refused_async(BOB, "ticket.reply", "no", on=[T1], times=3)
+            exported = log.exported_async(BOB, "export", cut="1/1")
+            await asyncio.gather(*reads, nothing, refused, exported)
+
+        asyncio.run(all_at_once())
+
+        found = kept(audited)
+        assert len(found) == 32
+        assert {each.event.NAME for each in found} == {READ, REFUSED, EXPORTED}
+
+    def test_what_cant_be_recorded_raises(self, audited: Desk) -> None:
+        audited._logs.access.close()
+        with pytest.raises(Unreachable, match="no answer, since it can't be recorded"):
+            asyncio.run(audited.access_log.read_async(ANN, "query:x", on=[T1]))
 
 
 class TestNoRecordNoAnswer:

@@ -13,7 +13,7 @@ import getpass
 import json
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -118,15 +118,34 @@ class AccessLog:
         that it was about. `why`: the true reason, and `code` its kind, where that isn't `why.code`.
         `times`: for how many attempts it stands. `given`: `asked`, the parameters of what was
         asked; `address`, the network address that it came from; `channel`, by default 'api'."""
-        kind = code or (why.code if isinstance(why, Refused) else Refused.code)
-        facts = {"why": _line(str(why)), "code": _key(kind), "times": times if times > 1 else None}
-        self._record(AccessRefused, actor, what, on, facts, **given)
+        self._write(self._refusal(actor, what, why, on, code, times, **given))
+
+    async def refused_async(
+        self,
+        actor: Actor | None,
+        what: str,
+        why: Refused | str,
+        *,
+        on: Collection[str] = (),
+        code: str | None = None,
+        times: int = 1,
+        **given: Any,
+    ) -> None:
+        """The same as `refused`, for a task: no thread waits while it is written."""
+        await self._write_async(self._refusal(actor, what, why, on, code, times, **given))
 
     def read(self, actor: Actor | None, what: str, *, on: Collection[str], **given: Any) -> None:
         """Records that an actor is given what is restricted to read. `on`: the streams that are; a
         list of fifty is one record, and none makes no record. `given`: as for `refused`."""
         if on:
-            self._record(AccessRead, actor, what, on, {}, **given)
+            self._write(self._commits(AccessRead, actor, what, on, {}, **given))
+
+    async def read_async(
+        self, actor: Actor | None, what: str, *, on: Collection[str], **given: Any
+    ) -> None:
+        """The same as `read`, for a task."""
+        if on:
+            await self._write_async(self._commits(AccessRead, actor, what, on, {}, **given))
 
     def exported(
         self,
@@ -140,9 +159,36 @@ class AccessLog:
         """Records that an actor takes a part of the desk out, or all of it. `cut`: how far the logs
         had come, as text; `on`: streams among it that are restricted; `given`: as for `refused`,
         where `asked` is the filter."""
-        self._record(AccessExported, actor, what, on, {"cut": cut}, **given)
+        self._write(self._commits(AccessExported, actor, what, on, {"cut": cut}, **given))
 
-    def _record(
+    async def exported_async(
+        self,
+        actor: Actor | None,
+        what: str,
+        *,
+        cut: str | None = None,
+        on: Collection[str] = (),
+        **given: Any,
+    ) -> None:
+        """The same as `exported`, for a task."""
+        commits = self._commits(AccessExported, actor, what, on, {"cut": cut}, **given)
+        await self._write_async(commits)
+
+    def _refusal(
+        self,
+        actor: Actor | None,
+        what: str,
+        why: Refused | str,
+        on: Collection[str],
+        code: str | None,
+        times: int,
+        **given: Any,
+    ) -> list[Commit]:
+        kind = code or (why.code if isinstance(why, Refused) else Refused.code)
+        facts = {"why": _line(str(why)), "code": _key(kind), "times": times if times > 1 else None}
+        return self._commits(AccessRefused, actor, what, on, facts, **given)
+
+    def _commits(
         self,
         kind: type[AccessEvent],
         actor: Actor | None,
@@ -153,7 +199,9 @@ class AccessLog:
         asked: Mapping[str, Any] | None = None,
         address: str | None = None,
         channel: str = "api",
-    ) -> None:
+    ) -> list[Commit]:
+        """The commits that tell of one access: several, where one can't name all streams. The first
+        one's id is the correlation of the others."""
         actor = actor or operator()
         about = {
             "what": _key(what),
@@ -164,16 +212,30 @@ class AccessLog:
         }
         streams = tuple(dict.fromkeys(map(_key, on)))
         told = [streams[at : at + MOST_STREAMS] for at in range(0, len(streams), MOST_STREAMS)]
-        first: str | None = None
+        commits: list[Commit] = []
         for part in told or [()]:
-            commit = self._commit(kind(**about, on=part), actor, channel, first)
-            self._append(commit)
-            first = first or commit.id
+            first = commits[0].id if commits else None
+            commits.append(self._commit(kind(**about, on=part), actor, channel, first))
+        return commits
+
+    def _write(self, commits: Sequence[Commit]) -> None:
+        """Returns when the commits are durable. Raises the error of the whole answer."""
+        try:
+            for each in commits:
+                self._log.append(each)
+        except TicketlogError as error:
+            _unrecorded(error)
+
+    async def _write_async(self, commits: Sequence[Commit]) -> None:
+        try:
+            for each in commits:
+                await self._log.append_async(each)
+        except TicketlogError as error:
+            _unrecorded(error)
 
     def _commit(
         self, event: AccessEvent, actor: Actor, channel: str, correlation: str | None
     ) -> Commit:
-        """`correlation`: the first record of those that tell of one access."""
         now, id = self._clock(), str(uuid7())
         context = Context(
             settings=self._settings(),
@@ -193,12 +255,6 @@ class AccessLog:
             correlation=correlation,
             writer=self._writer,
         )
-
-    def _append(self, commit: Commit) -> None:
-        try:
-            self._log.append(commit)
-        except TicketlogError as error:
-            _unrecorded(error)
 
     def entries(
         self,
@@ -257,7 +313,7 @@ class AccessLog:
         except Forbidden as refusal:
             self.refused(actor, AUDIT, refusal, **given)
             raise
-        self._record(AccessRead, actor, AUDIT, (), {}, **given)
+        self._write(self._commits(AccessRead, actor, AUDIT, (), {}, **given))
 
     def keep_index(self, stop: threading.Event) -> None:
         """Keeps the index of who and what up until `stop` is set, so that no audit has to wait for
