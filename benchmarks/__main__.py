@@ -26,7 +26,7 @@ GROUPS = (
         "promising",
         "appearing",
     ),
-    *("counting", "deciding", "sending", "moving", "reacting"),
+    *("counting", "deciding", "sending", "moving", "reacting", "streaming"),
 )
 
 

@@ -84,6 +84,8 @@ class EmbeddedLog(IndexedLog):
         self._queue_lock = threading.Lock()
         self._has_leader = False
         self._waiting: list[_QueuedAppend] = []
+        self._gathered = threading.local()
+        """The appends that tasks of the thread's event loop have made in its present turn."""
         self._writer: threading.Thread | None = None
         """The thread that leads for tasks, from the first of them on."""
         self._leads: SimpleQueue[bool] = SimpleQueue()
@@ -208,16 +210,33 @@ class EmbeddedLog(IndexedLog):
         return append.outcome
 
     async def append_async(self, commit: Commit) -> Placed:
+        if self._ended:
+            raise self._refused()
         append = _QueuedAppend(commit, self)
         append.awaited = future()
-        with self._queue_lock:
-            if self._ended:
-                raise self._refused()
-            self._waiting.append(append)
-            if not self._has_leader:
-                self._has_leader = True
-                self._give_lead_to_writer()
+        loop = append.awaited.get_loop()
+        if getattr(self._gathered, "loop", None) is not loop:
+            self._gathered.loop, self._gathered.appends = loop, []
+        appends: list[_QueuedAppend] = self._gathered.appends
+        appends.append(append)
+        if len(appends) == 1:
+            loop.call_soon(self._queue_gathered, appends)
         return await append.awaited
+
+    def _queue_gathered(self, appends: list[_QueuedAppend]) -> None:
+        """Queues the appends that the tasks of a loop have made in one of its turns: the writer
+        thread would begin with the first while the loop still makes the rest."""
+        queued = appends[:]
+        appends.clear()
+        with self._queue_lock:
+            ended = self._ended
+            if not ended:
+                self._waiting += queued
+                if not self._has_leader:
+                    self._has_leader = True
+                    self._give_lead_to_writer()
+        if ended:
+            resolve((each.awaited, self._refused()) for each in queued if each.awaited)
 
     def _give_lead_to_writer(self) -> None:
         """To be called under the lock of the queue."""
