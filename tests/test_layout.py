@@ -98,7 +98,7 @@ DIRECTIONS: dict[str, set[str]] = {
         "settings_files",
         "support",
     },
-    "http/zendesk": {"application", "desk", "domain", "errors", "log", "projections"},
+    "http/zendesk": {"application", "desk", "documents", "domain", "errors", "log", "projections"},
 }
 """Room -> what of ours its files may import, besides the rooms of their own part (what stands
 before the first slash)."""

@@ -26,6 +26,7 @@ MODULES = [
 WITHIN = {"same", "known"}
 """Functions on a view's tables that queries ask, and nobody else."""
 GIVEN: dict[str, dict[str, Any]] = {
+    "links-to": {"tickets": ("4F7K2M9QABCD",)},
     "numbered-tickets": {"number": "crm:1"},
     "corrected-since": {"ends": (1,) * 12},
     "clocks-ahead": {"now": 0},

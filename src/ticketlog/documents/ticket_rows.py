@@ -178,6 +178,18 @@ class TicketLinks(Document):
     linked_by: list[LinkedBy]
 
 
+class IncomingLink(LinkedBy):
+    """A link to a ticket."""
+
+    target: Id
+
+
+class IncomingLinks(Document):
+    """Links to some tickets."""
+
+    links: list[IncomingLink]
+
+
 class LinkedTicket(TicketRow, TicketLinks):
     """A ticket as lists have it, with its links."""
 

@@ -27,7 +27,6 @@ from ticketlog.http.zendesk.ticket_shapes import (
     via,
 )
 from ticketlog.http.zendesk.words import STATUSES, TYPES, iso_s, priority_of
-from ticketlog.projections.views.shared.stream_numbers import number_of
 
 Change = tuple[str, Any, Any]
 """A field with its old and its new value."""
@@ -37,15 +36,16 @@ def audits_of(facade: Facade, number: int, events: Sequence[Recorded]) -> list[d
     """The audits of a ticket of a number, the oldest first."""
     comments = {each["id"]: each for each in told(facade, events)}
     commits = groupby(events, key=lambda each: (each.meta.partition, each.meta.offset))
-    return [_audit(facade, number, list(commit), comments) for _, commit in commits]
+    return [audit_shape(facade, number, list(commit), comments) for _, commit in commits]
 
 
-def _audit(
+def audit_shape(
     facade: Facade,
     number: int,
     commit: Sequence[Recorded],
     comments: Mapping[int, dict[str, Any]],
 ) -> dict[str, Any]:
+    """A commit of a ticket of a number. `comments`: those of the ticket, by number."""
     first, meta = commit[0], commit[0].meta
     author = facade.user(meta.actor.kind, meta.actor.id)
     return {
@@ -200,8 +200,3 @@ _SPECIAL: Mapping[type[Event], Callable[[Facade, Any], dict[str, Any]]] = {
     SurveyOffered: _offered,
     CcAdded: lambda facade, e: {"type": "Cc", "recipients": [facade.person(e.person)]},
 }
-
-
-def ticket_number(recorded: Recorded) -> int:
-    """The number of the ticket of an event."""
-    return number_of("ticket", recorded.originator_id.removeprefix("ticket/"))

@@ -10,21 +10,23 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from heapq import merge
 from itertools import groupby
 from typing import Any
 
 from ticketlog.domain.base import Recorded, iso
 from ticketlog.http.problems import Problem
 from ticketlog.http.zendesk.answers import Answering, Given
-from ticketlog.http.zendesk.audit_shapes import event_shapes, ticket_number
+from ticketlog.http.zendesk.audit_shapes import audit_shape, event_shapes
 from ticketlog.http.zendesk.event_numbers import audit_number
 from ticketlog.http.zendesk.metric_shapes import metric_events
 from ticketlog.http.zendesk.pages import cursor_of, read_cursor, url_of
 from ticketlog.http.zendesk.reading import NOBODY, Facade
-from ticketlog.http.zendesk.ticket_shapes import via
+from ticketlog.http.zendesk.ticket_shapes import ticket_number, via
 from ticketlog.http.zendesk.tickets import includes, shaped
 from ticketlog.http.zendesk.users import agent_shape, agents_of, party
 from ticketlog.http.zendesk.words import DELETED, iso_s, seconds
+from ticketlog.log.history import between
 from ticketlog.projections.engine.moment import Cut
 from ticketlog.projections.views.changes import ChangedKind, Changes, ChangesSince
 from ticketlog.projections.views.shared.stream_numbers import number_of
@@ -96,6 +98,7 @@ def tickets_by_cursor(facade: Facade, given: Given) -> Mapping[str, Any]:
 
 def _tickets(facade: Facade, given: Given, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
     metrics = includes(given, "metric_sets")
+    facade.know_links([row["id"] for row in rows])
     shapes = (
         deleted_shape(facade, row)
         if row["withdrawn"]
@@ -235,7 +238,7 @@ def _ticket_event(
     author = facade.user(meta.actor.kind, meta.actor.id)
     yield {
         "id": audit_number(meta),
-        "ticket_id": ticket_number(first),
+        "ticket_id": ticket_number(first.originator_id),
         "event_type": "Audit",
         "timestamp": seconds(meta.recorded_at),
         "created_at": iso_s(meta.occurred_at),
@@ -275,7 +278,51 @@ def ticket_metric_events(facade: Facade, given: Given) -> Mapping[str, Any]:
     return _timed(facade, given, "ticket_metric_events", found, since, end)
 
 
+def all_audits(facade: Facade, given: Given) -> Mapping[str, Any]:
+    """The audits of all tickets, the latest first; `before_url` has the ones before them. Raises
+    Problem 422."""
+    cursor = read_cursor(given.query.get("cursor"))
+    end = facade.desk.cut() if cursor is None else Cut.parse(cursor)
+    if end is None:
+        raise Problem(422, "invalid", "cursor: give the one of an answer")
+    limit, ends, audits = given.size("limit"), list(end.ends), []
+    for commit in _latest_first(facade, ends):
+        meta = commit[0].meta
+        ends[meta.partition] = meta.offset
+        audits.append(audit_shape(facade, ticket_number(commit[0].originator_id), commit, {}))
+        if len(audits) >= limit:
+            break
+    before = cursor_of(str(Cut(tuple(ends), end.settings))) if len(audits) >= limit else None
+    return {
+        "audits": audits,
+        "before_cursor": before,
+        "before_url": before and url_of(facade, given, {"cursor": before}),
+        "after_cursor": None,
+        "after_url": None,
+    }
+
+
+def _latest_first(facade: Facade, ends: Sequence[int]) -> Iterator[list[Recorded]]:
+    """The commits of tickets before these places, by the time of recording."""
+    parts = [_backwards(facade, partition, end) for partition, end in enumerate(ends)]
+    yield from merge(*parts, key=lambda commit: commit[0].meta.recorded_at, reverse=True)
+
+
+def _backwards(facade: Facade, partition: int, end: int) -> Iterator[list[Recorded]]:
+    """The commits of a partition's tickets before an offset, the latest first."""
+    while end > 0:
+        start = max(end - _BACK, 0)
+        seen = map(facade.viewer.event, between(facade.desk.log, partition, start, end))
+        yield from reversed(list(_commits(each for each in seen if each is not None)))
+        end = start
+
+
+_BACK = 50
+"""Records that are read at once of a partition."""
+
+
 PATHS: Mapping[str, Answering] = {
+    "ticket_audits": all_audits,
     "incremental/tickets": tickets_by_time,
     "incremental/tickets/cursor": tickets_by_cursor,
     "incremental/users": users_by_time,

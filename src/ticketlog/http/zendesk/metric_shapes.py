@@ -13,6 +13,7 @@ from ticketlog.domain.ticket.sla_events import ClockChange, ClocksChanged, SlaBr
 from ticketlog.domain.ticket.status_events import Solved, StatusEvent
 from ticketlog.http.zendesk.event_numbers import event_number
 from ticketlog.http.zendesk.reading import Facade, TicketReading
+from ticketlog.http.zendesk.ticket_shapes import ticket_number
 from ticketlog.http.zendesk.words import iso_s
 from ticketlog.projections.views.shared.stream_numbers import number_of
 
@@ -148,7 +149,7 @@ def _metric_event(
 ) -> dict[str, Any]:
     return {
         "id": event_number(recorded, part),
-        "ticket_id": number_of("ticket", recorded.originator_id.removeprefix("ticket/")),
+        "ticket_id": ticket_number(recorded.originator_id),
         "metric": _METRICS.get(metric, metric),
         "instance_id": instance + (metric == "next_reply_time"),
         "type": kind,

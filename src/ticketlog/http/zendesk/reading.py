@@ -3,25 +3,28 @@ knows them, with numbers for ids."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from ticketlog.application.party_documents import organisation_document, person_document
-from ticketlog.application.ticket_documents import ticket_document
 from ticketlog.desk import Desk
+from ticketlog.documents.tickets import Ticket
 from ticketlog.domain.base import Actor, NotFound, Recorded
 from ticketlog.domain.settings.model import Settings
-from ticketlog.domain.ticket.state import Ticket
+from ticketlog.domain.ticket.state import Ticket as TicketState
 from ticketlog.projections.views.changes import ChangedKind, ChosenStream
 from ticketlog.projections.views.shared.stream_numbers import (
     chosen_number,
     made_id,
     number_of,
 )
+from ticketlog.projections.views.tickets import LinksTo
 
 NOBODY = -1
 """The number of who acts without being a user: rules, imports, the desk itself."""
+_AT_ONCE = 5_000
+"""Tickets that one query asks about."""
 _PERSONS = frozenset({"person", "requester", "end-user"})
 _AGENTS = frozenset({"agent"})
 
@@ -39,7 +42,7 @@ class TicketReading(NamedTuple):
     """A ticket: its document as the actor may read it, its state, and its events."""
 
     document: Mapping[str, Any]
-    state: Ticket
+    state: TicketState
     events: list[Recorded]
 
 
@@ -63,6 +66,8 @@ class Facade:
         self.server = server
         self.root = server + root
         self.viewer = desk.viewer(actor)
+        self._links: dict[str, list[Mapping[str, str]]] = {}
+        """The links to tickets that were looked up."""
 
     def url(self, place: str) -> str:
         """The URL of a place below `/api/v2`: 'tickets/1'."""
@@ -121,17 +126,27 @@ class Facade:
             raise NotFound(f"there is no {kind} {number}")
         return id
 
+    def know_links(self, ids: Sequence[str]) -> None:
+        """Looks up the links to the tickets of a page, at once."""
+        links = {id: list[Mapping[str, str]]() for id in ids}
+        for start in range(0, len(ids), _AT_ONCE):
+            query = LinksTo(tickets=tuple(ids[start : start + _AT_ONCE]))
+            for each in self.desk.query(query, actor=self.actor):
+                links[each["target"]].append(each)
+        self._links |= links
+
     def ticket(self, id: str) -> TicketReading:
         """A ticket, also one that was withdrawn. Raises NotFound."""
         stream = f"ticket/{id}"
-        document = ticket_document(
-            self.desk, stream, at=None, remark=lambda _: None, actor=self.actor
-        )
-        return TicketReading(
-            self.viewer.document(document).plain(),
-            self.desk.load(stream, actor=self.actor),
-            self.desk.history(stream, actor=self.actor),
-        )
+        state = self.desk.load(stream, actor=self.actor)
+        events = self.desk.history(stream, actor=self.actor)
+        if not state.exists:
+            raise NotFound(f"{stream} doesn't exist")
+        if id not in self._links:
+            self.know_links([id])
+        links = [{name: each[name] for name in ("kind", "ticket")} for each in self._links[id]]
+        document = Ticket.made(state, events, links)
+        return TicketReading(self.viewer.document(document).plain(), state, events)
 
     def person_of(self, id: str) -> PartyReading:
         """A person. Raises NotFound."""

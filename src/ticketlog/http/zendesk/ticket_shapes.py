@@ -49,6 +49,11 @@ def field_number(id: str) -> int:
     return chosen_number("field", id)
 
 
+def ticket_number(stream: str) -> int:
+    """The number of a ticket, named by its stream or its id."""
+    return number_of("ticket", stream.removeprefix("ticket/"))
+
+
 def ticket_shape(facade: Facade, reading: TicketReading) -> dict[str, Any]:
     """A ticket."""
     document, events = reading.document, reading.events
@@ -125,10 +130,10 @@ def _of_links(document: Mapping[str, Any]) -> dict[str, Any]:
     links, back = document.get("links") or (), document.get("linked_by") or ()
     problems = [each["target"] for each in links if each["kind"] == "problem"]
     return {
-        "problem_id": number_of("ticket", problems[0]) if problems else None,
+        "problem_id": ticket_number(problems[0]) if problems else None,
         "has_incidents": any(each["kind"] == "problem" for each in back),
         "followup_ids": [
-            number_of("ticket", each["ticket"]) for each in back if each["kind"] == "follow-up-of"
+            ticket_number(each["ticket"]) for each in back if each["kind"] == "follow-up-of"
         ],
     }
 

@@ -28,7 +28,9 @@ def listing_of(facade: Facade, **where: Any) -> Listing:
     def part(after: str | None, limit: int) -> Part:
         query = Tickets(**where, limit=limit, after=after)
         page = facade.desk.query(query, actor=facade.actor)
-        return Part([row["ticket"] for row in page.rows], page.next)
+        ids = [row["ticket"] for row in page.rows]
+        facade.know_links(ids)
+        return Part(ids, page.next)
 
     return part
 

@@ -409,6 +409,31 @@ class TicketLinks(Query[dict[str, list[dict[str, Any]]]]):
         }
 
 
+class LinksTo(Query[list[dict[str, Any]]]):
+    """The links to some tickets: kind, ticket, target."""
+
+    NAME = "links-to"
+    DOCUMENT = documents.IncomingLinks
+    OF_ANY_MOMENT = True
+
+    tickets: tuple[str, ...] = Field(description="The ids of the tickets.", max_length=10_000)
+
+    def ask(self, at: Reading) -> list[dict[str, Any]]:
+        table = at.tables["links"]
+        found: list[dict[str, Any]] = []
+        for start in range(0, len(self.tickets), _AT_ONCE):
+            some = self.tickets[start : start + _AT_ONCE]
+            query = select(table.c.kind, table.c.ticket, table.c.target).where(
+                table.c.target.in_(some), during(table, at.moment)
+            )
+            found += _listed(at.connection, query.order_by(table.c.kind, table.c.ticket))
+        return found
+
+
+_AT_ONCE = 500
+"""Tickets that one statement asks about."""
+
+
 class TicketIntervals(Query[list[dict[str, Any]]]):
     """The intervals of one ticket, with the values that it was counted by, in order."""
 
@@ -581,6 +606,7 @@ VIEW = Projection(
         OneTicket,
         NumberedTickets,
         TicketLinks,
+        LinksTo,
         TicketIntervals,
         TicketCounts,
         UsedTags,
