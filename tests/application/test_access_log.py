@@ -17,7 +17,10 @@ from ticketlog.application import access_log
 from ticketlog.application.access_log import AUDIT, MOST_STREAMS, NOBODY, AccessLog, operator
 from ticketlog.desk import Desk, init_desk, open_desk
 from ticketlog.domain.accounts.access_record import AccessExported, AccessRead, AccessRefused
-from ticketlog.domain.base import Actor, Forbidden, NotFound, Recorded
+from ticketlog.domain.accounts.owner import Owner
+from ticketlog.domain.accounts.token import CreateToken, RevokeToken
+from ticketlog.domain.base import Actor, Forbidden, NotFound, Recorded, instant
+from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.errors import Unreachable, Usage
 from ticketlog.log.commit import Json
 
@@ -293,6 +296,71 @@ class TestHowItIsFound:
             audited.audited("agent:")
         with pytest.raises(NotFound):
             audited.audited("jira:123")
+
+
+class TestAccounts:
+    """Streams of the log of access that take commands."""
+
+    @pytest.fixture
+    def create(self) -> CreateToken:
+        owner = Owner(actor="agent/ann")
+        end = instant("2100-01-01T00:00:00Z")
+        return CreateToken(owner=owner, sha256="0" * 64, label="script", expires_at=end)
+
+    def test_a_command_is_done_once_and_stands_in_the_log_of_access(
+        self, audited: Desk, create: CreateToken, folder: Path
+    ) -> None:
+        before = audited.cut()
+        made = audited.execute_account(create, on="token/000000000000", actor=ANN, id="one")
+        again = audited.execute_account(create, on="token/000000000000", actor=ANN, id="one")
+        assert (made.stream, made.version, again.repeated) == ("token/000000000000", 0, True)
+        assert audited.load_account("token/000000000000").exists
+        assert not audited.load_account("token/B").exists
+        assert audited.cut() == before
+        assert "token/000000000000" not in {
+            e.originator_id for e in audited.subscribe(follow=False)
+        }
+        audited.close()
+        with open_desk(folder) as later:
+            assert [each.id for each in later.load_accounts("token")] == ["000000000000"]
+            assert [each.event.NAME for each in later.account_history("token/000000000000")] == [
+                "token.created.v1"
+            ]
+
+    def test_what_is_decided_may_be_read_from_both_logs(
+        self, audited: Desk, create: CreateToken
+    ) -> None:
+        with pytest.raises(Forbidden, match="is not known"):
+            audited.execute_account(
+                create, on="token/000000000000", actor=Actor("stranger", "agent")
+            )
+        with pytest.raises(Forbidden, match="nobody registered them"):
+            audited.execute_account(
+                create, on="token/000000000000", actor=Actor("NOPERSON", "person")
+            )
+
+    def test_commands_and_streams_of_the_other_log_are_refused(
+        self, audited: Desk, create: CreateToken
+    ) -> None:
+        with pytest.raises(Usage, match=r"send it by `Desk\.execute_account`"):
+            audited.execute(create, on="token/000000000000", actor=ANN)
+        with pytest.raises(Usage, match=r"send it by `Desk\.execute`"):
+            audited.execute_account(CreateTicket(subject="x"), actor=ANN)
+        with pytest.raises(Usage, match="names no account"):
+            audited.load_account("ticket/A")
+        with pytest.raises(Usage, match="names no stream"):
+            audited.load("token/000000000000")
+
+    def test_what_became_of_an_account_is_found_by_its_owner(
+        self, audited: Desk, create: CreateToken
+    ) -> None:
+        audited.execute_account(create, on="token/000000000000", actor=SUE)
+        audited.execute_account(RevokeToken(), on="token/000000000000", actor=SUE)
+        for about in ("agent/ann", "agent/sue", "token/000000000000"):
+            assert [each.event.NAME for each in kept(audited, about=about)] == [
+                "token.revoked.v1",
+                "token.created.v1",
+            ]
 
 
 ACTORS = st.sampled_from([ANN, BOB, SUE])

@@ -1,5 +1,6 @@
 """An index of a log by what its events tell of: the actor of each record, and every stream or actor
-KIND/ID that a field names. A cache in one SQLite file: deleted, it comes back from the log.
+KIND/ID that a field of it names, or of the first record of its stream. A cache in one SQLite file:
+deleted, it comes back from the log.
 
 It follows the log when it is asked, from where it stands. It keeps the hash of the record that it
 stands behind, so that it is made anew where the log is another one.
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -138,30 +139,46 @@ class SubjectIndex:
 
     def _rows(self, records: Iterable[Record]) -> Iterator[tuple[str, int, str]]:
         for record in records:
-            if record.verdict is Verdict.ACCEPTED:
-                envelope = orjson.loads(record.data)
-                type = str(envelope["events"][0].get("type", ""))
-                yield _ANY, record.offset, type
-                own = envelope["stream"]
-                if own.partition("/")[0] not in self._without:
-                    yield own, record.offset, type
-                for subject in _subjects(envelope):
-                    yield subject, record.offset, type
-
-
-def _subjects(envelope: dict[str, Any]) -> set[str]:
-    """The streams and actors that a record tells of: its actor, and what fields of its events name.
-    Personal values are wrapped, and aren't looked into."""
-    actor = envelope["actor"]
-    found = {f"{actor['kind']}/{actor['id']}"}
-    for event in envelope["events"]:
-        for value in event.get("data", {}).values():
-            if isinstance(value, str):
-                value = (value,)
-            elif not isinstance(value, list):
+            if record.verdict is not Verdict.ACCEPTED:
                 continue
-            found.update(each for each in value if isinstance(each, str) and _NAME(each))
-    return found
+            envelope = orjson.loads(record.data)
+            type = str(envelope["events"][0].get("type", ""))
+            for subject in {_ANY, *_subjects(envelope), *self._subjects_of_stream(envelope)}:
+                yield subject, record.offset, type
+
+    def _subjects_of_stream(self, envelope: Mapping[str, Any]) -> Iterator[str]:
+        """The stream of a record, and what its first record named: that a token was revoked is
+        found by its owner, too."""
+        stream = envelope["stream"]
+        if stream.partition("/")[0] in self._without:
+            return
+        yield stream
+        if envelope["expects"]:
+            for first in self._log.stream(stream, 0, 1):
+                yield from _subjects(orjson.loads(first.data), actor=False)
+
+
+def _subjects(envelope: Mapping[str, Any], *, actor: bool = True) -> Iterator[str]:
+    """The streams and actors that a record tells of: its actor, and what fields of its events
+    name."""
+    if actor:
+        yield f"{envelope['actor']['kind']}/{envelope['actor']['id']}"
+    for event in envelope["events"]:
+        yield from _names(event.get("data", {}))
+
+
+def _names(value: Any) -> Iterator[str]:
+    """The names KIND/ID in the data of an event. Personal values are wrapped, and aren't looked
+    into."""
+    if isinstance(value, str):
+        if _NAME(value):
+            yield value
+    elif isinstance(value, list):
+        for each in value:
+            yield from _names(each)
+    elif isinstance(value, dict) and "alg" not in value:
+        for each in value.values():
+            yield from _names(each)
 
 
 def _marks(values: Collection[str]) -> str:
