@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,14 @@ from ticketlog.desk import Desk, init_desk, open_desk
 from ticketlog.domain.accounts.access_record import AccessExported, AccessRead, AccessRefused
 from ticketlog.domain.accounts.owner import Owner
 from ticketlog.domain.accounts.token import CreateToken, RevokeToken
-from ticketlog.domain.base import Actor, Forbidden, NotFound, Recorded, instant
+from ticketlog.domain.base import Actor, Forbidden, NotFound, Recorded
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.errors import Unreachable, Usage
 from ticketlog.log.commit import Json
 
 AUDITOR = Actor("aud", "agent")
+DAY = 86_400 * 1_000_000
+"""Microseconds."""
 T1, T2 = "ticket/AAAAAAAAAAAA", "ticket/BBBBBBBBBBBB"
 READ, REFUSED, EXPORTED = AccessRead.NAME, AccessRefused.NAME, AccessExported.NAME
 
@@ -304,7 +307,7 @@ class TestAccounts:
     @pytest.fixture
     def create(self) -> CreateToken:
         owner = Owner(actor="agent/ann")
-        end = instant("2100-01-01T00:00:00Z")
+        end = time.time_ns() // 1000 + DAY
         return CreateToken(owner=owner, sha256="0" * 64, label="script", expires_at=end)
 
     def test_a_command_is_done_once_and_stands_in_the_log_of_access(
