@@ -36,6 +36,8 @@ _PAGE = 500
 """Events of a page that a stream reads to come up with the hub."""
 _NEAR = 1_000
 """Records behind the hub at most where a stream joins it."""
+_LOOK_S = 2.0
+"""Seconds between two looks whether somebody has got or lost a right, or was signed out."""
 _TICK_S = 1.0
 """Seconds between two looks for streams that need a sign of life, or whose actor is out."""
 
@@ -361,13 +363,15 @@ class FeedHub:
     async def _look_after(self) -> None:
         """Lets silent streams say that they live, and ends those whose actor is signed out or may
         not read any more."""
-        seen = None
+        seen, looked_at = await self._in_time(self.feed.grounds), 0.0
         while not self.stopping:
             await asyncio.sleep(_TICK_S)
             try:
-                before, seen = seen, await self._in_time(self.feed.grounds)
-                changed = before is not None and seen != before
                 now = asyncio.get_running_loop().time()
+                changed = False
+                if now - looked_at >= _LOOK_S:
+                    before, seen = seen, await self._in_time(self.feed.grounds)
+                    looked_at, changed = now, seen != before
                 for each in tuple(self._joined):
                     if self._position is not None and now - each.said_at >= HEARTBEAT_S:
                         each.put(_at(self._position))
