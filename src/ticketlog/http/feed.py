@@ -26,10 +26,8 @@ from ticketlog.http.moments import wait_for
 from ticketlog.http.parameters import filled, parameters_of, read_parameters
 from ticketlog.http.problems import Problem
 from ticketlog.http.served import Served, actor_of
-from ticketlog.publishing.cloudevent import PUBLIC
+from ticketlog.publishing.cloudevent import BATCH_TYPE, PUBLIC, STREAM_TYPE
 
-BATCH = "application/cloudevents-batch+json"
-STREAM = "text/event-stream"
 LAST_EVENT_ID = "Last-Event-ID"
 PATH = "/events"
 LONGEST_WAIT_S = 60
@@ -102,8 +100,8 @@ def _wants_stream(request: Request) -> bool:
     """Whether the client prefers a stream: its Accept names one, before a batch."""
     for each in request.headers.get("accept", "").split(","):
         kind = each.partition(";")[0].strip().lower()
-        if kind in (STREAM, BATCH, "application/json"):
-            return kind == STREAM
+        if kind in (STREAM_TYPE, BATCH_TYPE, "application/json"):
+            return kind == STREAM_TYPE
     return False
 
 
@@ -134,7 +132,7 @@ async def _batch(
             break
     body = b"[" + b",".join(hub.encoded(each.recorded) for each in page.events) + b"]"
     headers = {**PRIVATE, POSITION: str(after), "Cache-Control": "private, no-store"}
-    return Response(body, headers=headers, media_type=BATCH)
+    return Response(body, headers=headers, media_type=BATCH_TYPE)
 
 
 def _page(
@@ -148,7 +146,7 @@ class EventStream(Response):
     """An answer that goes on: first what the subscriber hasn't had, read from the log, then what
     the hub hands on."""
 
-    media_type = STREAM
+    media_type = STREAM_TYPE
 
     def __init__(self, hub: FeedHub, subscriber: Subscriber, after: FeedPosition) -> None:
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
@@ -198,7 +196,7 @@ def _operation() -> dict[str, Any]:
         "operation_id": "events",
         "summary": "What has happened since a position",
         "description": "A batch of CloudEvents; the next begins behind its `Ticketlog-Position`. "
-        f"Where the client accepts `{STREAM}`, a stream of the same events that goes on: each "
+        f"Where the client accepts `{STREAM_TYPE}`, a stream of the same events that goes on: each "
         "frame's `id` is the position behind it. The asker gets what they may see now.",
         "tags": ["events"],
         "response_class": Response,
@@ -207,8 +205,8 @@ def _operation() -> dict[str, Any]:
                 "description": "The events.",
                 "headers": {POSITION: position},
                 "content": {
-                    BATCH: {"schema": {"type": "array", "items": envelope}},
-                    STREAM: {"schema": {"type": "string"}},
+                    BATCH_TYPE: {"schema": {"type": "array", "items": envelope}},
+                    STREAM_TYPE: {"schema": {"type": "string"}},
                 },
             },
             **problems_of(),

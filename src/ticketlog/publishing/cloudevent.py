@@ -27,6 +27,10 @@ PUBLIC: Mapping[str, type[Event]] = {
 }
 """The published events, by name: all of the log of the tickets on streams of public kinds."""
 CONTENT_TYPE = "application/cloudevents+json; charset=UTF-8"
+BATCH_TYPE = "application/cloudevents-batch+json"
+"""Of several events as one JSON list."""
+STREAM_TYPE = "text/event-stream"
+"""Of Server-Sent Events, each with one event."""
 DIGITS = 10
 """The width of `sequence`, which CloudEvents wants to be in order as a text too."""
 SEQUENCE_TYPE = "Version"

@@ -1,6 +1,6 @@
-"""The contract of the public topic, for programs: a JSON Schema of each event's data, and an
-AsyncAPI document of the topic with all of its events. Made from the catalogue, kept in
-docs/contract/.
+"""The contract of the public topic and of the feed over HTTP, for programs: a JSON Schema of each
+event's data, and an AsyncAPI document of both with all of their events. Made from the catalogue,
+kept in docs/contract/.
 
 The content model is open: a subscriber accepts fields that it doesn't know, so that a field can be
 added. Sizes and patterns are left out: they are the desk's rules, which may be loosened, and no
@@ -20,10 +20,12 @@ import orjson
 from ticketlog.domain.base import Event
 from ticketlog.publishing.cloudevent import (
     AUTH_TYPES,
+    BATCH_TYPE,
     CONTENT_TYPE,
     DIGITS,
     PUBLIC,
     SEQUENCE_TYPE,
+    STREAM_TYPE,
     schema_id,
 )
 from ticketlog.publishing.topic import PUBLISHER
@@ -33,6 +35,8 @@ Json: TypeAlias = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _KAFKA = "0.5.0"
 """The version of AsyncAPI's bindings for Kafka."""
+_HTTP = "0.3.0"
+"""The version of AsyncAPI's bindings for HTTP."""
 _LEFT_OUT = {
     *("title", "pattern", "propertyNames", "maxLength", "minLength", "maxItems", "minItems"),
     *("maximum", "minimum"),
@@ -97,7 +101,7 @@ def data_schema(name: str) -> Json:
 
 
 def asyncapi() -> Json:
-    """The AsyncAPI document of the topic with all of its events."""
+    """The AsyncAPI document of the topic and of the feed, with all of their events."""
     schemas: Json = {"CloudEvent": _envelope_schema(), "Headers": _headers_schema()}
     for name, cls in PUBLIC.items():
         schema = dict(_schema(cls, "#/components/schemas/{model}"))
@@ -113,16 +117,25 @@ def asyncapi() -> Json:
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": CONTENT_TYPE,
-        "channels": {"tickets": _channel()},
+        "channels": {"tickets": _channel(), "feed": _feed_channel()},
         "operations": {
             "publish": {
                 "action": "send",
                 "channel": {"$ref": "#/channels/tickets"},
                 "summary": "Each accepted event is published in the order of the log.",
-            }
+            },
+            "feed": {
+                "action": "send",
+                "channel": {"$ref": "#/channels/feed"},
+                "summary": "Whoever is signed in reads what they may see, from any position on.",
+                "bindings": {"http": {"method": "GET", "bindingVersion": _HTTP}},
+            },
         },
         "components": {
-            "messages": {name: _message(name, cls) for name, cls in PUBLIC.items()},
+            "messages": {
+                **{name: _message(name, cls) for name, cls in PUBLIC.items()},
+                **_feed_messages(),
+            },
             "schemas": dict(sorted(schemas.items())),
         },
     }
@@ -150,6 +163,38 @@ def _channel() -> Json:
                 },
                 "bindingVersion": _KAFKA,
             }
+        },
+    }
+
+
+def _feed_channel() -> Json:
+    return {
+        "address": "/api/v1/events",
+        "description": "The events that the asker may see, behind the position `after`: a batch, "
+        f"or, where `{STREAM_TYPE}` is accepted, a stream that goes on. They are those of the "
+        "topic, with the personal fields that the asker may read; the data of each is what the "
+        "message that its `type` names has. docs/SUBSCRIBING.md says more.",
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in _feed_messages()},
+    }
+
+
+def _feed_messages() -> Json:
+    event = {"$ref": "#/components/schemas/CloudEvent"}
+    position = {"type": "string", "description": "Where the next batch begins: its `after`."}
+    return {
+        "feed.batch": {
+            "name": "feed.batch",
+            "summary": "A batch of events.",
+            "contentType": BATCH_TYPE,
+            "headers": {"type": "object", "properties": {"Ticketlog-Position": position}},
+            "payload": {"type": "array", "items": event},
+        },
+        "feed.frame": {
+            "name": "feed.frame",
+            "summary": "A frame of the stream: its `data` is the event, its `id` the position "
+            "behind it, which `Last-Event-ID` and `after` take.",
+            "contentType": STREAM_TYPE,
+            "payload": event,
         },
     }
 
