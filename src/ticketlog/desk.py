@@ -15,6 +15,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from importlib.metadata import version
 from mimetypes import guess_type
 from pathlib import Path
@@ -67,7 +68,7 @@ from ticketlog.domain.ticket import KIND as TICKET
 from ticketlog.domain.ticket.conversation import Attach, AttachmentAdded
 from ticketlog.errors import Unreachable, Usage
 from ticketlog.log import history as reading
-from ticketlog.log.attachments import Attachments
+from ticketlog.log.attachments import Attachments, IncomingAttachment, Stored
 from ticketlog.log.backup import export_lines
 from ticketlog.log.codec import RecordCodec
 from ticketlog.log.eventsourcing.repository import Repository
@@ -1047,7 +1048,7 @@ class Desk:
     def attach_file(
         self,
         ticket: str,
-        content: bytes | Path,
+        content: bytes | Path | Stored,
         *,
         actor: Actor,
         name: str | None = None,
@@ -1055,8 +1056,9 @@ class Desk:
         comment: str | None = None,
         **sending: Any,
     ) -> Outcome:
-        """Keeps a file and attaches it to a ticket; `comment` is the id of the comment that it
-        came with. Further arguments are those of `execute`.
+        """Keeps a file, or takes one that is kept (`incoming_attachment`), and attaches it to a
+        ticket; `comment` is the id of the comment that it came with. Further arguments are those
+        of `execute`.
 
         Raises Usage for a file that can't be read, and what `execute` raises.
         """
@@ -1065,7 +1067,7 @@ class Desk:
             raise NotFound(f"{stream} doesn't exist: nothing was attached")
         name = name or (content.name if isinstance(content, Path) else "attachment")
         name = name.encode("utf-8", "replace").decode()
-        stored = self._attachments.add(content)
+        stored = content if isinstance(content, Stored) else self._attachments.add(content)
         command = Attach(
             name=name,
             media_type=media_type or guess_type(name)[0] or "application/octet-stream",
@@ -1074,6 +1076,11 @@ class Desk:
             comment=comment,
         )
         return self.execute(command, on=stream, actor=actor, **sending)
+
+    def incoming_attachment(self) -> AbstractContextManager[IncomingAttachment]:
+        """A file that comes piece by piece, for `attach_file`. Raises Unreachable where it can't
+        be written."""
+        return self._attachments.incoming()
 
     def attachment(
         self, ticket: str, id: str, *, actor: Actor | None = None

@@ -10,14 +10,19 @@ from importlib.metadata import version
 from fastapi import APIRouter, FastAPI
 
 from ticketlog.http import (
+    attachments,
+    bulk,
     commands,
     condition,
+    desk_state,
     documented,
     feed,
     queries,
+    settings,
     signing_in,
     streams,
 )
+from ticketlog.http.limits import BodyLimits
 from ticketlog.http.problems import handle_problems
 from ticketlog.http.route_index import RouteIndex, include
 from ticketlog.http.served import Served
@@ -32,6 +37,10 @@ ROUTERS: tuple[Callable[[Served], APIRouter], ...] = (
     queries.router,
     streams.router,
     feed.router,
+    attachments.router,
+    bulk.router,
+    settings.router,
+    desk_state.router,
 )
 """The parts of the API, each a module with a `router`; below `API`."""
 BESIDE: tuple[Callable[[Served], APIRouter], ...] = (
@@ -71,5 +80,6 @@ def create_app(served: Served) -> FastAPI:
     app.add_middleware(ZendeskPaths)
     app.add_middleware(Telemetry, metrics=served.metrics)
     handle_problems(app)
+    app.add_middleware(BodyLimits, options=served.options)
     app.openapi = partial(documented.document, app, documented_routes)  # type: ignore[method-assign]
     return app

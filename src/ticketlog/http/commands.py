@@ -6,7 +6,7 @@ The routes are made from the list of commands; a body is the command's model.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from fastapi import APIRouter
@@ -150,26 +150,28 @@ def sending_of(request: Request, actor: Actor) -> dict[str, Any]:
     """The envelope of a command, from the parameters and headers of its request, as
     `Desk.execute` takes it. Raises Problem 422, Forbidden."""
     given = filled(Sending, read_parameters(request, SENDING))
-    seen = _matched(request.headers.get("if-match"))
-    if seen is not None and given.seen not in (None, seen):
-        raise Problem(422, "invalid", "If-Match and seen name different versions: say one")
-    return {
-        "id": _key(request.headers.get(IDEMPOTENCY_KEY)),
-        **envelope(given, actor),
-        "seen": given.seen if seen is None else seen,
-    }
+    return envelope(given, actor) | {"id": key_of(request), "seen": seen_by(request, given)}
 
 
-def _key(given: str | None) -> str | None:
+def key_of(request: Request) -> str | None:
     """The id of a command, which some clients write in quotes."""
+    given = request.headers.get(IDEMPOTENCY_KEY)
     quoted = given is not None and len(given) > 1 and given[0] == given[-1] == '"'
     return given[1:-1] if given is not None and quoted else given
 
 
-def envelope(given: Sending, actor: Actor) -> dict[str, Any]:
-    """The envelope as `Desk.execute` takes it. Raises Forbidden where an actor says what only
-    services may."""
-    said = given.model_dump(exclude_none=True)
+def seen_by(request: Request, given: Sending) -> int | None:
+    """The version that the sender saw. Raises Problem 422."""
+    seen = _matched(request.headers.get("if-match"))
+    if seen is not None and given.seen not in (None, seen):
+        raise Problem(422, "invalid", "If-Match and seen name different versions: say one")
+    return given.seen if seen is None else seen
+
+
+def envelope(given: Sending, actor: Actor, without: Sequence[str] = ()) -> dict[str, Any]:
+    """The envelope as `Desk.execute` takes it, without some fields. Raises Forbidden where an actor
+    says what only services may."""
+    said = given.model_dump(exclude_none=True, exclude=set(without))
     for name in _ONLY_SERVICES:
         if name in said and actor.kind != "service":
             raise Forbidden(

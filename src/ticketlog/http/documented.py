@@ -12,6 +12,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
 from ticketlog.documents.base import Document, parts
+from ticketlog.documents.bulks import BulkLine
 from ticketlog.documents.problems import ProblemDetails
 from ticketlog.domain.base import Command
 from ticketlog.http.examples import example_of
@@ -231,6 +232,7 @@ jobs.
 @cache
 def _schemas() -> dict[str, Any]:
     """The schemas of commands and problems, by the names of their components."""
+    from ticketlog.http.bulk import BulkCommand
     from ticketlog.http.commands import command_routes
 
     found: dict[str, Any] = {}
@@ -238,7 +240,8 @@ def _schemas() -> dict[str, Any]:
         schema, inner = _schema(route.model, "given.")
         found[route.model.NAME] = schema
         found |= inner
-    for model in parts(ProblemDetails):
+    more: tuple[type[BaseModel], ...] = (*parts(BulkLine), BulkCommand)
+    for model in more:
         schema, _ = _schema(model, "")
         found[model.__name__] = schema
     return found

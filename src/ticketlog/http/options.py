@@ -34,5 +34,13 @@ class ServeOptions:
     """A proxy in front of the server does TLS."""
     trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
     """The addresses from which a proxy's word for the client's address is taken."""
-    rate: str = "600/minute"
+    rate: str = "6000/minute"
     """Requests of one actor to one route at most, as the library `limits` writes it."""
+    stranger_rate: str = "120/minute"
+    """Requests from one address that nobody has signed in for, at most."""
+    head_timeout_s: float = 15.0
+    """Seconds in which a request's line and headers must come."""
+    most_connections: int = 4_000
+    """Connections at most; further ones are told to come again."""
+    largest_page: int = 1_000
+    """Rows of a page at most."""

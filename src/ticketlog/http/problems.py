@@ -60,6 +60,7 @@ KINDS: Mapping[str, ProblemKind] = {
     "unsupported-media-type": ProblemKind(
         415, "The body has a type or an encoding that isn't taken."
     ),
+    "range-not-satisfiable": ProblemKind(416, "The range lies behind the end."),
     "misdirected": ProblemKind(421, "The desk isn't at the host that the request names."),
     "invalid": ProblemKind(
         422, "A value isn't one that the request, the settings or the state take."

@@ -43,11 +43,24 @@ def reading_parameters(basis: bool = False) -> list[Parameter]:
     return [*parameters_of(moment), *parameters_of(AfterPosition), FIELDS]
 
 
-def query_parameters(query: type[Query[Any]]) -> dict[str, Parameter]:
+def query_parameters(query: type[Query[Any]], largest_page: int) -> dict[str, Parameter]:
     """The parameters of a query's route, by name."""
     own = parameters_of(query, hidden=tuple(query.SHELL.fixed), optional=(_NOW,))
+    own = [_page(each, largest_page) if each.name == "limit" else each for each in own]
     common = reading_parameters(basis=view_of(query).promises)
     return {each.name: each for each in (*own, *common)}
+
+
+def _page(limit: Parameter, largest: int) -> Parameter:
+    """The parameter of a page's size, of which the server takes less than the desk."""
+
+    def read(text: str) -> int:
+        rows: int = limit.read(text)
+        if rows > largest:
+            raise ValueError(f"a page has {largest} rows at most; `after` gives the next one")
+        return rows
+
+    return limit._replace(schema={**limit.schema, "maximum": largest}, read=read)
 
 
 def router(served: Served) -> APIRouter:
@@ -68,7 +81,7 @@ def router(served: Served) -> APIRouter:
 def _add(
     served: Served, routes: APIRouter, path: str, query: type[Query[Any]], name: str, tag: str
 ) -> None:
-    known = query_parameters(query)
+    known = query_parameters(query, served.options.largest_page)
     report = query.NAME in reports.REPORTS
     routes.add_api_route(
         path,

@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from ticketlog.desk import Desk, Outcome
 from ticketlog.domain.base import Actor, Command
+from ticketlog.http.limits import Rates
 from ticketlog.http.options import ServeOptions
 from ticketlog.http.problems import Problem
 from ticketlog.service.metrics import ServerMetrics
@@ -55,6 +56,9 @@ class Served:
     """The things that a part of the API keeps for the server's life, by the part's name."""
 
     def __post_init__(self) -> None:
+        self.rates = Rates(self.options)
+        self.stopping = False
+        """Whether the server is about to stop: streams end, and nothing long begins."""
         self._writes = CapacityLimiter(_WRITES)
         self._reads = CapacityLimiter(_READS)
 
@@ -79,9 +83,24 @@ def served_of(request: Request) -> Served:
 
 async def actor_of(request: Request) -> Actor:
     """The signed-in actor of a request, whom `Desk` is told: a dependency of routes. Raises
-    Problem 401."""
+    Problem 401, 429."""
     state = request.scope.setdefault("state", {})
-    if "actor" not in state:
-        state["actor"] = await served_of(request).authenticate(request)
-    actor: Actor = state["actor"]
+    actor: Actor | None = state.get("actor")
+    if actor is None:
+        actor = state["actor"] = await _signed_in(request)
+    return actor
+
+
+async def _signed_in(request: Request) -> Actor:
+    served = served_of(request)
+    served.rates.check_stranger(request)
+    try:
+        actor = await served.authenticate(request)
+    except Problem as problem:
+        if problem.status == 401:
+            served.rates.failed(request)
+        raise
+    route = request.scope.get("route")
+    path = getattr(route, "path", request.scope["path"])
+    served.rates.check(f"{actor.kind}/{actor.id} {actor.authenticated}", f"{request.method} {path}")
     return actor

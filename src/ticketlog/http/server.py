@@ -12,6 +12,7 @@ import uvicorn
 
 from ticketlog.errors import Usage
 from ticketlog.http.app import create_app
+from ticketlog.http.connection import Connection
 from ticketlog.http.options import ServeOptions
 from ticketlog.http.served import Served
 
@@ -65,7 +66,8 @@ class HttpServer:
 def _configured(served: Served, options: ServeOptions) -> uvicorn.Config:
     return uvicorn.Config(
         create_app(served),
-        http="h11",
+        http=type("ServedConnection", (Connection,), {"head_timeout_s": options.head_timeout_s}),
+        limit_concurrency=options.most_connections,
         ws="none",
         lifespan="on",
         log_config=None,
@@ -92,6 +94,7 @@ class _Server(uvicorn.Server):
         yield
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._served.stopping = True
         for each in self._served.at_stop:
             try:
                 await each()

@@ -10,9 +10,9 @@ import io
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import IO, BinaryIO, NamedTuple
 
 from ticketlog.errors import Damaged, Unreachable, Usage
 
@@ -45,6 +45,21 @@ class Attachments:
             except OSError as error:
                 raise Unreachable(f"{self.folder} can't be written: {error.strerror}") from error
 
+    @contextmanager
+    def incoming(self) -> Iterator[IncomingAttachment]:
+        """An attachment that comes piece by piece. What isn't kept by the end is thrown away.
+        Raises Unreachable where the folder can't be written."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=self.folder, delete=False) as out:
+                try:
+                    yield IncomingAttachment(self, out)
+                finally:
+                    with suppress(FileNotFoundError):
+                        os.unlink(out.name)
+        except OSError as error:
+            raise Unreachable(f"{self.folder} can't be written: {error.strerror}") from error
+
     def open(self, sha256: str) -> BinaryIO:
         """The content of an attachment. Raises Damaged where the file is missing or has changed."""
         path = self.path(sha256)
@@ -62,25 +77,37 @@ class Attachments:
         return source
 
     def _keep(self, source: BinaryIO) -> Stored:
-        found, size = hashlib.sha256(), 0
-        with tempfile.NamedTemporaryFile(dir=self.folder, delete=False) as out:
-            temporary = Path(out.name)
-            try:
-                for chunk in _chunks(source, getattr(source, "name", "the attachment")):
-                    found.update(chunk)
-                    size += len(chunk)
-                    out.write(chunk)
-                out.flush()
-                os.fsync(out.fileno())
-                target = self.path(found.hexdigest())
-                target.parent.mkdir(exist_ok=True)
-                temporary.replace(target)
-                _sync_folder(target.parent)
-                _sync_folder(self.folder)
-            finally:
-                with suppress(FileNotFoundError):
-                    temporary.unlink()
-        return Stored(found.hexdigest(), size)
+        with self.incoming() as out:
+            for chunk in _chunks(source, getattr(source, "name", "the attachment")):
+                out.write(chunk)
+            return out.keep()
+
+
+class IncomingAttachment:
+    """An attachment while its bytes come."""
+
+    def __init__(self, attachments: Attachments, out: IO[bytes]) -> None:
+        self._attachments = attachments
+        self._out = out
+        self._hash = hashlib.sha256()
+        self._size = 0
+
+    def write(self, chunk: bytes) -> None:
+        """Takes more bytes."""
+        self._hash.update(chunk)
+        self._size += len(chunk)
+        self._out.write(chunk)
+
+    def keep(self) -> Stored:
+        """Keeps what has come, durable when it returns."""
+        self._out.flush()
+        os.fsync(self._out.fileno())
+        target = self._attachments.path(self._hash.hexdigest())
+        target.parent.mkdir(exist_ok=True)
+        os.replace(self._out.name, target)
+        _sync_folder(target.parent)
+        _sync_folder(self._attachments.folder)
+        return Stored(self._hash.hexdigest(), self._size)
 
 
 def _opened(content: bytes | Path) -> BinaryIO:

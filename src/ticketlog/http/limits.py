@@ -1,0 +1,162 @@
+"""Limits of a request: the bytes of its body, counted while they come; the time in which they come;
+encodings; and how often an actor asks."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import re
+import time
+from collections.abc import Mapping
+
+from limits import parse
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ticketlog.http.options import ServeOptions
+from ticketlog.http.problems import Problem
+
+_STREAMED = re.compile(r"/api/v1/(?:tickets/[^/]+/attachments|bulk)")
+"""Paths whose bodies are read piece by piece, so that each may be large and take long."""
+_ALWAYS: tuple[tuple[bytes, bytes], ...] = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+)
+_MIB = 1 << 20
+
+
+class BodyLimits:
+    """The ASGI middleware of bodies. A request that goes beyond a limit is answered 413, 408 or
+    415, and its connection closed, since the rest of it isn't read."""
+
+    def __init__(self, app: ASGIApp, options: ServeOptions) -> None:
+        self.app = app
+        self.options = options
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        body = _Body(scope, receive, self.options)
+        answer = _Answer(send, body)
+        try:
+            body.check(scope)
+            await self.app(scope, body.receive, answer.send)
+        except Problem as problem:
+            if answer.started:
+                raise
+            await problem.response()(scope, receive, answer.send)
+
+
+class _Body:
+    """The body of one request while it comes."""
+
+    def __init__(self, scope: Scope, receive: Receive, options: ServeOptions) -> None:
+        streamed = _STREAMED.fullmatch(scope["path"]) is not None
+        self._receive = receive
+        self._left = self._most = options.largest_attachment if streamed else options.largest_body
+        self._pause_s = options.receive_timeout_s
+        self._end = math.inf if streamed else time.monotonic() + options.receive_timeout_s
+        self.whole = False
+        """All of it was read."""
+
+    def check(self, scope: Scope) -> None:
+        """Raises Problem 413, 415 for what the headers say of the body."""
+        headers: Mapping[bytes, bytes] = dict(scope["headers"])
+        encoding = headers.get(b"content-encoding", b"identity").strip().lower()
+        if encoding != b"identity":
+            raise Problem(
+                415,
+                "unsupported-media-type",
+                "the body is taken as it is: leave Content-Encoding out, and send it uncompressed",
+                headers={"Accept-Encoding": "identity"},
+            )
+        length = headers.get(b"content-length", b"0")
+        if length.isdigit() and int(length) > self._most:
+            raise self._too_large()
+        self.whole = length == b"0" and b"transfer-encoding" not in headers
+
+    async def receive(self) -> Message:
+        """The next piece. Raises Problem 413 where there are too many bytes, 408 where they come
+        too slowly."""
+        if self.whole:
+            return await self._receive()
+        wait_s = min(self._pause_s, self._end - time.monotonic())
+        try:
+            async with asyncio.timeout(max(wait_s, 0)):
+                message = await self._receive()
+        except TimeoutError:
+            raise Problem(
+                408, "request-timeout", "the body came too slowly: send it again, all at once"
+            ) from None
+        if message["type"] == "http.request":
+            self._left -= len(message.get("body", b""))
+            if self._left < 0:
+                raise self._too_large()
+            self.whole = not message.get("more_body", False)
+        return message
+
+    def _too_large(self) -> Problem:
+        size = f"{self._most / _MIB:g} MiB"
+        return Problem(413, "too-large", f"the body may have {size}: send less at once")
+
+
+class _Answer:
+    """The answer on its way: with the headers that all answers have, and with the connection's end
+    where the request wasn't read to its end."""
+
+    def __init__(self, send: Send, body: _Body) -> None:
+        self._send = send
+        self._body = body
+        self.started = False
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.started = True
+            headers = [*message.get("headers", ()), *_ALWAYS]
+            if not self._body.whole:
+                headers.append((b"connection", b"close"))
+            message = {**message, "headers": headers}
+        await self._send(message)
+
+
+class Rates:
+    """The rates at which actors ask. In memory: each process of a desk counts for itself."""
+
+    def __init__(self, options: ServeOptions) -> None:
+        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+        self._rate = parse(options.rate)
+        self._strangers = parse(options.stranger_rate)
+
+    def check(self, who: str, route: str) -> None:
+        """Counts a request of an actor or a token to a route. Raises Problem 429."""
+        if not self._limiter.hit(self._rate, who, route):
+            reset_at = self._limiter.get_window_stats(self._rate, who, route).reset_time
+            raise _too_many(reset_at, f"{self._rate} to one route")
+
+    def check_stranger(self, request: Request) -> None:
+        """Raises Problem 429 for an address from which too many have failed to sign in."""
+        address = _address(request)
+        if not self._limiter.test(self._strangers, address):
+            reset_at = self._limiter.get_window_stats(self._strangers, address).reset_time
+            raise _too_many(reset_at, f"{self._strangers} that nobody signed")
+
+    def failed(self, request: Request) -> None:
+        """Counts a request that nobody has signed."""
+        self._limiter.hit(self._strangers, _address(request))
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+def _too_many(reset_at: float, what: str) -> Problem:
+    wait_s = max(1, math.ceil(reset_at - time.time()))
+    return Problem(
+        429,
+        "too-many-requests",
+        f"too many requests: {what} are taken; come again in {wait_s} s",
+        headers={"Retry-After": str(wait_s)},
+    )
