@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 from starlette.requests import Request
@@ -68,3 +71,33 @@ def client(
     headers = {} if actor is None else {"Authorization": f"Test {actor}"}
     transport = httpx.ASGITransport(create_app(served))
     return httpx.AsyncClient(transport=transport, base_url="http://desk.test", headers=headers)
+
+
+Call = Callable[[httpx.AsyncClient], Awaitable[Any]]
+
+
+def asked(
+    desk: Desk, call: Call, actor: str | None = "agent:ann", options: ServeOptions | None = None
+) -> Any:
+    """The result of a call with a client of the desk."""
+
+    async def run() -> Any:
+        async with client(desk, actor, options) as http:
+            return await call(http)
+
+    return asyncio.run(run())
+
+
+def sent(
+    desk: Desk,
+    path: str,
+    body: object,
+    actor: str | None = "agent:ann",
+    **headers: str,
+) -> httpx.Response:
+    """The answer to a command."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    answer: httpx.Response = asked(
+        desk, lambda http: http.post(f"/api/v1{path}", json=body, headers=named), actor
+    )
+    return answer

@@ -29,11 +29,13 @@ class Answer:
         *,
         version: int | None = None,
         fields: str | None = None,
+        of_rows: bool = False,
     ) -> None:
-        """`version`: of the stream that it is about. `fields`: names of the only fields of its rows
-        (or of itself) that are asked for, with commas. Raises Problem 422 for a field that it
-        hasn't."""
-        self.body = encoded(document) if fields is None else _sparse(document, fields)
+        """`version`: of the stream that it is about. `fields`: names of the only fields that are
+        asked for, with commas; `of_rows`: they are those of its rows, where it has such. Raises
+        Problem 422 for a field that it hasn't."""
+        whole = fields is None
+        self.body = encoded(document) if whole else _sparse(document, fields or "", of_rows)
         self.position = position
         self.version = version
 
@@ -70,9 +72,9 @@ def _has(given: str | None, etag: str) -> bool:
     return etag in named or "*" in named
 
 
-def _sparse(document: Document, fields: str) -> bytes:
-    """The document with some fields of its rows, or of itself where it has no rows."""
-    rows, model = rows_of(type(document))
+def _sparse(document: Document, fields: str, of_rows: bool) -> bytes:
+    """The document with some fields of its rows, or of itself."""
+    rows, model = rows_of(type(document)) if of_rows else (None, type(document))
     wanted = [each.strip() for each in fields.split(",") if each.strip()]
     known = {info.alias or name for name, info in model.model_fields.items()}
     unknown = [each for each in wanted if each not in known]

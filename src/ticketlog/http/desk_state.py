@@ -15,10 +15,10 @@ from ticketlog.http.answers import Answer
 from ticketlog.http.documented import read_operation
 from ticketlog.http.moments import AfterPosition, awaited, wait_for
 from ticketlog.http.parameters import parameters_of, read_parameters
-from ticketlog.http.queries import FIELDS, seen
+from ticketlog.http.queries import AFTER, FIELDS, seen
 from ticketlog.http.served import Served, actor_of
 
-_KNOWN = {each.name: each for each in (*parameters_of(AfterPosition), FIELDS)}
+_KNOWN = {each.name: each for each in (*parameters_of(AfterPosition), AFTER, FIELDS)}
 
 
 def router(served: Served) -> APIRouter:
@@ -48,7 +48,7 @@ def _endpoint(
     async def show(request: Request) -> Response:
         actor = await actor_of(request)
         asked = read_parameters(request, _KNOWN)
-        await wait_for(served, awaited(request, asked))
+        await wait_for(served, awaited(asked))
 
         def answer() -> Answer:
             served.desk.viewer(actor)

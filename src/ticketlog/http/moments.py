@@ -10,7 +10,6 @@ from typing import TypeVar
 
 import anyio
 from pydantic import BaseModel, Field
-from starlette.requests import Request
 
 from ticketlog.application.as_of import Past
 from ticketlog.desk import Desk
@@ -21,8 +20,8 @@ from ticketlog.projections.engine.moment import Cut
 T = TypeVar("T")
 CUT = re.compile(r"\d{1,18}(?:,\d{1,18}){0,1023}/\d{1,18}")
 """A position as answers carry it. No page's `next` looks so."""
-_PATIENCE_S, _LOOK_S = 5.0, 0.01
-"""Seconds that a read waits for a position, and between two looks."""
+_LOOK_S = 0.01
+"""Seconds between two looks for a position."""
 
 
 class AtMoment(BaseModel):
@@ -91,19 +90,21 @@ def read_past(
         return function(source)
 
 
-def awaited(request: Request, given: dict[str, object]) -> Cut | None:
+def awaited(given: dict[str, object], *, pages: bool = False) -> Cut | None:
     """The position that a read is to wait for, taken out of its parameters: `wait_for`, or `after`
-    where it is a position. Raises Problem 422."""
+    where it is a position. `pages`: another `after` names a page. Raises Problem 422."""
     text = given.pop("wait_for", None)
     after = given.get("after")
     if isinstance(after, str) and CUT.fullmatch(after):
         del given["after"]
         text = text or after
+    elif after is not None and not pages:
+        text = after
     if text is None:
         return None
     cut = Cut.parse(text) if isinstance(text, str) and CUT.fullmatch(text) else None
     if cut is None:
-        raise Problem(422, "invalid", f"wait_for: {text!r} is no position as answers carry it")
+        raise Problem(422, "invalid", f"{text!r} is no position as answers carry it")
     return cut
 
 
@@ -112,7 +113,7 @@ async def wait_for(served: Served, cut: Cut | None) -> None:
     seconds, 422 for a position of another desk."""
     if cut is None:
         return
-    end = time.monotonic() + _PATIENCE_S
+    end = time.monotonic() + served.options.wait_timeout_s
     while True:
         now = await served.read(_reached, served.desk, cut)
         if len(now.ends) != len(cut.ends):

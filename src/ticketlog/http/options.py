@@ -21,6 +21,8 @@ class ServeOptions:
     """Bytes of an attachment at most."""
     receive_timeout_s: float = 30.0
     """Seconds in which a request's body must come; of attachments and bulks, the longest pause."""
+    wait_timeout_s: float = 5.0
+    """Seconds that a read waits for a position at most."""
     stop_timeout_s: float = 2.5
     """Seconds that requests under way have to end when the server stops."""
     public_url: str | None = None

@@ -101,6 +101,8 @@ class Problem(Exception):
         super().__init__(detail)
         self.status, self.code, self.detail = status, code, detail
         self.headers = dict(headers or {})
+        if status == 401:
+            self.headers.setdefault("WWW-Authenticate", "Bearer")
         self.more = more
 
     def document(self) -> dict[str, Any]:
@@ -126,7 +128,8 @@ def problem_of(error: BaseException) -> Problem:
             return error
         case Refused():
             code = error.code if error.code in KINDS else "refused"
-            return Problem(KINDS[code].status, code, str(error), facts=dict(error.facts))
+            facts = {"facts": dict(error.facts)} if error.facts else {}
+            return Problem(KINDS[code].status, code, str(error), **facts)
         case TicketlogError():
             return _failure(error)
         case _:

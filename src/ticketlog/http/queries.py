@@ -32,6 +32,7 @@ FIELDS = Parameter(
     "The only fields that rows (or the answer, where it has no rows) shall have, with commas.",
     str,
 )
+AFTER = Parameter("after", {"type": "string"}, False, "A position: as `wait_for`.", str)
 _NOW = "now"
 """A field that many queries have: the instant that counts as now, which needn't be said."""
 _FILTERS = ("as_of", "occurred_as_of", "basis", "fields")
@@ -40,7 +41,7 @@ _FILTERS = ("as_of", "occurred_as_of", "basis", "fields")
 def reading_parameters(basis: bool = False) -> list[Parameter]:
     """The parameters that reads of documents have in common."""
     moment = OnBasis if basis else AtMoment
-    return [*parameters_of(moment), *parameters_of(AfterPosition), FIELDS]
+    return [*parameters_of(moment), *parameters_of(AfterPosition), AFTER, FIELDS]
 
 
 def query_parameters(query: type[Query[Any]], largest_page: int) -> dict[str, Parameter]:
@@ -48,7 +49,7 @@ def query_parameters(query: type[Query[Any]], largest_page: int) -> dict[str, Pa
     own = parameters_of(query, hidden=tuple(query.SHELL.fixed), optional=(_NOW,))
     own = [_page(each, largest_page) if each.name == "limit" else each for each in own]
     common = reading_parameters(basis=view_of(query).promises)
-    return {each.name: each for each in (*own, *common)}
+    return {each.name: each for each in (*common, *own)}
 
 
 def _page(limit: Parameter, largest: int) -> Parameter:
@@ -98,12 +99,13 @@ def _endpoint(
     known: Mapping[str, Parameter],
     made: Callable[[Desk | Past, type[Query[Any]], dict[str, Any], Actor], Document],
 ) -> Callable[[Request], Awaitable[Response]]:
+    pages = "after" in query.model_fields
     timed = _NOW in query.model_fields and query.model_fields[_NOW].is_required()
 
     async def ask(request: Request) -> Response:
         actor = await actor_of(request)
         given = read_parameters(request, known)
-        await wait_for(served, awaited(request, given))
+        await wait_for(served, awaited(given, pages=pages))
         moment = (given.get("as_of"), given.get("occurred_as_of"), given.get("basis", "was"))
         fields = given.get("fields")
         own = {name: value for name, value in given.items() if name not in _FILTERS}
@@ -113,7 +115,8 @@ def _endpoint(
         def answer() -> Answer:
             position = str(served.desk.cut())
             found = read_past(served.desk, moment, lambda source: made(source, query, own, actor))
-            return Answer(seen(served, actor, found), position, fields=fields)
+            told = seen(served, actor, found)
+            return Answer(told, position, fields=fields, of_rows=True)
 
         return (await served.read(answer)).response(request)
 

@@ -81,7 +81,7 @@ def _add_reads(served: Served, routes: APIRouter) -> None:
     async def show(request: Request) -> Response:
         actor = await actor_of(request)
         asked = read_parameters(request, known)
-        await wait_for(served, awaited(request, asked))
+        await wait_for(served, awaited(asked))
         moment = (asked.get("as_of"), asked.get("occurred_as_of"), "was")
 
         def answer() -> Answer:

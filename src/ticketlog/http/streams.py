@@ -208,7 +208,7 @@ def _endpoint(
     async def show(request: Request) -> Response:
         actor = await actor_of(request)
         asked = read_parameters(request, known)
-        await wait_for(served, awaited(request, asked))
+        await wait_for(served, awaited(asked))
         stream = stream_named(aggregate, request.path_params["id"])
         moment = (asked.get("as_of"), asked.get("occurred_as_of"), asked.get("basis", "was"))
         answer = partial(_answer, served, read, stream, actor, asked)
