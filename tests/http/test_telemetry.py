@@ -115,12 +115,13 @@ def test_routes_are_counted_by_template_and_status(served: Served, desk: Desk) -
 
 
 def test_parts_of_the_server_add_numbers(served: Served) -> None:
-    served.metrics.gauge("feed_clients", "Open streams.", lambda: 3)
+    served.metrics.gauge("open_doors", "Doors.", lambda: 3)
     served.metrics.counter(
         "webhook_deliveries", "Deliveries.", lambda: {("crm", "200"): 7.0}, ("endpoint", "status")
     )
     found = scraped(served)
-    assert found["ticketlog_feed_clients", ()] == 3
+    assert found["ticketlog_open_doors", ()] == 3
+    assert found["ticketlog_feed_clients", ()] == 0
     labels = (("endpoint", "crm"), ("status", "200"))
     assert found["ticketlog_webhook_deliveries_total", labels] == 7
 

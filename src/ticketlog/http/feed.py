@@ -67,6 +67,7 @@ def router(served: Served) -> APIRouter:
     hub = FeedHub(served)
     served.shared["feed"] = hub
     served.at_stop.append(hub.stop)
+    served.metrics.gauge("feed_clients", "Open streams of the feed.", lambda: hub.clients)
 
     async def events(request: Request) -> Response:
         actor = await actor_of(request)

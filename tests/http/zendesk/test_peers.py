@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.http.zendesk.tls import TOKEN, SecureServer, served_securely
+from tests.http.zendesk.tls import SecureServer, served_securely
 from ticketlog import queries
 from ticketlog.desk import Desk, init_desk
 from ticketlog.domain.base import Actor
@@ -153,7 +153,9 @@ def test_zenpy_reads_all_of_a_desk(desk: Desk, server: SecureServer) -> None:
     python = peer("zenpy") / "python"
     subdomain = f"{server.place}/demo"
     script = HERE / "peers" / "read_by_zenpy.py"
-    read = json.loads(run(server, python, script, subdomain, "ada@example.com", TOKEN).stdout)
+    read = json.loads(
+        run(server, python, script, subdomain, "ada@example.com", server.token).stdout
+    )
 
     check_tickets(desk, read["exported"])
     for way in ("exported_by_time", "tickets", "tickets_by_cursor"):
@@ -200,7 +202,11 @@ def test_tap_zendesk_reads_all_of_a_desk(desk: Desk, server: SecureServer, tmp_p
     tap = peer("tap-zendesk") / "tap-zendesk"
     config = tmp_path / "config.json"
     subdomain = f"{server.place}/demo"
-    given = {"start_date": "2001-01-01T00:00:00Z", "subdomain": subdomain, "access_token": TOKEN}
+    given = {
+        "start_date": "2001-01-01T00:00:00Z",
+        "subdomain": subdomain,
+        "access_token": server.token,
+    }
     config.write_text(json.dumps(given))
     catalog = json.loads(run(server, tap, "--config", config, "--discover").stdout)
     assert len(catalog["streams"]) == 16

@@ -27,6 +27,21 @@ PATHS: Mapping[str, Answering] = {
 """Every path below `/api/v2`; those with fixed words go before those with ids."""
 
 
+_RIGHTS: Mapping[str, str] = {
+    "incremental": "query:changes",
+    "ticket_audits": "query:changes",
+    "search": "query:search",
+    "users": "query:persons",
+    "organizations": "query:persons",
+}
+"""The first part of a path -> the right that it takes."""
+
+
+def right_of(path: str) -> str:
+    """The right that a path takes; what it reads of single tickets and persons is asked besides."""
+    return _RIGHTS.get(path.split("/")[0], "query:tickets")
+
+
 def router(served: Served) -> APIRouter:
     """The routes below `/api/v2`. The OpenAPI document hasn't them, since Zendesk's own describes
     them; docs/ZENDESK.md tells what of it is here."""
@@ -35,27 +50,27 @@ def router(served: Served) -> APIRouter:
     )
     ordered = sorted(PATHS, key=lambda path: ("{" in path, path))
     for path in ordered:
-        routes.add_api_route(f"/{path}", _route(served, PATHS[path]), methods=["GET"])
+        routes.add_api_route(f"/{path}", _route(served, path), methods=["GET"])
     routes.add_api_route("/{rest:path}", _nothing, methods=["GET"])
     return routes
 
 
-def _route(
-    served: Served, answer: Answering
-) -> Callable[[Request, Actor], Coroutine[Any, Any, Response]]:
+def _route(served: Served, path: str) -> Callable[[Request, Actor], Coroutine[Any, Any, Response]]:
     async def route(request: Request, actor: Actor = Depends(actor_of)) -> Response:
-        return await served.read(_answer, served, answer, request, actor)
+        return await served.read(_answer, served, path, request, actor)
 
     return route
 
 
-def _answer(served: Served, answer: Answering, request: Request, actor: Actor) -> Response:
-    server = f"{request.url.scheme}://{request.url.netloc}"
+def _answer(served: Served, path: str, request: Request, actor: Actor) -> Response:
+    here = f"{request.url.scheme}://{request.url.netloc}"
+    server = (served.options.public_url or here).rstrip("/")
     root = request.scope.get(ROOT, "")
     facade = Facade(served.desk, actor, server, root)
+    facade.viewer.check(right_of(path))
     place = request.scope["path"].removeprefix(f"{PREFIX}/")
     given = Given(request.path_params, request.query_params, f"{place}.json")
-    return answered(answer(facade, given))
+    return answered(PATHS[path](facade, given))
 
 
 async def _nothing(request: Request, actor: Actor = Depends(actor_of)) -> Response:
