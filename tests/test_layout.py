@@ -70,6 +70,13 @@ DIRECTIONS: dict[str, set[str]] = {
         "policies",
         "support",
     },
+    "process_managers/webhooks": {
+        "application",
+        "domain",
+        "errors",
+        "log",
+        "publishing",
+    },
     "importing": {"documents", "domain", "errors", "log"},
     "publishing": {"documents", "domain", "errors", "log"},
     "settings_files": {"domain", "errors"},
@@ -361,12 +368,14 @@ SQLITE_ELSEWHERE = {
     "projections/engine/dialects/sqlite.py",
     "support/scratch_sqlite.py",
     "application/linked_tickets.py",
+    "process_managers/webhooks/deliveries.py",
 }
 """The files besides the log, which is SQLite's own, that speak to SQLite: the dialect; the scratch
 databases that it and the log make; and the links of a shown ticket, which are read without the
 dialect, since all in `projections` loads SQLAlchemy, and that takes longer than all the rest of
 showing a ticket (docs/decisions/047). That reader knows the view's file of the embedded database
-alone, and gives the question back to the views for everything else."""
+alone, and gives the question back to the views for everything else. Of webhooks the notes of the
+last deliveries, which are no truth."""
 
 
 def test_sqlite_is_spoken_to_where_it_is_said() -> None:

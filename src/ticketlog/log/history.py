@@ -98,6 +98,16 @@ def between(log: Log, partition: int, start: int, end: int, page: int = PAGE) ->
         start = records[-1].offset + 1
 
 
+def from_version(log: Log, stream: str, start: int) -> Iterator[Recorded]:
+    """A stream's events from a version on, without redacted texts. Raises Unreadable where it comes
+    to one that this release can't read."""
+    records = log.stream(stream, start)
+    hidden = _redacted(records, log.codec)
+    for each in events_of(records, log.codec):
+        if each.originator_version >= start:
+            yield _without(each, hidden)
+
+
 def _redacted(records: Sequence[Record], codec: RecordCodec) -> frozenset[str]:
     """The ids of the events whose texts were redacted. Most streams have none, so that the bytes
     are searched before they are read."""

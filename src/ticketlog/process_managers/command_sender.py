@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ticketlog.application.batch_executor import Done, execute_all
-from ticketlog.application.executor import Executor, Outcome, Request, derived_id, request
+from ticketlog.application.executor import Executor, Outcome, Request, derived_id, new_id, request
 from ticketlog.domain.base import Actor, Command, Refused
 from ticketlog.domain.ticket.automation import NotificationDecided
 from ticketlog.errors import CommandReused, Conflict, Damaged, NewerFormat, Unreachable, Unreadable
@@ -107,6 +107,20 @@ class CommandSender:
             received_at=self.now(),
             occurred_at=None,
             actor=Actor(policy, "service", "service"),
+            channel=CHANNEL,
+            internal=True,
+        )
+        self._executor.execute(made)
+
+    def record_on(self, stream: str, actor: Actor, command: Command) -> None:
+        """Executes a command on a stream, as one that nobody has sent before."""
+        made = request(
+            command,
+            stream,
+            id=new_id(),
+            received_at=self.now(),
+            occurred_at=None,
+            actor=actor,
             channel=CHANNEL,
             internal=True,
         )

@@ -1,0 +1,1 @@
+"""Events to programs outside by HTTP POST: signed, in order for each ticket, at least once."""
