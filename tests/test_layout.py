@@ -72,6 +72,7 @@ DIRECTIONS: dict[str, set[str]] = {
     },
     "process_managers/webhooks": {
         "application",
+        "documents",
         "domain",
         "errors",
         "log",

@@ -15,6 +15,11 @@ simulation = true                      # its clock may be moved; made by `init -
 
 [outbox]                               # may be missing
 mail = "mail.jsonl"                    # the outbox of a name: a file that gets a JSON line each
+
+[webhooks]                             # may be missing
+allow = ["10.1.0.0/16", "http://localhost:9000"]  # targets beside the public ones by https
+authorities = "internal-ca.pem"        # certificates that are trusted besides the public ones
+deliver = false                        # this machine's processes deliver none; default: they do
 """
 
 from __future__ import annotations
@@ -30,6 +35,15 @@ FILE = "ticketlog.toml"
 VARIABLE = "TICKETLOG_DESK"
 LOG_URL = "sqlite:///log.db"
 VIEWS_URL = "sqlite:///views.db"
+
+
+class WebhookConfig(NamedTuple):
+    """The operator's word on webhooks: targets that are allowed beside public ones by https, a file
+    of authorities, and whether the processes of this folder deliver."""
+
+    allow: tuple[str, ...] = ()
+    authorities: str | None = None
+    deliver: bool = True
 
 
 class Config(NamedTuple):
@@ -48,6 +62,7 @@ class Config(NamedTuple):
     publish_personal: tuple[str, ...] = ()
     outboxes: tuple[tuple[str, str], ...] = ()
     simulation: bool = False
+    webhooks: WebhookConfig = WebhookConfig()
 
 
 def views_file(config: Config) -> Path:
@@ -88,9 +103,9 @@ def read(folder: Path) -> Config:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise Usage(f"{file} can't be read: {error}") from error
-    unknown = sorted(set(content) - {"desk", "log", "views", "publish", "outbox"})
+    unknown = sorted(set(content) - {"desk", "log", "views", "publish", "outbox", "webhooks"})
     if unknown:
-        known = "[desk], [log], [views], [publish], [outbox]"
+        known = "[desk], [log], [views], [publish], [outbox], [webhooks]"
         raise Usage(f"{file}: unknown section [{unknown[0]}]; it knows {known}")
     log_url, views_url = (
         _url(file, content, "log", LOG_URL),
@@ -98,7 +113,8 @@ def read(folder: Path) -> Config:
     )
     publish = _publish(file, content)
     outboxes, simulation = _outboxes(file, content), _simulation(file, content)
-    return Config(folder, log_url, views_url, *publish, outboxes, simulation)
+    webhooks = _webhooks(file, content)
+    return Config(folder, log_url, views_url, *publish, outboxes, simulation, webhooks)
 
 
 def _section(file: Path, content: dict[str, Any], name: str, *keys: str) -> dict[str, Any]:
@@ -137,6 +153,19 @@ def _outboxes(file: Path, content: dict[str, Any]) -> tuple[tuple[str, str], ...
     if not isinstance(values, dict) or not all(isinstance(each, str) for each in values.values()):
         raise Usage(f"{file}: [outbox] names files, such as mail = 'mail.jsonl'")
     return tuple(values.items())
+
+
+def _webhooks(file: Path, content: dict[str, Any]) -> WebhookConfig:
+    values = _section(file, content, "webhooks", "allow", "authorities", "deliver")
+    allow, deliver = values.get("allow", []), values.get("deliver", True)
+    authorities = values.get("authorities")
+    if not isinstance(allow, list) or not all(isinstance(each, str) for each in allow):
+        raise Usage(f"{file}: [webhooks] allow must be a list of texts, such as ['10.1.0.0/16']")
+    if not isinstance(authorities, str | None):
+        raise Usage(f"{file}: [webhooks] authorities must be the name of a file")
+    if not isinstance(deliver, bool):
+        raise Usage(f"{file}: [webhooks] deliver must be true or false")
+    return WebhookConfig(tuple(allow), authorities, deliver)
 
 
 def _simulation(file: Path, content: dict[str, Any]) -> bool:

@@ -87,6 +87,7 @@ if TYPE_CHECKING:
     from ticketlog.policies.protocol import Policy
     from ticketlog.process_managers.outbox import Outbox, OutboxRelay
     from ticketlog.process_managers.runner import PolicyRunner
+    from ticketlog.process_managers.webhooks.administration import WebhookDesk
     from ticketlog.projections.engine.fill import ProgressCallback
     from ticketlog.projections.engine.moment import Cut, Moment
     from ticketlog.projections.engine.query import Query
@@ -673,6 +674,31 @@ class Desk:
         """The worker that keeps the index of the log of access up."""
         return Worker("audit", self.access_log.keep_index, lambda: self.access_log.last_pass_at)
 
+    def webhooks(self) -> WebhookDesk:
+        """The webhooks: how far each endpoint is, its deliveries, tests (docs/WEBHOOKS.md). Raises
+        Usage where `ticketlog.toml` allows a target that means nothing."""
+        from ticketlog.process_managers.webhooks.administration import WebhookDesk, begin_at
+        from ticketlog.process_managers.webhooks.delivering import DeskAccess
+        from ticketlog.process_managers.webhooks.http_sender import HttpSender
+        from ticketlog.process_managers.webhooks.targets import TargetRules
+
+        said = self.config.webhooks
+        rules = TargetRules(said.allow)
+        trusted = said.authorities and str(self.folder / said.authorities)
+
+        def begin(id: str) -> tuple[int, ...]:
+            return begin_at(self.log, self._logs.settings, self.settings, id)
+
+        access = DeskAccess(self.log, self._executor, self._clock, self.viewer, begin, self.folder)
+        return WebhookDesk(access, lambda: HttpSender(rules, trusted))
+
+    def webhooks_worker(self) -> Worker | None:
+        """The worker that delivers events to endpoints; None: another machine does."""
+        if not self.config.webhooks.deliver:
+            return None
+        found = self.webhooks().deliverer()
+        return Worker("webhooks", found.run, found.last_pass_at, troubles=found.troubles)
+
     def publish_worker(self) -> Worker | None:
         """The worker that keeps the public topic up, where the desk publishes. Raises Usage."""
         if self.publish_url is None:
@@ -889,7 +915,16 @@ class Desk:
         self._check_persons(desired)
         said = parser.moves(file, settings_removal.KINDS)
         planned = self._settings.planned(desired, parser.digest(file), actor)
-        return settings_removal.plan(self, planned, {**said, **(moves or {})}, _secrets(desired))
+        warnings = (*_secrets(desired), *self._webhook_warnings(desired))
+        return settings_removal.plan(self, planned, {**said, **(moves or {})}, warnings)
+
+    def _webhook_warnings(self, desired: Desired) -> tuple[str, ...]:
+        webhooks, sources = desired.get("webhook", {}), desired.get("hook-source", {})
+        if not (webhooks or sources):
+            return ()
+        from ticketlog.process_managers.webhooks.administration import warnings
+
+        return tuple(warnings(webhooks, sources, self.folder, self.config.webhooks.allow))
 
     def _check_persons(self, desired: Desired) -> None:
         """Raises Invalid where an agent is newly said to be a person whom nobody registered."""

@@ -99,7 +99,7 @@ def content(id: str, timestamp: int, body: bytes) -> bytes:
 
 
 class Signer:
-    """Signs with each of several secrets, so that receivers can change theirs in between."""
+    """Signs with each of several secrets, so that receivers can change from one to the next."""
 
     def __init__(self, scheme: str, secrets: Sequence[str]) -> None:
         """Raises Usage for a secret that isn't one of the scheme."""

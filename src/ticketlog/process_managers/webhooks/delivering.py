@@ -105,6 +105,10 @@ class WebhookDeliverer:
         """Delivers until `stop` is set. Raises the errors of the log; run again, it goes on where
         it was."""
         while not stop.is_set():
+            if not self.desk.executor.settings().webhooks:
+                self._last_pass_at = time.time()
+                stop.wait(LOOK_AGAIN_S)
+                continue
             with _locked(self.desk.folder / LOCK) as holds:
                 if holds:
                     try:

@@ -36,8 +36,8 @@ class Underway(NamedTuple):
 
 
 class Consequence(NamedTuple):
-    """What is to be recorded of an answer: that the endpoint is given up, or that a delivery is.
-    `note`: what is told of the delivery."""
+    """The consequence of an answer: the endpoint is given up, or a delivery is, each for a reason.
+    `note`: of the delivery."""
 
     note: DeliveryNote
     disables: str | None = None
