@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import cached_property
 from importlib.metadata import version
 from mimetypes import guess_type
 from pathlib import Path
@@ -79,6 +80,7 @@ if TYPE_CHECKING:
     from ticketlog.application.access import Viewer
     from ticketlog.application.as_of import Past
     from ticketlog.application.feed import Feed
+    from ticketlog.application.incoming_hooks import HookInbox
     from ticketlog.application.queries import Answer, Answered
     from ticketlog.application.views import Views
     from ticketlog.demo.recorder import Simulated
@@ -692,6 +694,27 @@ class Desk:
         access = DeskAccess(self.log, self._executor, self._clock, self.viewer, begin, self.folder)
         return WebhookDesk(access, lambda: HttpSender(rules, trusted))
 
+    @cached_property
+    def hook_inbox(self) -> HookInbox:
+        """The messages of programs outside, which `[hook_sources.ID]` of the settings name."""
+        from ticketlog.application.incoming_hooks import HookInbox
+
+        def record(command: Command, on: str, id: str, actor: Actor) -> Outcome:
+            given = {"actor": actor, "channel": "webhook", "internal": True}
+            now = self._clock()
+            made = request(command, on, id=id, received_at=now, occurred_at=None, **given)  # type: ignore[arg-type]
+            return self._executor.execute(made)
+
+        return HookInbox(
+            self._settings.in_force,
+            self._repository.load,
+            self._attachments,
+            self.execute,
+            record,
+            self._clock,
+            self.folder,
+        )
+
     def webhooks_worker(self) -> Worker | None:
         """The worker that delivers events to endpoints; None: another machine does."""
         if not self.config.webhooks.deliver:
@@ -810,6 +833,21 @@ class Desk:
         from ticketlog.application.as_of import Cuts
 
         return None if start is None else Cuts(self._logs).start(start)
+
+    def log_range(self, start: str, end: str | None) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The offsets between two places: from `start` on, to behind `end`. Each is an ISO time, or
+        a position as `position` takes it; None: now. Raises Usage."""
+        from ticketlog.application.as_of import Cuts
+
+        cuts = Cuts(self._logs)
+        self.log.sync()
+        starts = cuts.at(_instant(start) - 1).ends if "T" in start else cuts.start(start)
+        if end is None:
+            ends = tuple(self.log.ends())
+        else:
+            ends = cuts.at(_instant(end)).ends if "T" in end else cuts.named(end).ends
+        starts = tuple(max(each, 1) for each in starts)
+        return starts, tuple(map(max, starts, ends))
 
     def status(self) -> DeskStatus:
         """The status of the desk: sizes, the positions of its index and views, lags and troubles.

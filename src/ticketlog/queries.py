@@ -8,6 +8,7 @@ from __future__ import annotations
 from ticketlog.projections.views.agents import AgentLoad, HeldByAbsentReport
 from ticketlog.projections.views.changes import Changes, ChangesSince, ChosenStream, Ratings
 from ticketlog.projections.views.gaming.gaming import GamingCasesReport, GamingReport
+from ticketlog.projections.views.hooks import HookMessages
 from ticketlog.projections.views.inbox import (
     FollowedTickets,
     Inbox,
@@ -68,6 +69,7 @@ __all__ = [
     "GamingCasesReport",
     "GamingReport",
     "HeldByAbsentReport",
+    "HookMessages",
     "Inbox",
     "LinkCircles",
     "LinksTo",

@@ -62,6 +62,11 @@ SECTIONS: dict[str, Commands] = {
         "agent": Entry(
             "ticketlog.cli.commands.parties", "agent", "Availability and shifts of those who work."
         ),
+        "webhook": Entry(
+            "ticketlog.cli.commands.webhook",
+            "webhook",
+            "Events to the programs of others, and their messages.",
+        ),
         "settings": Entry(
             "ticketlog.cli.commands.settings",
             "settings",

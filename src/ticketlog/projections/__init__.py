@@ -11,6 +11,7 @@ from ticketlog.projections.engine.query import Query
 from ticketlog.projections.views.agents import VIEW as AGENTS
 from ticketlog.projections.views.changes import VIEW as CHANGES
 from ticketlog.projections.views.gaming.gaming import VIEW as GAMING
+from ticketlog.projections.views.hooks import VIEW as HOOKS
 from ticketlog.projections.views.inbox import VIEW as INBOX
 from ticketlog.projections.views.persons import VIEW as PERSONS
 from ticketlog.projections.views.queue import VIEW as QUEUE
@@ -31,6 +32,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     PERSONS,
     SLA,
     CHANGES,
+    HOOKS,
     SEARCH,
 )
 QUERIES: Mapping[str, type[Query[Any]]] = {
