@@ -60,7 +60,7 @@ class NotGenuine(Refused):
     code: ClassVar[str] = "unauthenticated"
 
 
-class Execute(Protocol):
+class CommandExecution(Protocol):
     """`Desk.execute`."""
 
     def __call__(
@@ -105,12 +105,12 @@ class HookInbox:
         settings: Callable[[], Settings],
         load: Callable[[str], Any],
         attachments: Attachments,
-        execute: Execute,
+        execute: CommandExecution,
         record: Callable[[Command, str, str, Actor], Outcome],
         now: Callable[[], int],
         folder: Path,
     ) -> None:
-        """`execute`: sends a command as whoever the source's settings name. `record`: executes a
+        """`execute`: sends a command as the service that the source names. `record`: executes a
         command on a message's own stream, under an id. `now`: microseconds since 1970."""
         self._settings = settings
         self._load = load
@@ -372,23 +372,40 @@ def _command(entry: HookCommand, message: _Message) -> Command:
         raise ValueError(f"{entry.command} is no command of this release")
     values = {name: _value(each, message) for name, each in entry.fields.items()}
     values = {name: each for name, each in values.items() if each is not None}
+    for _ in range(_MENDED_AT_MOST):
+        try:
+            return model.model_validate(values)
+        except ValidationError as error:
+            mended = _mended(values, error)
+            if mended == values:
+                break
+            values = mended
     try:
-        return model.model_validate_json(orjson.dumps(values))
-    except ValidationError as error:
-        values = _mended(values, error)
-    try:
-        return model.model_validate_json(orjson.dumps(values))
+        return model.model_validate(values)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or entry.command
         raise ValueError(f"{where}: {first['msg']}") from None
 
 
+_MENDED_AT_MOST = 3
+
+
 def _value(template: Any, message: _Message) -> Any:
     if isinstance(template, tuple):
         found = [filled_text(each, message.at) for each in template]
-        return [str(each) for each in found if each not in (None, "")]
-    return filled_text(template, message.at) if isinstance(template, str) else template
+        return tuple(str(each) for each in found if each not in (None, ""))
+    return _frozen(filled_text(template, message.at)) if isinstance(template, str) else template
+
+
+def _frozen(value: Any) -> Any:
+    """A value of JSON with tuples for its lists, as commands want them."""
+    if isinstance(value, dict):
+        return {name: _frozen(each) for name, each in value.items()}
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+
+
+_OF_SEVERAL_LINES = ("text", "string_pattern_mismatch")
 
 
 def _mended(values: Mapping[str, Any], error: ValidationError) -> dict[str, Any]:
@@ -402,7 +419,7 @@ def _mended(values: Mapping[str, Any], error: ValidationError) -> dict[str, Any]
             mended[str(name)] = str(value)
         elif isinstance(value, str) and each["type"] == "string_too_long":
             mended[str(name)] = value[: each["ctx"]["max_length"] - 1] + "…"
-        elif isinstance(value, str) and each["type"] == "string_pattern_mismatch":
+        elif isinstance(value, str) and each["type"] in _OF_SEVERAL_LINES:
             mended[str(name)] = _line(value)
     return mended
 
