@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -27,10 +27,14 @@ class Frame(NamedTuple):
 
 
 @contextmanager
-def server(desk: Desk, authenticate: Authenticate = by_header) -> Iterator[HttpServer]:
+def server(
+    desk: Desk, authentication: Callable[[Served], Authenticate] = lambda _: by_header
+) -> Iterator[HttpServer]:
     """A server of the desk at a port that the system chose."""
     options = ServeOptions(port=0)
-    running = HttpServer(Served(desk, options, authenticate=authenticate), listening(options))
+    served = Served(desk, options)
+    served.authenticate = authentication(served)
+    running = HttpServer(served, listening(options))
     thread = threading.Thread(target=running.run)
     thread.start()
     try:
@@ -44,8 +48,15 @@ def server(desk: Desk, authenticate: Authenticate = by_header) -> Iterator[HttpS
 class FeedClient:
     """A client with one open stream. It keeps the last id that it was given, as browsers do."""
 
-    def __init__(self, url: str, actor: str = "agent:ann", last: str | None = None) -> None:
-        headers = {"Authorization": f"Test {actor}"}
+    def __init__(
+        self,
+        url: str,
+        actor: str = "agent:ann",
+        *,
+        token: str | None = None,
+        last: str | None = None,
+    ) -> None:
+        headers = {"Authorization": f"Test {actor}" if token is None else f"Bearer {token}"}
         self.client = httpx.Client(base_url=url, headers=headers, timeout=LONG)
         self.last = last
 

@@ -11,19 +11,20 @@ from typing import Any
 
 import httpx
 import pytest
-from starlette.requests import Request
 
 from tests.helpdesk import ANN, SUE, create
-from tests.http.serving import by_header, client
+from tests.http.serving import client
 from tests.http.streaming import EVENTS, FeedClient, server
+from ticketlog.application.accounts import Accounts
 from ticketlog.desk import Desk
-from ticketlog.domain.base import Actor, Recorded
+from ticketlog.domain.accounts.owner import Owner
+from ticketlog.domain.base import Recorded
 from ticketlog.domain.ticket.assignment import Assign
 from ticketlog.domain.ticket.conversation import Note, Reply
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.http import feed_hub
+from ticketlog.http.authentication import authenticator
 from ticketlog.http.feed_hub import FeedHub, Subscriber
-from ticketlog.http.problems import Problem
 from ticketlog.http.served import Served
 from ticketlog.http.server import HttpServer
 from ticketlog.publishing.cloudevent import envelope, published_fields, source
@@ -209,26 +210,19 @@ class TestStream:
             desk.execute(Note(body="Later"), on=ticket, actor=SUE)
             assert list(frames) == []
 
-    def test_a_stream_ends_where_its_token_is_revoked(
-        self, desk: Desk, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(feed_hub, "HEARTBEAT_S", 0.1)
-        revoked = threading.Event()
-
-        async def authenticate(request: Request) -> Actor:
-            if revoked.is_set():
-                raise Problem(401, "unauthenticated", "revoked")
-            return await by_header(request)
-
+    def test_a_stream_ends_where_its_token_is_revoked(self, desk: Desk) -> None:
+        accounts = Accounts(desk)
+        made = accounts.create_token(Owner(actor="agent/ann"), label="feed", actor=ANN)
         with (
-            server(desk, authenticate) as running,
-            FeedClient(running.url) as reader,
+            server(desk, authenticator) as running,
+            FeedClient(running.url, token=made.secret) as reader,
             reader.stream(after="now") as frames,
         ):
             create(desk)
             next(frames)
-            revoked.set()
+            accounts.revoke_token(made.token.id, actor=ANN)
             assert list(frames) == []
+            accounts.close()
 
     def test_a_silent_stream_says_that_it_lives_and_where_it_is(
         self, desk: Desk, served: HttpServer, monkeypatch: pytest.MonkeyPatch
