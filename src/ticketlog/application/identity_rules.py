@@ -7,7 +7,7 @@ to another human later leads nowhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from ticketlog.application.executor import Outcome, derived_id
@@ -44,6 +44,8 @@ class PeopleDesk(Protocol):
     def load(self, stream: str) -> Any: ...
 
     def load_account(self, stream: str) -> Any: ...
+
+    def load_accounts(self, kind: str) -> Iterator[Any]: ...
 
     def persons_with(self, address: Address) -> list[str]: ...
 
@@ -118,6 +120,8 @@ def _agent(rule: IdentityRule, user: _User, desk: PeopleDesk) -> Owner:
         id: str | None = rule.agent
     elif rule.by == EMAIL:
         id = _agent_by_email(user, desk)
+        if id is not None:
+            _check_free(Owner(actor=f"agent/{id}"), user, desk)
     else:
         said = user.claims.get(rule.by or "")
         id = said if isinstance(said, str) else None
@@ -152,7 +156,9 @@ def _person(rule: IdentityRule, user: _User, desk: PeopleDesk) -> Owner:
         return Owner(actor=f"{PERSON}/{survivor(linked.owner.id, _loader(desk))}")
     known = _known_person(user, desk)
     if known is not None:
-        return Owner(actor=f"{PERSON}/{known}")
+        owner = Owner(actor=f"{PERSON}/{known}")
+        _check_free(owner, user, desk)
+        return owner
     if not rule.registers:
         raise NobodyHere(
             "no-person",
@@ -160,6 +166,21 @@ def _person(rule: IdentityRule, user: _User, desk: PeopleDesk) -> Owner:
             "address: `ticketlog person register` adds you, or a rule with `registers = true`",
         )
     return Owner(actor=_registered(user, desk))
+
+
+def _check_free(owner: Owner, user: _User, desk: PeopleDesk) -> None:
+    """Raises NobodyHere where another user of the provider acts as the owner already: the address
+    by which the owner was found has gone to another human. All identities are looked at, which
+    happens when a user comes for the first time."""
+    for each in desk.load_accounts(KIND):
+        same_provider = each.owner == owner and each.issuer == user.provider.issuer
+        if same_provider and each.subject != user.subject:
+            raise NobodyHere(
+                "address-of-another",
+                f"another user of {user.provider.title or user.provider.id} acts as {owner}, who "
+                "has your e-mail address: an agent gives the address to whom it belongs, or an "
+                f"admin unlinks the other one (`ticketlog identity unlink {each.id}`)",
+            )
 
 
 def _known_person(user: _User, desk: PeopleDesk) -> str | None:
