@@ -45,13 +45,15 @@ class HttpServer:
     def __init__(self, served: Served, place: socket.socket) -> None:
         options = served.options
         self._place = place
+        self._tls = options.tls_certificate is not None
         self._server = _Server(served, _configured(served, options))
 
     @property
     def url(self) -> str:
         """The URL of the server's root."""
         host, port = self._place.getsockname()[:2]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        scheme = "https" if self._tls else "http"
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
     def run(self) -> None:
         """Serves until it is stopped; requests under way end or are broken off after the options'
@@ -74,7 +76,10 @@ def _configured(served: Served, options: ServeOptions) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         date_header=False,
-        proxy_headers=False,
+        proxy_headers=options.behind_proxy,
+        forwarded_allow_ips=list(options.trusted_proxies),
+        ssl_certfile=options.tls_certificate,
+        ssl_keyfile=None if options.tls_key is None else str(options.tls_key),
         h11_max_incomplete_event_size=_LARGEST_HEAD,
         timeout_keep_alive=_IDLE_S,
         timeout_graceful_shutdown=max(1, round(options.stop_timeout_s)),
