@@ -24,7 +24,7 @@ def test_it_serves_until_it_is_stopped(folder: Path) -> None:
     assert nothing.json()["type"] == "/problems/not-found"
     assert nothing.headers["content-type"] == "application/problem+json"
     assert (code, err) == (0, "")
-    assert out.startswith("stopped by SIGTERM")
+    assert out.splitlines()[-1].startswith("stopped by SIGTERM")
 
 
 def test_it_logs_json(folder: Path) -> None:
