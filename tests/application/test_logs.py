@@ -8,6 +8,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from kafka.errors import TopicAuthorizationFailedError
 
 from tests.helpdesk import ANN, create
 from tests.kafka import write
@@ -16,7 +17,7 @@ from ticketlog.desk import Desk, init_desk, open_desk, restore_desk
 from ticketlog.errors import Damaged, TicketlogError, Unfit, Unreachable, Usage
 from ticketlog.log.backup import export_lines
 from ticketlog.log.commit import genesis
-from ticketlog.log.kafka import topics
+from ticketlog.log.kafka import bootstrap, topics
 from ticketlog.log.kafka.bootstrap import create_or_join
 from ticketlog.log.kafka.url import KafkaAddress
 
@@ -230,6 +231,22 @@ class TestInKafka:
         with pytest.raises(TicketlogError):
             open_desk(tmp_path / "one")
         assert not topic_there(old_in_kafka, ACCESS)
+
+    def test_who_may_not_make_the_topic_is_told_who_does(
+        self, old_in_kafka: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def denied(*_: object) -> None:
+            raise TopicAuthorizationFailedError
+
+        monkeypatch.setattr(bootstrap, "create_topics", denied)
+        self.join(tmp_path / "one", old_in_kafka)
+        with pytest.raises(Unfit, match=r"access\.v1 is missing, .* somebody with CREATE"):
+            open_desk(tmp_path / "one")
+        monkeypatch.undo()
+        with init_desk(tmp_path / "two", log_url=old_in_kafka) as joined:
+            named = joined.log.desk
+        with open_desk(tmp_path / "one") as desk:
+            assert desk.log.desk == named
 
     def test_it_is_checked_as_the_others_are(self, old_in_kafka: str, tmp_path: Path) -> None:
         from kafka.admin import ConfigResource, ConfigResourceType

@@ -6,9 +6,13 @@ import time
 from collections.abc import Mapping, Sequence
 
 from kafka import KafkaAdminClient, KafkaProducer
-from kafka.errors import KafkaError
+from kafka.errors import (
+    ClusterAuthorizationFailedError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+)
 
-from ticketlog.errors import Damaged
+from ticketlog.errors import Damaged, Unfit
 from ticketlog.log.commit import genesis, genesis_of
 from ticketlog.log.kafka.client import connect_client
 from ticketlog.log.kafka.consumer import first_records
@@ -63,7 +67,14 @@ def join_added_log(address: KafkaAddress, name: str, anchor: str, anchored: Topi
         raise Damaged(f"{anchored.name} begins with no first record of a log of {anchor}")
 
     def made(client: KafkaAdminClient) -> Topic:
-        create_topics(client, {topic_name: 1})
+        try:
+            create_topics(client, {topic_name: 1})
+        except (TopicAuthorizationFailedError, ClusterAuthorizationFailedError) as error:
+            raise Unfit(
+                f"{topic_name} is missing, which this release keeps besides, and this user may not "
+                "make it: somebody with CREATE makes it by `ticketlog init DIR --log URL`, which "
+                "joins the desk in a folder of its own"
+            ) from error
         return checked_topics(client, address, [topic_name], None)[topic_name]
 
     topic = ask_brokers(address, made)
