@@ -57,6 +57,10 @@ def status(
         index=documents.IndexState(ends=list(index), behind=sum(ends) - sum(index)),
         partitions=partitions,
         settings=documents.InForce(position=settings().position),
+        access=documents.AccessLogState(
+            end=logs.access.ends()[0],
+            reachable=reach is not None and logs.access.latest_ends() is not None,
+        ),
         cut=str(Cuts(logs).now()),
         views=found,
         **_doubtful(views() if found else None, now),

@@ -110,6 +110,14 @@ class IndexState(Document):
     """Records of the log that it lacks."""
 
 
+class AccessLogState(Document):
+    """The log of access."""
+
+    end: Offset
+    """As far as it can be read here."""
+    reachable: bool
+
+
 class ViewAt(Document):
     """A view in a partition."""
 
@@ -190,8 +198,9 @@ class DeskStatus(Document):
     index: IndexState
     partitions: list[Partition]
     settings: InForce
+    access: AccessLogState
     cut: Cut
-    """How far the logs can be read."""
+    """How far the logs of tickets and settings can be read."""
     views: list[View]
     ahead: Ahead
     circles: Circles

@@ -117,7 +117,7 @@ def _row(recorded: Recorded) -> list[Any]:
     why = event.why if isinstance(event, AccessRefused) else None
     if isinstance(event, AccessRefused) and event.times:
         why = f"{event.times} times: {why}"
-    return [*first, event.WORD, event.what, _named(event.on), why]
+    return [*first, event.WORD, event.what, _named(event.on) or event.asked, why]
 
 
 def _named(streams: tuple[str, ...]) -> str:

@@ -101,6 +101,7 @@ def _facts(told: documents.DeskStatus) -> list[tuple[str, Any]]:
         ("records", f"{records}, {lacks:,} of them not in the index" if lacks else records),
         ("void", void or "none"),
         ("settings", f"in force since position {told.settings.position}"),
+        ("access", f"{max(told.access.end - 1, 0):,} recorded of who saw what, and of accounts"),
         ("views", _views(told.views)),
         *_ahead(told.ahead),
         *_circles(told.circles),

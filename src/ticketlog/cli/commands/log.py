@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +19,9 @@ from ticketlog.documents import desks as documents
 from ticketlog.documents.event_text import phrase, when, who
 from ticketlog.documents.events import Event
 from ticketlog.errors import Unreachable, Usage
+
+if TYPE_CHECKING:
+    from ticketlog.domain.base import Recorded
 
 _HERE = "ticketlog.cli.commands.log"
 
@@ -53,6 +59,7 @@ def stat(app: App, as_json: bool) -> None:
         "ticketlog log tail",
         "ticketlog log tail --json --from 3:120 --follow",
         "ticketlog log tail --json --from 12,40,7,9,3,2,8,1,5,4,11,6/5",
+        "ticketlog log tail --access --follow",
     ),
     prints=(Event,),
 )
@@ -64,22 +71,41 @@ def stat(app: App, as_json: bool) -> None:
     "Default: at the beginning.",
 )
 @click.option("--follow", is_flag=True, help="Wait for more until Ctrl-C.")
+@click.option(
+    "--access",
+    is_flag=True,
+    help="The log of access instead: refusals, reads of what is restricted, exports, accounts. "
+    "To look is recorded there, too.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document a line.")
 @pass_app
-def tail(app: App, start: str | None, follow: bool, as_json: bool) -> None:
+def tail(app: App, start: str | None, follow: bool, access: bool, as_json: bool) -> None:
     """Print the accepted events in order, the oldest first.
 
     Events are in the log's order per partition, and by the time of recording between partitions.
     A program that reads on later keeps, for each partition, the offset of the last event it read
     plus one, and begins from that cut.
     """
-    for recorded in app.desk.subscribe(app.desk.position(start), follow=follow):
+    for recorded in _accesses(app, start, follow) if access else _events(app, start, follow):
         if as_json:
             print_json_line(Event.made(recorded))
         else:
             meta = recorded.meta
             line = f"{when(recorded)}  {who(meta.actor)}  {recorded.originator_id}"
             click.echo(clean(f"{meta.partition}:{meta.offset}  {line}  {phrase(recorded.event)}"))
+
+
+def _events(app: App, start: str | None, follow: bool) -> Iterator[Recorded]:
+    return app.desk.subscribe(app.desk.position(start), follow=follow)
+
+
+def _accesses(app: App, start: str | None, follow: bool) -> Iterator[Recorded]:
+    """The events of the log of access. Raises Usage: it has one partition."""
+    place = re.fullmatch(r"(?:0:)?(\d{1,18})", start or "0")
+    if place is None:
+        raise Usage(f"{start!r} is no place in the log of access: write an offset, such as 120")
+    log = app.desk.access_log
+    return log.follow(int(place[1]), live=follow, stopped=lambda: False, channel="cli")
 
 
 @click.command(
