@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import orjson
 import pytest
 
 from tests.helpdesk import ANN, BOB, SUE
@@ -60,3 +61,26 @@ def test_auditors_look_and_others_are_refused(done: Run, ask: Run) -> None:
     latest = done("audit", "access", "agent:sue").out
     assert "refused" in latest
     assert "audit.access" in latest
+
+
+def test_the_whole_log_can_be_followed(done: Run, ask: Run) -> None:
+    lines = done("log", "tail", "--access", "--json").out.splitlines()
+    told = [orjson.loads(line) for line in lines]
+    kinds = [each["type"].split(".")[1] for each in told]
+    assert kinds == ["read", "refused", "exported", "read"]
+    assert told[-1]["data"]["what"] == "audit.access"
+    assert told[-1]["actor"]["role"] == "operator"
+    since = str(told[-1]["offset"])
+    again = done("log", "tail", "--access", "--json", "--from", since).out.splitlines()
+    assert orjson.loads(again[0]) == told[-1]
+    assert "bob is no member" in done("log", "tail", "--access").out
+    said = ask("log", "tail", "--access", "--from", "1,2/3")
+    assert said.code == 2
+    assert "is no place in the log of access" in said.err
+
+
+def test_stat_and_status_count_it(done: Run) -> None:
+    [part] = done("log", "stat", "--json").document["access"]["partitions"]
+    assert (part["end"], part["events"]) == (4, 3)
+    assert done("status", "--json").document["access"] == {"end": 4, "reachable": True}
+    assert "3 recorded" in done("status").out
