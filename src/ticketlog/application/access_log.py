@@ -200,8 +200,8 @@ class AccessLog:
         address: str | None = None,
         channel: str = "api",
     ) -> list[Commit]:
-        """The commits that tell of one access: several, where one can't name all streams. The first
-        one's id is the correlation of the others."""
+        """The commits that tell of one access: several, where one can't name all streams. The id of
+        the first is the correlation of all after it."""
         actor = actor or operator()
         about = {
             "what": _key(what),
