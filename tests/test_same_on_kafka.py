@@ -21,7 +21,7 @@ from ticketlog.projections.engine import build_store, storage
 pytestmark = pytest.mark.service
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-THEIR_OWN = {"offset", "from_offset", "to_offset", "recorded_at"}
+THEIR_OWN = {"offset", "from_offset", "to_offset", "recorded_at", "changed_at"}
 """Between streams the order of a bulk is the log's own, and each log records in its own time."""
 
 
