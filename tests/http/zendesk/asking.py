@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import httpx
+from fastapi import FastAPI
 
-from tests.http.serving import client
+from tests.http.serving import by_header
 from ticketlog.desk import Desk
+from ticketlog.http.app import create_app
+from ticketlog.http.served import Served
 
 API = "/api/v2"
+
+
+_APPS: WeakKeyDictionary[Desk, FastAPI] = WeakKeyDictionary()
+"""Making an application takes longer than most answers of one."""
+
+
+def app_of(desk: Desk) -> FastAPI:
+    """The application of a desk, whose actors are named by a header."""
+    if desk not in _APPS:
+        _APPS[desk] = create_app(Served(desk, authenticate=by_header))
+    return _APPS[desk]
 
 
 def ask_all(
@@ -19,7 +34,10 @@ def ask_all(
     """The answers of paths below `/api/v2`, or of whole URLs."""
 
     async def ask() -> list[httpx.Response]:
-        async with client(desk, actor) as asking:
+        headers = {} if actor is None else {"Authorization": f"Test {actor}"}
+        transport = httpx.ASGITransport(app_of(desk))
+        base = "http://desk.test"
+        async with httpx.AsyncClient(transport=transport, base_url=base, headers=headers) as asking:
             whole = [p if p.startswith(("http", "/")) else f"{API}/{p}" for p in paths]
             return [await asking.get(path, **given) for path in whole]
 
