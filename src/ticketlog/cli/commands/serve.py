@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -48,15 +49,26 @@ def observed(*, log_json: bool, traces: bool) -> Iterator[None]:
         yield
 
 
-def _accounts(app: App) -> Accounts:
+def _checked_options(app: App, given: dict[str, Any]) -> ServeOptions:
+    """The options of the command. Raises Usage where the extra isn't installed, or where the desk
+    may not be served so."""
+    try:
+        import_module("ticketlog.http.server")  # which needs all of the extra
+        from ticketlog.http.exposure import check_options, check_ways_in
+        from ticketlog.http.options import ServeOptions
+    except ModuleNotFoundError as error:
+        raise Usage(f"{EXTRA} ({error.name} is missing)") from error
     from ticketlog.application.accounts import Accounts
 
-    return Accounts(app.desk)
+    options = ServeOptions(**given)
+    check_options(options)
+    check_ways_in(options, app.desk, Accounts(app.desk))
+    return options
 
 
 def _invite(accounts: Accounts, options: ServeOptions, url: str, actor: str | None) -> None:
     """Prints a link that signs in. Served beyond this machine, what is printed may be kept where
-    others read it: there a terminal alone is told."""
+    more people read it: there a terminal alone is told."""
     from ticketlog.http.exposure import is_loopback
 
     if not is_loopback(options.host) and not sys.stdout.isatty():
@@ -127,20 +139,13 @@ def serve(
     where something was damaged when it was stopped. docs/OPERATING.md tells of logs, metrics and
     traces.
     """
-    try:
-        from ticketlog.http.authentication import accounts_of, authenticator
-        from ticketlog.http.exposure import check_options, check_ways_in
-        from ticketlog.http.options import ServeOptions
-        from ticketlog.http.served import Served
-        from ticketlog.http.server import HttpServer, listening
-    except ModuleNotFoundError as error:
-        raise Usage(f"{EXTRA} ({error.name} is missing)") from error
+    options = _checked_options(app, given)
+    from ticketlog.http.authentication import accounts_of, authenticator
+    from ticketlog.http.served import Served
+    from ticketlog.http.server import HttpServer, listening
     from ticketlog.service.json_logs import log_failure
     from ticketlog.service.service import DeskService
 
-    options = ServeOptions(**given)
-    check_options(options)
-    check_ways_in(options, app.desk, _accounts(app))
     began = monotonic()
     with observed(log_json=log_json, traces=traces), closing(listening(options)) as place:
         service = DeskService(app.desk, log_failure if log_json else report_failure)
