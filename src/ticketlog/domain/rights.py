@@ -65,6 +65,9 @@ ACTS: Mapping[str, Act] = {
     "run": Act(frozenset({OPERATOR}), "keeps views, policies and outboxes up"),
     "policies.run": Act(frozenset({OPERATOR}), "lets the policies act"),
     "policies.retry": Act(frozenset({OPERATOR}), "lets a policy go on with what it had parked"),
+    "webhook.read": Act(
+        frozenset({"admin"}), "sees endpoints, their deliveries, and messages from outside"
+    ),
     "webhook.test": Act(frozenset({"admin"}), "sends an endpoint a ping"),
     "webhook.handle": Act(frozenset({"admin"}), "makes commands of a message from outside again"),
     "publish": Act(frozenset({OPERATOR}), "publishes accepted events for other services"),

@@ -21,6 +21,7 @@ from ticketlog.http import (
     settings,
     signing_in,
     streams,
+    webhooks,
 )
 from ticketlog.http.limits import BodyLimits
 from ticketlog.http.problems import handle_problems
@@ -37,6 +38,7 @@ ROUTERS: tuple[Callable[[Served], APIRouter], ...] = (
     queries.router,
     streams.router,
     feed.router,
+    webhooks.router,
     attachments.router,
     bulk.router,
     settings.router,
