@@ -6,7 +6,7 @@ import orjson
 import pytest
 from standardwebhooks import Webhook as Peer
 
-from tests.helpdesk import ANN, create
+from tests.helpdesk import ANN, SUE, create
 from tests.process_managers.webhooks.receiving import (
     SECRET,
     Receiver,
@@ -18,6 +18,7 @@ from tests.process_managers.webhooks.receiving import (
 from ticketlog.desk import Desk
 from ticketlog.domain.ticket.conversation import Note, Reply
 from ticketlog.domain.ticket.lifecycle import Solve
+from ticketlog.domain.webhook import PauseWebhook, ReplayWebhook, ResumeWebhook
 from ticketlog.process_managers.webhooks.http_sender import HookAnswer
 
 
@@ -93,3 +94,73 @@ def test_a_failing_ticket_waits_and_others_go_on(desk: Desk) -> None:
     assert {stream for stream, _ in receiver.events()} == {f"ticket/{good}"}
     assert len([1 for _, body in receiver.got if bad.encode() in body]) == 1
     assert desk.webhooks().show("crm").waiting == 1
+
+
+def test_a_replay_sends_the_same_ids_and_bodies(desk: Desk) -> None:
+
+    set_up(desk)
+    ticket = create(desk)
+    desk.execute(Note(body="more"), on=ticket, actor=ANN)
+    first, second = Receiver(), Receiver()
+    desk.webhooks()._replace(open_sender=first.opened).deliverer().catch_up()
+    starts, ends = desk.log_range("2020-01-01T00:00:00Z", None)
+    command = ReplayWebhook(starts=starts, ends=ends)
+    desk.execute(command, on="webhook/crm", actor=SUE)
+    desk.webhooks()._replace(open_sender=second.opened).deliverer().catch_up()
+    had = [(headers["webhook-id"], body) for headers, body in first.got]
+    again = [(headers["webhook-id"], body) for headers, body in second.got]
+    assert had
+    assert sorted(had) == sorted(again)
+    assert desk.load("webhook/crm").under_way == {}
+
+
+def test_a_paused_endpoint_gets_later_what_happened_meanwhile(desk: Desk) -> None:
+    set_up(desk)
+    desk.execute(PauseWebhook(), on="webhook/crm", actor=SUE)
+    ticket = create(desk)
+    assert delivered(desk, Receiver()).events() == []
+    desk.execute(ResumeWebhook(), on="webhook/crm", actor=SUE)
+    assert delivered(desk, Receiver()).events() == [(f"ticket/{ticket}", 0)]
+
+
+def test_one_that_is_gone_is_given_up_and_its_owner_told(desk: Desk) -> None:
+    set_up(desk, owner="ann")
+    create(desk)
+    delivered(desk, Receiver(lambda _: HookAnswer(410)))
+    create(desk)
+    again = delivered(desk, Receiver())
+    assert again.got == []
+    assert desk.webhooks().show("crm").state == "disabled"
+    (told,) = [e.event for e in desk.history("webhook/crm") if "notification" in e.event.NAME]
+    assert told.to == ("agent/ann",)  # type: ignore[attr-defined]
+    desk.execute(ResumeWebhook(), on="webhook/crm", actor=SUE)
+    assert len(delivered(desk, Receiver()).events()) == 2
+
+
+def test_a_dead_endpoint_is_left_alone_and_costs_nothing(desk: Desk) -> None:
+    set_up(desk)
+    for _ in range(60):
+        create(desk)
+    dead = delivered(desk, Receiver(lambda _: HookAnswer(None, "refused")))
+    assert len(dead.got) <= 32 + 10
+    shown = desk.webhooks().show("crm")
+    assert shown.waiting <= 32
+    assert shown.behind >= 60 - 42
+    assert len(set(delivered(desk, Receiver()).events())) == 60 - shown.waiting
+
+
+def test_the_rights_of_its_reader_filter_what_is_sent(desk: Desk) -> None:
+    set_up(desk, reads_as="person:NOBODY")
+    create(desk)
+    found = desk.webhooks()._replace(open_sender=Receiver().opened).deliverer()
+    found.catch_up()
+    assert "person NOBODY" in found.troubles()[0]
+
+
+def test_a_missing_secret_stops_its_endpoint_alone_and_says_so(desk: Desk) -> None:
+    set_up(desk)
+    (desk.folder / "crm.secret").unlink()
+    create(desk)
+    found = desk.webhooks()._replace(open_sender=Receiver().opened).deliverer()
+    found.catch_up()
+    assert "file:crm.secret" in found.troubles()[0]

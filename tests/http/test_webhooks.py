@@ -1,0 +1,78 @@
+"""Webhooks over HTTP: those who look after them, and the programs that send something in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.application.test_incoming_hooks import FIRING, said, signed, source
+from tests.helpdesk import create
+from tests.http.serving import asked
+from tests.process_managers.webhooks.receiving import allow, reopened, serving, set_up
+from ticketlog.desk import Desk
+
+ADMIN = "agent:sue"
+
+
+def test_an_admin_sees_endpoints_tests_and_replays_them(desk: Desk) -> None:
+    with serving(500) as server:
+        allow(desk.folder, "http://127.0.0.1")
+        with reopened(desk) as again:
+            set_up(again, server.url)
+            create(again)
+
+            async def call(client: httpx.AsyncClient) -> Any:
+                found = (await client.get("/api/v1/webhooks")).json()["webhooks"]
+                tested = (await client.post("/api/v1/webhooks/crm/test")).json()
+                asked = {"start": "2020-01-01T00:00:00Z"}
+                replayed = await client.post("/api/v1/webhooks/crm/replay", json=asked)
+                last = (await client.get("/api/v1/webhooks/crm/deliveries?failed=true")).json()
+                paused = await client.post("/api/v1/webhooks/crm/commands/pause", json={})
+                shown = (await client.get("/api/v1/webhooks/crm")).json()
+                return found, tested, replayed.status_code, last, paused.status_code, shown
+
+            found, tested, replayed, last, paused, shown = asked(again, call, ADMIN)
+    assert [each["webhook"] for each in found] == ["crm"]
+    assert tested["status"] == 500
+    assert [each["type"] for each in last["deliveries"]] == ["ping"]
+    assert (replayed, paused) == (200, 200)
+    assert shown["state"] == "paused"
+    assert [each["ended_at"] for each in shown["replays"]] == [None]
+
+
+@pytest.mark.parametrize("actor", ["agent:ann", "service:mail"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/api/v1/webhooks"),
+        ("GET", "/api/v1/webhooks/crm/deliveries"),
+        ("POST", "/api/v1/webhooks/crm/test"),
+    ],
+)
+def test_nobody_else_does(desk: Desk, actor: str, method: str, path: str) -> None:
+    set_up(desk)
+
+    async def call(client: httpx.AsyncClient) -> int:
+        return (await client.request(method, path)).status_code
+
+    assert asked(desk, call, actor) == 403
+
+
+def test_a_message_from_outside_needs_its_signature_alone(desk: Desk) -> None:
+    source(desk)
+    body = said(FIRING)
+
+    async def call(client: httpx.AsyncClient) -> Any:
+        good = await client.post("/api/v1/hooks/outside", content=body, headers=signed(body))
+        forged = await client.post(
+            "/api/v1/hooks/outside", content=b"{}", headers=signed(body, "m2")
+        )
+        bare = await client.post("/api/v1/hooks/outside", content=body)
+        nowhere = await client.post("/api/v1/hooks/nowhere", content=body)
+        return good.json(), [each.status_code for each in (good, forged, bare, nowhere)]
+
+    taken, statuses = asked(desk, call, None)
+    assert taken["outcome"] == "done"
+    assert statuses == [200, 401, 401, 404]
