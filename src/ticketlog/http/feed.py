@@ -68,6 +68,10 @@ def router(served: Served) -> APIRouter:
     served.shared["feed"] = hub
     served.at_stop.append(hub.stop)
     served.metrics.gauge("feed_clients", "Open streams of the feed.", lambda: hub.clients)
+    served.metrics.counter(
+        "feed_clients_broken_off", "Streams that weren't read in time.", lambda: hub.broken_off
+    )
+    served.metrics.gauge("feed_clients", "Open streams of the feed.", lambda: hub.clients)
 
     async def events(request: Request) -> Response:
         actor = await actor_of(request)
@@ -171,6 +175,7 @@ class EventStream(Response):
             # The hub breaks a stream off whose client doesn't read: its connection is closed.
             if not subscriber.is_broken_off:
                 raise
+            hub.broken_off += 1
         finally:
             hub.leave(subscriber)
             watching.cancel()

@@ -130,6 +130,8 @@ class FeedHub:
     def __init__(self, served: Served) -> None:
         self.feed = served.desk.feed
         self.stopping = False
+        self.broken_off = 0
+        """Streams that were ended since their client didn't read them."""
         self._served = served
         self._source = source(self.feed.log.desk)
         self._position: FeedPosition | None = None
