@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.given import ADA, ANN, DAY, KIM, MAIL, MINUTE, NOON, SETTINGS, SUE, Story
+from ticketlog.domain.accounts import secret
 from ticketlog.domain.accounts.identity import (
     IdentityLinked,
     IdentitySignedIn,
@@ -304,3 +305,20 @@ def test_an_identity_is_linked_once_and_can_be_unlinked() -> None:
     other = story("identity", "OTHER")
     other.when(sign_in(ANNS), by=SIGNING_IN).then_refused(Invalid)
     other.when(UnlinkIdentity(), by=ADA).then_refused(NotFound)
+
+
+@pytest.mark.parametrize("kept", [HASH, secret_hash("x"), "f" * 64, None])
+def test_secrets_are_compared_in_a_time_that_tells_nothing(
+    kept: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every comparison, also with nothing, is of two whole hashes, by the function for that."""
+    compared: list[tuple[int, int]] = []
+
+    def compare(one: str, other: str) -> bool:
+        compared.append((len(one), len(other)))
+        return hmac_compare(one, other)
+
+    hmac_compare = secret.hmac.compare_digest
+    monkeypatch.setattr(secret.hmac, "compare_digest", compare)
+    assert secret.is_secret(kept, "tlk_secret") is (kept == HASH)
+    assert compared == [(64, 64)]
