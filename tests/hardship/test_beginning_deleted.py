@@ -54,21 +54,23 @@ COMMANDS = (
     ("log", "tail", "--follow"),
     ("log", "stat"),
     ("log", "verify"),
+    ("log", "tail", "--access"),
+    ("audit", "access", "TICKET"),
     ("policies", "run"),
     ("publish",),
     ("status",),
 )
 
 
-@pytest.mark.parametrize("lost", ["another partition", "its partition", "settings"])
+@pytest.mark.parametrize("lost", ["another partition", "its partition", "settings", "access"])
 def test_every_command_stops(desk: Desk, ask: Run, lost: str) -> None:
     ticket = helpdesk.create(desk)
     desk.refresh()
     at = ["--desk", str(desk.folder)]
     assert ask(*at, "publish").code == 0
     its = partition_of(f"ticket/{ticket}", 2)
-    partition = {"another partition": 1 - its, "its partition": its, "settings": 0}[lost]
-    delete(desk, "settings" if lost == "settings" else "tickets", partition)
+    partition = {"another partition": 1 - its, "its partition": its}.get(lost, 0)
+    delete(desk, lost if lost in ("settings", "access") else "tickets", partition)
     for command in COMMANDS:
         said = ask(*at, *(ticket if word == "TICKET" else word for word in command))
         assert said.code == 3, (command, said)
