@@ -119,15 +119,7 @@ def _invite(accounts: Accounts, options: ServeOptions, url: str, actor: str | No
 @click.option("--traces", is_flag=True, help="Send traces to OpenTelemetry's collector.")
 @pass_app
 @click.pass_context
-def serve(
-    context: click.Context,
-    app: App,
-    /,
-    actor: str | None,
-    log_json: bool,
-    traces: bool,
-    **given: Any,
-) -> None:
+def serve(context: click.Context, app: App, /, actor: str | None, **given: Any) -> None:
     """Serve the desk over HTTP, until SIGTERM or Ctrl-C: its API, its feed of events, and all that
     `ticketlog run` keeps up.
 
@@ -139,6 +131,7 @@ def serve(
     where something was damaged when it was stopped. docs/OPERATING.md tells of logs, metrics and
     traces.
     """
+    log_json, traces = given.pop("log_json"), given.pop("traces")
     options = _checked_options(app, given)
     from ticketlog.http.authentication import accounts_of, authenticator
     from ticketlog.http.served import Served
