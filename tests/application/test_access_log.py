@@ -241,6 +241,10 @@ class TestHowItIsFound:
         assert [each.event.NAME for each in kept(told, about="agent/ann")] == [EXPORTED, READ]
         assert kept(told, about="agent/nobody") == []
 
+    def test_of_whom_somebody_acted_for(self, audited: Desk) -> None:
+        audited.access_log.read(ANN._replace(on_behalf_of="KIM"), "query:queue", on=[T1])
+        assert [each.meta.actor.id for each in kept(audited, about="person/KIM")] == ["ann"]
+
     def test_by_kind(self, told: Desk) -> None:
         assert [each.event.NAME for each in kept(told, about=T1, types=[READ])] == [READ]
         assert [each.event.NAME for each in kept(told, types=[EXPORTED])] == [EXPORTED]

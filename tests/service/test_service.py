@@ -28,7 +28,7 @@ def test_it_is_ready_once_the_views_have_caught_up_with_what_was_there(
     assert f"view queue has {records} records to catch up with" in said.reasons
     assert said.plain()["workers"] == [
         {"worker": name, "failures": 0, "error": None, "seconds_since_pass": None}
-        for name in ("views", "policies", "outbox", "audit")
+        for name in ("views", "policies", "outbox", "audit", "webhooks")
     ]
     desk.refresh()
     assert service.readiness().reasons == []

@@ -159,10 +159,13 @@ class SubjectIndex:
 
 
 def _subjects(envelope: Mapping[str, Any], *, actor: bool = True) -> Iterator[str]:
-    """The streams and actors that a record tells of: its actor, and what fields of its events
-    name."""
+    """The streams and actors that a record tells of: its actor, the person for whom they acted, and
+    what fields of its events name."""
     if actor:
-        yield f"{envelope['actor']['kind']}/{envelope['actor']['id']}"
+        acting = envelope["actor"]
+        yield f"{acting['kind']}/{acting['id']}"
+        if "on_behalf_of" in acting:
+            yield f"person/{acting['on_behalf_of']}"
     for event in envelope["events"]:
         yield from _names(event.get("data", {}))
 
