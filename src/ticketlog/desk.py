@@ -720,7 +720,8 @@ class Desk:
         if not self.config.webhooks.deliver:
             return None
         found = self.webhooks().deliverer()
-        return Worker("webhooks", found.run, found.last_pass_at, troubles=found.troubles)
+        given: dict[str, Any] = {"troubles": found.troubles, "deliveries": found.counts}
+        return Worker("webhooks", found.run, found.last_pass_at, **given)
 
     def publish_worker(self) -> Worker | None:
         """The worker that keeps the public topic up, where the desk publishes. Raises Usage."""

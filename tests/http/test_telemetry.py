@@ -116,14 +116,12 @@ def test_routes_are_counted_by_template_and_status(served: Served, desk: Desk) -
 
 def test_parts_of_the_server_add_numbers(served: Served) -> None:
     served.metrics.gauge("open_doors", "Doors.", lambda: 3)
-    served.metrics.counter(
-        "webhook_deliveries", "Deliveries.", lambda: {("crm", "200"): 7.0}, ("endpoint", "status")
-    )
+    doors = {("cellar", "shut"): 7.0}
+    served.metrics.counter("doors_used", "Doors.", lambda: doors, ("which", "how"))
     found = scraped(served)
     assert found["ticketlog_open_doors", ()] == 3
     assert found["ticketlog_feed_clients", ()] == 0
-    labels = (("endpoint", "crm"), ("status", "200"))
-    assert found["ticketlog_webhook_deliveries_total", labels] == 7
+    assert found["ticketlog_doors_used_total", (("how", "shut"), ("which", "cellar"))] == 7
 
 
 def of_one_trace(exporter: InMemorySpanExporter) -> dict[str, ReadableSpan]:

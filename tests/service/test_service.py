@@ -7,6 +7,7 @@ import pytest
 from tests.helpdesk import create
 from ticketlog.application.supervisor import Worker
 from ticketlog.desk import Desk
+from ticketlog.service.metrics import registry
 from ticketlog.service.service import DeskService
 
 
@@ -58,3 +59,20 @@ def test_a_log_that_was_closed(desk: Desk, service: DeskService) -> None:
     (reason,) = service.readiness().reasons
     assert "log.db was closed" in reason
     assert not service.liveness().live
+
+
+def test_its_metrics_count_deliveries_by_endpoint(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def worker(stop: object) -> None: ...
+
+    sends = Worker("webhooks", worker, lambda: 0.0, deliveries=lambda: {"crm": (7, 2)})
+    monkeypatch.setattr("ticketlog.service.service.workers", lambda desk: [sends])
+    service = DeskService(desk, lambda *_: None)
+    families = {each.name: each for each in registry(service).collect()}
+    counted = families["ticketlog_webhook_deliveries"].samples
+    assert {(s.labels["endpoint"], s.labels["outcome"]): s.value for s in counted} == {
+        ("crm", "taken"): 7,
+        ("crm", "failed"): 2,
+    }
+    assert families["ticketlog_appends_under_way"].samples[0].value == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from ticketlog.errors import TicketlogError
@@ -27,6 +27,8 @@ class Worker(NamedTuple):
     """The offset of the next record of each partition, where that isn't a view's position."""
     troubles: Callable[[], Sequence[str]] = tuple
     """Parked work, a line each, which the worker has left while the rest goes on."""
+    deliveries: Callable[[], Mapping[str, tuple[int, int]]] = dict
+    """Deliveries that were taken and that failed since the process began, by endpoint."""
 
 
 Report = Callable[[Worker, Exception, float], None]

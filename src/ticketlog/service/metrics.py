@@ -31,7 +31,7 @@ class ServerMetrics(Collector):
     Thread-safe.
 
         metrics.gauge("feed_clients", "Open streams.", lambda: len(hub.clients))
-        metrics.counter("webhook_deliveries", "Deliveries.", counts, labels=("endpoint", "status"))
+        metrics.counter("sign_ins", "Attempts to sign in.", counts, labels=("way", "outcome"))
     """
 
     def __init__(self) -> None:
@@ -135,8 +135,14 @@ def _of_workers(service: DeskService, status: DeskStatus | None) -> Iterator[Met
     )
     offset = _gauge("worker_offset", "The next record of a worker.", labels=["worker", "partition"])
     lag = _gauge("worker_lag_records", "Records left for a worker.", labels=["worker", "partition"])
+    deliveries = _counter(
+        "webhook_deliveries", "Attempts to deliver an event.", ["endpoint", "outcome"]
+    )
     for each in service.supervisor.workers:
         name = [each.worker.name]
+        for endpoint, (taken, refused) in each.worker.deliveries().items():
+            deliveries.add_metric([endpoint, "taken"], taken)
+            deliveries.add_metric([endpoint, "failed"], refused)
         up.add_metric(name, each.error is None)
         failures.add_metric(name, each.failures)
         last_pass_at.add_metric(name, each.worker.last_pass_at())
@@ -145,7 +151,7 @@ def _of_workers(service: DeskService, status: DeskStatus | None) -> Iterator[Met
         for part, at in enumerate(each.worker.positions()):
             offset.add_metric([*name, str(part)], at)
             lag.add_metric([*name, str(part)], max(status.log.ends[part] - at, 0))
-    yield from (up, failures, last_pass_at, offset, lag)
+    yield from (up, failures, last_pass_at, offset, lag, deliveries)
 
 
 def _of_log(status: DeskStatus) -> Iterator[Metric]:
