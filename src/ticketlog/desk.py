@@ -40,6 +40,7 @@ from ticketlog.application.logs import Logs, make_logs, open_logs
 from ticketlog.application.restore import restore
 from ticketlog.application.secrets import suspicious
 from ticketlog.application.settings_store import AppliedSettings, SettingsLog
+from ticketlog.application.stream_reads import StreamReads
 from ticketlog.application.supervisor import Supervisor, Worker
 from ticketlog.config import LOG_URL, VIEWS_URL, Config, views_file
 from ticketlog.domain import rights
@@ -198,6 +199,12 @@ class Desk:
         self._settings = SettingsLog(
             logs.settings, self._clock, self._writer, self._repository.load
         )
+        self._access = Access(
+            self._settings.in_force,
+            self._repository.load,
+            lambda: self.access_log,
+            self.check_scope,
+        )
         self._executor = Executor(
             self.log,
             self._repository,
@@ -206,8 +213,8 @@ class Desk:
             simulated=config.simulation,
             holders=self._holders,
             permitted=self.check_scope,
+            access=self._access,
         )
-        self._access = Access(self._settings.in_force, self._repository.load)
         self.access_log = AccessLog(
             logs.access,
             self.folder / "audit.db",
@@ -217,6 +224,7 @@ class Desk:
             writer=self._writer,
         )
         self._account_executor: Executor | None = None
+        self._reads = StreamReads(self._access, lambda stream: reading.history(self.log, stream))
         self._attachments = Attachments(self.folder / "attachments")
         self._on_progress = on_progress
         self._views: Views | None = None
@@ -730,6 +738,11 @@ class Desk:
         found = self.publisher()
         return Worker("publisher", found.run, found.last_pass_at, found.positions, found.troubles)
 
+    @property
+    def access(self) -> Access:
+        """The rights and the sight of every actor, and what is recorded of reads."""
+        return self._access
+
     def viewer(self, actor: Actor | None) -> Viewer:
         """The rights and the sight of an actor, as of now. None: the operator. Raises
         Forbidden for an actor who isn't known."""
@@ -739,8 +752,7 @@ class Desk:
         """The state of a stream ('ticket/ID', 'person/ID', ...); `exists` says whether it is
         there. `actor`: who reads; a stream that isn't for them is like one that isn't there. Raises
         Usage for a kind of stream that no desk has, Forbidden for an unknown actor."""
-        self.viewer(actor)
-        return self._repository.load(stream_name(stream))
+        return self._reads.load(stream_name(stream), actor)
 
     def numbered(self, number: str) -> str:
         """The stream of the ticket that another system knows as 'SOURCE:NUMBER': that of an
@@ -761,8 +773,7 @@ class Desk:
     def history(self, ticket: str, *, actor: Actor | None = None) -> list[Recorded]:
         """Everything that happened to a ticket ('ID'), or to another stream ('KIND/ID'), in
         order. What was redacted is hidden. `actor`: who reads; as for `load`."""
-        self.viewer(actor)
-        return reading.history(self.log, stream_name(ticket))
+        return self._reads.history(stream_name(ticket), actor)
 
     def subscribe(
         self,
@@ -774,8 +785,8 @@ class Desk:
         """Accepted events in the log's order per partition, from the offsets in `start`, or from
         the beginning. With `follow` it waits for more until the desk is closed. `actor`: who
         reads; what isn't for them is left out."""
-        self.viewer(actor)
-        return reading.follow(self.log, start, live=follow, stopped=self._stopped.is_set)
+        found = reading.follow(self.log, start, live=follow, stopped=self._stopped.is_set)
+        return self._reads.events(found, actor)
 
     @property
     def feed(self) -> Feed:
@@ -818,7 +829,9 @@ class Desk:
             moment = cuts.at(_instant(recorded))
         else:
             moment = cuts.named(position) if position is not None else cuts.now()
-        sources = Sources(self.history, self._settings, self.views, self._logs, self._access)
+        sources = Sources(
+            self.history, self._settings, self.views, self._logs, self._access, self._reads
+        )
         return Past(moment, sources, under(basis, self._settings))
 
     def cut(self) -> Cut:
@@ -868,7 +881,9 @@ class Desk:
         """The logs as JSON lines, byte for byte, with a digest in the last line; attachments'
         bytes aren't among them. `restore_desk` makes the same desk of them. `actor`: who takes
         them. Raises Forbidden."""
-        self.viewer(actor)
+        if actor is not None:
+            self._access.check(actor, rights.EXPORT)
+            self._access.exported(actor, "log.export", cut=str(self.cut()))
         return export_lines(self._logs.written(), simulation=self.config.simulation)
 
     def log_verify(self) -> LogVerified:
@@ -1164,7 +1179,8 @@ class Desk:
 
         Raises NotFound where there is none of that id or where it was redacted, Damaged.
         """
-        for recorded in self.history(ticket, actor=actor):
+        stream = stream_name(ticket)
+        for recorded in self._reads.history(stream, actor, "query:attachment"):
             if recorded.id == id and isinstance(recorded.event, AttachmentAdded):
                 if recorded.event.sha256 == reading.NO_HASH:
                     raise NotFound(f"attachment {id} of {stream_name(ticket)} was redacted")

@@ -15,6 +15,7 @@ from ticketlog.application.executor import stream_name
 from ticketlog.application.logs import Logs
 from ticketlog.application.queries import Answer
 from ticketlog.application.settings_store import SettingsLog
+from ticketlog.application.stream_reads import StreamReads, right_to_read
 from ticketlog.application.views import Views
 from ticketlog.domain.aggregates import AGGREGATES
 from ticketlog.domain.base import Actor, Recorded, instant, kind_and_id
@@ -97,6 +98,7 @@ class Sources(NamedTuple):
     views: Views
     logs: Logs
     access: Access
+    reads: StreamReads
 
 
 def under(basis: int | str, settings: SettingsLog) -> Settings | None:
@@ -150,19 +152,22 @@ class Past:
         return reports.document(query, rows, cut, moment, self._basis, in_force)
 
     def load(self, stream: str, *, actor: Actor | None = None) -> Any:
-        """The state of a stream at the moment. `actor`: who reads."""
-        self._sources.access.viewer(actor)
-        kind, id = kind_and_id(stream_name(stream))
+        """The state of a stream at the moment. `actor`: who reads, with the rights of now."""
+        name = stream_name(stream)
+        kind, id = kind_and_id(name)
         aggregate = AGGREGATES[kind]
         state = aggregate.initial(id)
         for recorded in self.history(stream):
             state = aggregate.evolve(state, recorded)
-        return state
+        if actor is None:
+            return state
+        return self._sources.reads.state(name, state, actor, right_to_read(kind))
 
     def history(self, ticket: str, *, actor: Actor | None = None) -> list[Recorded]:
         """The events by the moment, on the basis. Texts that were redacted since are hidden all the
-        same. `actor`: who reads."""
-        self._sources.access.viewer(actor)
+        same. `actor`: who reads, with the rights of now."""
+        if actor is not None:
+            return self._sources.reads.events_of(stream_name(ticket), self.history(ticket), actor)
         found = _until(self._sources.history(ticket), self.moment)
         if self._basis is None:
             return found

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NamedTuple, TypeAlias, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeGuard, TypeVar
 
 import orjson
 from eventsourcing.persistence import PersistenceError
@@ -34,7 +34,9 @@ from ticketlog.domain.base import (
     Command,
     Context,
     Event,
+    Forbidden,
     Invalid,
+    NotFound,
     Recorded,
     Refused,
     Stale,
@@ -44,8 +46,9 @@ from ticketlog.domain.base import (
 from ticketlog.domain.parties.contact import Address, RemoveAddress
 from ticketlog.domain.parties.person import RegisterPerson, addresses_of, taken, takes_address
 from ticketlog.domain.recorded_refusal import CommandRefused, recorded, refused_again
-from ticketlog.domain.rights import check_known
-from ticketlog.domain.settings.model import Settings
+from ticketlog.domain.rights import Load, check_known
+from ticketlog.domain.settings.model import REQUIRABLE, Settings
+from ticketlog.domain.sight import INSIDE, check_writes
 from ticketlog.domain.ticket import KIND as TICKET
 from ticketlog.domain.ticket.conversation import Note, Reply
 from ticketlog.domain.ticket.creation import CreateTicket
@@ -60,6 +63,9 @@ from ticketlog.log.eventsourcing.repository import SNAPSHOT_EVERY, Repository
 from ticketlog.log.partitioner import partition_of
 from ticketlog.log.port import Log, Placed
 from ticketlog.support.tracing import span
+
+if TYPE_CHECKING:
+    from ticketlog.application.access import Access, Viewer
 
 ATTEMPTS = 50
 """Conflicts in a row after which a command gives up; each means that another one got through."""
@@ -279,16 +285,19 @@ class Executor:
         holders: Callable[[Sequence[Address]], Sequence[str]] = lambda _: (),
         load: Callable[[str], Any] | None = None,
         permitted: Callable[[Actor, str], None] = lambda actor, right: None,
+        access: Access | None = None,
     ) -> None:
         """`simulated`: any time is believed. `holders`: the ids of the persons who have one of
         these addresses, as far as the log goes now. `load`: the states of the streams that a
         decision reads besides its own, where they aren't all in this log. `permitted`: raises
-        Forbidden for a right that isn't in the scope of the token that the actor came with."""
+        Forbidden for a right that isn't in the scope of the token that the actor came with.
+        `access`: what actors see; None: everything."""
         self.log = log
         self.repository = repository
         self.settings = settings
         self.writer = writer
         self.simulated = simulated
+        self._access = access
         self._reads = Reads(load or repository.load, log.sync, holders)
         self._at_once = Reads(self._in_memory, _not_in_memory, _not_in_memory)
         self._permitted = permitted
@@ -419,7 +428,103 @@ class Executor:
         return state
 
     def steps(self, request: Request) -> Steps[Outcome]:
-        """The steps of a command."""
+        """The steps of a command. To a stream that its sender doesn't see it is refused as to one
+        that isn't there; that it is refused for its sender's sake is recorded before it is told."""
+        try:
+            if self._may_be_foreign(request):
+                foreign = yield ReadStep(partial(self._is_foreign, request), at_once=True)
+                if foreign:
+                    return (yield from self._on_absent(request))
+            return (yield from self._taken(request))
+        except Forbidden as refusal:
+            told = refusal
+        yield self._record(request, told)
+        raise told
+
+    def _record(self, request: Request, refusal: Refused) -> ReadStep:
+        def recorded(_: Reads) -> None:
+            if self._access is not None and not request.internal:
+                self._access.refused(
+                    request.actor, request.command.NAME, refusal, (request.stream,)
+                )
+
+        return ReadStep(recorded)
+
+    def _viewer(self, request: Request, load: Load) -> Viewer | None:
+        """The viewer of who sends a command; None: nothing is hidden from them, or they aren't
+        known, which is for the decision to refuse."""
+        if self._access is None or request.internal or request.actor.kind in INSIDE:
+            return None
+        try:
+            return self._access.viewer(request.actor, load)
+        except Forbidden:
+            return None
+
+    def _may_be_foreign(self, request: Request) -> bool:
+        """Whether it has to be looked at whether the sender of a command sees its stream. Reads
+        nothing."""
+        if self._access is None or request.internal or request.command.SPEC.creates:
+            return False
+        if request.actor.kind == "person":
+            return True
+        if request.aggregate.kind != TICKET:
+            return False
+        viewer = self._viewer(request, self.repository.load)
+        return viewer is not None and viewer.sight(request.command.NAME).limited
+
+    def _is_foreign(self, request: Request, reads: Reads) -> bool:
+        """Whether who sends a command doesn't see the stream that it goes to."""
+        viewer = self._viewer(request, reads.load)
+        if viewer is None:
+            return False
+        state = reads.load(request.stream)
+        if request.aggregate.kind == TICKET:
+            sight = viewer.sight(request.command.NAME)
+            return bool(state.exists) and not sight.covers(state, reads.load)
+        return viewer.end_user and bool(state.exists) and not viewer.sees(request.stream)
+
+    def _on_absent(self, request: Request) -> Steps[Outcome]:
+        """Refuses a command as it is refused on a stream that isn't there. One that the same actor
+        has got through before, when they saw the stream, has its first answer."""
+        placed = yield ReadStep(lambda _: self.log.find(request.stream, request.id))
+        if placed is not None and (yield ReadStep(partial(self._sent_before, request, placed))):
+            return (yield from self._answer(request, placed))
+        refusal: Refused = yield ReadStep(partial(self._refusal_on_absent, request), at_once=True)
+        if not isinstance(refusal, Forbidden):
+            yield self._record(request, refusal)
+        raise refusal
+
+    def _sent_before(self, request: Request, placed: Placed, _: Reads) -> bool:
+        record = self.log.records(placed.partition, placed.offset, 1)[0]
+        actor = orjson.loads(record.data)["actor"]
+        return (actor["id"], actor["kind"]) == (request.actor.id, request.actor.kind)
+
+    def _refusal_on_absent(self, request: Request, reads: Reads) -> Refused:
+        absent = request.aggregate.initial(kind_and_id(request.stream)[1])
+        try:
+            self._decided(request, absent, self.settings(), reads)
+        except Refused as refusal:
+            return refusal
+        return NotFound(f"{request.stream} doesn't exist")
+
+    def _load_for(self, request: Request, load: Load) -> Load:
+        """The states of other streams that a decision may read: a ticket that its sender doesn't
+        see is as one that isn't there."""
+        viewer = self._viewer(request, load)
+        if viewer is None or not viewer.sight().limited:
+            return load
+
+        def seen(stream: str) -> Any:
+            state = load(stream)
+            kind, id = kind_and_id(stream)
+            if kind != TICKET or stream == request.stream or viewer.sees_state(state):
+                return state
+            return AGGREGATES[kind].initial(id)
+
+        return seen
+
+    def _taken(self, request: Request) -> Steps[Outcome]:
+        """The steps of a command whose sender sees the stream."""
         if takes_address(request.command):
             yield TurnStep()
             try:
@@ -536,7 +641,7 @@ class Executor:
         if refusal is None:
             return
         undo = Unlink(kind=command.kind, target=command.target)
-        yield from self.steps(_back(request, undo, _parting_id(request)))
+        yield from self._taken(_back(request, undo, _parting_id(request)))
         raise refusal
 
     def _part_address(self, request: Request) -> Steps[None]:
@@ -554,7 +659,7 @@ class Executor:
         for number, each in enumerate(addresses_of(request.command)):
             if each in lost:
                 undo = RemoveAddress(kind=each.kind, value=each.value)
-                yield from self.steps(_back(request, undo, _giving_back_id(request, number)))
+                yield from self._taken(_back(request, undo, _giving_back_id(request, number)))
         if lost:
             raise _given_back(request)
 
@@ -590,6 +695,9 @@ class Executor:
         if not request.internal:
             check_known(request.actor, settings, reads.load)
             self._permitted(request.actor, request.command.NAME)
+            if settings.writing_is_limited:
+                names = written(request.command)
+                check_writes(names, request.actor, settings, request.stream)
         now = self.moment(request, state)
         context = self._informed(request, state, _context(request, settings, now), reads)
         events = request.aggregate.decide(request.command, state, context)
@@ -601,7 +709,8 @@ class Executor:
         command, named = request.command, addresses_of(request.command)
         if named:
             context = replace(context, holders=tuple(reads.holders(named)))
-        return informed(request.aggregate, command, state, context, reads.load)
+        load = self._load_for(request, reads.load)
+        return informed(request.aggregate, command, state, context, load)
 
     def _commit(
         self, request: Request, state: Any, events: Sequence[Event], context: Context
@@ -690,7 +799,7 @@ class Executor:
         self, request: Request, command: Reply | Reopen, ticket: Ticket
     ) -> Steps[Outcome]:
         follow_up = _follow_up(request, command, ticket, self.settings())
-        outcome = yield from self.steps(follow_up)
+        outcome = yield from self._taken(follow_up)
         return outcome._replace(follow_up_of=request.stream)
 
     def _first_answer(self, request: Request) -> Steps[Outcome | None]:
@@ -787,6 +896,19 @@ def _claimed(request: Request, now: int) -> int | None:
     """The time that its sender stated, where another one counts."""
     stated = request.occurred_at
     return stated if stated not in (request.received_at, now) else None
+
+
+_WRITTEN = frozenset(REQUIRABLE) | {"priority", "type", "add", "remove"}
+_OF_TAGS = frozenset({"add", "remove"})
+
+
+def written(command: Command) -> Iterator[str]:
+    """The fields of a ticket that a command writes, by their names; custom ones, too."""
+    for name in command.model_fields_set:
+        if name == "fields":
+            yield from command.fields  # type: ignore[attr-defined]
+        elif name in _WRITTEN:
+            yield "tags" if name in _OF_TAGS else name
 
 
 def may_lead_back(command: Command) -> TypeGuard[LinkTo]:

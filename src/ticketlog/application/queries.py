@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from pydantic import ValidationError
 
+from ticketlog.domain.base import Forbidden
+from ticketlog.domain.ticket import KIND as TICKET
 from ticketlog.errors import Usage
 from ticketlog.projections import view_of
+from ticketlog.projections.engine.scoping import Limits
+from ticketlog.projections.views.shared.report import ReportQuery
 
 if TYPE_CHECKING:
-    from ticketlog.application.access import Access
+    from ticketlog.application.access import Access, Viewer
     from ticketlog.domain.base import Actor
     from ticketlog.domain.settings.model import Settings
     from ticketlog.projections.engine.projection import Projection
@@ -33,8 +38,14 @@ class QuerySource(Protocol):
     (`application/views.py`)."""
 
     def answer(
-        self, query: Query[Answer], view: Projection, settings: Callable[[], Settings]
+        self,
+        query: Query[Answer],
+        view: Projection,
+        settings: Callable[[], Settings],
+        *,
+        limits: Limits | None = None,
     ) -> Answered[Answer]: ...
+    def in_teams(self, tickets: Sequence[str], teams: frozenset[str]) -> list[str]: ...
 
 
 def answer(
@@ -46,7 +57,8 @@ def answer(
 ) -> Answered[Answer]:
     """The answer of a query. `actor`: who asks; None: who may read the desk's files, as the command
     line does. `source`: of which moment and on which basis. `settings`: those of that moment.
-    `access`: decides who may ask.
+    `access`: decides who may ask, and what of it they are told; refusals, and reads of
+    restricted tickets, are recorded before the answer goes out.
 
     Raises Usage for what is no query of a view and for parameters that mean nothing, Forbidden
     where the actor may not ask, Unreachable, Damaged.
@@ -55,8 +67,64 @@ def answer(
         view = view_of(type(query))
     except KeyError:
         raise Usage(f"{query!r} is no query of a view") from None
-    access.check_may_ask(actor, query)
-    return source.answer(query, view, settings)
+    if actor is None:
+        return source.answer(query, view, settings)
+    right = right_of(query)
+    viewer = access.check(actor, right)
+    try:
+        viewer.check_conditions(_conditions(query))
+    except Forbidden as error:
+        access.refused(actor, right, error)
+        raise
+    limits = limits_of(viewer, right)
+    found = source.answer(query, view, settings, limits=limits)
+    restricted = access.settings().restricted_teams
+    if restricted:
+        read = source.in_teams(_tickets_in(found.answer), restricted)
+        access.read(actor, right, [f"{TICKET}/{each}" for each in read])
+    return found._replace(answer=viewer.answer(query, found.answer))
+
+
+def right_of(query: Query[Any]) -> str:
+    """The right that it takes to ask a query."""
+    return f"{'report' if isinstance(query, ReportQuery) else 'query'}:{query.NAME}"
+
+
+def limits_of(viewer: Viewer, right: str) -> Limits | None:
+    """The limits of what a viewer reads by a right; None: there are none."""
+    end_user, sight = viewer.end_user, viewer.sight(right)
+    limits = Limits(sight, end_user=end_user)
+    return limits if limits.hide else None
+
+
+def _conditions(query: Query[Any]) -> Iterator[str]:
+    """The names of what a query chooses and counts by."""
+    for name in query.model_fields_set:
+        value = getattr(query, name)
+        if value not in (None, False, (), {}):
+            yield name
+            if name in ("by", "where"):
+                yield from value
+
+
+_TICKET_ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{12}")
+
+
+def _tickets_in(answer: Any) -> list[str]:
+    """The ids in an answer that may be tickets', each once."""
+    found: dict[str, None] = {}
+    left = [answer]
+    while left:
+        value = left.pop()
+        if isinstance(value, str):
+            id = value.removeprefix(f"{TICKET}/")
+            if _TICKET_ID.fullmatch(id):
+                found[id] = None
+        elif isinstance(value, Mapping):
+            left += [*value.keys(), *value.values()]
+        elif isinstance(value, list | tuple):
+            left += value
+    return list(found)
 
 
 def asked(query: Query[Answer], at: Reading) -> Answer:

@@ -15,7 +15,7 @@ from ticketlog.application.queries import Answer, Answered, asked
 from ticketlog.config import Config, views_file
 from ticketlog.documents import desks, replays
 from ticketlog.domain.settings.model import Settings
-from ticketlog.errors import TicketlogError, Usage
+from ticketlog.errors import Conflict, TicketlogError, Usage
 from ticketlog.log.commit import leaf
 from ticketlog.projections import PROJECTIONS, named, view_of
 from ticketlog.projections.engine import build_store, storage
@@ -28,11 +28,16 @@ from ticketlog.projections.engine.projection import Projection, Tables
 from ticketlog.projections.engine.query import Query, Reading
 from ticketlog.projections.engine.rebuild import rebuild
 from ticketlog.projections.engine.runner import ViewRunner
+from ticketlog.projections.engine.scope_store import LentScope, lent, live_scope, scoped
+from ticketlog.projections.engine.scoping import Limits, named_tickets
 from ticketlog.projections.engine.verify import VerifiedView, differences, verify
 from ticketlog.projections.views import tickets
+from ticketlog.projections.views.scope import VIEW as SCOPE
 from ticketlog.support.tracing import span
 
 _SCHEME = "sqlite:///"
+_TRIES = 20
+"""Times that scopes are brought up to a view that goes on meanwhile."""
 
 
 class Views:
@@ -78,11 +83,17 @@ class Views:
         view: Projection,
         settings: Callable[[], Settings],
         moment: Moment | None = None,
+        *,
+        limits: Limits | None = None,
     ) -> Answered[Answer]:
         """The answer to a query on all records of the log now (`application.queries.answer`
-        hands it on). `moment`: of a moment, by the same rows; for one `OF_ANY_MOMENT`."""
+        hands it on). `moment`: of a moment, by the same rows; for one `OF_ANY_MOMENT`. `limits`:
+        of what is read; None: there are none.
+
+        Raises Conflict where the scopes of tickets stay behind the view, whatever is done.
+        """
         with span("view", view=view.name, query=query.NAME):
-            return self._answered(query, view, settings, moment)
+            return self._answered(query, view, settings, moment, limits)
 
     def _answered(
         self,
@@ -90,14 +101,50 @@ class Views:
         view: Projection,
         settings: Callable[[], Settings],
         moment: Moment | None,
+        limits: Limits | None,
     ) -> Answered[Answer]:
-        self.refresh((view.name,))
+        for _ in range(_TRIES if limits else 1):
+            self.refresh((view.name,))
+            if limits is not None:
+                self.refresh((SCOPE.name,))
+            with storage.reading(self._engine) as connection:
+                build = build_store.live(connection, view)
+                assert build is not None
+                tables, places = build.tables, build_store.positions(connection, build)
+                ends = tuple(at.next for at in places)
+                if limits is not None:
+                    scope = live_scope(connection, ends)
+                    if scope is None:
+                        continue
+                    tables = scoped(connection, view, tables, scope, limits)
+                limited = limits is not None
+                at = Reading(connection, tables, settings, moment, limited)
+                return Answered(asked(query, at), ends)
+        raise Conflict(
+            f"the view {SCOPE.name}, which says who may see a ticket, stays behind {view.name}: "
+            "`ticketlog desk status` tells why; ask again"
+        )
+
+    def in_teams(self, tickets: Sequence[str], teams: frozenset[str]) -> list[str]:
+        """The tickets among these (ids) that are in one of the teams now, in order."""
+        if not tickets:
+            return []
+        self.refresh((SCOPE.name,))
         with storage.reading(self._engine) as connection:
-            build = build_store.live(connection, view)
+            build = build_store.live(connection, SCOPE)
             assert build is not None
-            ends = tuple(at.next for at in build_store.positions(connection, build))
-            at = Reading(connection, build.tables, settings, moment)
-            return Answered(asked(query, at), ends)
+            return named_tickets(connection, build.tables, list(tickets), teams)
+
+    def lend_scope(self, into: Connection, limits: Limits, known: LentScope | None) -> LentScope:
+        """The scopes of now in another database, as far as the limits ask about them; those that
+        were lent before, where nothing has changed since."""
+        self.refresh((SCOPE.name,))
+        with storage.reading(self._engine) as connection:
+            scope = live_scope(connection, ())
+            assert scope is not None
+            if known is not None and known.limits == limits and known.ends == scope.ends:
+                return known
+            return lent(connection, scope, into, limits)
 
     def peek(self, query: Query[Answer]) -> Answer | None:
         """The answer to a query of the desk's own on the records that its view has taken in by now;
@@ -211,29 +258,47 @@ class PastViews:
         self._moment = moment
         self._basis = basis
         self._made: dict[str, tuple[Connection, Tables]] = {}
+        self._lent: dict[Connection, LentScope] = {}
         self._open = ExitStack()
 
     def close(self) -> None:
         """Gives back what was made from the log."""
         self._made.clear()
+        self._lent.clear()
         self._open.close()
 
     def answer(
-        self, query: Query[Answer], view: Projection, settings: Callable[[], Settings]
+        self,
+        query: Query[Answer],
+        view: Projection,
+        settings: Callable[[], Settings],
+        *,
+        limits: Limits | None = None,
     ) -> Answered[Answer]:
-        """The answer to a query at the moment (`application.queries.answer` hands it on). Raises
-        Usage on another basis for a view that isn't about promises."""
+        """The answer to a query at the moment (`application.queries.answer` hands it on). `limits`:
+        of what is read, as it is now. Raises Usage on another basis for a view that isn't about
+        promises."""
         if self._basis is not None and not view.promises:
             raise Usage(
                 f"the view {view.name} tells what was done, not what became of promises: it has no "
                 "other basis"
             )
         if self._basis is None and query.OF_ANY_MOMENT:
-            found = self._views.answer(query, view, settings, self._moment)
+            found = self._views.answer(query, view, settings, self._moment, limits=limits)
             if not self._views.set_back_since(self._moment):
                 return found
         ticket = getattr(query, "ticket", None) if self._basis is not None else None
-        return Answered(asked(query, Reading(*self.tables(view, ticket), settings)))
+        connection, tables = self.tables(view, ticket)
+        if limits is not None:
+            known = self._lent.get(connection)
+            scope = self._lent[connection] = self._views.lend_scope(connection, limits, known)
+            tables = scope.limit(view, tables)
+        limited = limits is not None
+        return Answered(asked(query, Reading(connection, tables, settings, limited=limited)))
+
+    def in_teams(self, tickets: Sequence[str], teams: frozenset[str]) -> list[str]:
+        """The tickets among these that are in one of the teams now."""
+        return self._views.in_teams(tickets, teams)
 
     def tables(self, view: Projection, ticket: str | None = None) -> tuple[Connection, Tables]:
         """The view's tables as they were; at least the rows of a ticket, where it is named."""

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Self, get_args, get_type_hints
+from functools import cache, reduce
+from operator import or_
+from types import UnionType
+from typing import Annotated, Any, ClassVar, Self, cast, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    ValidationError,
+    create_model,
+)
 
 from ticketlog.domain.base import iso
 
@@ -61,6 +73,10 @@ Anything = Annotated[Any, Kind("anything")]
 """What the desk's own fields or the records of events hold."""
 
 
+class WithheldFields(dict[str, Any]):
+    """The values of a document of which some are kept from who asked: they are absent from it."""
+
+
 class Document(BaseModel):
     """A document, or a part of one.
 
@@ -78,11 +94,49 @@ class Document(BaseModel):
     @classmethod
     def filled(cls, values: Mapping[str, Any] | None = None, /, **more: Any) -> Self:
         """The document of plain values. Raises ValidationError where they don't fit the model."""
-        return cls.model_validate({**(values or {}), **more})
+        try:
+            return cls.model_validate({**(values or {}), **more})
+        except ValidationError:
+            if not _withholds({**(values or {}), **more}, values):
+                raise
+            given = {**(values or {}), **more}
+            return cast("Self", lenient(cls).model_validate(given))
 
     def plain(self) -> dict[str, Any]:
         """The document as JSON has it."""
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+def _withholds(value: Any, whole: Any = None) -> bool:
+    if isinstance(value, WithheldFields) or isinstance(whole, WithheldFields):
+        return True
+    if isinstance(value, Mapping):
+        return any(map(_withholds, value.values()))
+    return isinstance(value, list | tuple) and any(map(_withholds, value))
+
+
+@cache
+def lenient(model: type[Document]) -> type[Document]:
+    """The model with fields that may be absent; as a class it is one of the model's own."""
+    fields: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        kept = copy(field)
+        kept.annotation = _lenient_hint(field.annotation)
+        if field.is_required():
+            kept.default = None
+        fields[name] = (kept.annotation, kept)
+    made: type[Document] = create_model(model.__name__, __base__=model, **fields)
+    return made
+
+
+def _lenient_hint(hint: Any) -> Any:
+    if isinstance(hint, type) and issubclass(hint, Document):
+        return lenient(hint)
+    if get_origin(hint) is list:
+        return list[_lenient_hint(get_args(hint)[0])]  # type: ignore[misc]
+    if get_origin(hint) is UnionType:
+        return reduce(or_, map(_lenient_hint, get_args(hint)))
+    return hint
 
 
 def in_seconds(microseconds: int | None) -> float | int | None:

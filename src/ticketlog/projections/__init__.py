@@ -16,6 +16,7 @@ from ticketlog.projections.views.inbox import VIEW as INBOX
 from ticketlog.projections.views.persons import VIEW as PERSONS
 from ticketlog.projections.views.queue import VIEW as QUEUE
 from ticketlog.projections.views.reports.reports import VIEW as REPORTS
+from ticketlog.projections.views.scope import VIEW as SCOPE
 from ticketlog.projections.views.search import VIEW as SEARCH
 from ticketlog.projections.views.sla.sla import VIEW as SLA
 from ticketlog.projections.views.tickets import VIEW as TICKETS
@@ -33,6 +34,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     SLA,
     CHANGES,
     HOOKS,
+    SCOPE,
     SEARCH,
 )
 QUERIES: Mapping[str, type[Query[Any]]] = {

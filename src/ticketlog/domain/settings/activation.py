@@ -19,7 +19,7 @@ from ticketlog.domain.rights import admins, is_admin
 from ticketlog.domain.settings.automation_rules import RULE_KINDS
 from ticketlog.domain.settings.events import KINDS, SettingsActivated
 from ticketlog.domain.settings.kind import RuleKind, SettingChanged
-from ticketlog.domain.settings.model import Agent, Settings
+from ticketlog.domain.settings.model import Agent, Settings, Team
 from ticketlog.domain.settings.validation import broken
 
 ACTIVE = "settings/active"
@@ -91,6 +91,7 @@ def _activated(compiled: Compiled, file_sha256: str, position: int, at: int) -> 
             settings_of(things, position, {stream: versions[stream] for stream in sorted(things)}),
             editions={**compiled.in_force.editions, **_editions(set_now, versions)},
             left=_left(compiled, things),
+            restricted_left=_restricted_left(compiled, things),
             gone_since=_gone_since(compiled, things, batch, at),
             since={stream: compiled.in_force.since.get(stream, position) for stream in things},
         ),
@@ -106,6 +107,16 @@ def _left(compiled: Compiled, things: Mapping[str, Value]) -> frozenset[str]:
         stream for stream in (*compiled.former, *compiled.things) if stream.startswith("agent/")
     }
     return frozenset(kind_and_id(stream)[1] for stream in once - things.keys())
+
+
+def _restricted_left(compiled: Compiled, things: Mapping[str, Value]) -> frozenset[str]:
+    """The teams that were restricted when they were last in force, and are no more."""
+    known = {**compiled.former, **compiled.things}
+    return frozenset(
+        value.id
+        for stream, value in known.items()
+        if isinstance(value, Team) and value.restricted and stream not in things
+    )
 
 
 def _gone_since(

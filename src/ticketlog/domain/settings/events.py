@@ -17,6 +17,7 @@ from ticketlog.domain.settings.model import (
     Team,
     Workflow,
 )
+from ticketlog.domain.settings.role import Role
 from ticketlog.domain.settings.signing_in import IdentityProvider, SessionLimits
 from ticketlog.domain.settings.sla_policy import SlaPolicy
 from ticketlog.domain.settings.webhooks import HookSource, HookSourceSet, Webhook, WebhookSet
@@ -148,6 +149,14 @@ class SessionLimitsSet(SettingChanged):
     new: SessionLimits | None = None
 
 
+class RoleSet(SettingChanged):
+    """A role has rights of its own, other ones, or those that it has without an entry."""
+
+    NAME: ClassVar[str] = "settings.role-set.v1"
+    old: Role | None = None
+    new: Role | None = None
+
+
 class SettingsActivated(Event):
     """All changes of one settings file are in force from here on, at once."""
 
@@ -174,5 +183,6 @@ KINDS: tuple[SettingKind, ...] = (
     SettingKind("hook-source", "hook_sources", HookSource, HookSourceSet),
     SettingKind("identity-provider", "identity_providers", IdentityProvider, IdentityProviderSet),
     SettingKind("session-limits", "sessions", SessionLimits, SessionLimitsSet, single=True),
+    SettingKind("role", "roles", Role, RoleSet),
 )
 EVENTS: tuple[type[Event], ...] = (*(kind.event for kind in KINDS), SettingsActivated)

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from ticketlog.domain.base import Key, Line, Seconds, Value
 from ticketlog.domain.settings.notation import DURATION, SEVERAL, SeveralValues, in_lines
+from ticketlog.domain.settings.role import Role
 from ticketlog.domain.settings.rule import R, Rule, in_order
 from ticketlog.domain.settings.signing_in import IdentityProvider, SessionLimits
 from ticketlog.domain.settings.sla_policy import SlaPolicy
@@ -28,9 +29,11 @@ TicketType = Literal["question", "incident", "problem", "change", "task", "servi
 ROLES: tuple[str, ...] = (
     "requester",
     "end-user",
+    "light-agent",
     "agent",
     "supervisor",
     "admin",
+    "auditor",
     "rule",
     "service",
     "import",
@@ -167,13 +170,19 @@ class CustomField(Value):
     minimum: int | None = None
     maximum: int | None = None
     personal: bool = False
+    readers: tuple[Key, ...] = ()
+    """The roles that read it; none named: all who work on tickets."""
+    writers: tuple[Key, ...] = ()
+    """The roles that may fill it in; none named: all who may send the command."""
 
 
 class Team(Value):
-    """Agents who work on the same tickets."""
+    """Agents who work on the same tickets. `restricted`: nobody else sees those, but auditors, and
+    requesters their own."""
 
     id: Key
     name: Line | None = None
+    restricted: bool = False
 
 
 class Agent(Value):
@@ -203,11 +212,14 @@ class Agent(Value):
 
 class Service(Value):
     """A program that acts by itself, such as a channel's adapter. `rights`: the commands that it
-    may send ('ticket.reply', 'person.*'); none named: all that services may."""
+    may send ('ticket.reply', 'person.*'); none named: all that services may. `roles`: those that it
+    acts in, besides being a service; `teams`: the restricted ones whose tickets it handles."""
 
     id: Key
     title: Line | None = None
     rights: tuple[Key, ...] = ()
+    roles: tuple[Key, ...] = ()
+    teams: tuple[Key, ...] = ()
 
 
 CHANNELS = ("web", "email", "phone", "chat", "api", "form")
@@ -267,6 +279,8 @@ class Settings:
     """The programs outside whose messages are taken."""
     identity_providers: Mapping[str, IdentityProvider] = field(default_factory=_frozen)
     sessions: SessionLimits | None = None
+    roles: Mapping[str, Role] = field(default_factory=_frozen)
+    """The roles of which the settings say something."""
     versions: Mapping[str, int] = field(default_factory=_frozen)
     """Stream of each thing, 'calendar/berlin' -> its version in force: which of the events of its
     stream set it, from 1."""
@@ -281,6 +295,10 @@ class Settings:
     left: frozenset[str] = frozenset()
     """The agents who were in the settings once and are no more."""
 
+    restricted_left: frozenset[str] = frozenset()
+    """The teams that were restricted when they were taken out of the settings: what they had stays
+    hidden."""
+
     gone_since: Mapping[tuple[str, str | None], int] = field(
         default_factory=lambda: MappingProxyType({})
     )
@@ -294,6 +312,18 @@ class Settings:
     def rules_of(self, kind: type[R]) -> Mapping[str, R]:
         """The rules of a kind, by id."""
         return self.rules.get(kind, _NO_RULES)
+
+    @cached_property
+    def restricted_teams(self) -> frozenset[str]:
+        """The teams whose tickets only their members see."""
+        now = {team.id for team in self.teams.values() if team.restricted}
+        return frozenset(now | (self.restricted_left - self.teams.keys()))
+
+    @cached_property
+    def writing_is_limited(self) -> bool:
+        """Whether there are fields of tickets that not every role may write."""
+        custom = any(field.writers for field in self.fields.values())
+        return custom or any(role.writes is not None for role in self.roles.values())
 
     @cached_property
     def scales(self) -> Mapping[str, tuple[str, ...]]:

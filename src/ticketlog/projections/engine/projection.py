@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from sqlalchemy import BigInteger, Boolean, Connection, Table, Text
 from sqlalchemy.types import TypeEngine
@@ -29,6 +29,30 @@ Tables: TypeAlias = Mapping[str, Table]
 """A view's tables by the names that it gives them itself."""
 
 
+class Whose(NamedTuple):
+    """The owners of a table's rows: which of them an actor may read who doesn't see everything
+    (`engine.scoping`)."""
+
+    tickets: tuple[str, ...] = ()
+    """Columns with ids of tickets, all of which the actor must see."""
+    streams: tuple[str, ...] = ()
+    """Columns with names of streams, KIND/ID: so of those that are tickets."""
+    public: str = ""
+    """The column that says whether end users may read the row."""
+    persons: str = ""
+    """The column with the person whom the row is about: other end users don't read it."""
+    staff: bool = False
+    """Nobody but who works on tickets reads it."""
+    made_of: Callable[[Tables], Any] | None = None
+    """The same columns, counted from the readable rows of other tables of the view."""
+
+
+NOBODYS = Whose()
+"""Rows that tell nothing by themselves: names of groups, which other rows refer to."""
+OF_TICKET = Whose(("ticket",))
+OF_STAFF = Whose(staff=True)
+
+
 @dataclass(frozen=True, eq=False)
 class Rows:
     """A table whose rows belong to one stream each: the first key column holds its id."""
@@ -43,6 +67,8 @@ class Rows:
     """The columns that hold durations in seconds."""
     microseconds: tuple[str, ...] = ()
     """The columns that hold durations in microseconds."""
+    whose: Whose | None = None
+    """None: nobody reads it who doesn't see everything."""
 
     @property
     def columns(self) -> Columns:

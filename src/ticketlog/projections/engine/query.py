@@ -39,6 +39,8 @@ class Reading(NamedTuple):
     moment: Moment | None = None
     """The moment that live rows are asked about (`Query.OF_ANY_MOMENT`); None: the one of which
     the rows are."""
+    limited: bool = False
+    """Rows are left out for who asks: nothing may follow from what they hold."""
 
 
 class ShellSpec(NamedTuple):

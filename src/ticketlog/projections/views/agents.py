@@ -15,32 +15,50 @@ from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.projections.engine.projection import (
     INT,
+    OF_STAFF,
+    OF_TICKET,
     TEXT,
     Fold,
     Projection,
     Row,
     Rows,
     Sum,
+    Tables,
+    Whose,
 )
 from ticketlog.projections.engine.query import Query, Reading, ShellSpec
 from ticketlog.projections.views.shared.dimensions import check
 from ticketlog.projections.views.shared.report import ReportQuery
 
 NAME = "agents"
-VERSION = 2
+VERSION = 3
 
 CATEGORIES = ("new", "open", "pending", "on-hold")
+
+
+def _load(tables: Tables) -> Any:
+    held = tables["held"].c
+    columns = (held.agent, held.status_category)
+    return select(*columns, func.count().label("n")).group_by(*columns)
+
+
 TABLES = (
     Rows(
         "presence",
         key={"agent": TEXT},
         values={"availability": TEXT, "since": INT, "absent_since": INT},
+        whose=OF_STAFF,
     ),
-    Sum("load", key={"agent": TEXT, "status_category": TEXT}),
+    Sum(
+        "load",
+        key={"agent": TEXT, "status_category": TEXT},
+        whose=Whose(made_of=_load),
+    ),
     Rows(
         "held",
         key={"ticket": TEXT},
-        values={"agent": TEXT, "team": TEXT, "created_at": INT},
+        values={"agent": TEXT, "team": TEXT, "created_at": INT, "status_category": TEXT},
+        whose=OF_TICKET,
         indexes=(("agent", "team", "created_at"),),
     ),
 )
@@ -53,7 +71,7 @@ class _TicketFold(Fold):
     def rows(self, state: Ticket) -> tuple[list[Row], ...]:
         if state.assignee is None or state.spam or state.status_category not in CATEGORIES:
             return [], [], []
-        held = (self.id, state.assignee, state.team, state.created_at)
+        held = (self.id, state.assignee, state.team, state.created_at, state.status_category)
         return [], [(state.assignee, state.status_category, 1)], [held]
 
 

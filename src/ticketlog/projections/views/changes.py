@@ -21,11 +21,14 @@ from ticketlog.projections.engine.moment import Cut
 from ticketlog.projections.engine.projection import (
     BOOL,
     INT,
+    OF_STAFF,
+    OF_TICKET,
     TEXT,
     Fold,
     Projection,
     Row,
     Rows,
+    Whose,
 )
 from ticketlog.projections.engine.query import After, Limit, Page, Query, Reading
 from ticketlog.projections.views.shared.stream_numbers import chosen_number, made_number
@@ -40,6 +43,12 @@ _TABLES: Mapping[ChangedKind, str] = {
     "organisation": "organisations",
 }
 
+_WHOSE: Mapping[ChangedKind, Whose] = {
+    "ticket": OF_TICKET,
+    "person": Whose(persons="person"),
+    "organisation": OF_STAFF,
+}
+
 
 def _changed(kind: ChangedKind) -> Rows:
     return Rows(
@@ -51,6 +60,7 @@ def _changed(kind: ChangedKind) -> Rows:
             "chosen": INT,
         },
         indexes=(("partition", "offset"), ("changed_at", kind), ("chosen",)),
+        whose=_WHOSE[kind],
     )
 
 
@@ -61,6 +71,7 @@ TABLES = (
         key={"ticket": TEXT, "version": INT},
         values={"at": INT, "score": INT},
         indexes=(("at", "ticket", "version"),),
+        whose=OF_TICKET,
     ),
 )
 """`partition` and `offset`: the record of the last change, `changed_at`: when it was recorded.

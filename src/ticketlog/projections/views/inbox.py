@@ -33,7 +33,17 @@ from ticketlog.domain.ticket.conversation import Noted, Replied
 from ticketlog.domain.ticket.relations import targets
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.domain.ticket.status_events import StatusEvent
-from ticketlog.projections.engine.projection import INT, TEXT, Fold, Projection, Row, Rows, Tables
+from ticketlog.projections.engine.projection import (
+    INT,
+    OF_TICKET,
+    TEXT,
+    Fold,
+    Projection,
+    Row,
+    Rows,
+    Tables,
+    Whose,
+)
 from ticketlog.projections.engine.query import Limit, Query, Reading
 from ticketlog.projections.gone import Gone, gone_of, held
 
@@ -53,27 +63,41 @@ TABLES = (
         key={"ticket": TEXT, "why": TEXT, "agent": TEXT, "version": INT},
         values={"since": INT, "by": TEXT, **_ENTRY},
         indexes=(("agent", "since"),),
+        whose=OF_TICKET,
     ),
     Rows(
         "unassigned",
         key={"ticket": TEXT},
         values={"since": INT, **_ENTRY},
         indexes=(("team", "since"),),
+        whose=OF_TICKET,
     ),
     Rows(
         "duplicates",
         key={"ticket": TEXT},
         values={"original": TEXT, "version": INT, "since": INT, **_ENTRY},
         indexes=(("original",),),
+        whose=Whose(("ticket", "original")),
     ),
     Rows(
         "assigned",
         key={"ticket": TEXT},
         values={"agent": TEXT, "since": INT, **_ENTRY},
         indexes=(("agent",),),
+        whose=OF_TICKET,
     ),
-    Rows("followed", key={"ticket": TEXT, "agent": TEXT}, indexes=(("agent",),)),
-    Rows("marks", key={"agent": TEXT, "ticket": TEXT}, values=dict.fromkeys(_MARKS, INT)),
+    Rows(
+        "followed",
+        key={"ticket": TEXT, "agent": TEXT},
+        indexes=(("agent",),),
+        whose=OF_TICKET,
+    ),
+    Rows(
+        "marks",
+        key={"agent": TEXT, "ticket": TEXT},
+        values=dict.fromkeys(_MARKS, INT),
+        whose=Whose(("ticket",), staff=True),
+    ),
 )
 """`version`: the ticket's at which it began to wait so, or was told more. `duplicates` are those on
 which an end user waits; `assigned` says whose an active ticket is, and from when on it would wait

@@ -29,13 +29,20 @@ from ticketlog.projections.engine.projection import (
     Row,
     Rows,
     Tables,
+    Whose,
 )
 from ticketlog.projections.engine.query import Limit, Query, Reading, ShellSpec
 
 NAME = "persons"
 VERSION = 1
 
-MERGES = Rows("merges", key={"person": TEXT}, values={"target": TEXT}, indexes=(("target",),))
+MERGES = Rows(
+    "merges",
+    key={"person": TEXT},
+    values={"target": TEXT},
+    indexes=(("target",),),
+    whose=Whose(persons="person"),
+)
 """Who was merged into whom, as of the log that the view has."""
 TABLES = (
     Rows(
@@ -43,12 +50,14 @@ TABLES = (
         key={"person": TEXT},
         values={"name": TEXT, "sought": TEXT, "organisation": TEXT},
         indexes=(("organisation",),),
+        whose=Whose(persons="person"),
     ),
     Rows(
         "addresses",
         key={"person": TEXT, "kind": TEXT, "value": TEXT},
         values={"place": INT, "verified": BOOL},
         indexes=(("value", "kind"),),
+        whose=Whose(persons="person"),
     ),
     MERGES,
 )

@@ -20,6 +20,7 @@ from ticketlog.domain.parties.person import Person
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.projections.engine.projection import (
     INT,
+    OF_TICKET,
     TEXT,
     Fold,
     Projection,
@@ -27,6 +28,7 @@ from ticketlog.projections.engine.projection import (
     Rows,
     Sum,
     Tables,
+    Whose,
 )
 from ticketlog.projections.engine.query import After, Limit, Page, Query, Reading, ShellSpec
 from ticketlog.projections.gone import Gone, gone_of, held
@@ -48,6 +50,19 @@ _entry = attrgetter(*_TEXTS, *_INTS)
 Counted = Literal["team", "assignee", "status", "status_category", "priority"]
 COUNTED: tuple[Counted, ...] = get_args(Counted)
 _ORDER = ("priority", "created_at", "ticket")
+
+
+def _counts(tables: Tables) -> Any:
+    entries = tables["entries"].c
+    counted = [func.coalesce(entries[name], "").label(name) for name in COUNTED]
+    return select(*counted, func.count().label("n")).group_by(*counted)
+
+
+def _of_priorities(tables: Tables) -> Any:
+    entries = tables["entries"].c
+    return select(entries.priority, func.count().label("n")).group_by(entries.priority)
+
+
 TABLES = (
     Rows(
         "entries",
@@ -56,6 +71,7 @@ TABLES = (
             **dict.fromkeys(_TEXTS, TEXT),
             **{("updated_at" if name == "clock" else name): INT for name in _INTS},
         },
+        whose=OF_TICKET,
         indexes=(
             _ORDER,
             ("team", *_ORDER),
@@ -67,8 +83,8 @@ TABLES = (
             ("organisation", *_ORDER),
         ),
     ),
-    Sum("counts", key=dict.fromkeys(COUNTED, TEXT)),
-    Sum("priorities", key={"priority": TEXT}),
+    Sum("counts", key=dict.fromkeys(COUNTED, TEXT), whose=Whose(made_of=_counts)),
+    Sum("priorities", key={"priority": TEXT}, whose=Whose(made_of=_of_priorities)),
     MERGES,
 )
 

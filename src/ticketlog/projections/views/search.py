@@ -36,6 +36,7 @@ from ticketlog.projections.engine.projection import (
     Row,
     Rows,
     Tables,
+    Whose,
 )
 from ticketlog.projections.engine.query import Limit, Query, Reading, ShellSpec
 
@@ -55,6 +56,7 @@ TABLES = (
             "parts": TEXT,
         },
         numbered=True,
+        whose=Whose(("ticket",), public="public"),
     ),
 )
 """The `version` of a subject and of numbers is -1: a ticket has one row of them. Others have that
@@ -177,7 +179,9 @@ class Search(Query[list[dict[str, Any]]]):
             by_id = select(*first, *_shown_of(texts)).where(named, *where)
             query = union_all(by_id, by_words.where(not_(named)))
         found = query.selected_columns
-        order = (found.place, found.score, found.at.desc(), found.ticket, found.version, found.kind)
+        # How well a text matches depends on all texts: of a limited asker the newest come first.
+        score = [] if at.limited else [found.score]
+        order = (found.place, *score, found.at.desc(), found.ticket, found.version, found.kind)
         query = query.order_by(*order).limit(self.limit).offset(self.skip)
         return [_shown(row, groups) for row in at.connection.execute(query).mappings()]
 

@@ -31,11 +31,13 @@ from ticketlog.domain.time.receipt import AHEAD, is_ahead
 from ticketlog.projections.engine.projection import (
     BOOL,
     INT,
+    OF_TICKET,
     TEXT,
     Fold,
     Projection,
     Row,
     Rows,
+    Whose,
 )
 from ticketlog.projections.engine.query import After, Limit, Page, Query, Reading, ShellSpec
 from ticketlog.projections.views.persons import MERGES, merges, same
@@ -79,6 +81,7 @@ TABLES = (
             "outcome": TEXT,
             "ended_at": INT,
         },
+        whose=OF_TICKET,
         indexes=(
             ("created_at", "ticket"),
             ("requester", "created_at", "ticket"),
@@ -92,6 +95,7 @@ TABLES = (
         values=dict.fromkeys(
             ("group", "from_at", "partition", "from_offset", "to_at", "to_offset"), INT
         ),
+        whose=OF_TICKET,
     ),
     groups({**dict.fromkeys(COUNTED[:-1], TEXT), "spam": BOOL}),
     Rows(
@@ -99,15 +103,22 @@ TABLES = (
         key={"ticket": TEXT, "version": INT, "kind": TEXT, "target": TEXT},
         values=dict.fromkeys(("from_at", "partition", "from_offset", "to_at", "to_offset"), INT),
         indexes=(("target",),),
+        whose=Whose(("ticket", "target")),
     ),
-    Rows("ahead", key={"stream": TEXT}, values={"clock": INT}),
+    Rows("ahead", key={"stream": TEXT}, values={"clock": INT}, whose=Whose(streams=("stream",))),
     Rows(
         "corrections",
         key={"ticket": TEXT, "version": INT},
         values={"partition": INT, "offset": INT},
+        whose=OF_TICKET,
     ),
-    Rows("tags", key={"ticket": TEXT, "tag": TEXT}, indexes=(("tag", "ticket"),)),
-    Rows("externals", key={"ticket": TEXT, "number": TEXT}, indexes=(("number", "ticket"),)),
+    Rows("tags", key={"ticket": TEXT, "tag": TEXT}, indexes=(("tag", "ticket"),), whose=OF_TICKET),
+    Rows(
+        "externals",
+        key={"ticket": TEXT, "number": TEXT},
+        indexes=(("number", "ticket"),),
+        whose=OF_TICKET,
+    ),
     MERGES,
 )
 

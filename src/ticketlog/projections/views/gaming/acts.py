@@ -5,8 +5,11 @@ figures are kept, each with the values that it is judged by (`gaming`).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
+
+from sqlalchemy import func, select
 
 from ticketlog.domain.base import Recorded
 from ticketlog.domain.ticket.conversation import Replied
@@ -14,11 +17,32 @@ from ticketlog.domain.ticket.priority import PriorityChanged
 from ticketlog.domain.ticket.sla_events import ClocksChanged
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.domain.ticket.status_events import PutOnHold, Reopened, Solved, StatusChanged
-from ticketlog.projections.engine.projection import BOOL, INT, TEXT, Fold, Row, Rows, Sum
+from ticketlog.projections.engine.projection import (
+    BOOL,
+    INT,
+    OF_TICKET,
+    TEXT,
+    Columns,
+    Fold,
+    Row,
+    Rows,
+    Sum,
+    Tables,
+    Whose,
+)
 from ticketlog.projections.views.gaming.affected_clock import NO_CLOCK, Concerned, concerned
 from ticketlog.projections.views.shared.periods import QUARTER
 
 _TEXTS = ("metric", "policy")
+_COUNTED: Columns = {"agent": TEXT, "team": TEXT, "kind": TEXT, "quarter": INT}
+
+
+def _counts(tables: Tables) -> Any:
+    counted = tables["counted"].c
+    columns = [counted[name] for name in _COUNTED]
+    return select(*columns, func.sum(counted.n).label("n")).group_by(*columns)
+
+
 TABLES = (
     Rows(
         "acts",
@@ -31,13 +55,16 @@ TABLES = (
             "business": BOOL,
         },
         seconds=("target", "left", "new_target", "new_left"),
+        whose=OF_TICKET,
     ),
-    Sum("counts", key={"agent": TEXT, "team": TEXT, "kind": TEXT, "quarter": INT}),
+    Sum("counts", key=_COUNTED, whose=Whose(made_of=_counts)),
+    Rows("counted", key={"ticket": TEXT, **_COUNTED}, values={"n": INT}, whose=OF_TICKET),
 )
 """kind: pending, hold, solve, priority. event: its id. old, new: statuses or priorities. asked_at:
 when a person said something last that no agent had answered; answered_at: when one then did.
 undone_at: when the clock went on, or the ticket was reopened; undone_by: the kind of actor who did
-it, and 'person' wherever a person said something meanwhile. counts: of all acts."""
+it, and 'person' wherever a person said something meanwhile. counts: of all acts;
+counted: each ticket's share in them."""
 
 
 class _Act:
@@ -120,7 +147,10 @@ class ActsFold(Fold):
         act.undone_by = "person" if said else recorded.meta.actor.kind
 
     def rows(self, state: Ticket) -> tuple[list[Row], ...]:
-        return [act.row(self.id) for act in self.acts if act.telling], list(self.counts)
+        shares = Counter(each[:-1] for each in self.counts)
+        counted: list[Row] = [(self.id, *key, n) for key, n in shares.items()]
+        telling = [act.row(self.id) for act in self.acts if act.telling]
+        return telling, list(self.counts), counted
 
 
 def _said(fold: ActsFold, recorded: Recorded, before: Ticket, after: Ticket) -> None:

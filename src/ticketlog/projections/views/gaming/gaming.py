@@ -27,7 +27,7 @@ from ticketlog.projections.views.shared.periods import QUARTER, Period, periods
 from ticketlog.projections.views.shared.report import ReportQuery
 
 NAME = "gaming"
-VERSION = 2
+VERSION = 3
 
 _Cell = tuple[int, tuple[str, ...], str]
 """Number of the period, values of the dimensions, pattern."""

@@ -18,7 +18,15 @@ from ticketlog.domain.ticket.state import Ticket
 from ticketlog.domain.ticket.status_events import TicketClosed
 from ticketlog.policies import RULES
 from ticketlog.policies.protocol import ActReader, RuleAct, RulePolicy
-from ticketlog.projections.engine.projection import BOOL, INT, TEXT, Fold, Row, Rows
+from ticketlog.projections.engine.projection import (
+    BOOL,
+    INT,
+    OF_TICKET,
+    TEXT,
+    Fold,
+    Row,
+    Rows,
+)
 from ticketlog.projections.views.reports.flow import flows, in_backlog
 from ticketlog.projections.views.shared.dimensions import group, groups
 
@@ -41,6 +49,7 @@ _OCCASION = {**dict.fromkeys(("at", *_PLACE, "group"), INT)}
 TABLES = (
     Rows(
         "facts",
+        whose=OF_TICKET,
         key={"ticket": TEXT, "version": INT, "kind": TEXT},
         values={**_OCCASION, **dict.fromkeys(("source", *_FIGURES), INT)},
         seconds=("seconds",),
@@ -49,12 +58,14 @@ TABLES = (
     groups(dict.fromkeys(DIMENSIONS, TEXT)),
     Rows(
         "surveys",
+        whose=OF_TICKET,
         key={"ticket": TEXT, "version": INT},
         values={**_OCCASION, "score": INT, "comment": BOOL},
         indexes=(("at",),),
     ),
     Rows(
         "firings",
+        whose=OF_TICKET,
         key={"ticket": TEXT, "version": INT},
         values={**_OCCASION, "kind": TEXT, "rule": TEXT, "edition": INT, "refused": BOOL},
         indexes=(("at",),),

@@ -13,12 +13,19 @@ from typing import Any
 import orjson
 from sqlalchemy import ColumnElement, Connection, Select, Table, select
 
-from ticketlog.projections.engine.projection import INT, Columns, Row, Sum, Tables
+from ticketlog.projections.engine.projection import (
+    INT,
+    NOBODYS,
+    Columns,
+    Row,
+    Sum,
+    Tables,
+)
 
 
 def groups(values: Columns) -> Sum:
     """The table of the groups; `n` is how many rows belong to one."""
-    return Sum("groups", key={"id": INT}, values=values)
+    return Sum("groups", key={"id": INT}, values=values, whose=NOBODYS)
 
 
 @lru_cache(maxsize=1 << 16)

@@ -20,6 +20,7 @@ from ticketlog.domain.settings.sla_policy import Metric
 from ticketlog.projections.engine.projection import (
     BOOL,
     INT,
+    OF_TICKET,
     TEXT,
     Columns,
     Projection,
@@ -64,6 +65,7 @@ _INSTANCE = _columns("ticket metric instance")
 TABLES = (
     Rows(
         "clocks",
+        whose=OF_TICKET,
         key=_INSTANCE,
         values=_columns(
             "phase because activated_at since used business_used target business due breached_at "
@@ -74,6 +76,7 @@ TABLES = (
     ),
     Rows(
         "at_risk",
+        whose=OF_TICKET,
         key=_columns("ticket metric"),
         values=_columns(f"instance breached at policy {' '.join(LISTED)}"),
         indexes=(
@@ -88,6 +91,7 @@ TABLES = (
     ),
     Rows(
         "outcomes",
+        whose=OF_TICKET,
         key=_columns("ticket metric instance version"),
         values=_columns(
             "kind decided_at from_at partition from_offset to_at to_offset group used business_used"
@@ -102,6 +106,7 @@ TABLES = (
     ),
     Rows(
         "breaches",
+        whose=OF_TICKET,
         key=_columns("ticket version"),
         values=_columns(
             "instance breached_at at partition offset group used target business because "
@@ -113,6 +118,7 @@ TABLES = (
     ),
     Rows(
         "spans",
+        whose=OF_TICKET,
         key=_columns("ticket version number"),
         values=_columns("started ended team agent status calendar calendar_version last"),
     ),

@@ -23,7 +23,7 @@ from ticketlog.projections.views.utilisation.spans import Figure, Sweep, known
 from ticketlog.projections.views.utilisation.worktime import TABLES, AgentFold, TicketFold
 
 NAME = "utilisation"
-VERSION = 2
+VERSION = 3
 
 SECONDS = ("online", "away", "on_shift", "worked", "engaged", "open", "waiting")
 """online, away: as they said. on_shift: as their weekly shifts say. worked: on one ticket or on

@@ -6,10 +6,12 @@ All on business time. Spans go from an instant up to another; open ones have no 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import orjson
+from sqlalchemy import func, select
 
 from ticketlog.domain.base import Recorded
 from ticketlog.domain.parties.agent import AgentAtWork, AvailabilityChanged, ShiftsChanged
@@ -27,28 +29,57 @@ from ticketlog.domain.ticket.status_events import (
 )
 from ticketlog.domain.ticket.work import WorkStarted, WorkStopped
 from ticketlog.domain.time.business_hours import SECOND
-from ticketlog.projections.engine.projection import INT, TEXT, Fold, Row, Rows, Sum
+from ticketlog.projections.engine.projection import (
+    INT,
+    OF_STAFF,
+    OF_TICKET,
+    TEXT,
+    Columns,
+    Fold,
+    Row,
+    Rows,
+    Sum,
+    Tables,
+    Whose,
+)
 from ticketlog.projections.views.reports.flow import is_resolution
 from ticketlog.projections.views.shared.periods import QUARTER
 
 WORK = "work"
 _SPAN = {"from_at": INT, "to_at": INT}
+_COUNTED: Columns = {"agent": TEXT, "what": TEXT, "quarter": INT}
+
+
+def _counts(tables: Tables) -> Any:
+    counted = tables["counted"].c
+    columns = [counted[name] for name in _COUNTED]
+    return select(*columns, func.sum(counted.n).label("n")).group_by(*columns)
+
+
 TABLES = (
-    Rows("presence", key={"agent": TEXT, "version": INT}, values={"availability": TEXT, **_SPAN}),
+    Rows(
+        "presence",
+        key={"agent": TEXT, "version": INT},
+        values={"availability": TEXT, **_SPAN},
+        whose=OF_STAFF,
+    ),
     Rows(
         "rotas",
         key={"agent": TEXT, "version": INT},
         values={"zone": TEXT, "shifts": TEXT, **_SPAN},
+        whose=OF_STAFF,
     ),
     Rows(
         "spans",
         key={"ticket": TEXT, "version": INT},
         values={"agent": TEXT, "kind": TEXT, **_SPAN},
+        whose=OF_TICKET,
     ),
-    Sum("counts", key={"agent": TEXT, "what": TEXT, "quarter": INT}),
+    Sum("counts", key=_COUNTED, whose=Whose(made_of=_counts)),
+    Rows("counted", key={"ticket": TEXT, **_COUNTED}, values={"n": INT}, whose=OF_TICKET),
 )
 """`version` is that of the event that began it. Of tickets, `kind` is the category of the status
-in which the agent had it, or WORK."""
+in which the agent had it, or WORK. counted: each ticket's share in the counts."""
 
 
 class AgentFold(Fold):
@@ -72,7 +103,7 @@ class AgentFold(Fold):
             _turn(self.rotas, span, begins=zone is not None)
 
     def rows(self, state: AgentAtWork) -> tuple[list[Row], ...]:
-        return list(self.presence), list(self.rotas), [], []
+        return list(self.presence), list(self.rotas), [], [], []
 
 
 def _turn(spans: list[Row], span: Row, *, begins: bool) -> None:
@@ -130,7 +161,9 @@ class TicketFold(Fold):
             spans.append((self.id, *self.held, None))
         for agent, (version, at) in self.working.items():
             spans.append((self.id, version, agent, WORK, at, None))
-        return [], [], spans, list(self.counts)
+        shares = Counter(each[:-1] for each in self.counts)
+        counted: list[Row] = [(self.id, *key, n) for key, n in shares.items()]
+        return [], [], spans, list(self.counts), counted
 
 
 def _moved(fold: TicketFold, recorded: Recorded, before: Ticket, after: Ticket) -> None:
