@@ -507,7 +507,8 @@ class Desk:
         from ticketlog.application.linked_tickets import linked_by
 
         # The short way past the views serves the command line alone: an actor asks by a query.
-        direct = actor is None
+        viewer = self.viewer(actor)
+        direct = viewer.unlimited and not (actor and self.settings.restricted_teams)
         found = linked_by(self.log, views_file(self.config), ticket) if direct else None
         if found is None:
             from ticketlog.projections.views.tickets import TicketLinks

@@ -6,6 +6,7 @@ from ticketlog.domain.accounts.access_record import AccessExported, AccessRead, 
 from ticketlog.domain.accounts.identity import IdentityLinked, IdentitySignedIn, IdentityUnlinked
 from ticketlog.domain.accounts.login_link import LoginLinkCreated, LoginLinkUsed
 from ticketlog.domain.accounts.passkey import PasskeyRegistered, PasskeyRemoved, PasskeyUsed
+from ticketlog.domain.accounts.review_sign_off import ReviewSignedOff
 from ticketlog.domain.accounts.session import SessionBegun, SessionEnded, SessionSeen
 from ticketlog.domain.accounts.token import TokenCreated, TokenRevoked, TokenUsed
 from ticketlog.domain.hook_message import HookHandled, HookReceived
@@ -216,6 +217,7 @@ __all__ = [
     "RequesterReminded",
     "ResolutionCoded",
     "Restored",
+    "ReviewSignedOff",
     "Reviewed",
     "RoleSet",
     "RoutingRuleSet",

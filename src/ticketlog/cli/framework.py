@@ -21,6 +21,8 @@ class App:
 
     def __init__(self) -> None:
         self.folder: str | None = None
+        self.reads_as: str | None = None
+        """The actor who reads, as the command line names them; None: the operator."""
 
     @cached_property
     def desk(self) -> Desk:

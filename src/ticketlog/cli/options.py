@@ -34,8 +34,32 @@ views_option = click.option(
 )
 
 
+def _read_as(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    from ticketlog.cli.framework import App
+
+    if value is not None:
+        context.ensure_object(App).reads_as = value
+
+
+reading_as = click.option(
+    "--as",
+    metavar="ACTOR",
+    callback=_read_as,
+    expose_value=False,
+    help="Who reads: KIND:ID or KIND:ID/ROLE. Default: the operator of this machine.",
+)
+
+
+def reading_actor(app: App) -> Actor:
+    """The actor who reads: whom `--as` names, or the operator. Raises click.BadParameter."""
+    from ticketlog.application.access_log import operator
+
+    return operator() if app.reads_as is None else actor_of(app.reads_as)
+
+
 def at_moment(function: F) -> F:
-    """Adds `--as-of` and `--occurred-as-of`; the command gets `as_of` and `occurred_as_of`."""
+    """Adds `--as`, `--as-of` and `--occurred-as-of`; the command gets `as_of` and
+    `occurred_as_of`."""
     for option in (
         click.option(
             "--occurred-as-of",
@@ -48,6 +72,7 @@ def at_moment(function: F) -> F:
             help="As it was recorded by then: an ISO time with zone, a record P:OFFSET, "
             "or a cut as reports print it.",
         ),
+        reading_as,
     ):
         function = option(function)
     return function
@@ -81,11 +106,13 @@ def reader(
 ) -> Desk | Past:
     """The desk that `--as-of` and `--occurred-as-of` ask about, on a basis: now, or at a moment.
 
-    Reads have no `--as`: who runs them can read the desk's files, so their queries name no
-    actor."""
+    They are made by whom `--as` names, by default by the operator."""
+    from ticketlog.cli.actor_reads import read_by
+
+    source: Desk | Past = app.desk
     if as_of or occurred_as_of or basis != "was":
-        return past(app, as_of or None, occurred_as_of or None, basis)
-    return app.desk
+        source = past(app, as_of or None, occurred_as_of or None, basis)
+    return read_by(source, reading_actor(app))
 
 
 def past(

@@ -74,6 +74,7 @@ SECTIONS: dict[str, Commands] = {
         ),
     },
     "Signing in": {
+        "access": Entry("ticketlog.cli.commands.access", "access", "Who may what, and why."),
         "token": Entry(
             "ticketlog.cli.commands.accounts", "token", "API tokens: how programs sign in."
         ),

@@ -13,6 +13,7 @@ from ticketlog.domain.accounts import (
     identity,
     login_link,
     passkey,
+    review_sign_off,
     session,
     token,
 )
@@ -39,6 +40,7 @@ _ACCOUNT_KINDS = (
     login_link.AGGREGATE,
     passkey.AGGREGATE,
     identity.AGGREGATE,
+    review_sign_off.AGGREGATE,
 )
 
 

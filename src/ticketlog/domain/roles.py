@@ -36,7 +36,13 @@ BUILT_IN: Mapping[str, Role] = {
             Role(id=id, queries=_EVERY, reports=_EVERY, scope="all")
             for id in ("agent", "supervisor", "admin", "service", "rule", "import")
         ),
-        Role(id=AUDITOR, commands=(), queries=_EVERY, reports=_EVERY, scope="all"),
+        Role(
+            id=AUDITOR,
+            commands=("access.sign-off", "export"),
+            queries=_EVERY,
+            reports=_EVERY,
+            scope="all",
+        ),
         Role(
             id=OPERATOR_ROLE,
             commands=("export",),

@@ -12,7 +12,15 @@ import click
 from ticketlog.application.ticket_documents import ticket_document
 from ticketlog.cli.framework import App, ShellCommand, pass_app
 from ticketlog.cli.model_commands import stream_of
-from ticketlog.cli.options import SENDING, as_json, at_moment, reader, sender
+from ticketlog.cli.options import (
+    SENDING,
+    as_json,
+    at_moment,
+    reader,
+    reading_actor,
+    reading_as,
+    sender,
+)
 from ticketlog.cli.output import clean, facts, note, print_json, show_all
 from ticketlog.cli.output_history import print_history
 from ticketlog.cli.output_outcome import print_outcome
@@ -160,10 +168,12 @@ def attach(app: App, /, ticket: str, file: Path, as_json: bool, **values: Any) -
 @click.argument("ticket")
 @click.argument("attachment")
 @click.option("--to", "target", type=click.Path(path_type=Path), help="Default: standard output.")
+@reading_as
 @pass_app
 def fetch(app: App, ticket: str, attachment: str, target: Path | None) -> None:
     """Write an attachment's bytes to a file."""
-    _, content = app.desk.attachment(stream_of("ticket", ticket), attachment)
+    actor = reading_actor(app)
+    _, content = app.desk.attachment(stream_of("ticket", ticket), attachment, actor=actor)
     with content:
         if target is None:
             shutil.copyfileobj(content, sys.stdout.buffer)
