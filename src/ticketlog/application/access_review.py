@@ -1,4 +1,4 @@
-"""Who may what: why one actor has a right or hasn't, and the rights of a whole desk at a moment."""
+"""The review of access: why one actor has a right or hasn't, and the rights of a desk at a moment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may what: of one actor and one right, and of a whole desk."""
+"""Documents of rights: those of one actor, and those of a whole desk."""
 
 from __future__ import annotations
 

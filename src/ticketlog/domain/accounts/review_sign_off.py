@@ -1,4 +1,4 @@
-"""Sign-offs of reviews: somebody has looked at who may what, and stands for it. Streams
+"""Sign-offs of reviews: a reviewer has looked at who may what, and stands for it. Streams
 `access-review/POSITION`, of the settings that were reviewed."""
 
 from __future__ import annotations
