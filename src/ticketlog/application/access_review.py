@@ -1,4 +1,4 @@
-"""The review of access: why one actor has a right or hasn't, and the rights of a desk at a moment."""
+"""The review of access: why an actor has a right or hasn't, and the rights of a whole desk."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ def _names(text: str) -> frozenset[str]:
 
 QUERIES: frozenset[str] = _names(
     """
-    changes changes-since chosen-stream ratings used-tags
+    hook-messages links-to changes changes-since chosen-stream ratings used-tags
     address-owners agent-load clocks-ahead clocks-at-risk corrected-since followed-tickets
     inbox link-circles merged-persons numbered-tickets person persons queue queue-counts
     search shared-addresses snoozed-tickets survivor ticket ticket-breaches ticket-clocks
@@ -62,6 +62,8 @@ FIELDS: Mapping[str, FieldClass] = {
     ),
     **_classed(
         """
+        problem replay starts webhook types conditions scheme secrets reads_as given_up replays
+        webhooks attempt took_seconds answer deliveries command said received_at results
         grants right may sees roles like commands queries reports queues hides writes teams
         members services auditors readers writers actors restricted comment
         access changed_at entries errors facts http more shell tag

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     and_,
     false,
+    func,
     literal,
     not_,
     or_,
@@ -87,7 +88,7 @@ class ScopedTables(Mapping[str, Table]):
         for column in whose.tickets:
             yield from self._seen(table.c[column])
         for column in whose.streams:
-            stream = table.c[column]
+            stream = func.coalesce(table.c[column], "")
             hidden = [not_(each) for each in self._seen(stream, _TICKET)]
             if hidden:
                 yield not_(and_(stream.startswith(_TICKET), or_(*hidden)))

@@ -9,7 +9,15 @@ from sqlalchemy import select
 
 from ticketlog.documents.base import At, Bytes, Count, Digest, Document, Id, Text, Word
 from ticketlog.domain.hook_message import HookMessage
-from ticketlog.projections.engine.projection import INT, TEXT, Fold, Projection, Row, Rows
+from ticketlog.projections.engine.projection import (
+    INT,
+    TEXT,
+    Fold,
+    Projection,
+    Row,
+    Rows,
+    Whose,
+)
 from ticketlog.projections.engine.query import Limit, Query, Reading, ShellSpec
 
 _MESSAGES = Rows(
@@ -27,6 +35,7 @@ _MESSAGES = Rows(
         "said": TEXT,
     },
     indexes=(("received_at", "message"), ("source", "received_at"), ("outcome", "received_at")),
+    whose=Whose(streams=("stream",), staff=True),
 )
 
 
