@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ticketlog.projections.engine.query import Query
 
 T = TypeVar("T")
+D = TypeVar("D", bound=Document)
 READ = "query:ticket"
 """The right by which single streams are read."""
 _MOST = 1_000
@@ -316,11 +317,11 @@ class Viewer:
         of = table.get(f"{document}.{name}") or table.get(name)
         return of is None or of in self.hidden or name in self.hidden
 
-    def document(self, document: Document) -> Document:
+    def document(self, document: D) -> D:
         """The document without the fields that the actor may not read."""
         if not self.hidden and not self.unread_fields:
             return document
-        return cast("Document", self._shown(document))
+        return cast("D", self._shown(document))
 
     def _shown(self, value: Any) -> Any:
         if isinstance(value, Document):

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from ticketlog.application import queries, reports
-from ticketlog.application.access import Access
+from ticketlog.application.access import Access, Viewer
 from ticketlog.application.executor import stream_name
 from ticketlog.application.logs import Logs
 from ticketlog.application.queries import Answer
@@ -135,6 +135,10 @@ class Past:
         return queries.answer(
             query, actor, self.views, lambda: self.settings, self._sources.access
         ).answer
+
+    def viewer(self, actor: Actor | None) -> Viewer:
+        """The rights and the sight of an actor, as of now, whatever the moment."""
+        return self._sources.access.viewer(actor)
 
     def linked_by(self, ticket: str, *, actor: Actor | None = None) -> list[dict[str, Any]]:
         """The links of other tickets to a ticket at the moment: kind and ticket."""

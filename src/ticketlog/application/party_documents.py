@@ -36,7 +36,8 @@ def person_document(
     if not state.exists:
         raise _missing(f"person/{id}", at)
     values = _values(state)
-    return Person.filled(values | _together(source, values, remark, actor))
+    told = Person.filled(values | _together(source, values, remark, actor))
+    return source.viewer(actor).document(told)
 
 
 def organisation_document(
@@ -46,7 +47,7 @@ def organisation_document(
     state = source.load(f"organisation/{id}", actor=actor)
     if not state.exists:
         raise _missing(f"organisation/{id}", at)
-    return Organisation.filled(_values(state))
+    return source.viewer(actor).document(Organisation.filled(_values(state)))
 
 
 def agent_document(
@@ -58,7 +59,8 @@ def agent_document(
     if not state.exists and known is None:
         raise _missing(f"agent/{id}", at)
     values = _values(state) | {name: getattr(state, name) or None for name in _TIMES}
-    return Agent.filled(values, settings=known.model_dump(mode="json") if known else None)
+    told = Agent.filled(values, settings=known.model_dump(mode="json") if known else None)
+    return source.viewer(actor).document(told)
 
 
 def _missing(stream: str, at: str | None) -> NotFound:

@@ -12,6 +12,7 @@ from ticketlog.domain.settings.model import Settings
 from ticketlog.errors import TicketlogError
 
 if TYPE_CHECKING:
+    from ticketlog.application.access import Viewer
     from ticketlog.application.queries import Answer
     from ticketlog.projections.engine.query import Query
 
@@ -21,6 +22,7 @@ class TicketSource(Protocol):
 
     @property
     def settings(self) -> Settings: ...
+    def viewer(self, actor: Actor | None) -> Viewer: ...
     def load(self, stream: str, *, actor: Actor | None = None) -> Any: ...
     def history(self, ticket: str, /, *, actor: Actor | None = None) -> list[Recorded]: ...
     def linked_by(self, ticket: str, *, actor: Actor | None = None) -> list[dict[str, Any]]: ...
@@ -48,7 +50,7 @@ def ticket_document(
     except TicketlogError as error:
         linked_by = None
         remark(f"ticketlog: what is linked to it isn't known: {error}")
-    return Ticket.made(state, events, linked_by)
+    return source.viewer(actor).document(Ticket.made(state, events, linked_by))
 
 
 def history_of(

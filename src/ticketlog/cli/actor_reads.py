@@ -27,6 +27,10 @@ class ActorReads:
         """As `Desk.report`."""
         return self._source.report(name, **{**given, "actor": self._actor})
 
+    def viewer(self, _: Any = None) -> Any:
+        """As `Desk.viewer`."""
+        return self._source.viewer(self._actor)
+
     def load(self, stream: str, **_: Any) -> Any:
         """As `Desk.load`."""
         return self._source.load(stream, actor=self._actor)
