@@ -139,11 +139,8 @@ def test_the_requester_reads_what_is_public_and_nothing_internal(cage: Cage) -> 
     ]
     for said in told:
         assert f"Reply {CANARY}" in repr(said) or isinstance(said, dict)
-        for internal in ("Note for", f"tag-{CANARY}", f"second-{CANARY}", "'hr'", "hal"):
-            shown = repr(said)
-            assert internal not in shown.replace("id='hal'", "").replace("author='hal'", ""), (
-                internal
-            )
+        for internal in ("Note for", f"tag-{CANARY}", f"second-{CANARY}", "'hr'"):
+            assert internal not in repr(said), internal
 
 
 @pytest.mark.parametrize("actor", [HAL, AUD, ROOT], ids=lambda each: each.id)
