@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import base64
+from typing import Any
 
 import pytest
 
 from tests.helpdesk import ANN, SUE, create, register
 from tests.http.zendesk.asking import all_pages, ask, ask_all
+from ticketlog.application.access import Viewer
 from ticketlog.desk import Desk
 from ticketlog.domain.base import Actor
+from ticketlog.domain.parties.contact import Address
 from ticketlog.domain.parties.organisation import RegisterOrganisation
+from ticketlog.domain.parties.person import RegisterPerson
 from ticketlog.domain.settings.model import Priorities
 from ticketlog.domain.ticket.assignment import Assign
 from ticketlog.domain.ticket.classification import Classify, Tag
@@ -342,3 +346,35 @@ def test_nothing_is_written(desk: Desk) -> None:
 def test_priorities_keep_their_order(names: tuple[str, ...], expected: list[str]) -> None:
     known = Priorities(id="p", names=names, default=names[0], impacts=("a",), urgencies=("a",))
     assert [priority_of(each, known) for each in names] == expected
+
+
+def test_fields_that_the_actor_may_not_read_are_in_no_shape(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shapes are made of the documents that the actor's viewer lets through."""
+    hidden = {"fields", "addresses", "followers", "external"}
+
+    def without(self: Viewer, document: Any) -> Any:
+        said = {name: getattr(document, name) for name in document.model_fields_set}
+        kept = {name: value for name, value in said.items() if name not in hidden}
+        return type(document).model_construct(**kept)
+
+    secret = "canary@example.com"
+    command = RegisterPerson(name="Kim", addresses=(Address(kind="email", value=secret),))
+    kim = desk.execute(command, actor=ANN).stream.removeprefix("person/")
+    ticket = create(desk, requester=kim, external=("canary:1",), fields={"floor": 424_242})
+    paths = [
+        f"tickets/{number(ticket)}",
+        "tickets",
+        "search?query=type:ticket",
+        "incremental/tickets/cursor?start_time=0",
+        f"users/{number_of('person', kim)}",
+        "users",
+        "incremental/users/cursor?start_time=0",
+    ]
+    seen = [each.text for each in ask_all(desk, *paths)]
+    assert all("canary" in text or "424242" in text for text in seen)
+    monkeypatch.setattr(Viewer, "document", without)
+    answers = ask_all(desk, *paths)
+    assert [each.status_code for each in answers] == [200] * len(paths)
+    assert not [a.url for a in answers if "canary" in a.text or "424242" in a.text]
