@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -355,6 +356,16 @@ def _import(module: str, names: list[str]) -> str:
     return f"from {module} import (\n" + "".join(f"    {name},\n" for name in names) + ")\n"
 
 
+def openapi() -> str:
+    """The OpenAPI document of the API."""
+    from ticketlog.desk import init_desk
+    from ticketlog.http.documented import text_of
+    from ticketlog.http.served import Served
+
+    with TemporaryDirectory() as folder, init_desk(Path(folder) / "desk") as desk:
+        return text_of(Served(desk))
+
+
 _LINE = 100
 """Characters of a line of source at most."""
 PAGES: Mapping[Path, Callable[[], str]] = {
@@ -367,6 +378,7 @@ PAGES: Mapping[Path, Callable[[], str]] = {
     Path("docs/RIGHTS.md"): rights_page,
     Path("docs/DOCUMENTS.md"): documents_page,
     Path("docs/QUERIES.md"): queries_page,
+    CONTRACT / "openapi.json": openapi,
     CONTRACT / "asyncapi.json": lambda: contract.text(contract.asyncapi()),
     **{
         CONTRACT / "schemas" / f"{name}.json": partial(_data_schema, name)

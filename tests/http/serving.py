@@ -6,8 +6,9 @@ import asyncio
 import signal
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from ticketlog.domain.base import Actor
 from ticketlog.http.app import create_app
 from ticketlog.http.options import ServeOptions
 from ticketlog.http.problems import Problem
-from ticketlog.http.served import Served
+from ticketlog.http.served import Authenticate, Served
+from ticketlog.http.server import HttpServer, listening
 
 TICKETLOG = str(Path(sys.executable).with_name("ticketlog"))
 LONG = 60.0
@@ -101,3 +103,29 @@ def sent(
         desk, lambda http: http.post(f"/api/v1{path}", json=body, headers=named), actor
     )
     return answer
+
+
+async def by_token(request: Request) -> Actor:
+    """The agent of the one token that the pages of the manual use."""
+    if request.headers.get("authorization") != "Bearer tlk_manual":
+        raise Problem(401, "unauthenticated", "say who asks")
+    return Actor("ann", "agent", authenticated="token:manual")
+
+
+@contextmanager
+def listening_server(
+    desk: Desk,
+    options: ServeOptions | None = None,
+    authenticate: Authenticate = by_header,
+) -> Iterator[HttpServer]:
+    """A server of a desk at a port that the system chose, in a thread."""
+    options = options or ServeOptions(port=0)
+    with closing(listening(options)) as place:
+        server = HttpServer(Served(desk, options, authenticate=authenticate), place)
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+            thread.join()

@@ -17,6 +17,7 @@ from ticketlog.http import (
     desk_state,
     documented,
     feed,
+    problem_pages,
     queries,
     settings,
     signing_in,
@@ -47,6 +48,7 @@ ROUTERS: tuple[Callable[[Served], APIRouter], ...] = (
 """The parts of the API, each a module with a `router`; below `API`."""
 BESIDE: tuple[Callable[[Served], APIRouter], ...] = (
     condition.router,
+    problem_pages.router,
     signing_in.router,
     zendesk.router,
 )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import orjson
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
@@ -21,6 +22,7 @@ from ticketlog.http.problems import KINDS, MEDIA_TYPE
 
 if TYPE_CHECKING:
     from ticketlog.http.commands import CommandRoute
+    from ticketlog.http.served import Served
 
 _REF = "#/components/schemas/"
 _ALWAYS = (400, 401, 403, 408, 422, 429, 431, 500, 503)
@@ -212,6 +214,8 @@ def document(app: FastAPI, routes: Sequence[Any]) -> dict[str, Any]:
             schemas.setdefault(name, schema)
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)
+        _share_problems(made)
+        _share_parameters(made)
         made["components"]["securitySchemes"] = {
             "token": {"type": "http", "scheme": "bearer", "description": "An API token, `tlk_...`."}
         }
@@ -227,6 +231,42 @@ thing: `POST /api/v1/KINDs`); everything that is asked is `GET /api/v1/queries/N
 RFC 3339 with an offset. Errors are `application/problem+json`. docs/API.md shows the most frequent
 jobs.
 """
+
+
+def _share_problems(made: dict[str, Any]) -> None:
+    """Puts the problems that many operations answer with into one place."""
+    shared = made["components"].setdefault("responses", {})
+    for path in made["paths"].values():
+        for operation in path.values():
+            for status, response in operation.get("responses", {}).items():
+                if MEDIA_TYPE in response.get("content", {}):
+                    name = f"Problem{status}"
+                    if shared.setdefault(name, response) == response:
+                        operation["responses"][status] = {"$ref": f"#/components/responses/{name}"}
+
+
+def _share_parameters(made: dict[str, Any]) -> None:
+    """Puts parameters that many operations have into one place."""
+    shared = made["components"].setdefault("parameters", {})
+    for path in made["paths"].values():
+        for operation in path.values():
+            for number, each in enumerate(operation.get("parameters", ())):
+                if each.get("in") != "path" and each["name"] in _SHARED:
+                    name = each["name"]
+                    if shared.setdefault(name, each) == each:
+                        operation["parameters"][number] = {
+                            "$ref": f"#/components/parameters/{name}"
+                        }
+
+
+_SHARED = frozenset(
+    {
+        *("as_of", "occurred_as_of", "basis", "wait_for", "after", "fields", "seen", "anyway"),
+        *("reason", "correlation", "channel", "source", "occurred_at"),
+        *("Idempotency-Key", "If-Match", "If-None-Match"),
+    }
+)
+"""Parameters that mean the same everywhere."""
 
 
 @cache
@@ -255,3 +295,12 @@ def _schema(model: type[BaseModel], prefix: str) -> tuple[dict[str, Any], dict[s
     )
     inner = {f"{prefix}{name}": each for name, each in schema.pop("$defs", {}).items()}
     return schema, inner
+
+
+def text_of(served: Served) -> str:
+    """The OpenAPI document of a desk's application, as docs/contract keeps it."""
+    from ticketlog.http.app import create_app
+
+    made = create_app(served).openapi()
+    made["info"]["version"] = "1"
+    return orjson.dumps(made, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode() + "\n"

@@ -27,6 +27,7 @@ from ticketlog.errors import (
     Unreachable,
     Usage,
 )
+from ticketlog.http.next_steps import next_steps
 
 MEDIA_TYPE = "application/problem+json"
 TYPES = "/problems/"
@@ -108,12 +109,14 @@ class Problem(Exception):
     def document(self) -> dict[str, Any]:
         """The members of the problem document."""
         kind = KINDS.get(self.code)
+        steps = {"next": found} if (found := next_steps(self.detail)) else {}
         return {
             "type": TYPES + self.code,
             "title": kind.title if kind else HTTPStatus(self.status).phrase,
             "status": self.status,
             "detail": self.detail,
             **self.more,
+            **steps,
         }
 
     def response(self) -> Response:
