@@ -36,11 +36,8 @@ def test_the_ten_jobs_run_as_they_stand_there(desk: Desk, language: str) -> None
 
     assert (ran.returncode, ran.stderr) == (0, "")
     [ticket] = desk.query(queries.Tickets()).rows
-    assert (ticket["subject"], ticket["status"], ticket["assignee"]) == (
-        "VPN drops",
-        "solved",
-        "ann",
-    )
+    standing = (ticket["subject"], ticket["status"], ticket["assignee"])
+    assert standing == ("VPN drops", "solved", "ann")
 
 
 def test_all_problems_stand_in_the_page() -> None:

@@ -79,7 +79,7 @@ def test_each_example_is_taken_by_its_command(route: Any) -> None:
 LOCAL = {
     *("init", "run", "serve", "publish", "policies", "views", "replay", "log", "export", "demo"),
     *("import", "tour", "audit", "token", "login-link", "session", "webhook", "access", "hook"),
-    *("settings reapply", "settings reroute", "inbox", "status"),
+    *("settings reapply", "settings reroute", "inbox", "status", "identity"),
 }
 """Beginnings of command lines that only the desk's own machine has."""
 

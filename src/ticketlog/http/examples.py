@@ -110,6 +110,10 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
         "tickets": 1,
         "kept": 0,
     },
+    "webhook.replay": {"starts": [1], "ends": [40]},
+    "webhook.cancel-replay": {"replay": "2"},
+    "webhook.disable": {"why": "gone"},
+    "webhook.end-replay": {"replay": "2"},
     "import.keep-secret": {"secret": _HASH},
 }
 """A command's name -> its body."""

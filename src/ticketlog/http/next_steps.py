@@ -11,6 +11,8 @@ from ticketlog.projections import QUERIES
 
 _LINE = re.compile(r"`ticketlog ([a-z][^`]*)`")
 _API = "/api/v1"
+_SHOWN = ("ticket", "person", "organisation", "agent")
+"""Kinds of which one thing can be looked at."""
 _BY_HAND: Mapping[str, str] = {
     "status": f"GET {_API}/status",
     "log stat": f"GET {_API}/log",
@@ -38,8 +40,11 @@ def requests() -> Mapping[str, str]:
     """The beginning of each command line that has a request -> the request."""
     found = {name: f"GET {_API}/queries/{name}" for name in QUERIES}
     for kind, aggregate in AGGREGATES.items():
+        if aggregate.internal:
+            continue
         place = f"{_API}/{kind}s"
-        found[f"{kind} show"] = f"GET {place}/{{id}}"
+        if kind in _SHOWN:
+            found[f"{kind} show"] = f"GET {place}/{{id}}"
         found[f"{kind} history"] = f"GET {place}/{{id}}/history"
         for name, model in aggregate.in_shell().items():
             own = model.NAME.partition(".")[2]
