@@ -307,6 +307,18 @@ async def test_a_name_that_leads_here_isnt_the_desks(served: Served, accounts: A
         assert (await evil.get("/login")).status_code == 421
 
 
+async def test_who_guesses_has_to_wait(desk: Desk) -> None:
+    served = served_of(desk, ServeOptions(stranger_rate="5/minute"))
+    async with browser(served) as client:
+        for _ in range(5):
+            answer = await client.post("/login/link", data={"key": "guess"})
+            assert answer.status_code == 403
+        again = await client.post("/login/link", data={"key": "guess"})
+        assert (again.status_code, "retry-after" in again.headers) == (429, True)
+        options = await client.post("/login/passkey/options")
+        assert options.status_code == 429
+
+
 async def test_logging_out_ends_the_session_on_the_server(
     client: httpx.AsyncClient, accounts: Accounts
 ) -> None:

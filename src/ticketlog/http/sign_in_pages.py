@@ -19,8 +19,6 @@ _HEADERS = {
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
 _PAGE = """<!doctype html>
@@ -100,5 +98,5 @@ def refused_page(why: str, status: int) -> HTMLResponse:
 def static_file(name: str) -> Response:
     """A file that the pages need."""
     content = resources.files("ticketlog.http").joinpath("static", name).read_bytes()
-    headers = {"Cache-Control": "max-age=3600", "X-Content-Type-Options": "nosniff"}
+    headers = {"Cache-Control": "max-age=3600"}
     return Response(content, media_type=_STATIC[name], headers=headers)

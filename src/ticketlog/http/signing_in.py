@@ -118,6 +118,12 @@ class _SigningIn(NamedTuple):
     def origin(self, request: Request) -> Origin:
         return own_origin(request, self.served.options)
 
+    def refused(self, request: Request, refusal: NotSignedIn) -> Response:
+        """The page of a sign-in that came to nothing, which counts for the address that it came
+        from: after many, that address waits."""
+        self.served.rates.failed(request)
+        return refused_page(str(refusal), 403)
+
     def kept(self, what: str, request: Request, origin: Origin) -> dict[str, Any] | None:
         """The values that this browser carries for a purpose."""
         text = request.cookies.get(cookie_names(origin).under_way)
@@ -239,6 +245,7 @@ def _add_links(routes: APIRouter, shared: _SigningIn) -> None:
     async def use(request: Request) -> Response:
         origin = shared.origin(request)
         check_same_origin(request, origin)
+        served.rates.check_stranger(request)
         form = await _form(request)
         try:
             begun = await served.write(
@@ -248,7 +255,7 @@ def _add_links(routes: APIRouter, shared: _SigningIn) -> None:
                 **_given(request, origin),
             )
         except NotSignedIn as refusal:
-            return refused_page(str(refusal), 403)
+            return shared.refused(request, refusal)
         return _begun(begun, origin, local_path(form.get("return_to"), HOME))
 
 
@@ -272,6 +279,7 @@ def _add_oidc(routes: APIRouter, shared: _SigningIn) -> None:
     @routes.get("/login/oidc/{provider}", include_in_schema=False)
     async def depart(request: Request, provider: str) -> Response:
         origin, known = shared.origin(request), shared.provider(provider)
+        served.rates.check_stranger(request)
         try:
             departure = await clients.depart(known, f"{origin}/login/oidc/{provider}/callback")
         except Unreachable as error:
@@ -285,6 +293,7 @@ def _add_oidc(routes: APIRouter, shared: _SigningIn) -> None:
     async def arrive(request: Request, provider: str) -> Response:
         origin, known = shared.origin(request), shared.provider(provider)
         kept = shared.kept(_OIDC, request, origin)
+        served.rates.check_stranger(request)
         try:
             user = await clients.arrive(known, dict(request.query_params), kept)
             assert kept is not None
@@ -296,9 +305,9 @@ def _add_oidc(routes: APIRouter, shared: _SigningIn) -> None:
                 "oidc", refusal.code, str(refusal), f"identity-provider/{provider}"
             )
             refused = await served.write(shared.accounts.refusal, attempt, address_of(request))
-            response = refused_page(str(refused), 403)
+            response = shared.refused(request, refused)
         except NotSignedIn as refusal:
-            response = refused_page(str(refusal), 403)
+            response = shared.refused(request, refusal)
         except Unreachable as error:
             response = refused_page(str(error), 503)
         shared.forget(response, origin)
@@ -355,6 +364,7 @@ def _add_passkey_sign_in(routes: APIRouter, shared: _SigningIn) -> None:
         in this browser."""
         origin = shared.origin(request)
         check_same_origin(request, origin)
+        served.rates.check_stranger(request)
         ceremony = passkeys.signing_in(_party(origin))
         shared.keep(_PASSKEY, {"challenge": ceremony.challenge}, response, origin)
         response.headers["Cache-Control"] = "no-store"
@@ -369,6 +379,7 @@ def _add_passkey_sign_in(routes: APIRouter, shared: _SigningIn) -> None:
         """Signs in with an authenticator's answer: the session's cookie comes with it."""
         origin = shared.origin(request)
         check_same_origin(request, origin)
+        served.rates.check_stranger(request)
         kept = shared.kept(_PASSKEY, request, origin)
         if kept is None:
             raise unauthenticated("no sign-in is under way in this browser: begin again at /login")
@@ -383,6 +394,7 @@ def _add_passkey_sign_in(routes: APIRouter, shared: _SigningIn) -> None:
                 **given,
             )
         except NotSignedIn as refusal:
+            served.rates.failed(request)
             raise unauthenticated(str(refusal)) from None
         set_session_cookie(response, origin, begun)
         shared.forget(response, origin)
