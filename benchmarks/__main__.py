@@ -26,7 +26,7 @@ GROUPS = (
         "promising",
         "appearing",
     ),
-    *("counting", "deciding", "sending", "moving", "reacting", "streaming"),
+    *("counting", "deciding", "sending", "moving", "reacting", "streaming", "delivering"),
 )
 
 

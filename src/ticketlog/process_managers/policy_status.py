@@ -26,7 +26,7 @@ def status(
         progress: PolicyCheckpoint = load(f"{KIND}/{name}")
         places = [progress.places.get(p) for p in range(log.partitions)]
         at = [place.offset if place else None for place in places]
-        behind = [_behind(log, p, start, ends[p]) for p, start in enumerate(at) if start]
+        behind = [records_behind(log, p, start, ends[p]) for p, start in enumerate(at) if start]
         held = parked(progress)
         found.append(
             documents.PolicyPosition(policy=name, positions=at, behind=sum(behind), parked=held)
@@ -62,7 +62,8 @@ def troubles(names: Sequence[str], load: Callable[[str], Any]) -> list[str]:
     ]
 
 
-def _behind(log: Log, partition: int, start: int, end: int) -> int:
+def records_behind(log: Log, partition: int, start: int, end: int) -> int:
+    """The records of a partition between two offsets; of a few, those that are no policy's own."""
     if end - start > EXACT_LAG_LIMIT:
         return end - start
     records = log.records(partition, start, max(end - start, 0))

@@ -97,6 +97,9 @@ class Server(ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}/hook"
 
+    def handle_error(self, *_: object) -> None:
+        """Says nothing of a sender that was killed."""
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -104,6 +107,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
+        if len(body) < int(self.headers["content-length"]):
+            self.close_connection = True  # the sender was killed
+            return
         self.server.got.append(({k.lower(): v for k, v in self.headers.items()}, body))
         self.send_response(self.server.status)
         for name, value in self.server.headers.items():

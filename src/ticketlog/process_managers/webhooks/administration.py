@@ -22,7 +22,7 @@ from ticketlog.domain.webhook import Replay, WebhookEndpoint
 from ticketlog.errors import TicketlogError
 from ticketlog.log.commit import parse
 from ticketlog.log.port import Log
-from ticketlog.process_managers.policy_status import parked
+from ticketlog.process_managers.policy_status import parked, records_behind
 from ticketlog.process_managers.webhooks.deliveries import (
     THIN_TYPE,
     Delivery,
@@ -84,7 +84,10 @@ class WebhookDesk(NamedTuple):
             state=state,
             why=why,
             positions=[place.offset if place else None for place in places],
-            behind=sum(max(0, end - start) for start, end in zip(at, ends, strict=True)),
+            behind=sum(
+                records_behind(self.desk.log, p, *span)
+                for p, span in enumerate(zip(at, ends, strict=True))
+            ),
             waiting=len(progress.waiting),
             given_up=parked(progress),
             replays=[_replay(number, each) for number, each in endpoint.replays.items()],
