@@ -34,7 +34,47 @@ REPORTS: frozenset[str] = _names(
     satisfaction times utilisation
     """
 )
-ROUTES: Mapping[str, str] = {}
+
+
+def _zendesk(right: str, paths: str) -> dict[str, str]:
+    return {f"GET /api/v2/{path}": right for path in paths.split()}
+
+
+ROUTES: Mapping[str, str] = {
+    **_zendesk(
+        "query:changes",
+        """
+        incremental/organizations incremental/ticket_events incremental/ticket_metric_events
+        incremental/tickets incremental/tickets/cursor incremental/users
+        incremental/users/cursor ticket_audits
+        """,
+    ),
+    **_zendesk(
+        "query:search",
+        """
+        search search/count
+        """,
+    ),
+    **_zendesk(
+        "query:tickets",
+        """
+        brands channels/voice/phone_numbers custom_statuses group_memberships groups
+        groups/assignable groups/{id} groups/{id}/memberships macros organization_fields
+        satisfaction_ratings slas/policies suspended_tickets tags ticket_fields
+        ticket_fields/{id} ticket_forms ticket_metrics tickets tickets/recent
+        tickets/show_many tickets/{id} tickets/{id}/audits tickets/{id}/comments
+        tickets/{id}/incidents tickets/{id}/metrics tickets/{id}/tags user_fields
+        """,
+    ),
+    **_zendesk(
+        "query:persons",
+        """
+        organizations organizations/show_many organizations/{id} organizations/{id}/tickets
+        users users/me users/show_many users/{id} users/{id}/group_memberships
+        users/{id}/tickets/assigned users/{id}/tickets/requested
+        """,
+    ),
+}
 """'METHOD /path' -> the right that it takes: 'query:NAME', 'report:NAME', a command, an act;
 'command' and 'query' where the path names it, 'anybody' where nobody has to be signed in."""
 

@@ -10,8 +10,9 @@ import pytest
 from tests.helpdesk import ANN, SUE, create, register
 from tests.http.zendesk.asking import all_pages, ask, ask_all
 from ticketlog.application.access import Viewer
+from ticketlog.application.access_table import ROUTES
 from ticketlog.desk import Desk
-from ticketlog.domain.base import Actor
+from ticketlog.domain.base import Actor, Forbidden
 from ticketlog.domain.parties.contact import Address
 from ticketlog.domain.parties.organisation import RegisterOrganisation
 from ticketlog.domain.parties.person import RegisterPerson
@@ -22,7 +23,7 @@ from ticketlog.domain.ticket.conversation import Note, Redact, Reply
 from ticketlog.domain.ticket.feedback import Rate
 from ticketlog.domain.ticket.lifecycle import Solve
 from ticketlog.domain.ticket.relations import LinkTo
-from ticketlog.http.zendesk.router import PATHS
+from ticketlog.http.zendesk.router import PATHS, right_of
 from ticketlog.http.zendesk.words import priority_of
 from ticketlog.projections.views.shared.stream_numbers import number_of
 
@@ -316,6 +317,13 @@ def test_who_isnt_signed_in_is_told_so(desk: Desk) -> None:
     [stranger] = ask_all(desk, "tickets", actor="agent:nobody")
     assert stranger.status_code == 403
     assert stranger.json()["error"]["title"] == "Forbidden"
+
+
+def test_every_path_has_its_right_in_the_table_of_access() -> None:
+    declared = {each for each in ROUTES if each.startswith("GET /api/v2/")}
+    assert declared == {f"GET /api/v2/{path}" for path in PATHS}
+    with pytest.raises(Forbidden):
+        right_of("a/path/of/nobody")
 
 
 def test_nothing_is_written(desk: Desk) -> None:

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ticketlog.domain.base import Actor
+from ticketlog.application.access_table import ROUTES
+from ticketlog.domain.base import Actor, Forbidden
 from ticketlog.http.problems import Problem
 from ticketlog.http.served import Served, actor_of
 from ticketlog.http.zendesk import desk_settings, exports, search, tickets, users
@@ -27,19 +28,13 @@ PATHS: Mapping[str, Answering] = {
 """Every path below `/api/v2`; those with fixed words go before those with ids."""
 
 
-_RIGHTS: Mapping[str, str] = {
-    "incremental": "query:changes",
-    "ticket_audits": "query:changes",
-    "search": "query:search",
-    "users": "query:persons",
-    "organizations": "query:persons",
-}
-"""The first part of a path -> the right that it takes."""
-
-
 def right_of(path: str) -> str:
-    """The right that a path takes; what it reads of single tickets and persons is asked besides."""
-    return _RIGHTS.get(path.split("/")[0], "query:tickets")
+    """The right that a path takes; what it reads of single tickets and persons is asked besides.
+    Raises Forbidden for a path that the table of access doesn't know."""
+    right = ROUTES.get(f"GET {PREFIX}/{path}")
+    if right is None:
+        raise Forbidden(f"{PREFIX}/{path} is in no table of rights, so nobody may read it")
+    return right
 
 
 def router(served: Served) -> APIRouter:
