@@ -1030,6 +1030,10 @@ class Desk:
             right = RIGHTS.get(name, rights.Right(name))
             rights.check_sends(right, stream, actor, self.settings, load)
 
+    def check_may_ask(self, actor: Actor, right: str) -> None:
+        """Raises Forbidden, which is recorded, where an actor hasn't a right ('query:settings')."""
+        self._access.check(actor, right)
+
     def settings_history(self) -> list[Recorded]:
         """The changes of the settings, in order."""
         return self._settings.history()

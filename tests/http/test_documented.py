@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.http.serving import by_header
+from tests.http.serving import asked, by_header
 from ticketlog.desk import Desk
 from ticketlog.http.app import create_app
 from ticketlog.http.bodies import fitted, json_of
@@ -109,3 +109,32 @@ def test_the_requests_of_next_steps_are_operations(desk: Desk) -> None:
         generic = (method, path) in there or path.endswith(("/reports/{}",))
         rules = re.search(r"/commands/[\w-]+$", path)
         assert generic or rules or "/queries/" in path, (line, http)
+
+
+def test_each_route_has_its_entry_in_the_table_of_access(desk: Desk) -> None:
+    from ticketlog.http.route_rights import right_of
+
+    told = document(desk)
+    routes = [(method.upper(), place) for place, method, _ in operations(told)]
+    assert [each for each in routes if right_of(*each) is None] == []
+
+
+def test_a_route_without_an_entry_is_denied(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ticketlog.http import route_rights
+
+    monkeypatch.setattr(route_rights, "right_of", lambda method, path: None)
+    answer = asked(desk, lambda http: http.get("/api/v1/log"))
+
+    assert (answer.status_code, "no entry" in answer.json()["detail"]) == (403, True)
+
+
+def test_the_table_has_the_templates_of_paths(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ticketlog.http import route_rights
+
+    seen: list[str] = []
+    monkeypatch.setattr(
+        route_rights, "right_of", lambda method, path: seen.append(f"{method} {path}") or "known"
+    )
+    asked(desk, lambda http: http.get("/api/v1/tickets/4F7K2M9QABCD/history"))
+
+    assert seen == ["GET /api/v1/tickets/{id}/history"]

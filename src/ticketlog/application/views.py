@@ -122,7 +122,7 @@ class Views:
                 return Answered(asked(query, at), ends)
         raise Conflict(
             f"the view {SCOPE.name}, which says who may see a ticket, stays behind {view.name}: "
-            "`ticketlog desk status` tells why; ask again"
+            "`ticketlog status` tells why; ask again"
         )
 
     def in_teams(self, tickets: Sequence[str], teams: frozenset[str]) -> list[str]:

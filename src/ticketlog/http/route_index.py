@@ -4,14 +4,24 @@ longer than all the rest of a short answer where there are a hundred."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi import APIRouter, FastAPI
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 _ROUTE = "ticketlog.route"
+TEMPLATE = "ticketlog.template"
+"""The key of the whole template of a path in the scope of a request."""
 _Mask = tuple[bool, ...]
+
+
+class _Indexed(NamedTuple):
+    """The route of a path, with the methods of all its routes."""
+
+    template: str
+    route: BaseRoute
+    methods: frozenset[str]
 
 
 class RouteIndex(BaseRoute):
@@ -22,7 +32,7 @@ class RouteIndex(BaseRoute):
 
     def __init__(self) -> None:
         self._masks: dict[int, dict[_Mask, None]] = {}
-        self._routes: dict[tuple[str | None, ...], list[tuple[BaseRoute, frozenset[str]]]] = {}
+        self._routes: dict[tuple[str | None, ...], list[_Indexed]] = {}
 
     @staticmethod
     def takes(path: str) -> bool:
@@ -38,9 +48,9 @@ class RouteIndex(BaseRoute):
         mask = tuple("{" not in part for part in parts)
         self._masks.setdefault(len(parts), {})[mask] = None
         key = tuple(part if literal else None for part, literal in zip(parts, mask, strict=True))
-        self._routes.setdefault(key, []).append((route, methods))
+        self._routes.setdefault(key, []).append(_Indexed(path, route, methods))
 
-    def _named(self, path: str) -> Iterator[tuple[BaseRoute, frozenset[str]]]:
+    def _named(self, path: str) -> Iterator[_Indexed]:
         """The routes whose path this may be, those with the most literal parts first."""
         parts = path.split("/")
         masks = self._masks.get(len(parts), ())
@@ -52,17 +62,17 @@ class RouteIndex(BaseRoute):
 
     def methods_of(self, path: str) -> set[str]:
         """All methods that a path takes."""
-        return set().union(*(methods for _, methods in self._named(path)))
+        return set().union(*(each.methods for each in self._named(path)))
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         partial: tuple[Match, Scope] | None = None
         if scope["type"] != "http":
             return Match.NONE, {}
-        for route, methods in self._named(scope["path"]):
+        for template, route, methods in self._named(scope["path"]):
             match, child = route.matches(scope)
             if match is Match.NONE:
                 continue
-            found = match, {**child, _ROUTE: route}
+            found = match, {**child, _ROUTE: route, TEMPLATE: template}
             if match is Match.FULL and scope["method"] in methods:
                 return found
             partial = partial or (Match.PARTIAL, found[1])

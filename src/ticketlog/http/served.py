@@ -11,10 +11,11 @@ from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
 
 from ticketlog.desk import Desk, Outcome
-from ticketlog.domain.base import Actor, Command
+from ticketlog.domain.base import Actor, Command, Forbidden
 from ticketlog.http.limits import Rates
 from ticketlog.http.options import ServeOptions
 from ticketlog.http.problems import Problem
+from ticketlog.http.route_index import TEMPLATE
 from ticketlog.service.metrics import ServerMetrics
 from ticketlog.service.service import DeskService
 
@@ -91,6 +92,18 @@ async def actor_of(request: Request) -> Actor:
     return actor
 
 
+async def _check_right(served: Served, method: str, path: str, actor: Actor) -> None:
+    """Raises Forbidden for a route of the API that has no entry in the table of access, and where
+    the route itself asks for the actor's right."""
+    from ticketlog.http.route_rights import BY_ROUTE, right_of
+
+    right = right_of(method, path)
+    if right is None and path.startswith("/api/v1/"):
+        raise Forbidden(f"{method} {path} has no entry in the table of access: nobody may ask it")
+    if right in BY_ROUTE:
+        await served.read(served.desk.check_may_ask, actor, right)
+
+
 async def _signed_in(request: Request) -> Actor:
     served = served_of(request)
     served.rates.check_stranger(request)
@@ -100,7 +113,7 @@ async def _signed_in(request: Request) -> Actor:
         if problem.status == 401:
             served.rates.failed(request)
         raise
-    route = request.scope.get("route")
-    path = getattr(route, "path", request.scope["path"])
+    path = request.scope.get(TEMPLATE, request.scope["path"])
+    await _check_right(served, request.method, path, actor)
     served.rates.check(f"{actor.kind}/{actor.id} {actor.authenticated}", f"{request.method} {path}")
     return actor
