@@ -40,11 +40,12 @@ def test_order_and_ids_survive_kill_9(folder: Path, kills: int) -> None:
                     while len(server.got) == before and time.monotonic() < ends:
                         for ticket in tickets:
                             desk.execute(Note(body="more"), on=ticket, actor=ANN)
+                        time.sleep(0.1)
                     time.sleep(dice.random() / 10)
                 finally:
                     process.kill()
                     process.wait()
-            desk.webhooks().deliverer().catch_up(60)
+            desk.webhooks().deliverer().catch_up(120)
             wanted = {
                 f"ticket/{ticket}": [each.originator_version for each in desk.history(ticket)]
                 for ticket in tickets

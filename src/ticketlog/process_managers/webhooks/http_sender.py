@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
+import sys
 import time
 from importlib.metadata import version
+from importlib.util import find_spec
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
+from urllib.parse import urlsplit
 
 from ticketlog.errors import Unfit, Usage
 from ticketlog.process_managers.webhooks.targets import IPAddress, TargetRules
@@ -17,7 +21,8 @@ if TYPE_CHECKING:
 TIMEOUT_S = 20.0
 """Seconds for the whole of a delivery."""
 CONNECT_TIMEOUT_S = 10.0
-CONNECTIONS = 64
+KEPT = 32
+"""Connections to a target that are kept while nothing is sent."""
 KEPT_IDLE_S = 60.0
 RESOLVED_S = 60.0
 """Seconds for which the address of a name is believed."""
@@ -53,13 +58,19 @@ class HookSender(Protocol):
 
 
 class HttpSender:
-    """Sends by httpx. For one event loop; an asynchronous context manager."""
+    """Sends by httpx. For one event loop; an asynchronous context manager.
+
+    Each delivery under way has a client of one connection to itself, which the next one to the same
+    target takes over: a pool of httpx looks at all its connections at every request, which makes 32
+    at once three times as dear.
+    """
 
     def __init__(self, rules: TargetRules, authorities: str | None = None) -> None:
         """`authorities`: a file of certificates that are trusted besides the public ones. Raises
         Usage without the extra `serve`, and where that file can't be read."""
         self._rules = rules
-        self._client = _client(rules, authorities)
+        self._trust = _trust(authorities)
+        self._idle: dict[tuple[str, str], list[httpx.AsyncClient]] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -70,14 +81,17 @@ class HttpSender:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._client.aclose()
+        for clients in self._idle.values():
+            for each in clients:
+                await each.aclose()
+        self._idle.clear()
 
     async def send(self, url: str, headers: dict[str, str], body: bytes) -> HookAnswer:
         began = time.perf_counter_ns()
         try:
             self._rules.check_url(url)
             async with asyncio.timeout(TIMEOUT_S):
-                answer = await self._posted(url, headers, body)
+                answer = await self._sent(url, headers, body)
         except TimeoutError:
             answer = HookAnswer(None, f"no answer within {TIMEOUT_S:g} s")
         except Unfit as error:
@@ -86,48 +100,79 @@ class HttpSender:
             answer = HookAnswer(None, _reason(error))
         return answer._replace(took=(time.perf_counter_ns() - began) // 1000)
 
-    async def _posted(self, url: str, headers: dict[str, str], body: bytes) -> HookAnswer:
-        async with self._client.stream("POST", url, headers=headers, content=body) as response:
-            start = b""
-            read = 0
-            async for chunk in response.aiter_raw():
-                read += len(chunk)
-                if len(start) < 4 * SHOWN:
-                    start += chunk[: 4 * SHOWN]
-                if read > READ_AT_MOST:
-                    break
-            success = 200 <= response.status_code < 300
-            return HookAnswer(
-                response.status_code,
-                "a redirect, which isn't followed" if response.is_redirect else None,
-                response.headers.get("retry-after"),
-                None if success else _shown(start),
-            )
+    async def _sent(self, url: str, headers: dict[str, str], body: bytes) -> HookAnswer:
+        """Posts by a client that is kept for the next delivery, unless something went wrong."""
+        parts = urlsplit(url)
+        idle = self._idle.setdefault((parts.scheme, parts.netloc), [])
+        client = idle.pop() if idle else _client(self._rules, self._trust)
+        try:
+            answer = await _posted(client, url, headers, body)
+        except BaseException:
+            await client.aclose()
+            raise
+        if len(idle) < KEPT:
+            idle.append(client)
+        else:
+            await client.aclose()
+        return answer
 
 
-def _client(rules: TargetRules, authorities: str | None) -> httpx.AsyncClient:
+async def _posted(
+    client: httpx.AsyncClient, url: str, headers: dict[str, str], body: bytes
+) -> HookAnswer:
+    async with client.stream("POST", url, headers=headers, content=body) as response:
+        start = b""
+        read = 0
+        async for chunk in response.aiter_raw():
+            read += len(chunk)
+            if len(start) < 4 * SHOWN:
+                start += chunk[: 4 * SHOWN]
+            if read > READ_AT_MOST:
+                break
+        success = 200 <= response.status_code < 300
+        return HookAnswer(
+            response.status_code,
+            "a redirect, which isn't followed" if response.is_redirect else None,
+            response.headers.get("retry-after"),
+            None if success else _shown(start),
+        )
+
+
+def _trust(authorities: str | None) -> ssl.SSLContext:
+    """The certificates that are trusted. Raises Usage."""
     try:
         import httpx
-        from httpx_secure import httpx_ssrf_protection
+        import httpx_secure  # noqa: F401 (it is missing now, or never)
     except ImportError as error:
         raise Usage(
             f"webhooks need {error.name}: `pip install 'ticketlog[serve]'` installs it"
         ) from None
-
-    verify = httpx.create_ssl_context(trust_env=False)
+    if find_spec("sniffio") is None:
+        # httpcore imports it a dozen times in each request to see whether it is there; to look
+        # for what isn't takes longer than the request.
+        sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
+    trusted = httpx.create_ssl_context(trust_env=False)
     if authorities is not None:
         try:
-            verify.load_verify_locations(authorities)
+            trusted.load_verify_locations(authorities)
         except OSError as error:
             raise Usage(f"[webhooks] authorities: {authorities} can't be read: {error}") from error
+    return trusted
+
+
+def _client(rules: TargetRules, trusted: ssl.SSLContext) -> httpx.AsyncClient:
+    """A client of one connection, which checks what it connects to."""
+    import httpx
+    from httpx_secure import httpx_ssrf_protection
+
     client = httpx.AsyncClient(
         follow_redirects=False,
         trust_env=False,
-        verify=verify,
+        verify=trusted,
         timeout=httpx.Timeout(TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
         limits=httpx.Limits(
-            max_connections=CONNECTIONS,
-            max_keepalive_connections=CONNECTIONS,
+            max_connections=1,
+            max_keepalive_connections=1,
             keepalive_expiry=KEPT_IDLE_S,
         ),
         headers={
