@@ -795,7 +795,7 @@ class Desk:
         from ticketlog.application.feed import Feed
 
         tickets, settings, access = self._logs
-        return Feed(tickets, settings, access, self._repository.load, self.viewer)
+        return Feed(tickets, settings, access, self._access)
 
     def at(
         self,

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import zip_longest
 from typing import NamedTuple
 
-from ticketlog.application.access import Viewer
+from ticketlog.application.access import Access, Viewer
+from ticketlog.application.stream_reads import EVENTS
 from ticketlog.domain.aggregates import AGGREGATES
 from ticketlog.domain.base import Actor, Recorded
 from ticketlog.domain.rights import Load
@@ -112,16 +113,38 @@ class Feed:
         tickets: IndexedLog,
         settings: IndexedLog,
         accounts: IndexedLog,
-        load: Load,
-        viewer: Callable[[Actor | None], Viewer],
+        access: Access,
     ) -> None:
-        """`accounts`: the log of access. `load`: the states of streams. `viewer`: the viewer of an
-        actor, who raises Forbidden for one who isn't known."""
+        """`accounts`: the log of access."""
         self.log = tickets
-        self.viewer = viewer
         self._settings = settings
         self._accounts = accounts
-        self._load = load
+        self._access = access
+
+    def admit(self, actor: Actor | None) -> Viewer:
+        """The viewer of an actor who begins to read. Raises Forbidden, which is recorded."""
+        return self._access.check(actor, EVENTS)
+
+    def viewer(self, actor: Actor | None) -> Viewer:
+        """The viewer of an actor who reads on, as of now. Raises Forbidden where they may not any
+        more."""
+        viewer = self._access.viewer(actor)
+        viewer.check(EVENTS)
+        return viewer
+
+    def restricted(self, events: Iterable[FeedEvent]) -> frozenset[str]:
+        """The tickets among those of events that only some may see."""
+        streams = {each.recorded.originator_id for each in events}
+        if not self._access.settings().restricted_teams:
+            return frozenset()
+        load, is_restricted = self._access.load, self._access.is_restricted
+        return frozenset(stream for stream in streams if is_restricted(load(stream)))
+
+    def record_reads(self, actor: Actor | None, streams: Collection[str]) -> None:
+        """Records that an actor gets events of restricted tickets. To be called before they do:
+        raises Unreachable where it can't be recorded."""
+        if streams:
+            self._access.read(actor, EVENTS, sorted(streams))
 
     def now(self) -> FeedPosition:
         """The position behind everything that was recorded until now."""
@@ -156,9 +179,9 @@ class Feed:
         """The event as the viewer may see it; None: it isn't for them, or not wanted."""
         if not recorded.originator_id.startswith(_PUBLIC):
             return None
-        if not wanted.wants(recorded, self._load):
+        if not wanted.wants(recorded, self._access.load):
             return None
-        return viewer.event(recorded)
+        return viewer.event(recorded, EVENTS)
 
     def page(
         self,

@@ -81,8 +81,8 @@ def router(served: Served) -> APIRouter:
         last = request.headers.get(LAST_EVENT_ID) if streams else None
         after = hub.feed.parse(last or given.after)
         await wait_for(served, after.cut)
+        await served.read(hub.feed.admit, actor)
         if streams:
-            await served.read(hub.feed.viewer, actor)
             return EventStream(hub, Subscriber(actor, wanted, request), after)
         return await _batch(served, hub, actor, given, wanted, after)
 
@@ -143,8 +143,10 @@ async def _batch(
 def _page(
     hub: FeedHub, actor: Actor, after: FeedPosition, limit: int, wanted: FeedFilter
 ) -> FeedPage:
-    viewer = hub.feed.viewer(actor)
-    return hub.feed.page(viewer, after, limit, wanted)
+    feed = hub.feed
+    page = feed.page(feed.viewer(actor), after, limit, wanted)
+    feed.record_reads(actor, feed.restricted(page.events))
+    return page
 
 
 class EventStream(Response):

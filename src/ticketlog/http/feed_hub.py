@@ -142,6 +142,8 @@ class FeedHub:
         self._tasks: list[asyncio.Task[None]] = []
         self._thread: ThreadPoolExecutor | None = None
         self._told: str | None = None
+        self._recorded: dict[Actor, set[str]] = {}
+        """The restricted tickets that stand in the log of access as read by an actor."""
 
     def encoded(self, recorded: Recorded) -> bytes:
         """The CloudEvent of an event, as its viewer sees it."""
@@ -231,12 +233,15 @@ class FeedHub:
         subscriber.end()
         self._joined.discard(subscriber)
         self._open.discard(subscriber)
+        if not any(each.actor == subscriber.actor for each in self._open):
+            self._recorded.pop(subscriber.actor, None)
 
     def _caught_up(
         self, subscriber: Subscriber, at: FeedPosition, until: Cut
     ) -> tuple[FeedPage, bytes]:
         viewer = self.feed.viewer(subscriber.actor)
         page = self.feed.page(viewer, at, _PAGE, subscriber.wanted, until)
+        self._record_reads(subscriber.actor, self.feed.restricted(page.events))
         frames = [self._frame(each.position, self.encoded(each.recorded)) for each in page.events]
         return page, b"".join(frames)
 
@@ -295,7 +300,7 @@ class FeedHub:
         """The frames of events for each actor and filter, as they may see them now; and the actors
         who aren't known any more."""
         viewers, refused = self._viewers({actor for actor, _ in wanted})
-        by_key: dict[Hashable, bytes] = {}
+        by_key: dict[Hashable, tuple[bytes, frozenset[str]]] = {}
         encoded: dict[int, tuple[Recorded, bytes]] = {}
         frames: dict[Wanted, bytes] = {}
         for actor, one in wanted:
@@ -304,22 +309,39 @@ class FeedHub:
                 continue
             key = (viewer.key, one)
             if key not in by_key:
-                by_key[key] = b"".join(self._frames_for(events, viewer, one, encoded))
-            frames[actor, one] = by_key[key]
+                seen = self._seen_by(events, viewer, one)
+                made = b"".join(self._frames_of(seen, encoded))
+                by_key[key] = made, self.feed.restricted(seen)
+            frames[actor, one], restricted = by_key[key]
+            try:
+                self._record_reads(actor, restricted)
+            except TicketlogError as error:
+                self._tell_trouble(error)
+                refused |= {actor}
         return frames, refused
 
-    def _frames_for(
-        self,
-        events: Sequence[FeedEvent],
-        viewer: Viewer,
-        wanted: FeedFilter,
-        encoded: dict[int, tuple[Recorded, bytes]],
+    def _record_reads(self, actor: Actor, restricted: frozenset[str]) -> None:
+        """Records which restricted tickets an actor reads: once for each while they have streams
+        open. Raises Unreachable."""
+        known = self._recorded.setdefault(actor, set())
+        self.feed.record_reads(actor, restricted - known)
+        known |= restricted
+
+    def _seen_by(
+        self, events: Sequence[FeedEvent], viewer: Viewer, wanted: FeedFilter
+    ) -> list[FeedEvent]:
+        found = []
+        for each in events:
+            seen = self.feed.seen(each.recorded, viewer, wanted)
+            if seen is not None:
+                found.append(each._replace(recorded=seen))
+        return found
+
+    def _frames_of(
+        self, events: Sequence[FeedEvent], encoded: dict[int, tuple[Recorded, bytes]]
     ) -> Iterator[bytes]:
         """`encoded`: what was encoded for other viewers, by its identity."""
-        for recorded, position in events:
-            seen = self.feed.seen(recorded, viewer, wanted)
-            if seen is None:
-                continue
+        for seen, position in events:
             if id(seen) not in encoded:
                 encoded[id(seen)] = seen, self._frame(position, self.encoded(seen))
             yield encoded[id(seen)][1]
