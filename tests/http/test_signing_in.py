@@ -13,10 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.http.authenticator import PRESENT, SoftwareAuthenticator
+from ticketlog.application.access_table import QUERIES, ROUTES
 from ticketlog.application.accounts import Accounts
 from ticketlog.desk import Desk, init_desk
 from ticketlog.domain.accounts.owner import Owner
+from ticketlog.domain.aggregates import RIGHTS
 from ticketlog.domain.base import Actor
+from ticketlog.http import signing_in
 from ticketlog.http.app import create_app
 from ticketlog.http.authentication import accounts_of, authenticator
 from ticketlog.http.options import ServeOptions
@@ -130,7 +133,7 @@ async def test_a_token_is_created_used_and_revoked_over_http(
     client: httpx.AsyncClient, accounts: Accounts, desk: Desk
 ) -> None:
     await signed_in(client, accounts)
-    wanted = {"label": "export", "scope": ["query:queue", "ticket.*"]}
+    wanted = {"label": "export", "scope": ["query:accounts", "ticket.*"]}
     answer = await client.post("/api/v1/tokens", json=wanted)
     assert answer.status_code == 201, answer.text
     assert answer.headers["cache-control"] == "no-store"
@@ -519,3 +522,29 @@ async def test_a_retired_agents_session_is_over_at_once(
     answer = await client.get("/api/v1/sessions")
     assert answer.status_code == 401
     assert "retired" in answer.json()["detail"]
+
+
+def test_every_route_of_signing_in_takes_a_right_that_there_is(served: Served) -> None:
+    routes = {
+        f"{method} {route.path}"  # type: ignore[attr-defined]
+        for route in signing_in.router(served).routes
+        for method in route.methods  # type: ignore[attr-defined]
+    }
+    assert not routes - ROUTES.keys()
+    asked = {f"query:{each}" for each in QUERIES}
+    assert {ROUTES[each] for each in routes} <= {*RIGHTS, *asked, "anybody"}
+
+
+async def test_a_token_lists_no_accounts_beyond_its_scope(
+    client: httpx.AsyncClient, accounts: Accounts
+) -> None:
+    owner = Owner(actor="agent/ann")
+    accounts.use_link(accounts.create_link(actor=ANN).secret)
+    secret = accounts.create_token(owner, label="x", actor=ANN, scope=("ticket.*",)).secret
+    bearer = {"Authorization": f"Bearer {secret}"}
+    for path in ("tokens", "sessions", "passkeys"):
+        assert (await client.get(f"/api/v1/{path}", headers=bearer)).status_code == 403
+    assert (await client.delete("/api/v1/sessions", headers=bearer)).status_code == 403
+    wanted = {"label": "y", "scope": ["ticket.reply"]}
+    made = await client.post("/api/v1/tokens", json=wanted, headers=bearer)
+    assert made.status_code == 403

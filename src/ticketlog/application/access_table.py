@@ -23,6 +23,7 @@ QUERIES: frozenset[str] = _names(
     inbox link-circles merged-persons numbered-tickets person persons queue queue-counts
     search shared-addresses snoozed-tickets survivor ticket ticket-breaches ticket-clocks
     ticket-counts ticket-intervals ticket-links tickets unassigned-tickets unseen-tickets
+    accounts
     history attachment events settings status access-review access-explain organisation agent stream
     """
 )
@@ -78,8 +79,26 @@ ROUTES: Mapping[str, str] = {
     "GET /live": "anybody",
     "GET /ready": "anybody",
     "GET /metrics": "anybody",
+    "GET /login": "anybody",
+    "GET /login/signing-in.js": "anybody",
+    "GET /login/signing-in.css": "anybody",
+    "GET /login/link": "anybody",
+    "POST /login/link": "anybody",
+    "GET /login/oidc/{provider}": "anybody",
+    "GET /login/oidc/{provider}/callback": "anybody",
     "POST /login/passkey/options": "anybody",
     "POST /login/passkey/verify": "anybody",
+    "POST /logout": "anybody",
+    "GET /api/v1/tokens": "query:accounts",
+    "POST /api/v1/tokens": "token.create",
+    "DELETE /api/v1/tokens/{id}": "token.revoke",
+    "GET /api/v1/sessions": "query:accounts",
+    "DELETE /api/v1/sessions": "session.end",
+    "DELETE /api/v1/sessions/{id}": "session.end",
+    "GET /api/v1/passkeys": "query:accounts",
+    "POST /api/v1/passkeys": "passkey.register",
+    "POST /api/v1/passkeys/options": "passkey.register",
+    "DELETE /api/v1/passkeys/{id}": "passkey.remove",
     "POST /api/v1/hooks/{source}": "anybody",
     "GET /api/v1/tickets/{id}": "query:ticket",
     "GET /api/v1/tickets/{id}/history": "query:history",
@@ -104,16 +123,6 @@ ROUTES: Mapping[str, str] = {
     "GET /api/v1/status": "query:status",
     "GET /api/v1/log": "query:status",
     "GET /api/v1/events": "query:events",
-    "GET /api/v1/tokens": "known",
-    "POST /api/v1/tokens": "known",
-    "DELETE /api/v1/tokens/{id}": "known",
-    "GET /api/v1/sessions": "known",
-    "DELETE /api/v1/sessions": "known",
-    "DELETE /api/v1/sessions/{id}": "known",
-    "GET /api/v1/passkeys": "known",
-    "POST /api/v1/passkeys": "known",
-    "POST /api/v1/passkeys/options": "known",
-    "DELETE /api/v1/passkeys/{id}": "known",
     "GET /api/v1/webhooks": "query:settings",
     "GET /api/v1/webhooks/{webhook}": "query:settings",
     "GET /api/v1/webhooks/{webhook}/deliveries": "query:settings",

@@ -51,8 +51,10 @@ from ticketlog.domain.text import flat
 from ticketlog.errors import TicketlogError
 
 if TYPE_CHECKING:
-    from ticketlog.application.access import Viewer
+    from ticketlog.application.access import Access, Viewer
 
+LOOKING = "query:accounts"
+"""The right to see accounts: one's own, and all of them for those who look after them."""
 SECRET_BYTES = 32
 DEFAULT_DAYS = 90
 """Days for which a token is good where nothing is said."""
@@ -74,6 +76,9 @@ class AccountsDesk(Protocol):
     """The parts of a desk that accounts need."""
 
     access_log: AccessLog
+
+    @property
+    def access(self) -> Access: ...
 
     @property
     def settings(self) -> Settings: ...
@@ -511,6 +516,9 @@ class Accounts:
         return None
 
     def _seen_by(self, actor: Actor | None, found: Iterable[S]) -> list[S]:
+        """Those accounts that an actor sees. Raises Forbidden where they may not look."""
+        if actor is not None:
+            self._desk.access.check(actor, LOOKING)
         return [each for each in found if self._sees(actor, each)]
 
     def _sees(self, actor: Actor | None, account: Any) -> bool:
@@ -561,8 +569,7 @@ def _same(one: Owner, other: Owner) -> bool:
 
 def _rights() -> frozenset[str]:
     """The names of all rights that a scope can name."""
-    from ticketlog.application.reports import REPORTS
-    from ticketlog.projections import QUERIES
+    from ticketlog.application.access_table import QUERIES, REPORTS
 
-    queries = {f"query:{each}" for each in QUERIES if each not in REPORTS}
-    return frozenset({*RIGHTS, *ACTS, *queries, *(f"report:{each}" for each in REPORTS)})
+    asked = {*(f"query:{each}" for each in QUERIES), *(f"report:{each}" for each in REPORTS)}
+    return frozenset({*RIGHTS, *ACTS, *asked})

@@ -16,10 +16,17 @@ END_USERS = frozenset({"requester", "end-user"})
 _EVERY = ("*",)
 OF_PERSONS = (
     *("tickets", "ticket", "ticket-links", "numbered-tickets", "search", "history", "attachment"),
-    *("events", "person", "survivor", "merged-persons", "organisation"),
+    *("events", "person", "survivor", "merged-persons", "organisation", "accounts"),
 )
 """The questions that a person may ask, of their own tickets and of themselves."""
+OWN_ACCOUNT = (
+    *("login-link.create", "session.end", "passkey.register", "passkey.remove"),
+    *("identity.unlink", "token.revoke"),
+)
+"""The commands by which an agent signs in, and takes back what signs them in: no role is without
+them. They decide about accounts of one's own; of everybody's, for an admin."""
 _NOTES = (
+    "token.create",
     *("ticket.note", "ticket.attach", "ticket.follow", "ticket.unfollow"),
     *("agent.mark-seen", "agent.snooze", "agent.set-availability"),
 )
@@ -38,7 +45,7 @@ BUILT_IN: Mapping[str, Role] = {
         ),
         Role(
             id=AUDITOR,
-            commands=("access.sign-off", "export"),
+            commands=("access.sign-off", "export", "token.create"),
             queries=_EVERY,
             reports=_EVERY,
             scope="all",
@@ -111,6 +118,8 @@ GRANTABLE = frozenset({"staff", "agent", "supervisor", "admin"})
 
 def sends(id: str, name: str, granted: frozenset[str], settings: Settings) -> bool:
     """Whether a role of an agent may send a command or do an act that is `granted` to roles."""
+    if name in OWN_ACCOUNT:
+        return "staff" in granted
     role = role_of(id, settings)
     if not named_in(role.commands, name):
         return False

@@ -525,8 +525,8 @@ def _add_passkey_registration(routes: APIRouter, shared: _SigningIn) -> None:
         """The options to register a passkey: a challenge that is good for ten minutes, in this
         browser."""
         origin, owner = shared.origin(request), owner_of(actor)
-        own = await served.read(accounts.passkeys, actor)
-        known = [each for each in own if each.owner is not None and each.owner.is_of(actor)]
+        every = await served.read(accounts.passkeys, None)
+        known = [each for each in every if each.owner is not None and each.owner.is_of(actor)]
         ceremony = passkeys.registration(owner, known, _party(origin))
         values = {"challenge": ceremony.challenge, "owner": owner.actor}
         shared.keep(_NEW_PASSKEY, values, response, origin)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.given import ADA, ANN, DAY, KIM, MAIL, MINUTE, NOON, SETTINGS, SUE, Story
@@ -14,7 +16,12 @@ from ticketlog.domain.accounts.identity import (
     UnlinkIdentity,
     identity_key,
 )
-from ticketlog.domain.accounts.login_link import CreateLoginLink, LoginLinkUsed, UseLoginLink
+from ticketlog.domain.accounts.login_link import (
+    CreateLoginLink,
+    LoginLinkCreated,
+    LoginLinkUsed,
+    UseLoginLink,
+)
 from ticketlog.domain.accounts.owner import SIGNING_IN, Owner
 from ticketlog.domain.accounts.passkey import (
     PasskeyRemoved,
@@ -46,6 +53,8 @@ from ticketlog.domain.accounts.token import (
 from ticketlog.domain.aggregates import ACCOUNT_AGGREGATES
 from ticketlog.domain.base import Actor, Forbidden, Invalid, NotFound, Refused
 from ticketlog.domain.parties.person import Person
+from ticketlog.domain.settings.model import Agent
+from ticketlog.domain.settings.role import Role
 
 HASH = secret_hash("tlk_secret")
 ANNS, SUES = Owner(actor="agent/ann"), Owner(actor="agent/sue")
@@ -322,3 +331,27 @@ def test_secrets_are_compared_in_a_time_that_tells_nothing(
     monkeypatch.setattr(secret.hmac, "compare_digest", compare)
     assert secret.is_secret(kept, "tlk_secret") is (kept == HASH)
     assert compared == [(64, 64)]
+
+
+@pytest.mark.parametrize("role", ["light-agent", "auditor", "guest", "of-its-own"])
+def test_every_role_of_agents_signs_in_and_out(role: str) -> None:
+    roles = {"guest": Role(id="guest", commands=("ticket.note",))}
+    agents = {**SETTINGS.agents, "zoe": Agent(id="zoe", roles=(role,))}
+    settings = replace(SETTINGS, agents=agents, roles=roles)
+    here = Actor("zoe", "agent", authenticated="local")
+    zoes = Owner(actor="agent/zoe")
+
+    def of_zoe(kind: str, id: str) -> Story:
+        return Story(ACCOUNT_AGGREGATES[kind], id, settings=settings)
+
+    link = of_zoe("login-link", key_of_hash(HASH))
+    link.when(CreateLoginLink(sha256=HASH), by=here).then_made(LoginLinkCreated, owner=zoes)
+    session = of_zoe("session", session_key(HASH, NOON)).given(begin(zoes), by=SIGNING_IN)
+    session.when(EndSession(), by=here).then(SessionEnded(why="revoked"))
+    passkey = of_zoe("passkey", passkey_key("Y3JlZA")).given(REGISTER, by=here)
+    passkey.when(RemovePasskey(), by=here).then(PasskeyRemoved())
+    token = of_zoe("token", key_of_hash(HASH)).when(create(owner=zoes), by=here)
+    if role == "guest":
+        token.then_refused(Forbidden)
+    else:
+        token.then_made(TokenCreated, owner=zoes)
