@@ -205,7 +205,21 @@ class FeedHub:
         if self.stopping:
             return
         yield _GREETING
-        at = after
+        try:
+            async for frames in self._caught_up_with(subscriber, after):
+                yield frames
+        except (Refused, TicketlogError) as error:
+            # Its actor may not read any more, or the log can't be read here: it comes again.
+            if not isinstance(error, Refused):
+                self._tell_trouble(error)
+            return
+        while frames := await subscriber.take():
+            yield frames
+
+    async def _caught_up_with(
+        self, subscriber: Subscriber, at: FeedPosition
+    ) -> AsyncIterator[bytes]:
+        """The frames behind a position, from the log, until the subscriber has joined."""
         while not subscriber.is_ended:
             now, progress = self._position, self.progress()
             if now is None or _is_ahead(at, now):
@@ -224,9 +238,7 @@ class FeedHub:
                 if page.stopped is not None and page.is_last:
                     break
             if near:
-                break
-        while frames := await subscriber.take():
-            yield frames
+                return
 
     def leave(self, subscriber: Subscriber) -> None:
         """Forgets a subscriber whose stream has ended."""
