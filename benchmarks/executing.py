@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import UUID
@@ -26,6 +28,7 @@ from ticketlog.domain.ticket.conversation import Note, Reply
 from ticketlog.domain.ticket.creation import CreateTicket
 
 THREADS = 8
+CLIENTS = 32
 LONG = 1_000
 """Events of the long ticket."""
 NOBODY = "ticket/000000000000"
@@ -46,6 +49,7 @@ CREATE = CreateTicket(
 
 def run(bench: Bench) -> Iterator[Figure]:
     yield _creating(bench)
+    yield _awaiting(bench)
     yield _loading(bench)
 
 
@@ -78,6 +82,59 @@ def _created(bench: Bench, each: int) -> float:
                 desk.execute(CREATE, actor=AGENT, channel="phone")
 
         return clients(client, THREADS, each)
+
+
+def _awaiting(bench: Bench) -> Figure:
+    each = bench.sized(300, 4)
+    cpu: dict[str, list[float]] = {"tasks": [], "threads": []}
+
+    def measured(name: str, create: Callable[[Bench, int], float]) -> float:
+        before = time.process_time()
+        rate = create(bench, each)
+        cpu[name].append((time.process_time() - before) / (CLIENTS * each) * 1e6)
+        return rate
+
+    rounds = in_turn(
+        bench,
+        {
+            "tasks": lambda: measured("tasks", _created_by_tasks),
+            "threads": lambda: measured("threads", _created_by_threads),
+        },
+    )
+    ratio = rounds.ratio("tasks", "threads")
+    spent = {name: percentile(taken, 0.5) for name, taken in cpu.items()}
+    return Figure(
+        f"create a ticket by {CLIENTS} tasks that await it, beside {CLIENTS} threads",
+        f"{ratio:.2f} x ({rounds.median('tasks'):,.0f} tickets/s, {spent['tasks']:.0f} µs of CPU)",
+        f"threads: {rounds.median('threads'):,.0f} tickets/s, {spent['threads']:.0f} µs",
+        "",
+        None,
+    )
+
+
+def _created_by_threads(bench: Bench, each: int) -> float:
+    with bench.scratch() as folder, fresh(folder / "desk") as desk:
+
+        def client(number: int) -> None:
+            for _ in range(each):
+                desk.execute(CREATE, actor=AGENT, channel="phone")
+
+        return clients(client, CLIENTS, each)
+
+
+def _created_by_tasks(bench: Bench, each: int) -> float:
+    with bench.scratch() as folder, fresh(folder / "desk") as desk:
+
+        async def client() -> None:
+            for _ in range(each):
+                await desk.execute_async(CREATE, actor=AGENT, channel="phone")
+
+        async def all_of_them() -> float:
+            with stopwatch() as seconds:
+                await asyncio.gather(*(client() for _ in range(CLIENTS)))
+            return CLIENTS * each / seconds()
+
+        return asyncio.run(all_of_them())
 
 
 class _Ticket(Aggregate):

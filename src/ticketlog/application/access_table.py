@@ -42,7 +42,6 @@ def _zendesk(right: str, paths: str) -> dict[str, str]:
 
 
 ROUTES: Mapping[str, str] = {
-    "GET /api/v1/events": "query:events",
     **_zendesk(
         "query:changes",
         """
