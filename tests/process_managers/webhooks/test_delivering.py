@@ -164,3 +164,49 @@ def test_a_missing_secret_stops_its_endpoint_alone_and_says_so(desk: Desk) -> No
     found = desk.webhooks()._replace(open_sender=Receiver().opened).deliverer()
     found.catch_up()
     assert "file:crm.secret" in found.troubles()[0]
+
+
+CANARY = "canary-4711"
+
+
+@pytest.mark.parametrize("body", ["thin", "full"])
+@pytest.mark.parametrize("reader", ["service:mail", "agent:bob", "agent:sue"])
+def test_a_restricted_ticket_reaches_no_endpoint_that_may_not_read_it(
+    desk: Desk, body: str, reader: str
+) -> None:
+    desk.settings_apply(
+        "[teams.network]\nrestricted = true\n[teams.billing]\n", actor=SUE, strand=True
+    )
+    settings = desk.settings.agents
+    members = {f"agent:{id}" for id, each in settings.items() if "network" in each.teams}
+    set_up(desk, reads_as=reader, body=body)
+    hidden = create(desk, CANARY, team="network", description=CANARY)
+    desk.execute(Note(body=CANARY), on=hidden, actor=ANN)
+    shown = create(desk, "open", team="billing")
+    receiver = delivered(desk, Receiver())
+    everything = b"".join(body for _, body in receiver.got)
+    assert shown.encode() in everything
+    if reader not in members:
+        assert CANARY.encode() not in everything
+        assert hidden.encode() not in everything
+    else:
+        assert hidden.encode() in everything
+
+
+def test_a_ticket_that_becomes_restricted_while_it_waits_is_not_sent(desk: Desk) -> None:
+    set_up(desk, body="full")
+    hidden = create(desk, CANARY, team="network")
+    delivered(desk, Receiver(lambda _: HookAnswer(500)))
+    assert desk.webhooks().show("crm").waiting == 1
+    desk.settings_apply(
+        "[teams.network]\nrestricted = true\n[teams.billing]\n", actor=SUE, strand=True
+    )
+    receiver = Receiver()
+    later = desk.webhooks()
+    later = later._replace(
+        open_sender=receiver.opened,
+        desk=later.desk._replace(now=lambda: desk._clock() + 3_600_000_000),
+    )
+    later.deliverer().catch_up()
+    assert hidden.encode() not in b"".join(body for _, body in receiver.got)
+    assert desk.webhooks().show("crm").waiting == 0
