@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self, get_args
 from ticketlog import config as configuration
 from ticketlog.application import settings_removal
 from ticketlog.application.access import Access
-from ticketlog.application.access_log import AccessLog
+from ticketlog.application.access_log import NOBODY, AccessLog
 from ticketlog.application.executor import (
     Executor,
     Outcome,
@@ -700,7 +700,13 @@ class Desk:
         def begin(id: str) -> tuple[int, ...]:
             return begin_at(self.log, self._logs.settings, self.settings, id)
 
-        access = DeskAccess(self.log, self._executor, self._clock, self.viewer, begin, self.folder)
+        def record_read(actor: Actor, streams: tuple[str, ...]) -> None:
+            self.access_log.read(actor, "webhook", on=streams, channel="webhook")
+
+        access = DeskAccess(
+            *(self.log, self._executor, self._clock, self.viewer, begin, self.folder),
+            record_read,
+        )
         return WebhookDesk(access, lambda: HttpSender(rules, trusted))
 
     @cached_property
@@ -714,6 +720,11 @@ class Desk:
             made = request(command, on, id=id, received_at=now, occurred_at=None, **given)  # type: ignore[arg-type]
             return self._executor.execute(made)
 
+        def refused(source: str, why: Refused, times: int) -> None:
+            asked = {"source": source}
+            given: dict[str, Any] = {"times": times, "channel": "webhook", "asked": asked}
+            self.access_log.refused(NOBODY, "hooks.receive", why, **given)
+
         return HookInbox(
             self._settings.in_force,
             self._repository.load,
@@ -722,6 +733,7 @@ class Desk:
             record,
             self._clock,
             self.folder,
+            refused,
         )
 
     def webhooks_worker(self) -> Worker | None:

@@ -244,3 +244,13 @@ def test_who_sends_is_told_what_is_wrong_and_no_secret(desk: Desk) -> None:
         desk.hook_inbox.receive("outside", {}, b"x" * (LARGEST_MESSAGE + 1))
     with pytest.raises(Invalid):
         desk.hook_inbox.receive("outside", signed(body, "x" * 201), body)
+
+
+def test_forged_messages_are_recorded_and_a_flood_of_them_once(desk: Desk) -> None:
+    source(desk)
+    for _ in range(20):
+        with pytest.raises(NotGenuine):
+            desk.hook_inbox.receive("outside", {}, b"{}")
+    found = desk.access_log.entries(about="person/nobody").entries
+    assert [each.event.NAME for each in found] == ["access.refused.v1"]
+    assert "outside" in str(found[0].event)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol
@@ -51,6 +52,8 @@ WINDOW_S = 300
 LARGEST_MESSAGE = 1_000_000
 """Bytes of a message."""
 LONGEST_ID = 200
+REFUSALS_APART = 10_000_000
+"""Microseconds between two records of refused messages of a source."""
 _HEADER = "header."
 
 
@@ -109,8 +112,10 @@ class HookInbox:
         record: Callable[[Command, str, str, Actor], Outcome],
         now: Callable[[], int],
         folder: Path,
+        refused: Callable[[str, Refused, int], None] = lambda source, why, times: None,
     ) -> None:
-        """`execute`: sends a command as the service that the source names. `record`: executes a
+        """`refused`: records that messages of a source weren't genuine, so many times.
+        `execute`: sends a command as the service that the source names. `record`: executes a
         command on a message's own stream, under an id. `now`: microseconds since 1970."""
         self._settings = settings
         self._load = load
@@ -119,6 +124,10 @@ class HookInbox:
         self._record = record
         self._now = now
         self._folder = folder
+        self._refused = refused
+        self._refusals: dict[str, tuple[int, int]] = {}
+        """Source -> the time of the last record of refusals, and how many came since."""
+        self._counting = threading.Lock()
 
     def receive(self, source: str, headers: Mapping[str, str], body: bytes) -> HookMessageTaken:
         """Takes a message in: what it did, and when it comes again, its first answer.
@@ -131,7 +140,11 @@ class HookInbox:
         if len(body) > LARGEST_MESSAGE:
             raise Usage(f"a message has at most {LARGEST_MESSAGE:,} bytes, and this {len(body):,}")
         message = _Message({n.lower(): v for n, v in headers.items()}, body, _content(body))
-        self._check(known, message)
+        try:
+            self._check(known, message)
+        except NotGenuine as error:
+            self._note_refusal(source, error)
+            raise
         id = _message_id(known, message)
         key = derived_id("hook", source, id)
         stream = f"{KIND}/{stream_key(key)}"
@@ -200,6 +213,16 @@ class HookInbox:
             ) from error
         if not genuine:
             raise NotGenuine(f"the message isn't signed as {source.id} signs", source=source.id)
+
+    def _note_refusal(self, source: str, why: NotGenuine) -> None:
+        """Records a refusal; of a flood of them only how many there were."""
+        with self._counting:
+            at, times = self._refusals.get(source, (0, 0))
+            now, times = self._now(), times + 1
+            is_due = now - at >= REFUSALS_APART
+            self._refusals[source] = (now, 0) if is_due else (at, times)
+        if is_due:
+            self._refused(source, why, times)
 
     def _handle(self, source: HookSource, message: _Message, id: str, stream: str) -> None:
         results = tuple(

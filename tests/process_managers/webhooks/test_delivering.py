@@ -191,6 +191,8 @@ def test_a_restricted_ticket_reaches_no_endpoint_that_may_not_read_it(
         assert hidden.encode() not in everything
     else:
         assert hidden.encode() in everything
+        (entry, *_) = desk.access_log.entries(about=f"ticket/{hidden}").entries
+        assert entry.meta.actor.id == reader.partition(":")[2]
 
 
 def test_a_ticket_that_becomes_restricted_while_it_waits_is_not_sent(desk: Desk) -> None:

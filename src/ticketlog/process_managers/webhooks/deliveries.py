@@ -71,6 +71,8 @@ class EventChoice:
         self._reader = reader
         self._load = load
         self._source = source
+        self.restricted: set[str] = set()
+        """Tickets of restricted teams among what was chosen, until it is recorded that they are read."""
 
     def delivery(self, recorded: Recorded) -> Delivery | None:
         """The delivery of an event; None: the endpoint doesn't get it."""
@@ -82,6 +84,7 @@ class EventChoice:
         readable = self._reader.event(recorded)
         if readable is None:
             return None
+        self._note_restricted(recorded.originator_id)
         media_type, body = body_of(readable, webhook.body, self._source)
         return Delivery(
             recorded.id,
@@ -94,6 +97,11 @@ class EventChoice:
             media_type,
             body,
         )
+
+    def _note_restricted(self, stream: str) -> None:
+        teams = self._settings.restricted_teams
+        if teams and kind_and_id(stream)[0] == TICKET and self._load(stream).team in teams:
+            self.restricted.add(stream)
 
     def _holds(self, when: Conditions, recorded: Recorded) -> bool:
         """Whether the conditions hold of the ticket as the event left it."""

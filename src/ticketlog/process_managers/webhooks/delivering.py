@@ -65,6 +65,8 @@ class DeskAccess(NamedTuple):
     viewer: Callable[[Actor], EventReader]
     begin: Callable[[str], tuple[int, ...]]
     folder: Path
+    record_read: Callable[[Actor, tuple[str, ...]], None] = lambda actor, streams: None
+    """Records that an actor is given tickets of restricted teams, before they are sent."""
 
 
 def lane_name(webhook: str, replay: str | None = None) -> str:
@@ -291,6 +293,14 @@ class WebhookDeliverer:
     def _tell(self, webhook: str, command: Command) -> None:
         self._sender.record_on(f"webhook/{webhook}", Actor(webhook, "service", "service"), command)
 
+    def record_reads(self, endpoint: Endpoint) -> None:
+        """Records which restricted tickets the endpoint's reader is given. Raises Unreachable, and
+        nothing is sent then."""
+        streams = endpoint.choice.restricted
+        if streams:
+            self.desk.record_read(reader_of(endpoint.webhook), tuple(sorted(streams)))
+            streams.clear()
+
     def write_notes(self) -> None:
         """Keeps the notes of deliveries that aren't written yet."""
         notes, self._unwritten = self._unwritten, []
@@ -365,6 +375,7 @@ class _DeliveryLoop:
         found = endpoint.next(now)
         if found is None:
             return False
+        self._deliverer.record_reads(endpoint)
         url, body = endpoint.webhook.url, found.delivery.body
         task = asyncio.create_task(self._sender.send(url, found.headers, body))
         self._under_way[task] = endpoint, found
