@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import orjson
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -24,6 +25,16 @@ KEPT = ("/api/v1/tokens", "/api/v1/sessions", "/api/v1/passkeys", "/api/v1/hooks
 LEFT_OUT = (positive_data_acceptance, negative_data_rejection)
 """Checks that hold for none of ours: what a schema allows a desk may refuse with 422 (a team that
 isn't there), and what a schema forbids may be refused first for another reason."""
+
+
+@schemathesis.serializer("application/x-ndjson")
+def _line(context: Any, value: Any) -> bytes:
+    return orjson.dumps(value)
+
+
+@schemathesis.serializer("application/toml")
+def _text(context: Any, value: Any) -> bytes:
+    return str(value).encode("utf-8", "replace")
 
 
 @pytest.fixture(scope="module")

@@ -59,7 +59,8 @@ def router(served: Served) -> APIRouter:
     routes = APIRouter(tags=["tickets"])
 
     async def upload(request: Request) -> Response:
-        """Attaches a file to a ticket: the body is the file's bytes, `Content-Type` its type."""
+        """Attaches a file to a ticket: the body is the file's bytes, `Content-Type` whatever type
+        it has."""
         actor = await actor_of(request)
         given = filled(AttachSending, read_parameters(request, _UPLOAD))
         stream = stream_named(AGGREGATES["ticket"], request.path_params["id"])
@@ -183,7 +184,7 @@ def _upload_operation() -> dict[str, Any]:
             "requestBody": {
                 "required": True,
                 "content": {
-                    "*/*": {
+                    "application/octet-stream": {
                         "schema": {"type": "string", "format": "binary"},
                         "example": "a screenshot",
                     }
