@@ -26,7 +26,16 @@ GROUPS = (
         "promising",
         "appearing",
     ),
-    *("counting", "deciding", "sending", "moving", "reacting", "streaming", "delivering"),
+    *(
+        "counting",
+        "deciding",
+        "sending",
+        "moving",
+        "reacting",
+        "streaming",
+        "delivering",
+        "answering",
+    ),
 )
 
 

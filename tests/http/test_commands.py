@@ -88,6 +88,8 @@ def test_a_reply_to_a_closed_ticket_says_which_one_follows_it(desk: Desk) -> Non
         ("/tickets?occurred_at=2026-01-31T09:00:00Z", {"subject": "a"}, 403, "forbidden"),
         ("/tickets?channel=mail", {"subject": "a"}, 403, "forbidden"),
         ("/nothing", {}, 404, "not-found"),
+        ("/imports/a%01b/commands/keep-secret", {"secret": "a"}, 404, "not-found"),
+        (f"/tickets/{'A' * 91}/commands/note", {"body": "a"}, 404, "not-found"),
     ],
 )
 def test_what_is_wrong_is_said(desk: Desk, path: str, body: Any, status: int, kind: str) -> None:

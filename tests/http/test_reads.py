@@ -168,7 +168,14 @@ def test_what_is_absent_is_not_found(desk: Desk, path: str) -> None:
     "query",
     [
         *("limit=0", "limit=1001", "limit=ten", "limit=1&limit=2", "colour=red", "as_of=soon"),
-        *("unassigned=1", "wait_for=soon", "as_of=99:1", "occurred_as_of=yesterday", "after=x"),
+        *(
+            "team=a&team=a",
+            "unassigned=1",
+            "wait_for=soon",
+            "as_of=99:1",
+            "occurred_as_of=yesterday",
+            "after=x",
+        ),
     ],
 )
 def test_parameters_that_mean_nothing_are_said(desk: Desk, query: str) -> None:
@@ -241,3 +248,9 @@ def test_what_an_agent_has_to_do_is_told(desk: Desk) -> None:
 
     assert [each["ticket"] for each in answer["unassigned"]] == [ticket]
     assert sent(desk, "/agents/ann/commands/mark-seen", {"tickets": {ticket: 0}}).status_code == 200
+
+
+def test_what_is_named_twice_is_said(desk: Desk) -> None:
+    answer = got(desk, "/queries/ticket-counts?by=team&by=team")
+
+    assert (answer.status_code, "twice" in answer.json()["detail"]) == (422, True)

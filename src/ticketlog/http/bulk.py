@@ -21,7 +21,7 @@ from ticketlog.documents.outcomes import Outcome as OutcomeDocument
 from ticketlog.domain.base import Actor, Command, Refused
 from ticketlog.errors import TicketlogError
 from ticketlog.http.bodies import check_media_type, fitted, json_of
-from ticketlog.http.commands import Sending, command_routes, envelope
+from ticketlog.http.commands import Sending, check_id, command_routes, envelope
 from ticketlog.http.documented import problems_of
 from ticketlog.http.examples import example_of
 from ticketlog.http.problems import Problem, problem_of
@@ -152,6 +152,8 @@ async def _done(served: Served, actor: Actor, line: bytes, number: int) -> bytes
         if model is None:
             raise Problem(422, "invalid", f"there is no command {asked.command!r}")
         command = fitted(model, asked.arguments)
+        if asked.on is not None:
+            check_id(model.NAME.partition(".")[0], asked.on.rpartition("/")[2])
         sending = envelope(asked, actor, without=_OWN) | {"id": asked.id, "seen": asked.seen}
         outcome = await served.execute(command, on=asked.on, actor=actor, **sending)
     except (Problem, Refused, TicketlogError) as error:

@@ -24,6 +24,7 @@ from ticketlog.domain.base import (
     Command,
     Forbidden,
     Instant,
+    NotFound,
     Stale,
     kind_and_id,
 )
@@ -141,8 +142,20 @@ def _endpoint(served: Served, route: CommandRoute) -> Callable[[Request], Awaita
     return send
 
 
+LONGEST_ID = 90
+"""Characters of an id in a path; events name streams in 100."""
+
+
+def check_id(kind: str, id: str) -> None:
+    """Raises NotFound for what can be no id."""
+    if not 0 < len(id) <= LONGEST_ID or not id.isprintable():
+        raise NotFound(f"{kind} {id[:LONGEST_ID]!r} doesn't exist: that is no id")
+
+
 def stream_named(aggregate: Aggregate, id: str) -> str:
-    """The stream of an id in a path, which may be in small letters where the kind has capitals."""
+    """The stream of an id in a path, which may be in small letters where the kind has capitals.
+    Raises NotFound for what can be no id."""
+    check_id(aggregate.kind, id)
     return f"{aggregate.kind}/{id.upper() if aggregate.in_any_case else id}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -214,6 +215,7 @@ def document(app: FastAPI, routes: Sequence[Any]) -> dict[str, Any]:
             schemas.setdefault(name, schema)
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)
+        _free_fields(made)
         _share_problems(made)
         _share_parameters(made)
         made["components"]["securitySchemes"] = {
@@ -231,6 +233,34 @@ thing: `POST /api/v1/KINDs`); everything that is asked is `GET /api/v1/queries/N
 RFC 3339 with an offset. Errors are `application/problem+json`. docs/API.md shows the most frequent
 jobs.
 """
+
+
+def _free_fields(made: dict[str, Any]) -> None:
+    """Lets fields of answers be absent: each actor gets those that they may read."""
+    given: set[str] = set()
+    told: set[str] = set()
+    schemas = made["components"]["schemas"]
+    for path in made["paths"].values():
+        for operation in path.values():
+            given |= _named_in(operation.get("requestBody"), schemas)
+            told |= _named_in(operation.get("responses"), schemas)
+    for name in told - given:
+        schemas[name].pop("required", None)
+
+
+def _named_in(value: Any, schemas: Mapping[str, Any]) -> set[str]:
+    """The components that a part of the document names, and those that they name."""
+    found: set[str] = set()
+    left = [value]
+    while left:
+        for name in _NAMED.findall(orjson.dumps(left.pop()).decode()):
+            if name not in found and name in schemas:
+                found.add(name)
+                left.append(schemas[name])
+    return found
+
+
+_NAMED = re.compile(r'"#/components/schemas/([^"]+)"')
 
 
 def _share_problems(made: dict[str, Any]) -> None:

@@ -91,7 +91,8 @@ def _kind(
     origin = get_origin(annotation)
     if origin is tuple:
         item, read, _, _ = _kind(get_args(annotation)[0], ())
-        return {"type": "array", "items": item}, read, True, False
+        unique = item["type"] == "string"
+        return {"type": "array", "items": item, "uniqueItems": unique}, read, True, False
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return _pairs(*get_args(annotation))
     return *_plain(annotation, marks), False, False
@@ -165,7 +166,10 @@ def read_parameters(request: Request, known: Mapping[str, Parameter]) -> dict[st
         except ValueError as error:
             raise Problem(422, "invalid", f"{name}: {error}") from error
         if parameter.multiple:
-            found.setdefault(name, []).append(value)
+            values = found.setdefault(name, [])
+            if parameter.schema.get("uniqueItems") and value in values:
+                raise Problem(422, "invalid", f"{name}: {text!r} comes twice")
+            values.append(value)
         else:
             found[name] = value
     for name, value in found.items():
