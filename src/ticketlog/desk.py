@@ -594,7 +594,8 @@ class Desk:
         query = reports.filled(name, given)
         settings = self._logs.settings.ends()[0]
         rows, ends = self._answered(query, actor, lambda: self._settings.at(settings))
-        return reports.document(query, rows, Cut(ends, settings), None)
+        scope = self._access.scope_of(actor, name)
+        return reports.document(query, rows, Cut(ends, settings), None, scope=scope)
 
     def refresh(self) -> None:
         """Returns once everything that was recorded until now is in every view."""

@@ -449,6 +449,11 @@ class Access:
         if recorder is not None and actor is not None:
             recorder.exported(actor, what, cut=cut)
 
+    def scope_of(self, actor: Actor | None, report: str) -> str | None:
+        """The tickets that a report is made of for an actor, in words; None: all."""
+        sight = self.viewer(actor).sight(f"report:{report}")
+        return str(sight) if sight.limited else None
+
     def is_restricted(self, state: Any) -> bool:
         """Whether a state is that of a ticket that only some may see."""
         return isinstance(state, Ticket) and state.team in self.settings().restricted_teams

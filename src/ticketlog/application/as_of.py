@@ -153,7 +153,8 @@ class Past:
         moment = self.moment
         cut = moment if isinstance(moment, Cut) else Cuts(self._sources.logs).now()
         in_force = self._sources.settings.at(cut.settings).position if self._basis else 0
-        return reports.document(query, rows, cut, moment, self._basis, in_force)
+        scope = self._sources.access.scope_of(actor, name)
+        return reports.document(query, rows, cut, moment, self._basis, in_force, scope=scope)
 
     def load(self, stream: str, *, actor: Actor | None = None) -> Any:
         """The state of a stream at the moment. `actor`: who reads, with the rights of now."""

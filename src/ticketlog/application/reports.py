@@ -81,8 +81,11 @@ def document(
     moment: Moment | None,
     basis: Basis | None = None,
     in_force: int = 0,
+    *,
+    scope: str | None = None,
 ) -> dict[str, Any]:
-    """The report with what it was made from.
+    """The report with what it was made from. `scope`: the tickets that its asker sees, in words;
+    None: all.
 
     `in_force`: the position of the settings in force at the cut. What is recomputed under these is
     'as now': the bytes are the same whenever the cut and the position are, however they were named.
@@ -97,6 +100,8 @@ def document(
     }
     if basis is not None:
         about["recomputed"] = {"settings": basis.settings.position, "until": iso(basis.until)}
+    if scope is not None:
+        about["scope"] = scope
     told = query.document([dict(row) for row in rows], **about).plain()
     told["rows"] = [
         {column: values[column] for column in row}

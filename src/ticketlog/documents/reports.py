@@ -310,6 +310,8 @@ class Report(Document):
     parameters: Parameters
     rows: Sequence[Row]
     recomputed: Recomputed | None = None
+    scope: Text | None = None
+    """The tickets that it was made of, where these aren't all: as its asker sees them."""
     sha256: Digest
     """Of the canonical JSON of all the rest."""
 

@@ -175,11 +175,24 @@ def _present(
         yield from (f"agent/{other}" for other in instead(ticket.team, settings))
     for each in _named(recipient, ticket, event):
         kind, id = kind_and_id(each)
+        if not _may_know(kind, id, recipient, ticket, settings):
+            continue
         team = ticket.team if recipient == "assignee" else None
         if kind != "agent" or why_gone(id, team, settings) is None:
             yield each
         elif recipient == "assignee":
             yield from (f"agent/{other}" for other in instead(ticket.team, settings))
+
+
+def _may_know(kind: str, id: str, recipient: Recipient, ticket: Ticket, settings: Settings) -> bool:
+    """Whether a recipient sees a ticket: one in a restricted team is for its members, and for the
+    requester."""
+    if ticket.team not in settings.restricted_teams:
+        return True
+    if kind == "agent":
+        agent = settings.agents.get(id)
+        return agent is not None and agent.active and ticket.team in agent.teams
+    return recipient == "requester"
 
 
 def _left(commit: Sequence[Recorded]) -> bool:

@@ -17,6 +17,7 @@ from ticketlog.cli.options import (
     at_moment,
     limit,
     reader,
+    reading_actor,
 )
 from ticketlog.cli.output import (
     csv_lines,
@@ -184,13 +185,17 @@ def export(app: App, form: str, as_of: str | None, occurred_as_of: str | None) -
     In CSV a text that a spreadsheet would take for a formula (it begins with =, +, -, @, a tab or a
     line break, and is no number) gets a ' before it; JSON has texts as they are.
     """
-    source = reader(app, as_of, occurred_as_of)
+    source, actor = reader(app, as_of, occurred_as_of), reading_actor(app)
+    app.desk.access.exported(actor, "tickets.export", cut=str(app.desk.cut()))
     if form == "jsonl":
         for row in _every(source):
             print_json_line(row)
         return
     columns = tickets.TABLES[0].columns
-    rows = ({name: values[name] for name in columns} for values in map(_plain, _every(source)))
+    rows = (
+        {name: values[name] for name in columns if name in values}
+        for values in map(_plain, _every(source))
+    )
     for lines in csv_lines(rows):
         click.echo(lines, nl=False)
 

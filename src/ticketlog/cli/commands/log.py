@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ticketlog.cli.framework import App, Entry, ShellCommand, ShellGroup, pass_app
-from ticketlog.cli.options import as_json, log_option, views_option
+from ticketlog.cli.options import as_json, log_option, reading_actor, reading_as, views_option
 from ticketlog.cli.output import clean, print_json, print_json_line, show_all, table
 from ticketlog.cli.progress import Meter
 from ticketlog.documents import desks as documents
@@ -78,6 +78,7 @@ def stat(app: App, as_json: bool) -> None:
     "To look is recorded there, too.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document a line.")
+@reading_as
 @pass_app
 def tail(app: App, start: str | None, follow: bool, access: bool, as_json: bool) -> None:
     """Print the accepted events in order, the oldest first.
@@ -96,7 +97,7 @@ def tail(app: App, start: str | None, follow: bool, access: bool, as_json: bool)
 
 
 def _events(app: App, start: str | None, follow: bool) -> Iterator[Recorded]:
-    return app.desk.subscribe(app.desk.position(start), follow=follow)
+    return app.desk.subscribe(app.desk.position(start), follow, actor=reading_actor(app))
 
 
 def _accesses(app: App, start: str | None, follow: bool) -> Iterator[Recorded]:
@@ -140,6 +141,7 @@ def verify(context: click.Context, app: App, as_json: bool) -> None:
     examples=("ticketlog log export desk.jsonl.zst", "ticketlog log export - | sha256sum"),
 )
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
+@reading_as
 @pass_app
 def export(app: App, file: Path) -> None:
     """Write all logs as JSON lines, byte for byte; - is standard output, .gz and .zst compress.
@@ -150,14 +152,15 @@ def export(app: App, file: Path) -> None:
     from ticketlog.log.compressed_lines import writing
 
     if str(file) == "-":
-        sys.stdout.buffer.writelines(app.desk.log_export())
+        sys.stdout.buffer.writelines(app.desk.log_export(actor=reading_actor(app)))
         return
     if file.exists():
         raise Usage(f"{file} exists already: choose another name")
     part = file.with_name(f".{file.name}.part")
     try:
         with writing(part, file.suffix) as out:
-            count = sum(1 for line in app.desk.log_export() if out.write(line))
+            lines = app.desk.log_export(actor=reading_actor(app))
+            count = sum(1 for line in lines if out.write(line))
         part.replace(file)
     except OSError as error:
         raise Unreachable(f"{file} can't be written: {error.strerror}") from error

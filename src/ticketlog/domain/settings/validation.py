@@ -27,6 +27,7 @@ from ticketlog.domain.settings.model import (
     Transition,
     Workflow,
 )
+from ticketlog.domain.settings.role import Role
 from ticketlog.domain.settings.signing_in import broken_signing_in
 from ticketlog.domain.settings.validate_calendars import broken_calendars
 from ticketlog.domain.settings.validate_conditions import broken_conditions
@@ -49,6 +50,7 @@ def broken(
         *(problem for agent in settings.agents.values() for problem in _agent(agent, settings)),
         *(problem for each in settings.services.values() for problem in _service(each)),
         *broken_signing_in(settings),
+        *_roles(settings),
         *_categories(settings),
         *broken_calendars(settings),
         *broken_sla_policies(settings),
@@ -221,6 +223,38 @@ def _webhooks(settings: Settings) -> Iterator[str]:
             yield f"[webhooks.{webhook.id}] {problem}"
     yield from broken_webhooks(settings.webhooks, settings, known)
     yield from broken_sources(settings.hook_sources, settings, known)
+
+
+def _roles(settings: Settings) -> Iterator[str]:
+    known = {*ROLES, "operator", *settings.roles}
+    known |= {role for agent in settings.agents.values() for role in agent.roles}
+    for role in settings.roles.values():
+        for problem in _role(role, known, settings):
+            yield f"[roles.{role.id}] {problem}"
+    for field in settings.fields.values():
+        for id in sorted({*field.readers, *field.writers} - known):
+            yield f"[fields.{field.id}] role {id!r} is unknown; known are {_list(known)}"
+    for service in settings.services.values():
+        for team in sorted({*service.teams} - settings.teams.keys()):
+            where = f"[services.{service.id}]"
+            yield f"{where} team {team!r} is unknown; known are {_list(settings.teams) or 'none'}"
+
+
+def _role(role: Role, known: set[str], settings: Settings) -> Iterator[str]:
+    names = {*RIGHTS, *ACTS}
+    if role.id in ("rule", "import"):
+        yield "the desk itself acts in this role; it can't be narrowed"
+    if role.like is not None and (role.like == role.id or role.like not in known):
+        yield f"like {role.like!r} is no other role; known are {_list(known)}"
+    for name in role.commands or ():
+        if name not in names and not name.endswith("*"):
+            yield f"command {name!r} is none; write it as 'ticket.reply' or 'ticket.*'"
+    if role.queues and role.scope != "queue" and role.like is None:
+        yield "queues are for the scope 'queue'"
+    if role.scope == "queue" and not role.queues:
+        yield "scope 'queue' needs `queues`, the teams whose tickets it sees"
+    for team in sorted({*role.queues} - settings.teams.keys()):
+        yield f"team {team!r} is unknown; known are {_list(settings.teams) or 'none'}"
 
 
 def _categories(settings: Settings) -> Iterator[str]:
