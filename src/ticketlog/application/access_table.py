@@ -157,8 +157,7 @@ FIELDS: Mapping[str, FieldClass] = {
     ),
     **_classed(
         """
-        calendars categories hook_sources identity_providers priorities products sla_policies
-        workflows problem replay starts webhook types
+        problem replay starts webhook types
         conditions scheme secrets reads_as given_up replays
         webhooks attempt took_seconds answer deliveries command said received_at results
         grants right may sees roles like commands queries reports queues hides writes teams
