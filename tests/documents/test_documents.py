@@ -190,6 +190,13 @@ LINES: tuple[str, ...] = (
     "agent show {worker}",
     "agent history {worker}",
     "agent list",
+    "webhook list",
+    "webhook show crm",
+    "webhook deliveries crm",
+    "webhook test crm",
+    "webhook received",
+    "webhook message {message}",
+    "webhook again {message}",
     "settings apply {new}/settings.toml --strand",
     "settings apply {new}/settings.toml --check",
     "settings show",
@@ -240,6 +247,8 @@ class Words(NamedTuple):
     organisation: str
     worker: str
     """An agent with a history."""
+    message: str
+    """A message from outside."""
 
 
 @pytest.fixture
@@ -263,9 +272,29 @@ def words(lived: Path, ask: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         ]
         desk.import_file(tmp_path / "old.csv", tmp_path / "old.toml", actor=by)
         (tmp_path / "log.jsonl").write_bytes(b"".join(desk.log_export()))
+        message = _received(desk, by)
     (tmp_path / "settings.toml").write_bytes(b"[services.more]\n")
     ticket = breached[0]["ticket"] if breached else told[0]
-    return Words(tmp_path, ticket, *made, _agent(folder))
+    return Words(tmp_path, ticket, *made, _agent(folder), message)
+
+
+def _received(desk: Desk, by: Actor) -> str:
+    """An endpoint `crm`, and the id of a message from outside of which a ticket was made."""
+    (desk.folder / "secret").write_text("whsec_" + "c2VjcmV0" * 4)
+    service = next(iter(desk.settings.known_services))
+    endpoint = 'url = "https://127.0.0.1:9/"\nsecrets = "file:secret"\n'
+    check = 'check = "token"\nsignature_header = "X-Token"\nsecrets = "file:secret"\n'
+    desk.settings_apply(
+        f'[webhooks.crm]\n{endpoint}reads_as = "service:{service}"\n'
+        f'[hook_sources.outside]\n{check}sends_as = "service:{service}"\n'
+        '[[hook_sources.outside.commands]]\ncommand = "ticket.create"\n'
+        'fields = { subject = "{a}" }\n',
+        actor=by,
+    )
+    token = {"x-token": "whsec_" + "c2VjcmV0" * 4}
+    taken = desk.hook_inbox.receive("outside", token, b'{"a": "It came"}').message
+    desk.webhooks().test("crm")
+    return taken
 
 
 def command_of(line: str) -> tuple[str, ShellCommand]:

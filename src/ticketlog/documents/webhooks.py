@@ -53,7 +53,7 @@ class WebhookState(Document):
     """The next record of each partition; null: it hasn't begun."""
     behind: Count
     """Records of the log that it hasn't come to."""
-    waiting: Count
+    held_back: Count
     """Tickets and other streams of which a delivery has failed, and is tried again."""
     given_up: list[ParkedEvent]
     """Events that it didn't take in all their attempts."""

@@ -93,7 +93,7 @@ def test_a_failing_ticket_waits_and_others_go_on(desk: Desk) -> None:
     delivered(desk, receiver)
     assert {stream for stream, _ in receiver.events()} == {f"ticket/{good}"}
     assert len([1 for _, body in receiver.got if bad.encode() in body]) == 1
-    assert desk.webhooks().show("crm").waiting == 1
+    assert desk.webhooks().show("crm").held_back == 1
 
 
 def test_a_replay_sends_the_same_ids_and_bodies(desk: Desk) -> None:
@@ -144,9 +144,9 @@ def test_a_dead_endpoint_is_left_alone_and_costs_nothing(desk: Desk) -> None:
     dead = delivered(desk, Receiver(lambda _: HookAnswer(None, "refused")))
     assert len(dead.got) <= 32 + 10
     shown = desk.webhooks().show("crm")
-    assert shown.waiting <= 32
+    assert shown.held_back <= 32
     assert shown.behind >= 60 - 42
-    assert len(set(delivered(desk, Receiver()).events())) == 60 - shown.waiting
+    assert len(set(delivered(desk, Receiver()).events())) == 60 - shown.held_back
 
 
 def test_the_rights_of_its_reader_filter_what_is_sent(desk: Desk) -> None:
@@ -199,7 +199,7 @@ def test_a_ticket_that_becomes_restricted_while_it_waits_is_not_sent(desk: Desk)
     set_up(desk, body="full")
     hidden = create(desk, CANARY, team="network")
     delivered(desk, Receiver(lambda _: HookAnswer(500)))
-    assert desk.webhooks().show("crm").waiting == 1
+    assert desk.webhooks().show("crm").held_back == 1
     desk.settings_apply(
         "[teams.network]\nrestricted = true\n[teams.billing]\n", actor=SUE, strand=True
     )
@@ -211,4 +211,4 @@ def test_a_ticket_that_becomes_restricted_while_it_waits_is_not_sent(desk: Desk)
     )
     later.deliverer().catch_up()
     assert hidden.encode() not in b"".join(body for _, body in receiver.got)
-    assert desk.webhooks().show("crm").waiting == 0
+    assert desk.webhooks().show("crm").held_back == 0

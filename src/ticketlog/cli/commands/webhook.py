@@ -31,11 +31,11 @@ def list_(app: App, as_json: bool) -> None:
         print_json(found)
         return
     rows = [
-        [each.webhook, each.state, each.url, each.behind, each.waiting, len(each.given_up)]
+        [each.webhook, each.state, each.url, each.behind, each.held_back, len(each.given_up)]
         for each in found.webhooks
     ]
-    columns = ("webhook", "state", "url", "behind", "waiting", "given up")
-    show_all(table(columns, rows, right=("behind", "waiting", "given up"), flexible=("url",)))
+    columns = ("webhook", "state", "url", "behind", "held back", "given up")
+    show_all(table(columns, rows, right=("behind", "held back", "given up"), flexible=("url",)))
 
 
 @click.command(

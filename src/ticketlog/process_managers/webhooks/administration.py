@@ -88,7 +88,7 @@ class WebhookDesk(NamedTuple):
                 records_behind(self.desk.log, p, *span)
                 for p, span in enumerate(zip(at, ends, strict=True))
             ),
-            waiting=len(progress.waiting),
+            held_back=len(progress.waiting),
             given_up=parked(progress),
             replays=[_replay(number, each) for number, each in endpoint.replays.items()],
         )

@@ -72,7 +72,7 @@ class EventChoice:
         self._load = load
         self._source = source
         self.restricted: set[str] = set()
-        """Tickets of restricted teams among what was chosen, until it is recorded that they are read."""
+        """Tickets of restricted teams among what was chosen, until their reading is told."""
 
     def delivery(self, recorded: Recorded) -> Delivery | None:
         """The delivery of an event; None: the endpoint doesn't get it."""
