@@ -45,7 +45,9 @@ class QuerySource(Protocol):
         *,
         limits: Limits | None = None,
     ) -> Answered[Answer]: ...
-    def in_teams(self, tickets: Sequence[str], teams: frozenset[str]) -> list[str]: ...
+    def in_teams(
+        self, tickets: Sequence[str], teams: frozenset[str], ends: Sequence[int] = ()
+    ) -> list[str]: ...
 
 
 def answer(
@@ -80,7 +82,7 @@ def answer(
     found = source.answer(query, view, settings, limits=limits)
     restricted = access.settings().restricted_teams
     if restricted:
-        read = source.in_teams(_tickets_in(found.answer), restricted)
+        read = source.in_teams(_tickets_in(found.answer), restricted, found.ends)
         access.read(actor, right, [f"{TICKET}/{each}" for each in read])
     return found._replace(answer=viewer.answer(query, found.answer))
 

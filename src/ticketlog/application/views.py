@@ -105,7 +105,7 @@ class Views:
     ) -> Answered[Answer]:
         for _ in range(_TRIES if limits else 1):
             self.refresh((view.name,))
-            if limits is not None:
+            if limits is not None and view.track != SCOPE.track:
                 self.refresh((SCOPE.name,))
             with storage.reading(self._engine) as connection:
                 build = build_store.live(connection, view)
@@ -125,15 +125,20 @@ class Views:
             "`ticketlog status` tells why; ask again"
         )
 
-    def in_teams(self, tickets: Sequence[str], teams: frozenset[str]) -> list[str]:
-        """The tickets among these (ids) that are in one of the teams now, in order."""
+    def in_teams(
+        self, tickets: Sequence[str], teams: frozenset[str], ends: Sequence[int] = ()
+    ) -> list[str]:
+        """The tickets among these (ids) that are in one of the teams now, in order. `ends`: how far
+        the view had come that named them."""
         if not tickets:
             return []
-        self.refresh((SCOPE.name,))
-        with storage.reading(self._engine) as connection:
-            build = build_store.live(connection, SCOPE)
-            assert build is not None
-            return named_tickets(connection, build.tables, list(tickets), teams)
+        for _ in range(2):
+            with storage.reading(self._engine) as connection:
+                scope = live_scope(connection, ends)
+                if scope is not None:
+                    return named_tickets(connection, scope.tables, list(tickets), teams)
+            self.refresh((SCOPE.name,))
+        raise Conflict(f"the view {SCOPE.name} stays behind the others: ask again")
 
     def lend_scope(self, into: Connection, limits: Limits, known: LentScope | None) -> LentScope:
         """The scopes of now in another database, as far as the limits ask about them; those that
@@ -296,9 +301,12 @@ class PastViews:
         limited = limits is not None
         return Answered(asked(query, Reading(connection, tables, settings, limited=limited)))
 
-    def in_teams(self, tickets: Sequence[str], teams: frozenset[str]) -> list[str]:
+    def in_teams(
+        self, tickets: Sequence[str], teams: frozenset[str], ends: Sequence[int] = ()
+    ) -> list[str]:
         """The tickets among these that are in one of the teams now."""
-        return self._views.in_teams(tickets, teams)
+        self._views.refresh((SCOPE.name,))
+        return self._views.in_teams(tickets, teams, ends)
 
     def tables(self, view: Projection, ticket: str | None = None) -> tuple[Connection, Tables]:
         """The view's tables as they were; at least the rows of a ticket, where it is named."""
