@@ -58,6 +58,7 @@ _LARGEST_FORM = 8_192
 _OIDC, _PASSKEY, _NEW_PASSKEY = "oidc", "passkey", "new-passkey"
 _SIGNING_IN: dict[str, Any] = {
     "tags": ["signing in"],
+    "openapi_extra": {"security": []},
     "responses": problems_of(413, 415, 421),
 }
 _READ: dict[str, Any] = {"tags": ["accounts"], "responses": problems_of()}
