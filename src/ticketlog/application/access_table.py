@@ -174,7 +174,8 @@ FIELDS: Mapping[str, FieldClass] = {
         engaged_seconds equal error escalation expected extra failed failures field file fired
         first first_contact first_contact_of first_contact_rate first_contact_undecided
         first_reply_time_median_seconds first_reply_time_n first_reply_time_p90_seconds folder
-        followers from_at from_offset gave_back goes group held held_back hold_reason hops_median hops_n
+        followers from_at from_offset gave_back goes group held held_back hold_reason hops_median
+        hops_n
         hops_p90 impact in_use instance intervals involved keeps kept key keyring known lag
         last_recorded_at left_out left_seconds legal_holds lifecycle likely line listed live
         load log lost mapping matches met metric missing moved moved_in moved_out near_seconds
