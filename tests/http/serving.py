@@ -11,8 +11,10 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import httpx
+from fastapi import FastAPI
 from starlette.requests import Request
 
 from ticketlog.desk import Desk
@@ -65,13 +67,21 @@ async def by_header(request: Request) -> Actor:
     return Actor(id, kind, role or None, authenticated="test")  # type: ignore[arg-type]
 
 
+_APPS: WeakKeyDictionary[Desk, FastAPI] = WeakKeyDictionary()
+"""The application of a desk, which takes longer to make than most tests do."""
+
+
 def client(
     desk: Desk, actor: str | None = "agent:ann", options: ServeOptions | None = None
 ) -> httpx.AsyncClient:
     """A client of the application of a desk, without a network between them."""
-    served = Served(desk, options or ServeOptions(), authenticate=by_header)
+    app = _APPS.get(desk) if options is None else None
+    if app is None:
+        app = create_app(Served(desk, options or ServeOptions(), authenticate=by_header))
+        if options is None:
+            _APPS[desk] = app
     headers = {} if actor is None else {"Authorization": f"Test {actor}"}
-    transport = httpx.ASGITransport(create_app(served))
+    transport = httpx.ASGITransport(app)
     return httpx.AsyncClient(transport=transport, base_url="http://desk.test", headers=headers)
 
 

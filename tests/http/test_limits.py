@@ -96,33 +96,33 @@ def test_what_is_no_http_is_unreadable(server: HttpServer, request_: bytes) -> N
     assert b"application/problem+json" in answer
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        *(
-            "/%ff",
-            "/api/v1/tickets/%00",
-            "/api/v1/tickets/%C0%AE",
-            "/api/v1/tickets/" + "a" * 5_000,
-        ),
-        *(
-            "/api/v1/queries/search?words=%ff",
-            "/api/v1/tickets?limit=%F0%9F%92%A9",
-            "//",
-            "/a/../b",
-        ),
-        *("/api/v1/tickets/..%2f..%2fetc/attachments/x", "/api/v1/queries/search?words=%22%00"),
-        *("/api/v1/tickets?after=1:2:3:4", "/api/v1/queries/queue?after=9:9:9"),
-        *("/api/v1/tickets?as_of=1/1", "/api/v1/tickets?as_of=99999999999999999999:1"),
-        *("/api/v1/reports/flow?zone=Nowhere", "/api/v1/reports/flow?by=colour"),
-        *("/api/v1/reports/flow?start=9999-12-31T23:59:59Z", "/api/v1/tickets?basis=99"),
-        *("/api/v1/agents/%F0%9F%92%A9", "/api/v1/agents/" + "%20" * 100 + "/history"),
-    ],
+ODD = (
+    *(
+        "/%ff",
+        "/api/v1/tickets/%00",
+        "/api/v1/tickets/%C0%AE",
+        "/api/v1/tickets/" + "a" * 5_000,
+    ),
+    *(
+        "/api/v1/queries/search?words=%ff",
+        "/api/v1/tickets?limit=%F0%9F%92%A9",
+        "//",
+        "/a/../b",
+    ),
+    *("/api/v1/tickets/..%2f..%2fetc/attachments/x", "/api/v1/queries/search?words=%22%00"),
+    *("/api/v1/tickets?after=1:2:3:4", "/api/v1/queries/queue?after=9:9:9"),
+    *("/api/v1/tickets?as_of=1/1", "/api/v1/tickets?as_of=99999999999999999999:1"),
+    *("/api/v1/reports/flow?zone=Nowhere", "/api/v1/reports/flow?by=colour"),
+    *("/api/v1/reports/flow?start=9999-12-31T23:59:59Z", "/api/v1/tickets?basis=99"),
+    *("/api/v1/agents/%F0%9F%92%A9", "/api/v1/agents/" + "%20" * 100 + "/history"),
 )
-def test_odd_paths_and_parameters_have_an_answer(desk: Desk, path: str) -> None:
-    answer: httpx.Response = asked(desk, lambda http: http.get(path))
 
-    assert answer.status_code < 500, answer.text
+
+def test_odd_paths_and_parameters_have_an_answer(desk: Desk) -> None:
+    for path in ODD:
+        answer: httpx.Response = asked(desk, lambda http, path=path: http.get(path))
+
+        assert answer.status_code < 500, (path, answer.text)
 
 
 def test_random_bytes_never_fail_the_server(
