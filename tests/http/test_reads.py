@@ -27,6 +27,7 @@ GIVEN: dict[str, str] = {
     "words": "vpn",
     "selves": "agent/bob",
     "teams": "network",
+    "tickets": "4F7K2M9QABCD",
     "kind": "ticket",
     "since": "2026-01-31T09:00:00Z",
 }
