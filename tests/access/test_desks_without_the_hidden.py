@@ -42,6 +42,7 @@ from ticketlog.projections import QUERIES
 TEAMS = ("network", "billing", "hr")
 PERSONS = ("Kim", "Lee")
 _PLACES = {"partition", "offset", "from_offset", "to_offset", "cut", "sha256"}
+_PLACES |= {"position", "changed_at"}
 """Where something stands in the log: the positions of all records follow each other."""
 
 
@@ -173,6 +174,11 @@ def questions(desk: Desk, story: Story, persons: dict[str, Actor]) -> Iterator[A
     yield queries.TicketBreaches()
     yield queries.UnassignedTickets(teams=TEAMS)
     yield queries.LinkCircles()
+    yield QUERIES["changes"]()
+    yield QUERIES["changes-since"](since=START)
+    yield QUERIES["ratings"]()
+    yield QUERIES["used-tags"]()
+    yield QUERIES["links-to"](tickets=tuple(_id(n) for n in range(len(story.created))))
     yield queries.ClocksAhead(now=START)
     for agent in ("ann", "hal", "lia"):
         yield queries.Inbox(agent=agent, now=now)
@@ -296,6 +302,6 @@ def test_every_query_is_asked(tmp_path: Path) -> None:
         asked = {type(each).NAME for each in questions(desk, story, told(desk, story))}
     besides = {
         *("address-owners", "corrected-since", "merged-persons", "numbered-tickets", "persons"),
-        *("shared-addresses", "survivor"),
+        *("shared-addresses", "survivor", "chosen-stream", "hook-messages"),
     }
     assert asked | besides | set(REPORTS) == set(QUERIES)
