@@ -163,6 +163,8 @@ FIELDS: Mapping[str, FieldClass] = {
         grants right may sees roles like commands queries reports queues hides writes teams
         members services auditors readers writers actors restricted comment
         access changed_at entries errors facts http more shell tag
+        calendars categories hook_sources identity_providers priorities products sla_policies
+        workflows
         absence absent_since action activated_at active actor add_tags admins agent agents ahead
         answered answered_at answered_seconds asked asked_at assignee assignment attainment
         availability away_seconds backlog batch batches because behind breached breached_at
