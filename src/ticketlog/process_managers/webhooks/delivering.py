@@ -211,7 +211,9 @@ class WebhookDeliverer:
         choice = EventChoice(
             webhook, self.desk.executor.settings(), reader, self._load, self._source
         )
-        if known is not None and self._states.get(webhook.id) == made_of:
+        if known is not None and self._states.get(webhook.id) == made_of and not known.is_ending:
+            # What was read ahead is still to be told of before it is sent.
+            choice.restricted |= known.choice.restricted
             known.choice = choice
             return
         signer = Signer(webhook.scheme, secrets)

@@ -136,6 +136,7 @@ class Endpoint:
         if self._failing_since is None:
             self._failing_since = now
         if answer.status == GONE:
+            self.is_ending = True
             lane.put_back(delivery, now)
             return Consequence(note, disables="gone")
         return self._not_taken(sent, answer, now, note)
@@ -199,8 +200,8 @@ class Endpoint:
 
     def _due_times(self, now: int) -> Iterator[int]:
         for lane in self.lanes:
-            due = lane.due_at()
-            if lane.has_ready():
+            due = lane.due_at(self._busy)
+            if lane.has_ready(self._busy):
                 yield now
             elif due is not None:
                 yield now if self.breaker.is_open else due

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from ticketlog.domain.base import Recorded
@@ -80,6 +80,9 @@ class Lane:
         self._recorded = list(starts)
         self._changed: set[str] = set()
         self._unrecorded = 0
+        self._probes = 0
+        self._probed: dict[str, int] = {}
+        """Stream -> how often it has tried an endpoint that was away."""
 
     @property
     def waiting(self) -> int:
@@ -215,16 +218,32 @@ class Lane:
         return None
 
     def probe(self, busy: set[str], choose: Choose) -> Delivery | None:
-        """The delivery that tries whether an endpoint is there again: the oldest."""
-        by_age = heapq.nsmallest(
-            32, self._waiting.items(), key=lambda each: (each[1].since, each[0])
+        """The delivery that tries whether an endpoint is there again: that which has tried
+        it least often, of those the oldest, since an endpoint may be there and never take one."""
+        times = {s: n for s, n in self._probed.items() if s in self._waiting or s in self._queues}
+        self._probed = times
+        turn, self._probes = self._probes, self._probes + 1
+        found = self._probe_of_ready(busy) if turn % 2 else None
+        in_turn = heapq.nsmallest(
+            0 if found else 32,
+            self._waiting.items(),
+            key=lambda each: (times.get(each[0], 0), each[1].since, each[0]),
         )
-        for stream, wait in by_age:
-            if stream not in busy:
+        for stream, wait in in_turn:
+            if found is None and stream not in busy:
                 found = self._first_of(stream, wait, choose)
-                if found is not None:
-                    return found
-        return self._next_ready(busy)
+        found = found or self._probe_of_ready(busy)
+        if found is not None:
+            times[found.stream] = times.get(found.stream, 0) + 1
+        return found
+
+    def _probe_of_ready(self, busy: set[str]) -> Delivery | None:
+        free = (stream for stream in self._ready if stream not in busy)
+        stream = min(free, key=lambda each: self._probed.get(each, 0), default=None)
+        if stream is None:
+            return None
+        self._ready.remove(stream)
+        return self._queues[stream][0]
 
     def _first_of(self, stream: str, wait: WaitingStream, choose: Choose) -> Delivery | None:
         """The first delivery of a stream that waits, as the log holds it now. None: none is left,
@@ -289,19 +308,27 @@ class Lane:
         self._changed.add(stream)
         heapq.heappush(self._due, (wait.next_at, stream))
 
-    def due_at(self) -> int | None:
-        """When the next stream that waits is due; None: none is."""
-        while self._due:
+    def due_at(self, busy: Collection[str] = ()) -> int | None:
+        """When the next stream that waits is due; None: none is. `busy`: the streams that have a
+        delivery under way, maybe of another lane."""
+        held: list[tuple[int, str]] = []
+        found = None
+        while found is None and self._due:
             at, stream = self._due[0]
             wait = self._waiting.get(stream)
-            if wait is not None and wait.next_at == at:
-                return at
+            if wait is not None and wait.next_at == at and stream not in busy:
+                found = at
+                break
             heapq.heappop(self._due)
-        return None
+            if wait is not None and wait.next_at == at:
+                held.append((at, stream))
+        for each in held:
+            heapq.heappush(self._due, each)
+        return found
 
-    def has_ready(self) -> bool:
-        """Whether a delivery could be sent now, but for those that wait."""
-        return bool(self._ready)
+    def has_ready(self, busy: Collection[str] = ()) -> bool:
+        """Whether a delivery could be sent now, but for those that wait. `busy`: as in `due_at`."""
+        return any(stream not in busy for stream in self._ready)
 
     def advance(self, place: Callable[[int, int], Any]) -> Advance | None:
         """The command that records what has changed since the last one; None: nothing has.
