@@ -81,10 +81,15 @@ def answer(
     limits = limits_of(viewer, right)
     found = source.answer(query, view, settings, limits=limits)
     restricted = access.settings().restricted_teams
-    if restricted:
+    if restricted and not _are_beyond(restricted, limits):
         read = source.in_teams(_tickets_in(found.answer), restricted, found.ends)
         access.read(actor, right, [f"{TICKET}/{each}" for each in read])
     return found._replace(answer=viewer.answer(query, found.answer))
+
+
+def _are_beyond(teams: frozenset[str], limits: Limits | None) -> bool:
+    """Whether every ticket of these teams is beyond the limits, also of those who ask."""
+    return limits is not None and limits.sight.closed >= teams and limits.sight.person is None
 
 
 def right_of(query: Query[Any]) -> str:
@@ -110,6 +115,8 @@ def _conditions(query: Query[Any]) -> Iterator[str]:
 
 
 _TICKET_ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{12}")
+_PREFIX = f"{TICKET}/"
+_LENGTHS = (12, 12 + len(_PREFIX))
 
 
 def _tickets_in(answer: Any) -> list[str]:
@@ -119,9 +126,10 @@ def _tickets_in(answer: Any) -> list[str]:
     while left:
         value = left.pop()
         if isinstance(value, str):
-            id = value.removeprefix(f"{TICKET}/")
-            if _TICKET_ID.fullmatch(id):
-                found[id] = None
+            if len(value) in _LENGTHS:
+                id = value.removeprefix(_PREFIX)
+                if _TICKET_ID.fullmatch(id):
+                    found[id] = None
         elif isinstance(value, Mapping):
             left += [*value.keys(), *value.values()]
         elif isinstance(value, list | tuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from typing import Any
 from weakref import WeakSet
 
@@ -28,7 +28,13 @@ from ticketlog.projections.engine.projection import Projection, Tables
 from ticketlog.projections.engine.query import Query, Reading
 from ticketlog.projections.engine.rebuild import rebuild
 from ticketlog.projections.engine.runner import ViewRunner
-from ticketlog.projections.engine.scope_store import LentScope, lent, live_scope, scoped
+from ticketlog.projections.engine.scope_store import (
+    LentScope,
+    ScopeBehind,
+    lent,
+    live_scope,
+    scoped,
+)
 from ticketlog.projections.engine.scoping import Limits, named_tickets
 from ticketlog.projections.engine.verify import VerifiedView, differences, verify
 from ticketlog.projections.views import tickets
@@ -113,13 +119,10 @@ class Views:
                 tables, places = build.tables, build_store.positions(connection, build)
                 ends = tuple(at.next for at in places)
                 if limits is not None:
-                    scope = live_scope(connection, ends)
-                    if scope is None:
-                        continue
-                    tables = scoped(connection, view, tables, scope, limits)
-                limited = limits is not None
-                at = Reading(connection, tables, settings, moment, limited)
-                return Answered(asked(query, at), ends)
+                    tables = scoped(connection, view, tables, limits, ends)
+                at = Reading(connection, tables, settings, moment, limits is not None)
+                with suppress(ScopeBehind):
+                    return Answered(asked(query, at), ends)
         raise Conflict(
             f"the view {SCOPE.name}, which says who may see a ticket, stays behind {view.name}: "
             "`ticketlog status` tells why; ask again"
@@ -133,10 +136,9 @@ class Views:
         if not tickets:
             return []
         for _ in range(2):
-            with storage.reading(self._engine) as connection:
+            with suppress(ScopeBehind), storage.reading(self._engine) as connection:
                 scope = live_scope(connection, ends)
-                if scope is not None:
-                    return named_tickets(connection, scope.tables, list(tickets), teams)
+                return named_tickets(connection, scope.tables, list(tickets), teams)
             self.refresh((SCOPE.name,))
         raise Conflict(f"the view {SCOPE.name} stays behind the others: ask again")
 
@@ -146,7 +148,6 @@ class Views:
         self.refresh((SCOPE.name,))
         with storage.reading(self._engine) as connection:
             scope = live_scope(connection, ())
-            assert scope is not None
             if known is not None and known.limits == limits and known.ends == scope.ends:
                 return known
             return lent(connection, scope, into, limits)

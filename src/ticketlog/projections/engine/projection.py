@@ -43,6 +43,9 @@ class Whose(NamedTuple):
     """The column with the person whom the row is about: other end users don't read it."""
     staff: bool = False
     """Nobody but who works on tickets reads it."""
+    team: str = ""
+    """The column with the team that the ticket is in, or that the counted tickets are in: so far as
+    rows are those of now, restricted teams are told by it."""
     made_of: Callable[[Tables], Any] | None = None
     """The same columns, counted from the readable rows of other tables of the view."""
 

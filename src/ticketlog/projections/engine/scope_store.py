@@ -37,18 +37,23 @@ class LentScope(NamedTuple):
 
     def limit(self, view: Projection, tables: Tables) -> Tables:
         """A view's tables without what is beyond the limits."""
-        return ScopedTables(view.tables, tables, self.tables, self.resolved)
+        return ScopedTables(view.tables, tables, self.limits, lambda: (self.tables, self.resolved))
 
 
-def live_scope(connection: Connection, ends: Sequence[int]) -> LiveScope | None:
-    """The scopes as they are now. None: they are older than the `ends` to which another view has
-    come, which may tell of a ticket what they don't know yet."""
+class ScopeBehind(Exception):
+    """The scopes are older than the rows of another view, which may tell of a ticket what they
+    don't know yet."""
+
+
+def live_scope(connection: Connection, ends: Sequence[int]) -> LiveScope:
+    """The scopes as they are now. Raises ScopeBehind where they are older than the `ends` to which
+    another view has come."""
     build = build_store.live(connection, SCOPE)
     if build is None:
-        return None
+        raise ScopeBehind
     own = tuple(at.next for at in build_store.positions(connection, build))
     if any(at < end for at, end in zip(own, ends, strict=False)):
-        return None
+        raise ScopeBehind
     parked = (row.stream for row in build_store.parked(connection, build))
     unknown = (each.removeprefix(_TICKET) for each in parked if each.startswith(_TICKET))
     return LiveScope(build.tables, own, tuple(unknown))
@@ -62,10 +67,20 @@ def resolved(connection: Connection, scope: LiveScope, limits: Limits) -> Limits
 
 
 def scoped(
-    connection: Connection, view: Projection, tables: Tables, scope: LiveScope, limits: Limits
+    connection: Connection,
+    view: Projection,
+    tables: Tables,
+    limits: Limits,
+    ends: Sequence[int],
 ) -> Tables:
-    """A view's tables without what is beyond the limits."""
-    return ScopedTables(view.tables, tables, scope.tables, resolved(connection, scope, limits))
+    """A view's tables, as they are at `ends`, without what is beyond the limits. One that takes the
+    scopes raises ScopeBehind where those are older."""
+
+    def scope() -> tuple[Tables, Limits]:
+        found = live_scope(connection, ends)
+        return found.tables, resolved(connection, found, limits)
+
+    return ScopedTables(view.tables, tables, limits, scope, live=True)
 
 
 def lent(connection: Connection, scope: LiveScope, into: Connection, limits: Limits) -> LentScope:

@@ -7,7 +7,8 @@ as it is now, whatever moment the query asks about.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import (
@@ -42,6 +43,12 @@ class Limits(NamedTuple):
     unknown: tuple[str, ...] = ()
 
     @property
+    def by_team(self) -> bool:
+        """Whether a ticket's team alone says whether it is seen."""
+        sight = self.sight
+        return sight.every and sight.person is None and not (sight.everything or self.end_user)
+
+    @property
     def hide(self) -> bool:
         """Whether anything may have to be left out."""
         return self.sight.limited or self.end_user
@@ -51,13 +58,26 @@ class ScopedTables(Mapping[str, Table]):
     """The tables of a view without the rows that are beyond the limits."""
 
     def __init__(
-        self, specs: tuple[Rows, ...], tables: Tables, scope: Tables, limits: Limits
+        self,
+        specs: tuple[Rows, ...],
+        tables: Tables,
+        limits: Limits,
+        scope: Callable[[], tuple[Tables, Limits]],
+        *,
+        live: bool = False,
     ) -> None:
+        """`scope`: the scopes of tickets, and the limits in their terms; asked where it takes them.
+        `live`: the rows are those of now."""
         self._specs = {spec.name: spec for spec in specs}
         self._tables = tables
-        self._scope = scope
         self._limits = limits
+        self._scope_of = scope
+        self._by_team = live and limits.by_team
         self._made: dict[str, Table] = {}
+
+    @cached_property
+    def _resolved(self) -> tuple[Tables, Limits]:
+        return self._scope_of()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._tables)
@@ -76,6 +96,8 @@ class ScopedTables(Mapping[str, Table]):
         table, whose = self._tables[name], self._specs[name].whose
         if whose is None:
             return _as_table(select(table).where(false()), table.name)
+        if whose.team and self._by_team:
+            return _outside(table, whose.team, self._limits.sight.closed)
         if whose.made_of is not None:
             return _as_table(whose.made_of(self), table.name)
         conditions = list(self._conditions(table, whose))
@@ -85,6 +107,8 @@ class ScopedTables(Mapping[str, Table]):
 
     def _conditions(self, table: Table, whose: Whose) -> Iterator[ColumnElement[bool]]:
         limits = self._limits
+        if limits.end_user:
+            limits = self._resolved[1]
         for column in whose.tickets:
             yield from self._seen(table.c[column])
         for column in whose.streams:
@@ -102,33 +126,44 @@ class ScopedTables(Mapping[str, Table]):
 
     def _seen(self, column: Any, prefix: str = "") -> Iterator[ColumnElement[bool]]:
         """The conditions under which a ticket is seen, of which a column holds the name."""
-        sight, scope = self._limits.sight, self._scope[TICKETS].c
-        if sight.everything:
+        if self._limits.sight.everything:
             return
+        scopes, limits = self._resolved
+        sight, scope = limits.sight, scopes[TICKETS].c
         named = (literal(prefix) + scope.ticket) if prefix else scope.ticket
-        own = scope.requester.in_(self._limits.selves) if self._limits.selves else false()
+        own = scope.requester.in_(limits.selves) if limits.selves else false()
         if not sight.every:
-            copies = self._scope[COPIES].c
+            copies = scopes[COPIES].c
             copied = (literal(prefix) + copies.ticket) if prefix else copies.ticket
-            allowed = select(named).where(or_(own, *self._held()))
-            in_copy = select(copied).where(copies.person.in_(self._limits.selves))
-            yield column.in_(union(allowed, in_copy) if self._limits.selves else allowed)
+            allowed = select(named).where(or_(own, *self._held(scope)))
+            in_copy = select(copied).where(copies.person.in_(limits.selves))
+            yield column.in_(union(allowed, in_copy) if limits.selves else allowed)
         if sight.closed:
             hidden = select(named).where(scope.team.in_(sorted(sight.closed)))
-            if self._limits.selves:
+            if limits.selves:
                 hidden = hidden.where(or_(scope.requester.is_(None), not_(own)))
             yield column.not_in(hidden)
-        if self._limits.unknown:
-            yield column.not_in([prefix + each for each in self._limits.unknown])
+        if limits.unknown:
+            yield column.not_in([prefix + each for each in limits.unknown])
 
-    def _held(self) -> Iterator[ColumnElement[bool]]:
-        sight, scope = self._limits.sight, self._scope[TICKETS].c
+    def _held(self, scope: Any) -> Iterator[ColumnElement[bool]]:
+        sight = self._limits.sight
         if sight.agent is not None:
             yield scope.assignee == sight.agent
         if sight.teams:
             yield scope.team.in_(sorted(sight.teams))
         if sight.organisations:
             yield scope.organisation.in_(sorted(sight.organisations))
+
+
+@lru_cache(maxsize=256)
+def _outside(table: Table, column: str, teams: frozenset[str]) -> Table:
+    """The rows of tickets that are in none of these teams. Each team is compared by itself: a list
+    of values is written into the statement anew each time, which takes longer than a page's
+    rows."""
+    team = table.c[column]
+    outside = and_(*(team != each for each in sorted(teams)))
+    return _as_table(select(table).where(or_(team.is_(None), outside)), table.name)
 
 
 def _as_table(query: Any, name: str) -> Table:

@@ -20,7 +20,6 @@ from ticketlog.domain.parties.person import Person
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.projections.engine.projection import (
     INT,
-    OF_TICKET,
     TEXT,
     Fold,
     Projection,
@@ -59,8 +58,8 @@ def _counts(tables: Tables) -> Any:
 
 
 def _of_priorities(tables: Tables) -> Any:
-    entries = tables["entries"].c
-    return select(entries.priority, func.count().label("n")).group_by(entries.priority)
+    counts = tables["counts"].c
+    return select(counts.priority, func.sum(counts.n).label("n")).group_by(counts.priority)
 
 
 TABLES = (
@@ -71,7 +70,7 @@ TABLES = (
             **dict.fromkeys(_TEXTS, TEXT),
             **{("updated_at" if name == "clock" else name): INT for name in _INTS},
         },
-        whose=OF_TICKET,
+        whose=Whose(("ticket",), team="team"),
         indexes=(
             _ORDER,
             ("team", *_ORDER),
@@ -83,7 +82,7 @@ TABLES = (
             ("organisation", *_ORDER),
         ),
     ),
-    Sum("counts", key=dict.fromkeys(COUNTED, TEXT), whose=Whose(made_of=_counts)),
+    Sum("counts", key=dict.fromkeys(COUNTED, TEXT), whose=Whose(team="team", made_of=_counts)),
     Sum("priorities", key={"priority": TEXT}, whose=Whose(made_of=_of_priorities)),
     MERGES,
 )

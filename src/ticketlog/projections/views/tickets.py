@@ -81,7 +81,7 @@ TABLES = (
             "outcome": TEXT,
             "ended_at": INT,
         },
-        whose=OF_TICKET,
+        whose=Whose(("ticket",), team="team"),
         indexes=(
             ("created_at", "ticket"),
             ("requester", "created_at", "ticket"),
