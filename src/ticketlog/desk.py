@@ -23,6 +23,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Self, get_args
 
+from pydantic import ValidationError
+
 from ticketlog import config as configuration
 from ticketlog.application import settings_removal
 from ticketlog.application.access import Access
@@ -1167,7 +1169,8 @@ class Desk:
         ticket; `comment` is the id of the comment that it came with. Further arguments are those
         of `execute`.
 
-        Raises Usage for a file that can't be read, and what `execute` raises.
+        Raises Usage for a file that can't be read and for a name, a type or an id that none has,
+        and what `execute` raises.
         """
         stream = stream_name(ticket)
         if not self.load(stream).exists:
@@ -1175,13 +1178,19 @@ class Desk:
         name = name or (content.name if isinstance(content, Path) else "attachment")
         name = name.encode("utf-8", "replace").decode()
         stored = content if isinstance(content, Stored) else self._attachments.add(content)
-        command = Attach(
-            name=name,
-            media_type=media_type or guess_type(name)[0] or "application/octet-stream",
-            size=stored.size,
-            sha256=stored.sha256,
-            comment=comment,
-        )
+        try:
+            command = Attach(
+                name=name,
+                media_type=media_type or guess_type(name)[0] or "application/octet-stream",
+                size=stored.size,
+                sha256=stored.sha256,
+                comment=comment,
+            )
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            why = first["msg"].removeprefix("Value error, ")
+            said = f"{first['loc'][0]} {first['input']!r}: {why}"
+            raise Usage(f"{said}; nothing was attached") from error
         return self.execute(command, on=stream, actor=actor, **sending)
 
     def incoming_attachment(self) -> AbstractContextManager[IncomingAttachment]:

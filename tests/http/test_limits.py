@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from tests import helpdesk
 from tests.http.serving import asked, listening_server
 from ticketlog.desk import Desk
 from ticketlog.http.options import ServeOptions
@@ -96,6 +97,64 @@ def test_what_is_no_http_is_unreadable(server: HttpServer, request_: bytes) -> N
     assert b"application/problem+json" in answer
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        b"Idempotency-Key: a\r\nIdempotency-Key: b\r\nContent-Length: 15\r\n",
+        b'If-Match: "1"\r\nIf-Match: "2"\r\nContent-Length: 15\r\n',
+        b"Content-Type: text/plain\r\nContent-Length: 15\r\n",
+        b"Content-Length: 15\r\nTransfer-Encoding: chunked\r\n",
+    ],
+)
+def test_headers_that_contradict_each_other_are_unreadable(server: HttpServer, more: bytes) -> None:
+    """A proxy in front may have gone by the other one."""
+    head = b"POST /api/v1/tickets HTTP/1.1\r\nContent-Type: application/json\r\n" + HEAD
+
+    answer = spoken(server, head + more + b'\r\n{"subject":"a"}', end=True)
+
+    assert status(answer) == 400
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert b"connection: close" in answer.lower()
+
+
+def test_a_client_that_goes_in_the_middle_is_no_failure(
+    server: HttpServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    attach = (
+        b"POST /api/v1/tickets/4F7K2M9QABCD/attachments HTTP/1.1\r\nContent-Type: text/plain\r\n"
+    )
+    bulk = b"POST /api/v1/bulk HTTP/1.1\r\nContent-Type: application/x-ndjson\r\n"
+    create = b"POST /api/v1/tickets HTTP/1.1\r\nContent-Type: application/json\r\n"
+    for head in (attach, bulk, create, b"POST /login/link HTTP/1.1\r\n"):
+        spoken(server, head + HEAD + b'Content-Length: 90\r\n\r\n{"subject":', end=True)
+    answer = spoken(server, b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+
+    assert b'status="500"' not in answer
+    assert [each for each in caplog.records if each.levelno >= logging.ERROR] == []
+
+
+def test_what_isnt_whole_when_the_server_stops_is_told_to_come_again(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    head = b"POST /api/v1/tickets HTTP/1.1\r\nContent-Type: application/json\r\n" + HEAD
+    answer = b""
+    with listening_server(desk, ServeOptions(port=0, stop_timeout_s=1)) as server:
+        host, _, port = server.url.removeprefix("http://").rpartition(":")
+        connection = socket.create_connection((host, int(port)), timeout=60)
+        connection.sendall(head + b"Expect: 100-continue\r\nContent-Length: 15\r\n\r\n")
+        begun = connection.recv(65_536)
+        connection.sendall(b'{"subject":')
+    with connection:
+        while found := connection.recv(65_536):
+            answer += found
+
+    assert begun.startswith(b"HTTP/1.1 100 ")
+    assert status(answer) == 503
+    assert b"/problems/stopping" in answer
+    assert b"retry-after: 1" in answer.lower()
+    assert [each for each in caplog.records if each.exc_info] == []
+
+
 ODD = (
     *(
         "/%ff",
@@ -114,11 +173,25 @@ ODD = (
     *("/api/v1/tickets?as_of=1/1", "/api/v1/tickets?as_of=99999999999999999999:1"),
     *("/api/v1/reports/flow?zone=Nowhere", "/api/v1/reports/flow?by=colour"),
     *("/api/v1/reports/flow?start=9999-12-31T23:59:59Z", "/api/v1/tickets?basis=99"),
+    *(
+        f"/api/v1/queries/{name}?after={'9' * 30}:1"
+        for name in ("tickets", "queue", "changes", "sla")
+    ),
+    *(
+        f"/api/v1/reports/{name}?{when}"
+        for name in ("flow", "attainment", "utilisation", "breaches", "gaming")
+        for when in (
+            "start=1000-01-01T00:00:00Z&end=9999-12-30T00:00:00Z&period=day",
+            "start=9999-12-31T23:00:00Z&end=9999-12-31T23:59:59Z&zone=Pacific/Kiritimati",
+            "end=9999-12-31T23:59:59Z&period=month",
+        )
+    ),
     *("/api/v1/agents/%F0%9F%92%A9", "/api/v1/agents/" + "%20" * 100 + "/history"),
 )
 
 
 def test_odd_paths_and_parameters_have_an_answer(desk: Desk) -> None:
+    helpdesk.create(desk)
     for path in ODD:
         answer: httpx.Response = asked(desk, lambda http, path=path: http.get(path))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -96,6 +97,23 @@ def test_attachments_are_refused_as_all_else(desk: Desk) -> None:
     assert (same.status_code, same.content) == (304, b"")
     assert (none.status_code, nowhere.status_code) == (404, 404)
     assert fetched(desk, ticket, id).status_code == 404
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\u202egpj.exe", "\x7f", "a\nb", "\ud800", "\u200b"])
+def test_a_name_that_no_file_has_is_refused(desk: Desk, name: str) -> None:
+    ticket = create(desk)
+    path = f"/api/v1/tickets/{ticket}/attachments"
+    query = "?name=" + quote(name.encode("utf-8", "surrogatepass"))
+    headers = {"Content-Type": "text/plain"}
+
+    answer: httpx.Response = asked(
+        desk, lambda http: http.post(path + query, content=b"x", headers=headers)
+    )
+
+    assert answer.status_code in (200, 422), answer.text
+    if answer.status_code == 422:
+        assert "nothing was attached" in answer.json()["detail"]
+    assert list((desk.folder / "attachments").glob("tmp*")) == []
 
 
 def test_an_attachment_that_is_too_large_leaves_nothing_behind(desk: Desk) -> None:

@@ -143,6 +143,11 @@ def asked(query: Query[Answer], at: Reading) -> Answer:
         return query.ask(at)
     except ValueError as error:
         raise Usage(f"{query.NAME}: {error}") from error
+    except OverflowError as error:
+        raise Usage(
+            f"{query.NAME}: a number in it is larger than any that there is; `after` is the `next` "
+            "of a page, as it came"
+        ) from error
 
 
 def filled(query: type[Query[Answer]], given: dict[str, Any]) -> Query[Answer]:

@@ -84,6 +84,6 @@ def create_app(served: Served) -> FastAPI:
     app.add_middleware(ZendeskPaths)
     app.add_middleware(Telemetry, metrics=served.metrics)
     handle_problems(app)
-    app.add_middleware(BodyLimits, options=served.options)
+    app.add_middleware(BodyLimits, options=served.options, is_stopping=lambda: served.stopping)
     app.openapi = partial(documented.document, app, documented_routes)  # type: ignore[method-assign]
     return app

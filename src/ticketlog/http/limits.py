@@ -7,7 +7,7 @@ import asyncio
 import math
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from limits import parse
 from limits.storage import MemoryStorage
@@ -24,16 +24,31 @@ _ALWAYS: tuple[tuple[bytes, bytes], ...] = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
 )
+_ONCE = frozenset(
+    (
+        b"content-type",
+        b"content-encoding",
+        b"host",
+        b"idempotency-key",
+        b"if-match",
+        b"last-event-id",
+    )
+)
+"""Headers with one value: of two, a proxy may have gone by the other."""
 _MIB = 1 << 20
 
 
 class BodyLimits:
     """The ASGI middleware of bodies. A request that goes beyond a limit is answered 413, 408 or
-    415, and its connection closed, since the rest of it isn't read."""
+    415, and its connection closed, since the rest of it isn't read. One that a server which stops
+    can't wait for any longer is told to come again."""
 
-    def __init__(self, app: ASGIApp, options: ServeOptions) -> None:
+    def __init__(
+        self, app: ASGIApp, options: ServeOptions, is_stopping: Callable[[], bool]
+    ) -> None:
         self.app = app
         self.options = options
+        self._is_stopping = is_stopping
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -48,6 +63,18 @@ class BodyLimits:
             if answer.started:
                 raise
             await problem.response()(scope, receive, answer.send)
+        except asyncio.CancelledError:
+            if answer.started or not self._is_stopping():
+                raise
+            await _STOPPING.response()(scope, receive, answer.send)
+
+
+_STOPPING = Problem(
+    503,
+    "stopping",
+    "the server stops, and this request wasn't done in time: send it again with the same key",
+    headers={"Retry-After": "1"},
+)
 
 
 class _Body:
@@ -63,8 +90,15 @@ class _Body:
         """All of it was read."""
 
     def check(self, scope: Scope) -> None:
-        """Raises Problem 413, 415 for what the headers say of the body."""
+        """Raises Problem 400 for headers that contradict each other, 413, 415 for what they say of
+        the body."""
         headers: Mapping[bytes, bytes] = dict(scope["headers"])
+        if len(headers) < len(scope["headers"]):
+            _check_once([name for name, _ in scope["headers"]])
+        if b"transfer-encoding" in headers and b"content-length" in headers:
+            raise Problem(
+                400, "unreadable", "Content-Length and Transfer-Encoding say two lengths: say one"
+            )
         encoding = headers.get(b"content-encoding", b"identity").strip().lower()
         if encoding != b"identity":
             raise Problem(
@@ -101,6 +135,13 @@ class _Body:
     def _too_large(self) -> Problem:
         size = f"{self._most / _MIB:g} MiB"
         return Problem(413, "too-large", f"the body may have {size}: send less at once")
+
+
+def _check_once(names: Sequence[bytes]) -> None:
+    """Raises Problem 400 for a header that comes twice and has one value."""
+    for name in _ONCE:
+        if names.count(name) > 1:
+            raise Problem(400, "unreadable", f"the header {name.decode()} comes twice: say it once")
 
 
 class _Answer:

@@ -15,7 +15,7 @@ import orjson
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from ticketlog.domain.base import Refused
@@ -188,6 +188,12 @@ async def _of_desk(request: Request, error: Exception) -> Response:
     return problem_of(error).response()
 
 
+async def _of_the_gone(request: Request, error: Exception) -> Response:
+    """The answer to a client that went before its body was whole, for the metrics: no failure of
+    the server."""
+    return Problem(400, "unreadable", "the body broke off: send it again, whole").response()
+
+
 async def _of_nobody(request: Request, error: Exception) -> Response:
     """The answer to a failure of the server: its log has the traceback, the client hasn't."""
     logging.getLogger("ticketlog.http").error("%s fails", request.url.path, exc_info=error)
@@ -200,4 +206,5 @@ def handle_problems(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _of_values)
     for kind in (Problem, Refused, TicketlogError):
         app.add_exception_handler(kind, _of_desk)
+    app.add_exception_handler(ClientDisconnect, _of_the_gone)
     app.add_exception_handler(Exception, _of_nobody)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ticketlog.domain.base import instant, iso
-from ticketlog.projections.views.shared.periods import periods
+from ticketlog.projections.views.shared.periods import MOST, PeriodKind, periods
 
 HOUR = 3_600_000_000
 
@@ -58,3 +58,18 @@ def test_an_unknown_zone_is_named(zone: str) -> None:
 def test_an_unknown_period_is_named() -> None:
     with pytest.raises(ValueError, match="no period 'fortnight'"):
         periods("fortnight", "UTC", 0, HOUR)  # type: ignore[arg-type]
+
+
+def test_a_span_that_would_never_be_counted_is_refused() -> None:
+    day = 24 * HOUR
+    assert len(periods("day", "UTC", 0, MOST * day)) == MOST
+    with pytest.raises(ValueError, match="more than 5,000 times a day: choose a shorter span"):
+        periods("day", "UTC", 0, MOST * day + 1)
+
+
+@pytest.mark.parametrize("kind", ["day", "week", "month"])
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago"])
+def test_the_end_of_the_calendar_is_said(kind: PeriodKind, zone: str) -> None:
+    last = instant("9999-12-31T23:59:59Z")
+    with pytest.raises(ValueError, match="behind the year 9999"):
+        periods(kind, zone, last - HOUR, last)

@@ -14,6 +14,9 @@ QUARTER = 900 * 1_000_000
 begun with one since 1972."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+MOST = 5_000
+"""Periods of a report at most: each is counted by itself, so that a span of thousands of years
+would keep a reader busy for hours."""
 
 
 class Period(NamedTuple):
@@ -31,7 +34,8 @@ def periods(kind: PeriodKind, zone: str, start: int, end: int) -> list[Period]:
     """The whole periods that cover the instants from `start` up to `end`.
 
     Days begin at midnight on the zone's clocks, so one has 23 or 25 hours where they change; weeks
-    begin on Mondays. Raises ValueError for an unknown zone or kind.
+    begin on Mondays. Raises ValueError for an unknown zone or kind, for too many periods, and where
+    the calendar ends.
     """
     try:
         clocks = ZoneInfo(zone)
@@ -39,10 +43,25 @@ def periods(kind: PeriodKind, zone: str, start: int, end: int) -> list[Period]:
         raise ValueError(f"there is no time zone {zone!r}; write one as Europe/Berlin") from error
     if kind not in ("day", "week", "month"):
         raise ValueError(f"there is no period {kind!r}; choose day, week or month")
+    try:
+        return _covering(kind, clocks, start, end)
+    except OverflowError as error:
+        raise ValueError(
+            "no period can end behind the year 9999: choose an earlier start or end"
+        ) from error
+
+
+def _covering(kind: PeriodKind, clocks: ZoneInfo, start: int, end: int) -> list[Period]:
+    """Raises ValueError for too many periods, OverflowError where the calendar ends."""
     found: list[Period] = []
     day = _first(kind, (_EPOCH + start * _MICROSECOND).astimezone(clocks).date())
     begin = _midnight(day, clocks)
     while begin < end:
+        if len(found) == MOST:
+            raise ValueError(
+                f"from start to end there are more than {MOST:,} times a {kind}: choose a shorter "
+                "span, or a longer period"
+            )
         after = _next(kind, day)
         stop = _midnight(after, clocks)
         found.append(Period(_label(kind, day), begin, stop))
