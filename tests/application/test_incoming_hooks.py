@@ -254,3 +254,49 @@ def test_forged_messages_are_recorded_and_a_flood_of_them_once(desk: Desk) -> No
     found = desk.access_log.entries(about="person/nobody").entries
     assert [each.event.NAME for each in found] == ["access.refused.v1"]
     assert "outside" in str(found[0].event)
+
+
+ANYWHERE = """
+[[hook_sources.outside.commands]]
+command = "ticket.create"
+fields = { subject = "{a}", description = "{b}", tags = "{c}" }
+
+[[hook_sources.outside.commands]]
+command = "ticket.note"
+on = "{a}"
+when.any = [{ field = "b", present = true }, { field = "c", greater = 3 }]
+fields = { body = "{b} {c}" }
+
+[[hook_sources.outside.commands]]
+command = "ticket.tag"
+thread = "{b}"
+fields = { add = "{c}" }
+"""
+_PARTS = st.one_of(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False),
+    st.text(max_size=20) | st.text(alphabet="\x00\x07\x1b\x7f\x85\u2028/a", max_size=20),
+    st.lists(st.text(max_size=3) | st.integers(0, 9), max_size=3),
+    st.dictionaries(st.text(max_size=2), st.none() | st.text(max_size=2), max_size=2),
+)
+_DEEP = st.builds(
+    lambda pair, levels: (pair[0] * levels + "1" + pair[1] * levels).encode(),
+    st.sampled_from([("[", "]"), ('{"a":', "}")]),
+    st.sampled_from([60, 300, 500, 990, 1_000, 1_020]),
+)
+
+
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(parts=st.lists(_PARTS.map(said) | _DEEP, min_size=3, max_size=3))
+def test_whatever_a_genuine_message_holds_it_is_kept_and_answered(
+    desk: Desk, parts: list[bytes]
+) -> None:
+    if "outside" not in desk.settings.hook_sources:
+        (desk.folder / "outside").write_text("tell-nobody")
+        text = '[hook_sources.outside]\nsecrets = "file:outside"\nsends_as = "service:mail"\n'
+        desk.settings_apply(text + TOKEN + ANYWHERE, actor=SUE)
+    body = b'{"a":%b,"b":%b,"c":%b}' % tuple(parts)
+    kept = desk.hook_inbox.receive("outside", {"Authorization": "Bearer tell-nobody"}, body)
+    assert desk.hook_inbox.body(kept.message) == body
+    assert kept.outcome in ("done", "refused", "unmatched")

@@ -14,7 +14,7 @@ import base64
 import hashlib
 import hmac
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol
 
@@ -25,7 +25,15 @@ from ticketlog.application.executor import Outcome, derived_id, new_id
 from ticketlog.application.hook_signatures import is_genuine, secret_of
 from ticketlog.documents.webhooks import HookMessageTaken
 from ticketlog.domain.aggregates import AGGREGATES
-from ticketlog.domain.base import Actor, Command, Invalid, NotFound, Refused, stream_key
+from ticketlog.domain.base import (
+    LONGEST_KEY,
+    Actor,
+    Command,
+    Invalid,
+    NotFound,
+    Refused,
+    stream_key,
+)
 from ticketlog.domain.hook_message import (
     KIND,
     HandleMessage,
@@ -52,6 +60,8 @@ WINDOW_S = 300
 LARGEST_MESSAGE = 1_000_000
 """Bytes of a message."""
 LONGEST_ID = 200
+DEEPEST = 64
+"""Levels of a message's JSON; of what is deeper nothing is made."""
 REFUSALS_APART = 10_000_000
 """Microseconds between two records of refused messages of a source."""
 _HEADER = "header."
@@ -252,7 +262,7 @@ class HookInbox:
                 source=_line(f"{source.id} {id}")[:90],
             )
         except (Refused, CommandReused, Usage) as error:
-            said = _line(str(error))
+            said = _line(str(error)) or None
             return HookResult(command=entry.command, outcome="refused", stream=on, said=said)
         return HookResult(command=entry.command, outcome="done", stream=done.stream)
 
@@ -269,10 +279,23 @@ def _is_same(state: HookMessage, body: bytes) -> bool:
 
 
 def _content(body: bytes) -> Any:
+    """The JSON of a body; None where it is none, or one within one within one, without end."""
     try:
-        return orjson.loads(body)
+        found = orjson.loads(body)
     except orjson.JSONDecodeError:
         return None
+    level = [found]
+    for _ in range(DEEPEST):
+        level = [part for each in level for part in _parts_of(each)]
+        if not level:
+            return found
+    return None
+
+
+def _parts_of(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _message_id(source: HookSource, message: _Message) -> str:
@@ -460,7 +483,9 @@ def _about(
     if found is None or not str(found).strip() or isinstance(found, dict | list):
         raise ValueError(f"{template}: the message has nothing there")
     if entry.thread is None:
-        return str(found).strip()[:100], None
+        if not (about := str(found).strip()[:LONGEST_KEY]).isprintable():
+            raise ValueError(f"{template}: what the message has there is no id")
+        return about, None
     begun = derived_id("hook-thread", source.id, str(found))
     if _COMMANDS[entry.command].SPEC.creates:
         return None, begun
@@ -468,7 +493,9 @@ def _about(
 
 
 def _line(text: str) -> str:
-    return " ".join(text.split())[:500]
+    """A text in one line, without characters that can't be seen."""
+    shown = "".join(each if each.isprintable() else " " for each in text)
+    return " ".join(shown.split())[:500]
 
 
 def _document(state: HookMessage, repeated: bool) -> HookMessageTaken:
