@@ -463,7 +463,9 @@ class Executor:
     def _may_be_foreign(self, request: Request) -> bool:
         """Whether it has to be looked at whether the sender of a command sees its stream. Reads
         nothing."""
-        if self._access is None or request.internal or request.command.SPEC.creates:
+        if self._access is None or request.internal:
+            return False
+        if request.command.SPEC.creates and (request.fresh or request.aggregate.kind != TICKET):
             return False
         if request.actor.kind == "person":
             return True
@@ -485,13 +487,20 @@ class Executor:
 
     def _on_absent(self, request: Request) -> Steps[Outcome]:
         """Refuses a command as it is refused on a stream that isn't there. One that the same actor
-        has got through before, when they saw the stream, has its first answer."""
+        has got through before, when they saw the stream, has its first answer. One that would
+        create a stream that another actor's command of the same id has created isn't told of it.
+        """
         placed = yield ReadStep(lambda _: self.log.find(request.stream, request.id))
         if placed is not None and (yield ReadStep(partial(self._sent_before, request, placed))):
             return (yield from self._answer(request, placed))
         refusal: Refused = yield ReadStep(partial(self._refusal_on_absent, request), at_once=True)
         if not isinstance(refusal, Forbidden):
             yield self._record(request, refusal)
+        if isinstance(refusal, NotFound) and request.command.SPEC.creates:
+            raise CommandReused(
+                f"the command id {request.id} was used for another command or with other "
+                "arguments: send a new command under a new id"
+            )
         raise refusal
 
     def _sent_before(self, request: Request, placed: Placed, _: Reads) -> bool:

@@ -4,10 +4,11 @@ the rest don't, the acts that they would do as it is, and recorded acts of rules
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from ticketlog.documents.explained import EXPLAINED, Explained
-from ticketlog.domain.base import NotFound, Recorded
+from ticketlog.domain.base import Actor, NotFound, Recorded
 from ticketlog.domain.settings.automation_rules import (
     AbsenceRule,
     AssignmentRule,
@@ -34,9 +35,9 @@ class ExplainedDesk(Protocol):
     @property
     def settings(self) -> Settings: ...
 
-    def load(self, stream: str) -> Any: ...
+    def load(self, stream: str, *, actor: Actor | None = None) -> Any: ...
 
-    def history(self, ticket: str) -> list[Recorded]: ...
+    def history(self, ticket: str, *, actor: Actor | None = None) -> list[Recorded]: ...
 
 
 class _Asked(NamedTuple):
@@ -50,13 +51,16 @@ class _Asked(NamedTuple):
     history: Sequence[Recorded]
 
 
-def explain(desk: ExplainedDesk, stream: str, at: int) -> Explained:
-    """The explanation of a ticket ('ticket/ID') at an instant, in microseconds. Raises NotFound."""
-    ticket: Ticket = desk.load(stream)
+def explain(desk: ExplainedDesk, stream: str, at: int, *, actor: Actor | None = None) -> Explained:
+    """The explanation of a ticket ('ticket/ID') at an instant, in microseconds, by what the actor
+    reads of it and of those who work on it. Raises NotFound, Forbidden."""
+    load = partial(desk.load, actor=actor)
+    ticket: Ticket = load(stream)
     if not ticket.exists:
         raise NotFound(f"{stream} doesn't exist; `ticketlog ticket list` shows those that do")
     settings = desk.settings
-    asked = _Asked(ticket, settings, max(ticket.clock, at), desk.load, desk.history(stream))
+    history = desk.history(stream, actor=actor)
+    asked = _Asked(ticket, settings, max(ticket.clock, at), load, history)
     return EXPLAINED.filled(_promise(asked), **dict(_rules(asked)))
 
 

@@ -111,8 +111,7 @@ def _sla(source: Desk | Past, stream: str, actor: Actor, asked: Asked) -> Docume
 
 
 def _explained(source: Desk | Past, stream: str, actor: Actor, asked: Asked) -> Document:
-    source.history(stream, actor=actor)
-    return explain(source, stream, _now(source, asked))
+    return explain(source, stream, _now(source, asked), actor=actor)
 
 
 def _inbox(source: Desk | Past, stream: str, actor: Actor, asked: Asked) -> Document:
