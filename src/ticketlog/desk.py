@@ -15,7 +15,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from importlib.metadata import version
 from mimetypes import guess_type
@@ -802,7 +802,12 @@ class Desk:
         the beginning. With `follow` it waits for more until the desk is closed. `actor`: who
         reads; what isn't for them is left out."""
         found = reading.follow(self.log, start, live=follow, stopped=self._stopped.is_set)
-        return self._reads.events(found, actor)
+        return self.as_read(found, actor=actor)
+
+    def as_read(self, events: Iterable[Recorded], *, actor: Actor | None) -> Iterator[Recorded]:
+        """Events of the log as far as an actor reads them; that they read what is restricted is
+        recorded. Raises Forbidden."""
+        return self._reads.events(events, actor)
 
     @property
     def feed(self) -> Feed:
@@ -938,7 +943,8 @@ class Desk:
         """
         id = new_id() if id is None else id
         _check_envelope(id, "settings", actor)
-        self.check_scope(actor, rights.APPLY)
+        with self._recording(actor, rights.APPLY):
+            self.check_scope(actor, rights.APPLY)
         why = _said("the reason", reason)
         try:
             plan = self._planned(file, actor, folder, moves)
@@ -952,7 +958,8 @@ class Desk:
         if early:
             self.check_right(actor, rights.APPLY)
         first = settings_removal.move(self, early, by)
-        done = self._settings.apply(file, id=id, actor=actor, reason=why, folder=folder)
+        with self._recording(actor, rights.APPLY):
+            done = self._settings.apply(file, id=id, actor=actor, reason=why, folder=folder)
         then = settings_removal.move(self, late, by)
         return done._replace(
             moved=tuple(dict.fromkeys((*first.moved, *then.moved))),
@@ -1016,7 +1023,7 @@ class Desk:
         """Whether the actor may send a command to a stream ('ticket/ID', ...), or do an act of
         `domain.rights.ACTS`. What the command itself refuses is another question."""
         try:
-            self.check_right(actor, command, on)
+            self._check_right(actor, command if isinstance(command, str) else command.NAME, on)
         except Forbidden:
             return False
         return True
@@ -1032,8 +1039,22 @@ class Desk:
         self, actor: Actor, command: type[Command] | str, on: str | None = None
     ) -> None:
         """Raises Forbidden where the actor may not send the command to the stream, or not do the
-        act."""
+        act; it is recorded."""
         name = command if isinstance(command, str) else command.NAME
+        with self._recording(actor, name, on):
+            self._check_right(actor, name, on)
+
+    @contextmanager
+    def _recording(self, actor: Actor, right: str, on: str | None = None) -> Iterator[None]:
+        """A span in which a Forbidden is recorded before it is told."""
+        try:
+            yield
+        except Forbidden as error:
+            self._access.refused(actor, right, error, () if on is None else (stream_name(on),))
+            raise
+
+    def _check_right(self, actor: Actor, name: str, on: str | None) -> None:
+        """The same without a record: it is asked, and not attempted."""
         self.check_scope(actor, name)
         load = self._repository.load
         if name == rights.APPLY:

@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from tests.access.restricted_desk import restricted_desk
-from tests.access.test_canary import OUTSIDERS, Cage
+from tests.access.test_canary import CANARY, OUTSIDERS, Cage
 from tests.http.serving import by_header
 from ticketlog.http.app import create_app
 from ticketlog.http.options import ServeOptions
@@ -142,3 +142,57 @@ def test_the_key_of_another_ones_ticket_tells_nothing_of_it(outside: Outside, wh
     ]
     assert guesses[0].content == guesses[1].content
     assert guesses[0].status_code == 403 or id not in guesses[0].text
+
+
+def test_a_link_to_a_foreign_ticket_isnt_there_to_be_taken_away(outside: Outside) -> None:
+    other = outside.cage.other
+    path = f"/api/v1/tickets/{other.removeprefix('ticket/')}/commands/unlink"
+    before = outside.cage.desk.load(other).links
+    told = [
+        outside.told("POST", path, "agent:ann", json={"kind": "blocks", "target": each})
+        for each in (outside.cage.id, ABSENT)
+    ]
+    assert told[0].content == told[1].content
+    assert outside.cage.desk.load(other).links == before
+
+
+def _recorded(outside: Outside, name: str, actor: str) -> int:
+    log = outside.cage.desk.access_log.entries(limit=10_000)
+    return sum((each.event.NAME, each.meta.actor.id) == (name, actor) for each in log.entries)
+
+
+@pytest.mark.parametrize(
+    "request_of_an_admin",
+    [
+        ("POST", "/api/v1/settings/apply", "[teams.hr]\n"),
+        ("POST", "/api/v1/settings/check", "[teams.hr]\n"),
+        ("GET", "/api/v1/webhooks", None),
+        ("POST", "/api/v1/webhooks/crm/test", None),
+    ],
+    ids=lambda each: each[1],
+)
+def test_an_act_that_is_refused_is_recorded(
+    outside: Outside, request_of_an_admin: tuple[str, str, str | None]
+) -> None:
+    method, path, body = request_of_an_admin
+    before = _recorded(outside, "access.refused.v1", "ann")
+    toml = {"headers": {"Content-Type": "application/toml"}, "content": body} if body else {}
+    assert outside.told(method, path, "agent:ann", **toml).status_code == 403
+    assert _recorded(outside, "access.refused.v1", "ann") == before + 1
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/queries/tickets",
+        "/api/v1/events?after=start",
+        "/api/v2/tickets",
+        "/api/v2/ticket_audits",
+        "/api/v2/incremental/ticket_events?start_time=0",
+        "/api/v2/incremental/tickets/cursor?start_time=0",
+    ],
+)
+def test_a_list_with_a_restricted_ticket_is_recorded(outside: Outside, path: str) -> None:
+    before = _recorded(outside, "access.read.v1", "hal")
+    assert CANARY in outside.told("GET", path, "agent:hal").text
+    assert _recorded(outside, "access.read.v1", "hal") > before

@@ -54,7 +54,7 @@ from ticketlog.domain.ticket.conversation import Note, Reply
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import Reopen
 from ticketlog.domain.ticket.mentions import called
-from ticketlog.domain.ticket.relations import ACYCLIC, LinkTo, Unlink, cycle
+from ticketlog.domain.ticket.relations import ACYCLIC, LinkTo, Unlink, cycle, ticket_stream
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.domain.time.receipt import LIVE, LIVE_CREATION, SIMULATED, believed
 from ticketlog.errors import CommandReused, Conflict, InDoubt, TicketlogError, Unreachable, Usage
@@ -710,7 +710,18 @@ class Executor:
         now = self.moment(request, state)
         context = self._informed(request, state, _context(request, settings, now), reads)
         events = request.aggregate.decide(request.command, state, context)
-        return self._commit(request, state, events, context) if events else None
+        if not events or self._hides_target(request, reads):
+            return None
+        return self._commit(request, state, events, context)
+
+    def _hides_target(self, request: Request, reads: Reads) -> bool:
+        """Whether a command takes away a link to a ticket that its sender doesn't see: for them
+        there is none, so there is nothing to take away."""
+        command = request.command
+        if not isinstance(command, Unlink):
+            return False
+        viewer = self._viewer(request, reads.load)
+        return viewer is not None and not viewer.sees(ticket_stream(command.target))
 
     def _informed(self, request: Request, state: Any, context: Context, reads: Reads) -> Context:
         """The context with what else the decision reads: who has an address, and the states of

@@ -312,8 +312,8 @@ def _backwards(facade: Facade, partition: int, end: int) -> Iterator[list[Record
     """The commits of a partition's tickets before an offset, the latest first."""
     while end > 0:
         start = max(end - _BACK, 0)
-        seen = map(facade.viewer.event, between(facade.desk.log, partition, start, end))
-        yield from reversed(list(_commits(each for each in seen if each is not None)))
+        records = between(facade.desk.log, partition, start, end)
+        yield from reversed(list(_commits(facade.desk.as_read(records, actor=facade.actor))))
         end = start
 
 
