@@ -3,17 +3,25 @@ longer than all the rest of a short answer where there are a hundred."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+import inspect
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias, get_type_hints
 
 from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 _ROUTE = "ticketlog.route"
+_PLAIN = "ticketlog.plain"
 TEMPLATE = "ticketlog.template"
 """The key of the whole template of a path in the scope of a request."""
+_TRACED = "fastapi.telemetry"
+"""The key of the framework's own measurements, where somebody has switched them on."""
 _Mask = tuple[bool, ...]
+Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
 class _Indexed(NamedTuple):
@@ -22,6 +30,10 @@ class _Indexed(NamedTuple):
     template: str
     route: BaseRoute
     methods: frozenset[str]
+    names: Mapping[str, int]
+    """The parameters of the path, and which of its parts they are."""
+    plain: Mapping[str, APIRoute]
+    """Of each method, the route that can be called without the framework."""
 
 
 class RouteIndex(BaseRoute):
@@ -42,13 +54,26 @@ class RouteIndex(BaseRoute):
             for part in path.split("/")
         )
 
-    def add(self, path: str, route: BaseRoute, methods: frozenset[str]) -> None:
-        """Adds the routes of one path."""
+    def add(
+        self,
+        path: str,
+        route: BaseRoute,
+        methods: frozenset[str],
+        routes: Sequence[BaseRoute] = (),
+    ) -> None:
+        """Adds the routes of one path. `routes`: they themselves, of which `route` is all."""
         parts = path.split("/")
         mask = tuple("{" not in part for part in parts)
         self._masks.setdefault(len(parts), {})[mask] = None
         key = tuple(part if literal else None for part, literal in zip(parts, mask, strict=True))
-        self._routes.setdefault(key, []).append(_Indexed(path, route, methods))
+        names = {part[1:-1]: n for n, part in enumerate(parts) if "{" in part}
+        plain = {
+            method: each
+            for each in reversed(routes)
+            if isinstance(each, APIRoute) and _is_plain(each)
+            for method in each.methods or ()
+        }
+        self._routes.setdefault(key, []).append(_Indexed(path, route, methods, names, plain))
 
     def _named(self, path: str) -> Iterator[_Indexed]:
         """The routes whose path this may be, those with the most literal parts first."""
@@ -68,7 +93,20 @@ class RouteIndex(BaseRoute):
         partial: tuple[Match, Scope] | None = None
         if scope["type"] != "http":
             return Match.NONE, {}
-        for template, route, methods in self._named(scope["path"]):
+        path: str = scope["path"]
+        for template, route, methods, names, plain in self._named(path):
+            short = None if _TRACED in scope else plain.get(scope["method"])
+            if short is not None:
+                parts = path.split("/")
+                values = {name: parts[n] for name, n in names.items()}
+                if all(values.values()):
+                    return Match.FULL, {
+                        "endpoint": short.endpoint,
+                        "path_params": values,
+                        "route": short,
+                        _PLAIN: short.endpoint,
+                        TEMPLATE: template,
+                    }
             match, child = route.matches(scope)
             if match is Match.NONE:
                 continue
@@ -79,8 +117,37 @@ class RouteIndex(BaseRoute):
         return partial or (Match.NONE, {})
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        plain: Endpoint | None = scope.get(_PLAIN)
+        if plain is not None:
+            response = await plain(Request(scope, receive, send))
+            await response(scope, receive, send)
+            return
         route: BaseRoute = scope[_ROUTE]
         await route.handle(scope, receive, send)
+
+
+def _is_plain(route: APIRoute) -> bool:
+    """Whether a route is a function of the request alone that gives a response: the framework has
+    nothing to make for it, and takes longer over that than over all the rest."""
+    needs = route.dependant
+    more = (
+        needs.path_params,
+        needs.query_params,
+        needs.header_params,
+        needs.cookie_params,
+        needs.body_params,
+        needs.dependencies,
+        needs.http_connection_param_name,
+        needs.response_param_name,
+        needs.background_tasks_param_name,
+        needs.security_scopes_param_name,
+    )
+    if any(more) or needs.request_param_name != "request":
+        return False
+    if not inspect.iscoroutinefunction(route.endpoint):
+        return False
+    made = get_type_hints(route.endpoint).get("return")
+    return isinstance(made, type) and issubclass(made, Response)
 
 
 def include(app: FastAPI, index: RouteIndex, router: APIRouter, prefix: str = "") -> list[Any]:
@@ -98,7 +165,7 @@ def include(app: FastAPI, index: RouteIndex, router: APIRouter, prefix: str = ""
                 method for each in routes for method in getattr(each, "methods", None) or ()
             )
             for each in app.router.routes[before:]:
-                index.add(prefix + path, each, methods)
+                index.add(prefix + path, each, methods, routes)
             del app.router.routes[before:]
     return made
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
-from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
 
 from ticketlog.desk import Desk, Outcome
@@ -60,8 +63,8 @@ class Served:
         self.rates = Rates(self.options)
         self.stopping = False
         """Whether the server is about to stop: streams end, and nothing long begins."""
-        self._writes = CapacityLimiter(_WRITES)
-        self._reads = CapacityLimiter(_READS)
+        self._writes = ThreadPoolExecutor(_WRITES, "write")
+        self._reads = ThreadPoolExecutor(_READS, "read")
 
     async def execute(self, command: Command, **given: Any) -> Outcome:
         """The outcome of a command, as `Desk.execute` says it."""
@@ -69,11 +72,25 @@ class Served:
 
     async def write(self, function: Callable[P, T], *args: P.args, **given: P.kwargs) -> T:
         """The result of a function that may wait for the disk or a broker, in a thread."""
-        return await to_thread.run_sync(partial(function, *args, **given), limiter=self._writes)
+        return await _in_thread(self._writes, partial(function, *args, **given))
 
     async def read(self, function: Callable[P, T], *args: P.args, **given: P.kwargs) -> T:
         """The result of a function that asks views or loads streams, in a thread."""
-        return await to_thread.run_sync(partial(function, *args, **given), limiter=self._reads)
+        return await _in_thread(self._reads, partial(function, *args, **given))
+
+
+async def _in_thread(threads: ThreadPoolExecutor, call: Callable[[], T]) -> T:
+    """The result of a call in a thread. A task that is cancelled meanwhile ends after the call: the
+    desk isn't closed below it."""
+    loop = asyncio.get_running_loop()
+    future = loop.run_in_executor(threads, copy_context().run, call)
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        while not future.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([future])
+        raise
 
 
 def served_of(request: Request) -> Served:

@@ -12,6 +12,7 @@ from uuid import uuid4
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ticketlog.http.route_index import TEMPLATE
 from ticketlog.service.json_logs import REQUESTS, SAID
 from ticketlog.service.metrics import ServerMetrics
 from ticketlog.support.tracing import ActiveSpan, span
@@ -93,6 +94,9 @@ class _Seen:
     @property
     def route(self) -> str:
         """The template of the path. What a router was included under isn't in its route's own."""
+        whole = self._scope.get(TEMPLATE)
+        if isinstance(whole, str):
+            return whole
         template = getattr(self._scope.get("route"), "path_format", None)
         if not isinstance(template, str):
             return UNKNOWN
