@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -22,11 +23,16 @@ RUNS: dict[str, tuple[str, ...]] = {
     "python": (sys.executable, "-c"),
     "js": ("node", "-e"),
 }
+NEEDS = {"sh": ("curl", "node"), "python": (), "js": ("node",)}
+"""Programs besides Python."""
 
 
 @pytest.mark.service
 @pytest.mark.parametrize("language", RUNS)
 def test_the_ten_jobs_run_as_they_stand_there(desk: Desk, language: str) -> None:
+    missing = [each for each in NEEDS[language] if shutil.which(each) is None]
+    if missing:
+        pytest.skip(f"on Debian: sudo apt install curl nodejs; {missing[0]} is missing")
     [script] = re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
     with listening_server(desk, ServeOptions(port=0), by_token) as server:
         named = {**os.environ, "DESK": server.url, "TOKEN": "tlk_manual"}

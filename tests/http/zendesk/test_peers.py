@@ -44,7 +44,9 @@ def peer(name: str) -> Path:
     programs, ready = folder / "bin", folder / "ready"
     if ready.exists():
         return programs
-    subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+    made = subprocess.run([sys.executable, "-m", "venv", "--clear", folder], capture_output=True)
+    if made.returncode:
+        pytest.skip(f"{name} was not tried; on Debian: sudo apt install python3-venv")
     install = [
         programs / "pip",
         "install",
@@ -53,9 +55,9 @@ def peer(name: str) -> Path:
         "-r",
         HERE / "peers" / f"{name}.txt",
     ]
-    made = subprocess.run(install, capture_output=True, text=True)
-    if made.returncode:
-        pytest.skip(f"{name} can't be installed, so nobody tried it: {made.stderr[-200:]}")
+    installed = subprocess.run(install, capture_output=True, text=True)
+    if installed.returncode:
+        pytest.skip(f"{name} can't be installed, so nobody tried it: {installed.stderr[-200:]}")
     ready.touch()
     return programs
 
