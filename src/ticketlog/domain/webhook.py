@@ -113,9 +113,13 @@ class WebhookEndpoint(Party):
 
     paused: bool = False
     disabled: Disabled | None = None
+    resumed_at: int | None = None
+    """When it was last resumed; None: never."""
     replays: Mapping[str, Replay] = field(default_factory=dict)
     asked: int = 0
     """Replays that were ever asked for."""
+
+    CODE: ClassVar[int] = 2
 
     @property
     def under_way(self) -> Mapping[str, Replay]:
@@ -139,7 +143,7 @@ def _changes(endpoint: WebhookEndpoint, recorded: Recorded) -> dict[str, Any]:
         case WebhookPaused():
             return {"paused": True}
         case WebhookResumed():
-            return {"paused": False, "disabled": None}
+            return {"paused": False, "disabled": None, "resumed_at": at}
         case WebhookDisabled(why=why, event=event):
             return {"disabled": Disabled(why, event, at)}
         case ReplayAsked(replay=id, starts=starts, ends=ends):

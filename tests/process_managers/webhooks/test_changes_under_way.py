@@ -4,20 +4,27 @@ nothing stands still, and nothing of another time is sent."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
-from tests.helpdesk import SUE, create
+from tests.helpdesk import ANN, SUE, create
 from tests.process_managers.webhooks.receiving import Receiver, set_up
 from ticketlog.desk import Desk
+from ticketlog.domain.ticket.conversation import Note
 from ticketlog.domain.webhook import CancelReplay, PauseWebhook, ReplayWebhook, ResumeWebhook
 from ticketlog.process_managers.webhooks.delivering import WebhookDeliverer
 from ticketlog.process_managers.webhooks.endpoint import Endpoint, Underway
 from ticketlog.process_managers.webhooks.http_sender import HookAnswer
-from ticketlog.process_managers.webhooks.schedule import MINUTE
+from ticketlog.process_managers.webhooks.schedule import HOUR, MINUTE, WHOLE
 
 TAKEN = HookAnswer(204)
 AWAY = HookAnswer(None, "refused")
+
+
+def remove(desk: Desk) -> None:
+    desk.settings_apply("[webhooks]\n", actor=SUE)
+    assert not desk.settings.webhooks
 
 
 def deliverer_of(desk: Desk) -> WebhookDeliverer:
@@ -49,7 +56,7 @@ def changed_and_changed_back(desk: Desk, found: WebhookDeliverer) -> None:
 
 
 def removed_and_added(desk: Desk, found: WebhookDeliverer) -> None:
-    desk.settings_apply("", actor=SUE)
+    remove(desk)
     found.refresh()
     set_up(desk)
 
@@ -136,3 +143,56 @@ def test_what_was_read_ahead_of_a_restricted_ticket_is_recorded_before_it_is_sen
     found.refresh()
     found.record_reads(endpoint)
     assert recorded == hidden
+
+
+def test_one_that_was_removed_and_added_again_gets_nothing_of_before(desk: Desk) -> None:
+    set_up(desk)
+    before = create(desk, "before")
+    found = deliverer_of(desk)
+    for endpoint, sent in begun(found, desk.now()):
+        found.take_in(endpoint, sent, HookAnswer(500))
+        found.record(endpoint)
+    remove(desk)
+    found.refresh()
+    set_up(desk)
+    desk.execute(Note(body="since"), on=before, actor=ANN)
+    found.refresh()
+    sent = begun(found, desk.now() + HOUR)
+    assert [(each.delivery.stream, each.delivery.version) for _, each in sent] == [
+        (f"ticket/{before}", 1)
+    ]
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_days_without_a_success_count_over_restarts(desk: Desk, resumed: bool) -> None:
+    now = desk.now()
+
+    def restarted() -> WebhookDeliverer:
+        webhooks = desk.webhooks()
+        return (
+            webhooks._replace(
+                open_sender=Receiver().opened, desk=webhooks.desk._replace(now=lambda: now)
+            )
+        ).deliverer(chance=lambda: 0.0)
+
+    set_up(desk)
+    for _ in range(12):
+        create(desk)
+    began, told = now, False
+    while now - began < WHOLE + HOUR:
+        found = restarted()
+        found.refresh()
+        for _ in range(3):
+            for endpoint, sent in begun(found, now):
+                found.take_in(endpoint, sent, AWAY)
+            now += 31 * MINUTE
+        for endpoint in found.endpoints():
+            found.record(endpoint)
+        found.write_notes()
+        if resumed and not told and now - began > WHOLE - 10 * HOUR:
+            told = True
+            desk._clock = partial(int, now)
+            desk.execute(PauseWebhook(), on="webhook/crm", actor=SUE)
+            desk.execute(ResumeWebhook(), on="webhook/crm", actor=SUE)
+    assert (desk.load("webhook/crm").disabled is None) == resumed
+    assert desk.webhooks().show("crm").given_up == []

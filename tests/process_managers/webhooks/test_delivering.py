@@ -146,7 +146,8 @@ def test_a_dead_endpoint_is_left_alone_and_costs_nothing(desk: Desk) -> None:
     shown = desk.webhooks().show("crm")
     assert shown.held_back <= 32
     assert shown.behind >= 60 - 42
-    assert len(set(delivered(desk, Receiver()).events())) == 60 - shown.held_back
+    probe = 1  # one of those that wait
+    assert len(set(delivered(desk, Receiver()).events())) == 60 - shown.held_back + probe
 
 
 def test_the_rights_of_its_reader_filter_what_is_sent(desk: Desk) -> None:

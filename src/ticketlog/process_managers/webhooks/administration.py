@@ -24,6 +24,7 @@ from ticketlog.log.commit import parse
 from ticketlog.log.port import Log
 from ticketlog.process_managers.policy_status import parked, records_behind
 from ticketlog.process_managers.webhooks.deliveries import (
+    PING,
     THIN_TYPE,
     Delivery,
     DeliveryNote,
@@ -40,8 +41,6 @@ from ticketlog.process_managers.webhooks.http_sender import HookAnswer
 from ticketlog.process_managers.webhooks.schedule import SECOND
 from ticketlog.process_managers.webhooks.targets import TargetRules
 
-PING = "ping"
-"""The type of a test's delivery."""
 MOST_DELIVERIES = 1_000
 
 

@@ -17,6 +17,7 @@ from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.settings.webhooks import Webhook, matches_type
 from ticketlog.domain.ticket import KIND as TICKET
 from ticketlog.domain.ticket.condition_fields import facts_of
+from ticketlog.process_managers.webhooks.schedule import HOUR
 from ticketlog.publishing.cloudevent import PUBLIC, PublishedFields, envelope, is_public
 
 THIN_TYPE = "application/json"
@@ -155,6 +156,10 @@ class DeliveryNote(NamedTuple):
 FILE = "webhooks.db"
 KEPT_NOTES = 1_000
 """Of each endpoint."""
+PING = "ping"
+"""The type of a test's delivery."""
+LONGEST_SILENCE = 2 * HOUR
+"""Microseconds between two failures of a row; an endpoint that is away is tried more often."""
 _COLUMNS = ", ".join(DeliveryNote._fields)
 _MADE = (
     """CREATE TABLE IF NOT EXISTS delivery (number INTEGER PRIMARY KEY, webhook TEXT NOT NULL,
@@ -166,6 +171,13 @@ _TRIM = (
     "DELETE FROM delivery WHERE webhook = ? AND number <= (SELECT number FROM delivery "
     "WHERE webhook = ? ORDER BY number DESC LIMIT 1 OFFSET ?)"
 )
+
+
+class Failures(NamedTuple):
+    """The deliveries to an endpoint that failed in a row: since when, how many."""
+
+    since: int | None = None
+    times: int = 0
 
 
 class DeliveryNotes:
@@ -195,6 +207,20 @@ class DeliveryNotes:
     def last(self, webhook: str, limit: int, failed: bool = False) -> list[DeliveryNote]:
         """The last notes of an endpoint, the latest first; `failed`: of those not taken."""
         return list(self._read(webhook, limit, failed))
+
+    def failures(self, webhook: str, now: int, after: int) -> Failures:
+        """The failures since an endpoint took a delivery, or since a long pause between two.
+        `after`: the time before which nothing counts."""
+        found = Failures()
+        for note in self._read(webhook, KEPT_NOTES, False):
+            taken = note.status is not None and 200 <= note.status < 300
+            if note.type == PING:
+                continue
+            last = now if found.since is None else found.since
+            if taken or note.at < after or last - note.at > LONGEST_SILENCE:
+                break
+            found = Failures(note.at, found.times + 1)
+        return found
 
     def _read(self, webhook: str, limit: int, failed: bool) -> Iterator[DeliveryNote]:
         if not self._path.exists():

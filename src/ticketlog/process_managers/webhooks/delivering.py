@@ -219,13 +219,23 @@ class WebhookDeliverer:
         signer = Signer(webhook.scheme, secrets)
         if not self._close(webhook.id):
             return
-        lanes = [self._lane(lane_name(webhook.id), self.desk.begin(webhook.id), None)]
+        begins = self.desk.begin(webhook.id)
+        lanes = [self._lane(lane_name(webhook.id), begins, None, begins)]
         for id, replay in state.under_way.items():
             lanes.append(self._lane(lane_name(webhook.id, id), replay.starts, replay.ends))
-        self._endpoints[webhook.id] = Endpoint(webhook, signer, choice, lanes, self._chance)
+        opened = Endpoint(webhook, signer, choice, lanes, self._chance)
+        now = self.desk.now()
+        opened.go_on(self._notes.failures(webhook.id, now, state.resumed_at or 0), now)
+        self._endpoints[webhook.id] = opened
         self._states[webhook.id] = made_of
 
-    def _lane(self, name: str, starts: Iterable[int], ends: tuple[int, ...] | None) -> Lane:
+    def _lane(
+        self,
+        name: str,
+        starts: Iterable[int],
+        ends: tuple[int, ...] | None,
+        begins: tuple[int, ...] | None = None,
+    ) -> Lane:
         """A lane from its recorded place on. Raises Damaged where the log isn't the one that it was
         recorded of."""
         log = self.desk.log
@@ -241,7 +251,7 @@ class WebhookDeliverer:
                         "was cut off: restore the log"
                     )
             offsets.append(max(start, 1, place.offset if place else 0))
-        return Lane(name, log, offsets, dict(state.waiting), ends)
+        return Lane(name, log, offsets, dict(state.waiting), ends, begins)
 
     def _close(self, id: str) -> bool:
         """Drops an endpoint after its place was recorded. False where deliveries are under way: it

@@ -7,7 +7,12 @@ from typing import NamedTuple
 
 from ticketlog.application.hook_signatures import Signer
 from ticketlog.domain.settings.webhooks import Webhook
-from ticketlog.process_managers.webhooks.deliveries import Delivery, DeliveryNote, EventChoice
+from ticketlog.process_managers.webhooks.deliveries import (
+    Delivery,
+    DeliveryNote,
+    EventChoice,
+    Failures,
+)
 from ticketlog.process_managers.webhooks.http_sender import HookAnswer
 from ticketlog.process_managers.webhooks.lane import Lane
 from ticketlog.process_managers.webhooks.schedule import (
@@ -75,6 +80,11 @@ class Endpoint:
     def under_way(self) -> int:
         """The number of deliveries that are being sent."""
         return len(self._busy)
+
+    def go_on(self, failures: Failures, now: int) -> None:
+        """Goes on where another process was: one that took nothing is probed first."""
+        self._failing_since = failures.since
+        self.breaker.go_on(failures.times, now)
 
     def fill(self, now: int) -> None:
         """Reads the log ahead; while the endpoint takes nothing, what was read is forgotten."""

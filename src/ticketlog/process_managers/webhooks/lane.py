@@ -59,9 +59,12 @@ class Lane:
         starts: Sequence[int],
         waiting: dict[str, WaitingStream],
         ends: Sequence[int] | None = None,
+        begins: Sequence[int] | None = None,
     ) -> None:
         """`starts`: the base; `waiting`: the streams that wait although it has passed them;
-        `ends`: where the lane ends, None: never."""
+        `ends`: where the lane ends, None: never; `begins`: before which nothing is the endpoint's,
+        whatever waits from a time when there was one of this name before."""
+        self._begins = [0] * len(starts) if begins is None else list(begins)
         self.name = name
         self.ends = ends
         self.troubles: dict[int, str] = {}
@@ -251,6 +254,8 @@ class Lane:
         for recorded in history.from_version(self._log, stream, wait.version):
             if recorded.meta.offset >= self._cursor[recorded.meta.partition]:
                 break
+            if recorded.meta.offset < self._begins[recorded.meta.partition]:
+                continue
             delivery = choose(recorded)
             if delivery is not None:
                 same = delivery.version == wait.version

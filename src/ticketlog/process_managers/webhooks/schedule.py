@@ -75,6 +75,13 @@ class CircuitBreaker:
         """When the next probe may be sent; None: it is closed."""
         return self._probe_at if self.is_open else None
 
+    def go_on(self, failures: int, now: int) -> None:
+        """Takes over from another one, which saw so many failures in a row: where it was open, one
+        delivery probes the endpoint at once."""
+        self._in_a_row = failures
+        if failures >= FAILURES_IN_A_ROW:
+            self.opened_at = self._probe_at = now
+
     def succeeded(self) -> None:
         """A delivery was taken."""
         if self.is_open:
