@@ -11,17 +11,31 @@ import httpx
 import orjson
 import pytest
 
-from tests.access.restricted_desk import restricted_desk
+from tests.access.restricted_desk import SETTINGS, SUE, restricted_desk
 from tests.access.test_canary import CANARY, OUTSIDERS, Cage
 from tests.http.serving import by_header
 from ticketlog.http.app import create_app
 from ticketlog.http.options import ServeOptions
 from ticketlog.http.served import Served
+from ticketlog.process_managers.webhooks.deliveries import DeliveryNote, DeliveryNotes
 
 ABSENT = "0000000000AB"
 OPTIONS = ServeOptions(rate="1000000/minute", stranger_rate="1000000/minute", wait_timeout_s=0.05)
 MAKES_THE_TICKET = "record-activity"
 """A command of imports, which creates the ticket that it names."""
+WEBHOOK = """
+[webhooks.crm]
+url = "https://crm.example.com/hook"
+secrets = "env:CRM"
+reads_as = "service:hr-bot"
+"""
+HIDING = """
+[agents.hid]
+roles = ["hiding"]
+[roles.hiding]
+like = "agent"
+hides = ["personal", "priority"]
+"""
 _PASSING = ("date", "ticketlog-position", "x-request-id")
 _READ_IN_ANOTHER_WAY: tuple[dict[str, str], ...] = (
     {},
@@ -196,3 +210,35 @@ def test_a_list_with_a_restricted_ticket_is_recorded(outside: Outside, path: str
     before = _recorded(outside, "access.read.v1", "hal")
     assert CANARY in outside.told("GET", path, "agent:hal").text
     assert _recorded(outside, "access.read.v1", "hal") > before
+
+
+def test_an_admin_outside_isnt_shown_what_endpoints_got_of_it(outside: Outside) -> None:
+    desk = outside.cage.desk
+    desk.settings_apply(f"{SETTINGS}\n{WEBHOOK}", actor=SUE)
+    notes = [
+        DeliveryNote("crm", *(1, "evt_1", "e1", "ticket.noted.v1", each, 1, 500, 9, None, CANARY))
+        for each in (outside.cage.stream, outside.cage.other)
+    ]
+    DeliveryNotes(desk.folder).add(notes)
+    path = "/api/v1/webhooks/crm/deliveries"
+    told = outside.told("GET", path, "agent:sue").json()["deliveries"]
+    assert [each["stream"] for each in told] == [outside.cage.other]
+    assert len(desk.webhooks().deliveries("crm").deliveries) == 2
+
+
+def test_requesters_arent_told_of_clocks_and_it_is_recorded(outside: Outside) -> None:
+    path, kim = f"/api/v1/tickets/{outside.cage.id}", outside.cage.kim.id
+    assert outside.told("GET", path, f"person:{kim}").status_code == 200
+    before = _recorded(outside, "access.refused.v1", kim)
+    assert outside.told("GET", f"{path}/sla", f"person:{kim}").status_code == 403
+    assert _recorded(outside, "access.refused.v1", kim) == before + 1
+
+
+def test_who_reads_nothing_personal_reads_the_rest(outside: Outside) -> None:
+    """Persons and promises, whose documents are made of events and rows that lack some fields."""
+    outside.cage.desk.settings_apply(f"{SETTINGS}\n{HIDING}", actor=SUE)
+    ticket, person = outside.cage.other.partition("/")[2], outside.cage.kim.id
+    paths = (f"tickets/{ticket}", f"tickets/{ticket}/sla", f"persons/{person}")
+    told = [outside.told("GET", f"/api/v1/{path}", "agent:hid") for path in paths]
+    assert [each.status_code for each in told] == [200, 200, 200]
+    assert "Kim" not in told[2].text

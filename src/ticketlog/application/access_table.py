@@ -101,7 +101,7 @@ ROUTES: Mapping[str, str] = {
     "POST /api/v1/hooks/{source}": "anybody",
     "GET /api/v1/tickets/{id}": "query:ticket",
     "GET /api/v1/tickets/{id}/history": "query:history",
-    "GET /api/v1/tickets/{id}/sla": "query:history",
+    "GET /api/v1/tickets/{id}/sla": "query:ticket-clocks",
     "GET /api/v1/tickets/{id}/explanation": "query:history",
     "POST /api/v1/tickets/{id}/attachments": "ticket.attach",
     "GET /api/v1/tickets/{id}/attachments/{attachment}": "query:attachment",

@@ -85,7 +85,8 @@ def _together(
     id, own = values["id"], values["organisation"]
     try:
         card = source.query(PersonCard(person=id), actor=actor)
-        return {name: card[name] for name in ("addresses", "organisations", "survivor", "merged")}
+        names = ("addresses", "organisations", "survivor", "merged")
+        return {name: card[name] for name in names if name in card}
     except TicketlogError as error:
         remark(f"ticketlog: who was merged into them isn't known: {error}")
     return {

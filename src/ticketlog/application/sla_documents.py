@@ -25,11 +25,13 @@ def sla_document(
 ) -> TicketSla:
     """The promises to a ticket ('ticket/ID'), up to an instant or to its own clock. `recomputed`:
     the position of the settings of another basis. `remark` is called where nothing was promised
-    because it was imported. `actor`: who asks. Raises NotFound."""
-    history, settings = source.history(stream, actor=actor), source.settings
-    state, story = timeline(kind_and_id(stream)[1], history, settings.calendar)
-    if not state.exists:
+    because it was imported. `actor`: who asks; promises are counted from all events, and for those
+    who may ask for clocks. Raises NotFound, Forbidden."""
+    if not source.history(stream, actor=actor):
         raise NotFound(f"{stream} doesn't exist; `ticketlog ticket list` shows those that do")
+    source.viewer(actor).check("query:ticket-clocks")
+    history, settings = source.history(stream), source.settings
+    state, story = timeline(kind_and_id(stream)[1], history, settings.calendar)
     broken = any(entry.change == "breached" for entry in story)
     found = breaches_of(source, state.id, actor) if broken else []
     if recomputed is None and state.sla is None and history[0].meta.actor.kind == "import":

@@ -14,7 +14,7 @@ _API = "/api/v1"
 _ASKED = re.compile(rf"{_API}/(queries|reports)/([\w-]+)")
 _COMMANDS = {f"POST {_API}{each.path}": each.model.NAME for each in command_routes()}
 ANYBODY = "anybody"
-BY_ROUTE = frozenset({"query:settings", "query:status"})
+BY_ROUTE = frozenset({"query:settings", "query:status", "query:ticket-clocks"})
 """Rights that the route itself asks for: the desk, which is asked in other ways by its own machine,
 doesn't."""
 

@@ -85,30 +85,32 @@ async def _asked(served: Served, request: Request, right: str) -> Actor:
 
 def _list(served: Served) -> Route:
     async def webhooks(request: Request) -> Response:
-        await _asked(served, request, READ)
-        return _answer(await served.read(served.desk.webhooks().list))
+        actor = await _asked(served, request, READ)
+        desk, sees = served.desk.webhooks(), served.desk.viewer(actor).sees
+        return _answer(await served.read(desk.list, sees))
 
     return webhooks
 
 
 def _show(served: Served) -> Route:
     async def webhook(request: Request) -> Response:
-        await _asked(served, request, READ)
-        desk = served.desk.webhooks()
-        return _answer(await served.read(desk.show, request.path_params["webhook"]))
+        actor = await _asked(served, request, READ)
+        desk, sees = served.desk.webhooks(), served.desk.viewer(actor).sees
+        return _answer(await served.read(desk.show, request.path_params["webhook"], sees))
 
     return webhook
 
 
 def _deliveries(served: Served) -> Route:
     async def deliveries(request: Request) -> Response:
-        await _asked(served, request, READ)
+        actor = await _asked(served, request, READ)
         given = filled(DeliveryParameters, read_parameters(request, PARAMETERS))
         found = await served.read(
             served.desk.webhooks().deliveries,
             request.path_params["webhook"],
             limit=given.limit,
             failed=given.failed,
+            sees=served.desk.viewer(actor).sees,
         )
         return _answer(found)
 

@@ -4,9 +4,10 @@ replay."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import orjson
 
@@ -44,6 +45,18 @@ from ticketlog.process_managers.webhooks.targets import TargetRules
 MOST_DELIVERIES = 1_000
 
 
+Sees: TypeAlias = Callable[[str], bool]
+"""Whether who asks sees a stream, 'KIND/ID'."""
+
+
+def _everything(_: str) -> bool:
+    return True
+
+
+def _is_seen(stream: str, sees: Sees) -> bool:
+    return not stream.startswith("ticket/") or sees(stream)
+
+
 class WebhookDesk(NamedTuple):
     """The webhooks of a desk. `open_sender`: makes the sender of deliveries."""
 
@@ -54,12 +67,14 @@ class WebhookDesk(NamedTuple):
         """The worker that delivers. `given`: further arguments of it."""
         return WebhookDeliverer(self.desk, self.open_sender, **given)
 
-    def list(self) -> documents.WebhookList:
-        """All endpoints, and how far each is."""
-        return documents.WebhookList(webhooks=[self.show(id) for id in self._settings().webhooks])
+    def list(self, sees: Sees = _everything) -> documents.WebhookList:
+        """All endpoints, and how far each is. `sees`: as for `show`."""
+        shown = [self.show(id, sees) for id in self._settings().webhooks]
+        return documents.WebhookList(webhooks=shown)
 
-    def show(self, id: str) -> documents.WebhookState:
-        """An endpoint. Raises NotFound."""
+    def show(self, id: str, sees: Sees = _everything) -> documents.WebhookState:
+        """An endpoint; of what it didn't take, that of streams that the asker sees. Raises
+        NotFound."""
         webhook = self._webhook(id)
         load = self.desk.executor.repository.load
         endpoint: WebhookEndpoint = load(f"webhook/{id}")
@@ -88,18 +103,19 @@ class WebhookDesk(NamedTuple):
                 for p, span in enumerate(zip(at, ends, strict=True))
             ),
             held_back=len(progress.waiting),
-            given_up=parked(progress),
+            given_up=[each for each in parked(progress) if _is_seen(each.stream, sees)],
             replays=[_replay(number, each) for number, each in endpoint.replays.items()],
         )
 
     def deliveries(
-        self, id: str, *, limit: int = 50, failed: bool = False
+        self, id: str, *, limit: int = 50, failed: bool = False, sees: Sees = _everything
     ) -> documents.WebhookDeliveries:
         """The last deliveries to an endpoint, the latest first; `failed`: of those that it didn't
-        take. Raises NotFound."""
+        take; `sees`: of streams that the asker sees. Raises NotFound."""
         self._webhook(id)
-        notes = DeliveryNotes(self.desk.folder).last(id, min(limit, MOST_DELIVERIES), failed)
-        return documents.WebhookDeliveries(webhook=id, deliveries=list(map(_noted, notes)))
+        notes = DeliveryNotes(self.desk.folder).last(id, MOST_DELIVERIES, failed)
+        seen = islice((each for each in notes if _is_seen(each.stream, sees)), limit)
+        return documents.WebhookDeliveries(webhook=id, deliveries=list(map(_noted, seen)))
 
     def test(self, id: str) -> documents.WebhookDelivery:
         """Sends a ping to an endpoint, once, whether it is paused or not; tells what it answered.
