@@ -76,3 +76,25 @@ def test_a_message_from_outside_needs_its_signature_alone(desk: Desk) -> None:
     taken, statuses = asked(desk, call, None)
     assert taken["outcome"] == "done"
     assert statuses == [200, 401, 401, 404]
+
+
+def test_a_replay_asked_for_again_under_its_key_is_the_same_one(desk: Desk) -> None:
+    set_up(desk)
+    create(desk)
+
+    async def call(client: httpx.AsyncClient) -> list[httpx.Response]:
+        async def ask(start: str) -> httpx.Response:
+            path, key = "/api/v1/webhooks/crm/replay", {"Idempotency-Key": "k1"}
+            return await client.post(path, json={"start": start}, headers=key)
+
+        first = await ask("2020-01-01T00:00:00Z")
+        for _ in range(20):
+            create(desk)
+        again = await ask("2020-01-01T00:00:00Z")
+        return [first, again, await ask("2999-01-01T00:00:00Z")]
+
+    first, again, other = asked(desk, call, ADMIN)
+    assert (first.json()["repeated"], again.json()["repeated"]) == (False, True)
+    assert again.json()["events"] == first.json()["events"]
+    assert other.status_code == 422
+    assert len(desk.load("webhook/crm").replays) == 1

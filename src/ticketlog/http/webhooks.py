@@ -20,8 +20,8 @@ from ticketlog.documents.webhooks import (
     WebhookList,
     WebhookState,
 )
-from ticketlog.domain.base import Actor
-from ticketlog.domain.webhook import ReplayWebhook
+from ticketlog.domain.base import Actor, NotFound
+from ticketlog.domain.webhook import ReplayAsked, ReplayWebhook
 from ticketlog.http.answers import encoded
 from ticketlog.http.bodies import read_body
 from ticketlog.http.documented import path_parameter, problems_of
@@ -130,16 +130,28 @@ def _replay(served: Served) -> Route:
         actor = await actor_of(request)
         body = await read_body(request, ReplayBody)
         starts, ends = await served.read(served.desk.log_range, body.start, body.end)
-        outcome = await served.write(
-            served.desk.execute,
-            ReplayWebhook(starts=starts, ends=ends),
-            on=f"webhook/{request.path_params['webhook']}",
-            actor=actor,
-            id=request.headers.get("idempotency-key"),
+        on, key = (
+            f"webhook/{request.path_params['webhook']}",
+            request.headers.get("idempotency-key"),
         )
+        if key is not None and body.end is None:
+            # "Until now" is the now of the first time.
+            ends = await served.read(_ends_asked, served, on, key) or ends
+        command = ReplayWebhook(starts=starts, ends=ends)
+        outcome = await served.write(served.desk.execute, command, on=on, actor=actor, id=key)
         return _answer(Outcome.made(outcome))
 
     return replay
+
+
+def _ends_asked(served: Served, stream: str, key: str) -> tuple[int, ...]:
+    """Where the replay ends that was asked for under a key; empty: none was."""
+    try:
+        events = served.desk.history(stream)
+    except NotFound:
+        return ()
+    asked = (each.event for each in events if each.id == f"{key}.0")
+    return next((each.ends for each in asked if isinstance(each, ReplayAsked)), ())
 
 
 def _receive(served: Served) -> Route:
