@@ -145,7 +145,7 @@ def _replay(served: Served) -> Route:
 
 
 def _ends_asked(served: Served, stream: str, key: str) -> tuple[int, ...]:
-    """Where the replay ends that was asked for under a key; empty: none was."""
+    """The ends of the replay that was asked for under a key; empty: there is none."""
     try:
         events = served.desk.history(stream)
     except NotFound:
