@@ -24,6 +24,7 @@ from ticketlog.errors import (
     Conflict,
     InDoubt,
     TicketlogError,
+    Unfit,
     Unreachable,
     Usage,
 )
@@ -143,7 +144,7 @@ def _failure(error: TicketlogError) -> Problem:
     """The problem of an error that is no refusal by a rule."""
     again = {"Retry-After": str(_AGAIN_S)}
     match error:
-        case Usage():
+        case Usage() | Unfit():
             return Problem(422, "invalid", str(error))
         case CommandReused():
             return Problem(422, "command-reused", str(error))
