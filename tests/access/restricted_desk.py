@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ticketlog.application.logs import make_logs
-from ticketlog.config import Config
+from ticketlog.config import Config, write
 from ticketlog.desk import Desk, codec_of
 from ticketlog.domain.base import Actor, instant
 from ticketlog.domain.parties.person import RegisterPerson
@@ -100,6 +100,7 @@ def restricted_desk(folder: Path, clock: Callable[[], int] | None = None) -> Des
     """A desk with these settings in force. `clock`: its own."""
     config = Config(folder, "sqlite:///log.db", "sqlite:///views.db", simulation=True)
     folder.mkdir(parents=True, exist_ok=True)
+    write(config)
     desk = Desk(config, make_logs(config, codec_of(config)), clock or clock_from())
     desk._apply_own_settings(parser.defaults(SUE), "the defaults of a new desk")
     desk.settings_apply(SETTINGS, actor=SUE, reason="tests")

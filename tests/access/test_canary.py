@@ -181,6 +181,6 @@ def test_the_command_line_tells_an_outsider_nothing(
         ("report", "flow", "--csv"),
         ("ticket", "show", cage.other.removeprefix("ticket/"), "--json"),
     ):
-        run([*words, "--desk", folder, "--as", "agent:ann"])
+        assert run([*words, "--desk", folder, "--as", "agent:ann"]) == 0, words
         out, err = capfd.readouterr()
         assert not cage.held_by(out + err.replace(CANARY, "", 1)), words
