@@ -94,6 +94,11 @@ class Viewer:
         )
 
     @cached_property
+    def reads_every_field(self) -> bool:
+        """Whether no field of a document is kept from the actor."""
+        return not self.hidden and not self.unread_fields
+
+    @cached_property
     def key(self) -> Hashable:
         """The same of all viewers who see exactly the same of everything."""
         if self.actor is None:
@@ -319,7 +324,7 @@ class Viewer:
 
     def document(self, document: D) -> D:
         """The document without the fields that the actor may not read."""
-        if not self.hidden and not self.unread_fields:
+        if self.reads_every_field:
             return document
         return cast("D", self._shown(document))
 

@@ -24,18 +24,22 @@ class Answer:
 
     def __init__(
         self,
-        document: Document,
+        document: Document | bytes,
         position: str,
         *,
         version: int | None = None,
         fields: str | None = None,
         of_rows: bool = False,
     ) -> None:
-        """`version`: of the stream that it is about. `fields`: names of the only fields that are
-        asked for, with commas; `of_rows`: they are those of its rows, where it has such. Raises
-        Problem 422 for a field that it hasn't."""
-        whole = fields is None
-        self.body = encoded(document) if whole else _sparse(document, fields or "", of_rows)
+        """`document`: it, or the JSON of all of it. `version`: of the stream that it is about.
+        `fields`: names of the only fields that are asked for, with commas; `of_rows`: they are
+        those of its rows, where it has such. Raises Problem 422 for a field that it hasn't."""
+        if isinstance(document, bytes):
+            self.body = document
+        elif fields is None:
+            self.body = encoded(document)
+        else:
+            self.body = _sparse(document, fields, of_rows)
         self.position = position
         self.version = version
 

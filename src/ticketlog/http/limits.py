@@ -7,11 +7,9 @@ import asyncio
 import math
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 
-from limits import parse
-from limits.storage import MemoryStorage
-from limits.strategies import FixedWindowRateLimiter
+from limits import RateLimitItem, parse
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -164,29 +162,65 @@ class _Answer:
 
 
 class Rates:
-    """The rates at which actors ask. In memory: each process of a desk counts for itself."""
+    """The rates at which actors ask. In memory: each process of a desk counts for itself. For one
+    thread."""
 
     def __init__(self, options: ServeOptions) -> None:
-        self._limiter = FixedWindowRateLimiter(MemoryStorage())
-        self._rate = parse(options.rate)
-        self._strangers = parse(options.stranger_rate)
+        self._known = RateWindows(parse(options.rate))
+        self._strangers = RateWindows(parse(options.stranger_rate))
 
     def check(self, who: str, route: str) -> None:
         """Counts a request of an actor or a token to a route. Raises Problem 429."""
-        if not self._limiter.hit(self._rate, who, route):
-            reset_at = self._limiter.get_window_stats(self._rate, who, route).reset_time
-            raise _too_many(reset_at, f"{self._rate} to one route")
+        reset_at = self._known.hit((who, route))
+        if reset_at is not None:
+            raise _too_many(reset_at, f"{self._known.rate} to one route")
 
     def check_stranger(self, request: Request) -> None:
         """Raises Problem 429 for an address from which too many have failed to sign in."""
-        address = _address(request)
-        if not self._limiter.test(self._strangers, address):
-            reset_at = self._limiter.get_window_stats(self._strangers, address).reset_time
-            raise _too_many(reset_at, f"{self._strangers} that nobody signed")
+        reset_at = self._strangers.full(_address(request))
+        if reset_at is not None:
+            raise _too_many(reset_at, f"{self._strangers.rate} that nobody signed")
 
     def failed(self, request: Request) -> None:
         """Counts a request that nobody has signed."""
-        self._limiter.hit(self._strangers, _address(request))
+        self._strangers.hit(_address(request))
+
+
+class RateWindows:
+    """The counts of a rate, for each key in windows that begin with its first hit. The memory
+    storage of the library `limits`, which reads rates, starts a thread for most hits."""
+
+    def __init__(self, rate: RateLimitItem, now: Callable[[], float] = time.time) -> None:
+        self.rate = rate
+        self._now = now
+        self._seconds = float(rate.get_expiry())
+        self._windows: dict[Hashable, tuple[float, int]] = {}
+        """Key -> when its window ends, and its hits."""
+        self._sweep_at = now() + self._seconds
+
+    def __len__(self) -> int:
+        return len(self._windows)
+
+    def hit(self, key: Hashable) -> float | None:
+        """Counts a hit. When the window ends, where the hit is beyond the rate."""
+        now = self._now()
+        if now >= self._sweep_at:
+            self._sweep(now)
+        end, hits = self._windows.get(key, (0.0, 0))
+        if end <= now:
+            end, hits = now + self._seconds, 0
+        self._windows[key] = (end, hits + 1)
+        return end if hits >= self.rate.amount else None
+
+    def full(self, key: Hashable) -> float | None:
+        """When the key's window ends, where a further hit would be beyond the rate."""
+        end, hits = self._windows.get(key, (0.0, 0))
+        return end if end > self._now() and hits >= self.rate.amount else None
+
+    def _sweep(self, now: float) -> None:
+        """Forgets the windows that have ended."""
+        self._windows = {key: each for key, each in self._windows.items() if each[0] > now}
+        self._sweep_at = now + self._seconds
 
 
 def _address(request: Request) -> str:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
 from ticketlog.documents.base import Document
+from ticketlog.documents.ready_values import ready_json
 from ticketlog.domain.settings.model import Settings
 from ticketlog.projections.engine.moment import Moment
 
@@ -90,9 +91,16 @@ class Query(BaseModel, Generic[Answer]):
     def document(self, answer: Answer, **about: Any) -> Document:
         """The answer for other programs. A mapping has the document's fields; anything else is its
         first field, several values are the first ones. `about`: further fields."""
+        return self.DOCUMENT.filled(self._values(answer), **about)
+
+    def ready_json(self, answer: Answer) -> bytes | None:
+        """The JSON of the document, where it needn't be made for that; None: it has to be."""
+        own = type(self).document is not Query.document
+        return None if own else ready_json(self.DOCUMENT, self._values(answer))
+
+    def _values(self, answer: Answer) -> Mapping[str, Any]:
+        """The values of the document's fields."""
         if isinstance(answer, Mapping):
-            return self.DOCUMENT.filled(answer, **about)
+            return answer
         values = answer if isinstance(answer, tuple) else (answer,)
-        return self.DOCUMENT.filled(
-            dict(zip(self.DOCUMENT.model_fields, values, strict=False)), **about
-        )
+        return dict(zip(self.DOCUMENT.model_fields, values, strict=False))
