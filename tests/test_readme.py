@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -100,3 +101,39 @@ def test_every_target_that_the_readme_names_is_there() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for line in re.findall(r"^make .*$", README, re.MULTILINE):
         assert re.search(rf"^{shlex.split(line, comments=True)[1]}:", makefile, re.MULTILINE), line
+
+
+@pytest.mark.service
+def test_what_the_readme_shows_over_http_works(tmp_path: Path) -> None:
+    """Typed line by line, with the id that was printed, in a desk with the example's settings."""
+    (script,) = [text for kind, text in BLOCKS if kind == "sh"]
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    assert "8400" in script
+    begins, *more = re.sub(r" +#.*", "", script).partition("api $DESK/tickets --json")
+    first, _, rest = "".join(more).partition("\n")
+    typed = f"""
+        ticketlog init my-desk && cd my-desk
+        ticketlog settings apply {ROOT}/examples/settings.toml --reason "how we work"
+        export TICKETLOG_ACTOR=agent:ann
+        {begins.replace("8400", port).replace("serve &", f"serve --port {port} &")}
+        trap "kill $!" EXIT
+        curl -s --retry 20 --retry-connrefused $DESK/log -o refused
+        {first} | tee made
+        ID=$(sed 's,.*ticket/\\([0-9A-Z]*\\).*,\\1,' made)
+        {rest.replace("/ID", "/$ID").replace("-N", "-N -m 2")}
+    """
+    tools = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    ran = subprocess.run(
+        ["bash", "-uc", typed],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": tools},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert "/problems/" not in ran.stdout, ran.stdout
+    assert ran.stdout.count('"stream":"ticket/') == 4, ran.stdout + ran.stderr
+    assert '"status":"solved"' in ran.stdout
+    assert ran.stdout.count('"type":"ticket.solved.v1"') >= 3
+    assert "\ndata: {" in ran.stdout

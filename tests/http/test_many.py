@@ -178,3 +178,5 @@ def test_a_bulk_has_an_end(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     told = sent(desk, [line] * 4)
 
     assert [each.get("status") for each in told] == [201, 201, 413, None]
+    assert [each.get("line") for each in told] == [1, 2, 3, None]
+    assert "from 3 on" in told[2]["problem"]["detail"]

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -98,3 +104,41 @@ def test_a_replay_asked_for_again_under_its_key_is_the_same_one(desk: Desk) -> N
     assert again.json()["events"] == first.json()["events"]
     assert other.status_code == 422
     assert len(desk.load("webhook/crm").replays) == 1
+
+
+@pytest.mark.service
+def test_the_first_five_minutes_of_the_page_run_as_they_stand_there(folder: Path) -> None:
+    """Then a process delivers, and a replay delivers again."""
+    page = (Path(__file__).parents[2] / "docs" / "WEBHOOKS.md").read_text(encoding="utf-8")
+    [script] = re.findall(r"^```sh\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    assert script.count("9000") == 3
+    typed = script.replace("9000", port).replace("&\n", "&\ntrap 'kill $!' EXIT\nsleep 1\n", 1)
+    typed += """
+        ticketlog serve --port 0 > /dev/null & serving=$!
+        ticketlog ticket create "VPN drops" > /dev/null
+        delivered() {
+            for _ in $(seq 120); do
+                ticketlog webhook deliveries mine --json > told
+                [ "$(grep -c '"status": 204' told)" = $1 ] && return
+                sleep 0.5
+            done
+        }
+        delivered 2
+        ticketlog webhook replay mine --from 2026-01-01T00:00:00Z
+        delivered 3
+        kill $serving; wait $serving
+    """
+    tools = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    ran = subprocess.run(
+        ["bash", "-uc", typed],
+        cwd=folder,
+        env={**os.environ, "PATH": tools, "TICKETLOG_ACTOR": "agent:sue"},
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+
+    assert "HTTP 204 in" in ran.stdout, ran.stdout + ran.stderr
+    assert ran.stdout.count('"type":"ticket.created.v1"') == 2, ran.stdout + ran.stderr

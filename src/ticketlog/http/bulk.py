@@ -114,15 +114,17 @@ async def _answered(request: Request, served: Served, actor: Actor) -> AsyncIter
     number = 0
     try:
         async for line in _lines(request):
-            number += 1
             if served.stopping:
                 raise Problem(
-                    503, "stopping", f"the server stops: lines from {number} on weren't read"
+                    503, "stopping", f"the server stops: lines from {number + 1} on weren't read"
                 )
-            if number > MOST_LINES:
+            if number == MOST_LINES:
                 raise Problem(
-                    413, "too-large", f"a bulk has {MOST_LINES} lines at most: send the rest anew"
+                    413,
+                    "too-large",
+                    f"a bulk has {MOST_LINES} lines at most: send those from {number + 1} on anew",
                 )
+            number += 1
             yield await _done(served, actor, line, number)
     except Problem as problem:
         yield _line(number + 1, problem)

@@ -287,7 +287,7 @@ def unlink_identity(app: App, identity: str, actor: str | None, as_json: bool) -
     "--url",
     default="http://127.0.0.1:8400",
     show_default=True,
-    help="Where `ticketlog serve` answers.",
+    help="Where `ticketlog serve` answers: it prints its address when it starts.",
 )
 @actor_option
 @as_json
@@ -300,7 +300,8 @@ def login_link(app: App, url: str, actor: str | None, as_json: bool) -> None:
         print_json(document)
         return
     click.echo(document.url)
-    click.echo(clean(f"signs {made.link.owner} in, once, until {document.expires_at}"), err=True)
+    said = f"signs {made.link.owner} in, once, until {document.expires_at}, where the server is at"
+    click.echo(clean(f"{said} {url}; --url names another address"), err=True)
 
 
 def login_url(url: str, secret: str) -> str:
