@@ -92,8 +92,8 @@ def test_of_two_at_once_the_slower_one_is_told(
     terminal = on_terminal()
     waiting = Waiting()
     waiting("making search", HALF._replace(records=100))
-    waiting("making 9 views", HALF)
-    waiting("making 9 views", None)
+    waiting("making 11 views", HALF)
+    waiting("making 11 views", None)
     assert looks(terminal)[-1].startswith("making search 10%")
     assert not [each for each in looks(terminal) if "8 views" in each]
 
@@ -117,7 +117,7 @@ def test_a_desk_tells_what_a_question_waits_for(folder: Path) -> None:
     with open_desk(folder, on_progress=lambda *each: told.append(each)) as desk:
         create(desk)
         desk.refresh()
-        views = ("making 9 views", "making persons", "making search")
+        views = ("making 11 views", "making persons", "making search")
         assert heard() == [(what, end) for what in views for end in (False, True)]
         desk.report("attainment")
         assert heard() == []

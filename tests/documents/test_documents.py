@@ -273,7 +273,7 @@ def words(lived: Path, ask: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         desk.import_file(tmp_path / "old.csv", tmp_path / "old.toml", actor=by)
         (tmp_path / "log.jsonl").write_bytes(b"".join(desk.log_export()))
         message = _received(desk, by)
-    (tmp_path / "settings.toml").write_bytes(b"[services.more]\n")
+    (tmp_path / "settings.toml").write_bytes(b"[products.more]\n")
     ticket = breached[0]["ticket"] if breached else told[0]
     return Words(tmp_path, ticket, *made, _agent(folder), message)
 

@@ -43,6 +43,7 @@ _owner_option = click.option("--owner", metavar="ACTOR", help="Only those of one
 
 
 @click.command(
+    "create",
     cls=ShellCommand,
     prints=(documents.NewToken,),
     examples=(
@@ -127,6 +128,7 @@ def list_tokens(app: App, owner: str | None, as_json: bool) -> None:
 
 
 @click.command(
+    "revoke",
     cls=ShellCommand,
     prints=(documents.TokenEntry,),
     examples=("ticketlog token revoke 4F7K2M9QABCD --as agent:ann",),
@@ -168,6 +170,7 @@ def list_sessions(app: App, owner: str | None, everything: bool, as_json: bool) 
 
 
 @click.command(
+    "revoke",
     cls=ShellCommand,
     prints=(documents.SessionList,),
     examples=(
@@ -224,6 +227,7 @@ def list_passkeys(app: App, owner: str | None, as_json: bool) -> None:
 
 
 @click.command(
+    "remove",
     cls=ShellCommand,
     prints=(documents.PasskeyEntry,),
     examples=("ticketlog passkey remove 4F7K2M9QABCD --as agent:ann",),
@@ -260,6 +264,7 @@ def list_identities(app: App, owner: str | None, as_json: bool) -> None:
 
 
 @click.command(
+    "unlink",
     cls=ShellCommand,
     prints=(documents.IdentityEntry,),
     examples=("ticketlog identity unlink 4F7K2M9QABCD --as agent:ada",),

@@ -72,7 +72,9 @@ def show(app: App, webhook: str, as_json: bool) -> None:
     examples=("ticketlog webhook deliveries crm", "ticketlog webhook deliveries crm --failed"),
 )
 @click.argument("webhook")
-@click.option("--limit", type=click.IntRange(1, 1_000), default=20, show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(1, 1_000), default=20, show_default=True, help="Rows at most."
+)
 @click.option("--failed", is_flag=True, help="Only those that weren't taken.")
 @as_json
 @pass_app
