@@ -12,7 +12,7 @@ from tests.said import Run
 from ticketlog import config
 from ticketlog.cli.options import ACTOR_VARIABLE
 from ticketlog.desk import Desk
-from ticketlog.domain.base import Actor, Forbidden, kind_and_id
+from ticketlog.domain.base import Actor, NotFound, kind_and_id
 from ticketlog.domain.parties.person import MergePerson, RegisterPerson, UnmergePerson
 from ticketlog.domain.ticket.lifecycle import Reopen, Solve
 from ticketlog.projections.views import queue, tickets
@@ -71,7 +71,7 @@ def test_rights_come_and_go_with_the_merge(desk: Desk) -> None:
     reopens(a)
     reopens(b)
     desk.execute(UnmergePerson(), on=f"person/{b}", actor=ANN)
-    with pytest.raises(Forbidden):
+    with pytest.raises(NotFound):
         reopens(a)
     desk.execute(Reopen(reason="still"), on=ticket, actor=Actor(b, "person"))
 

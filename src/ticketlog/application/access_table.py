@@ -194,7 +194,8 @@ FIELDS: Mapping[str, FieldClass] = {
         spans started state stayed story strands streams table tables tags target_seconds
         targets team thresholds tickets_new tier tier_level to_at to_offset topic total touches
         touches_median touches_n touches_p90 tried troubles unassigned undone_at undone_by until
-        until_due_seconds urgency url used_median_seconds used_n used_p90_seconds used_seconds
+        until_due_seconds urgency url used used_median_seconds used_n used_p90_seconds used_seconds
+        business_used calendar_version left until_due
         utilisation values versions view views void waiting waiting_seconds waits warnings where
         why why_not window_seconds withdrawal withdrawals withdrawn words worked_seconds worker
         workers working

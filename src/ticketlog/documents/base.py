@@ -74,7 +74,18 @@ Anything = Annotated[Any, Kind("anything")]
 
 
 class WithheldFields(dict[str, Any]):
-    """The values of a document of which some are kept from who asked: they are absent from it."""
+    """The values of a document of which some are kept from who asked: they are absent from it, and
+    read as None where a document's values are made of them."""
+
+    def __missing__(self, name: str) -> None:
+        return None
+
+    @classmethod
+    def like(cls, row: Mapping[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+        """The values that were made of a row: without what the row doesn't tell."""
+        if not isinstance(row, cls):
+            return values
+        return cls({name: value for name, value in values.items() if value is not None})
 
 
 class Document(BaseModel):

@@ -45,7 +45,7 @@ BUILT_IN: Mapping[str, Role] = {
         ),
         Role(
             id=AUDITOR,
-            commands=("access.sign-off", "export", "token.create"),
+            commands=("access-review.sign-off", "export", "token.create"),
             queries=_EVERY,
             reports=_EVERY,
             scope="all",

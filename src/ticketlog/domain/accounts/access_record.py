@@ -59,7 +59,7 @@ class AccessRefused(AccessEvent):
     """The kind of refusal. It may say more than the answer did."""
     why: Line
     """The true reason, which the answer doesn't tell where a thing is to look absent."""
-    times: Annotated[int | None, Field(ge=2)] = None
+    times: Annotated[int, Field(ge=2)] | None = None
     """How often, where one record stands for several."""
 
 

@@ -59,7 +59,7 @@ def evolve(state: ReviewedAccess, recorded: Recorded) -> ReviewedAccess:
 class SignOffReview(Command):
     """Stands for a review of who may what, by its digest."""
 
-    NAME: ClassVar[str] = "access.sign-off"
+    NAME: ClassVar[str] = "access-review.sign-off"
     SPEC: ClassVar[CommandSpec] = CommandSpec(who_may=frozenset({"auditor", "admin", "supervisor"}))
     sha256: _Digest
     comment: Line | None = None

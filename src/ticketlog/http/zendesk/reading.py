@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from ticketlog.application.party_documents import organisation_document, person_document
 from ticketlog.desk import Desk
 from ticketlog.documents.tickets import Ticket
-from ticketlog.domain.base import Actor, NotFound, Recorded
+from ticketlog.domain.base import Actor, Forbidden, NotFound, Recorded
 from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.ticket.state import Ticket as TicketState
 from ticketlog.projections.views.changes import ChangedKind, ChosenStream
@@ -60,12 +60,19 @@ class Facade:
     and `/api/v2`."""
 
     def __init__(self, desk: Desk, actor: Actor, server: str, root: str = "") -> None:
-        """Raises Forbidden for an actor who isn't known."""
+        """Raises Forbidden for an actor who isn't known, and for one from whom fields are hidden
+        that these shapes always have. What end users don't read, they can leave out."""
         self.desk = desk
         self.actor = actor
         self.server = server
         self.root = server + root
         self.viewer = desk.viewer(actor)
+        if self.viewer.hidden and not self.viewer.end_user:
+            raise Forbidden(
+                f"{actor.kind} {actor.id} may not read the desk in Zendesk's shapes, which have no "
+                f"place for fields that are hidden ({', '.join(sorted(self.viewer.hidden))}): "
+                "/api/v1 leaves them out"
+            )
         self._links: dict[str, list[Mapping[str, str]]] = {}
         """The links to tickets that were looked up."""
 

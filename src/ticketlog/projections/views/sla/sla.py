@@ -14,7 +14,7 @@ from sqlalchemy import Select, and_, select, tuple_
 from sqlalchemy.types import TypeEngine
 
 from ticketlog.documents import sla as documents
-from ticketlog.documents.base import Document, in_seconds
+from ticketlog.documents.base import Document, WithheldFields, in_seconds
 from ticketlog.domain.base import Instant
 from ticketlog.domain.settings.sla_policy import Metric
 from ticketlog.projections.engine.projection import (
@@ -233,7 +233,7 @@ class TicketClocks(Query[list[dict[str, Any]]]):
 
 def clock_values(row: Mapping[str, Any]) -> dict[str, Any]:
     """A clock as `documents.sla.Clock` has it."""
-    return {
+    values = {
         **{name: row[name] for name in ("metric", "instance", "phase", "because")},
         "activated_at": row["activated_at"],
         "used_seconds": in_seconds(row["used"]),
@@ -244,17 +244,19 @@ def clock_values(row: Mapping[str, Any]) -> dict[str, Any]:
         "due": row["due"],
         "breached_at": row["breached_at"],
     }
+    return WithheldFields.like(row, values)
 
 
 def listed_clock_values(row: Mapping[str, Any]) -> dict[str, Any]:
     """A clock with its ticket, as `documents.sla.ClockAtRisk` has it."""
-    return {
+    values = {
         **clock_values(row),
         **{name: row[name] for name in _OF_TICKET},
         "until_due_seconds": in_seconds(row.get("until_due")),
         "policy": edition_values(row, "policy"),
         "calendar": edition_values(row, "calendar"),
     }
+    return WithheldFields.like(row, values)
 
 
 _OF_TICKET = ("ticket", "subject", "status", "priority", "team", "assignee", "organisation")
