@@ -20,6 +20,7 @@ from ticketlog.domain.base import Actor, Command, Stale
 from ticketlog.domain.ticket.classification import Classify
 from ticketlog.domain.ticket.conversation import Note, Redact, Reply
 from ticketlog.domain.ticket.lifecycle import Cancel, Close, Hold, SetStatus, Solve
+from ticketlog.domain.ticket.relations import AddCc
 
 ANSWERS: list[Command] = [
     Reply(body="please send logs"),
@@ -96,9 +97,12 @@ def test_own_words_machines_notes_and_hidden_ones_do_not_count(
 def test_the_words_of_several_people_are_all_told_but_short(desk: Desk, ticket: str) -> None:
     people = [Actor(register(desk, f"P{number}"), "person") for number in range(12)]
     for person in people:
+        desk.execute(AddCc(person=person.id), on=ticket, actor=ANN)
+    seen = desk.load(ticket).version
+    for person in people:
         desk.execute(Reply(body=f"{person.id} " + "x" * 5_000), on=ticket, actor=person)
     with pytest.raises(Stale) as refusal:
-        desk.execute(Reply(body="?"), on=ticket, actor=ANN, seen=2)
+        desk.execute(Reply(body="?"), on=ticket, actor=ANN, seen=seen)
     assert all(person.id in str(refusal.value) for person in people)
     assert len(str(refusal.value)) < 4_000
     assert {len(each["text"]) for each in refusal.value.facts["said"]} == {500}

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import AsyncIterator, Callable, Collection, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -144,6 +145,7 @@ class FeedHub:
         self._told: str | None = None
         self._recorded: dict[Actor, set[str]] = {}
         """The restricted tickets that stand in the log of access as read by an actor."""
+        self._recording = threading.Lock()
 
     def encoded(self, recorded: Recorded) -> bytes:
         """The CloudEvent of an event, as its viewer sees it."""
@@ -335,9 +337,12 @@ class FeedHub:
     def _record_reads(self, actor: Actor, restricted: frozenset[str]) -> None:
         """Records which restricted tickets an actor reads: once for each while they have streams
         open. Raises Unreachable."""
-        known = self._recorded.setdefault(actor, set())
-        self.feed.record_reads(actor, restricted - known)
-        known |= restricted
+        if not restricted:
+            return
+        with self._recording:  # Who catches up and who follows may be in two threads.
+            known = self._recorded.setdefault(actor, set())
+            self.feed.record_reads(actor, restricted - known)
+            known |= restricted
 
     def _seen_by(
         self, events: Sequence[FeedEvent], viewer: Viewer, wanted: FeedFilter
