@@ -83,7 +83,7 @@ def test_by_complexity_as_soon_as_it_is_so_with_a_team(story: Story) -> None:
 
 
 def test_by_words_of_end_users(story: Story) -> None:
-    ticket = story.ticket(team="network", actor=ANN)
+    ticket = story.ticket(team="network", actor=ANN, requester=KIM.id)
     story.does(ANN, Reply(body="Don't call your lawyer; my lawyer is a friend"), ticket, "1h")
     story.until("2h")
     assert escalations(story, ticket) == []

@@ -53,7 +53,7 @@ def story(tmp_path: Path) -> Iterator[Story]:
 
 def pending(story: Story) -> str:
     """A ticket whose requester was asked an hour after it came."""
-    ticket = story.ticket(assignee="ann", actor=ANN)
+    ticket = story.ticket(assignee="ann", actor=ANN, requester=KIM.id)
     story.does(ANN, Reply(body="Which version?", status="pending"), ticket, "1h")
     return ticket
 
