@@ -50,7 +50,7 @@ def same(desk: Desk) -> None:
 class TestFollowing:
     def test_views_follow_what_another_process_records(self, desk: Desk, service: Running) -> None:
         assert service.first.startswith(
-            f"{desk.folder} runs: views, policies, outbox; health at http://127.0.0.1:"
+            f"{desk.folder} runs: views, policies, outbox, audit, webhooks; health at http://127.0.0.1:"
         )
         service.ready()
         ticket = create(desk)
@@ -117,7 +117,7 @@ class TestFollowing:
 
     def test_without_health_it_listens_nowhere(self, desk: Desk) -> None:
         with running(desk.folder, "--debug") as service:
-            assert service.first == f"{desk.folder} runs: views, policies, outbox\n"
+            assert service.first == f"{desk.folder} runs: views, policies, outbox, audit, webhooks\n"
             create(desk)
             followed(desk, service)
             assert service.stop()[::2] == (0, "")
