@@ -66,7 +66,8 @@ def _bare(broker: Cluster, records: list[ExportLine]) -> float:
     address = _address(broker)
     names = {name: address.topic(name) for name in _LOGS}
     with topics.admin(address) as admin:
-        topics.create_topics(admin, {names["tickets"]: 12, names["settings"]: 1})
+        partitions = {"tickets": 12, "access": 1, "settings": 1}
+        topics.create_topics(admin, {names[log]: n for log, n in partitions.items()})
     with KafkaProducer(**address.client(), **PRODUCER) as producer, stopwatch() as seconds:
         for line in records:
             producer.send(names[line.log], value=line.data, partition=line.partition)
