@@ -117,7 +117,8 @@ class TestFollowing:
 
     def test_without_health_it_listens_nowhere(self, desk: Desk) -> None:
         with running(desk.folder, "--debug") as service:
-            assert service.first == f"{desk.folder} runs: views, policies, outbox, audit, webhooks\n"
+            workers = "views, policies, outbox, audit, webhooks"
+            assert service.first == f"{desk.folder} runs: {workers}\n"
             create(desk)
             followed(desk, service)
             assert service.stop()[::2] == (0, "")
