@@ -7,7 +7,6 @@ A command's id makes it safe to send again: whatever became of it the first time
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import threading
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
@@ -65,6 +64,8 @@ from ticketlog.log.port import Log, Placed
 from ticketlog.support.tracing import span
 
 if TYPE_CHECKING:
+    import asyncio
+
     from ticketlog.application.access import Access, Viewer
 
 ATTEMPTS = 50
@@ -329,15 +330,18 @@ class Executor:
         """The same as `execute`, and raises the same, without a thread that waits for the log.
         Where the awaiting task is cancelled, the command is carried through all the same: its id
         has an answer."""
+        # Most programs await nothing: asyncio is loaded by those that do.
+        from asyncio import get_running_loop, shield
+
         if self._readers is None:
             self._start_readers()
             # Settings that were never read take long the first time.
             await self._in_thread(lambda _: self.settings())
         with span("command", command=request.command.NAME, kind=request.aggregate.kind):
-            task = asyncio.get_running_loop().create_task(self._driven_async(self.steps(request)))
+            task = get_running_loop().create_task(self._driven_async(self.steps(request)))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-            return await asyncio.shield(task)
+            return await shield(task)
 
     def _driven(self, steps: Steps[Answer]) -> Answer:
         result: Any = None
@@ -414,7 +418,9 @@ class Executor:
         closed = Unreachable("the desk was closed: open it again")
         if self._readers is None:
             raise closed
-        loop = asyncio.get_running_loop()
+        from asyncio import get_running_loop
+
+        loop = get_running_loop()
         try:
             called = loop.run_in_executor(self._readers, function, self._reads)
         except RuntimeError:

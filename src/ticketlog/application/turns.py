@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 class Turns:
@@ -32,7 +35,9 @@ class Turns:
 
     async def take_async(self) -> None:
         """Returns when it is the caller's turn, which a task that is cancelled doesn't get."""
-        loop = asyncio.get_running_loop()
+        from asyncio import CancelledError, get_running_loop
+
+        loop = get_running_loop()
         granted: asyncio.Future[None] = loop.create_future()
 
         def tell() -> None:
@@ -52,7 +57,7 @@ class Turns:
             return
         try:
             await granted
-        except asyncio.CancelledError:
+        except CancelledError:
             if granted.done() and not granted.cancelled():
                 self.give_back()
             raise

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from ticketlog.log.port import Placed
+
+if TYPE_CHECKING:
+    import asyncio
 
 Awaited: TypeAlias = "asyncio.Future[Placed]"
 """The future of an append, of the loop whose task awaits it. Cancelled, it isn't awaited any more;
@@ -16,7 +18,9 @@ the append goes on all the same."""
 
 def future() -> Awaited:
     """A future of the running event loop."""
-    return asyncio.get_running_loop().create_future()
+    from asyncio import get_running_loop
+
+    return get_running_loop().create_future()
 
 
 def resolve(settled: Iterable[tuple[Awaited, Placed | Exception]]) -> None:
