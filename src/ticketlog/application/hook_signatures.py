@@ -1,5 +1,4 @@
-"""Signatures of Standard Webhooks, `v1` (HMAC-SHA256) and `v1a` (Ed25519), and the secrets that
-they are made with, which the settings name and never hold.
+"""Signatures of Standard Webhooks, `v1` (HMAC-SHA256) and `v1a` (Ed25519).
 
 `v1a` needs the extra `serve`.
 """
@@ -10,12 +9,10 @@ import base64
 import binascii
 import hashlib
 import hmac
-import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ticketlog.errors import Unfit, Usage
+from ticketlog.errors import Usage
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -25,33 +22,6 @@ SYMMETRIC, PRIVATE, PUBLIC = "whsec_", "whsk_", "whpk_"
 LEAST, MOST = 24, 64
 """Bytes of a secret of `v1`."""
 _SEED = 32
-_LONGEST_FILE = 4_096
-
-
-def secret_of(reference: str, folder: Path) -> str:
-    """The secret that 'env:NAME' or 'file:PATH' names; `folder` is the desk's. Raises Unfit where
-    it isn't there, without a word of what is."""
-    kind, _, name = reference.partition(":")
-    if kind == "env":
-        found = os.environ.get(name, "")
-        if not found.strip():
-            raise Unfit(
-                f"the secret {reference} is missing: set the environment variable {name} for "
-                "every process of the desk"
-            )
-        return found.strip()
-    path = (folder / name).resolve()
-    if not path.is_relative_to(folder.resolve()):
-        raise Unfit(f"the secret {reference} lies outside the desk's folder: put it inside")
-    try:
-        with open(path, "rb") as file:
-            text = file.read(_LONGEST_FILE).decode().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise Unfit(f"the secret {reference} can't be read: {why}") from None
-    if not text:
-        raise Unfit(f"the secret {reference} is missing: its file is empty")
-    return text
 
 
 def _decoded(text: str, prefix: str, what: str) -> bytes:

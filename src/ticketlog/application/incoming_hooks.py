@@ -22,7 +22,8 @@ import orjson
 from pydantic import ValidationError
 
 from ticketlog.application.executor import Outcome, derived_id, new_id
-from ticketlog.application.hook_signatures import is_genuine, secret_of
+from ticketlog.application.hook_signatures import is_genuine
+from ticketlog.application.outside_secrets import outside_secret
 from ticketlog.documents.webhooks import HookMessageTaken
 from ticketlog.domain.aggregates import AGGREGATES
 from ticketlog.domain.base import (
@@ -212,7 +213,7 @@ class HookInbox:
     def _check(self, source: HookSource, message: _Message) -> None:
         """Raises NotGenuine, Unreachable."""
         try:
-            secrets = [secret_of(each, self._folder) for each in source.secrets]
+            secrets = [outside_secret(each, self._folder) for each in source.secrets]
             genuine = _CHECKS[source.check](source, message, secrets, self._now() // 1_000_000)
         except Refused:
             raise

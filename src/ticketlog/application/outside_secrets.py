@@ -1,30 +1,36 @@
-"""Secrets that settings name the place of and never hold: a variable or a file."""
+"""Secrets that settings name the place of and never hold (`domain.settings.secret_places`)."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from ticketlog.errors import Unreachable
+from ticketlog.errors import Unfit
 
-LONGEST = 10_000
-"""Bytes of a file that holds a secret."""
+_LONGEST_FILE = 4_096
 
 
 def outside_secret(place: str, folder: Path) -> str:
-    """The secret at 'env:NAME' or 'file:PATH' (from the desk's folder on), without white space
-    around it. Raises Unreachable, naming the place, where there is none."""
+    """The secret at 'env:NAME' or 'file:PATH', without white space around it; `folder` is the
+    desk's. Raises Unfit where it isn't there, without a word of what is."""
     kind, _, name = place.partition(":")
     if kind == "env":
         found = os.environ.get(name, "")
-        missing = f"the variable {name} of the environment isn't set"
-    else:
-        path, missing = folder / name, f"the file {name} is empty"
-        try:
-            with path.open("rb") as file:
-                found = file.read(LONGEST).decode()
-        except (OSError, UnicodeDecodeError) as error:
-            raise Unreachable(f"the secret at {place} can't be read: {error}") from error
-    if not found.strip():
-        raise Unreachable(f"there is no secret at {place}: {missing}")
-    return found.strip()
+        if not found.strip():
+            raise Unfit(
+                f"the secret {place} is missing: set the environment variable {name} for "
+                "every process of the desk"
+            )
+        return found.strip()
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise Unfit(f"the secret {place} lies outside the desk's folder: put it inside")
+    try:
+        with open(path, "rb") as file:
+            text = file.read(_LONGEST_FILE).decode().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise Unfit(f"the secret {place} can't be read: {why}") from None
+    if not text:
+        raise Unfit(f"the secret {place} is missing: its file is empty")
+    return text

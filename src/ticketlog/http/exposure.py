@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ticketlog.application.outside_secrets import outside_secret
 from ticketlog.domain.settings.signing_in import LOOPBACK
-from ticketlog.errors import Unreachable, Usage
+from ticketlog.errors import Unfit, Usage
 from ticketlog.http.options import ServeOptions
 from ticketlog.http.origins import origin_of_url
 
@@ -98,7 +98,7 @@ def _ways_in(desk: Desk, accounts: Accounts, problems: list[str]) -> Iterator[bo
             if provider.secret is not None:
                 outside_secret(provider.secret, desk.folder)
             yield True
-        except Unreachable as error:
+        except Unfit as error:
             problems.append(f"[identity_providers.{provider.id}]: {error}")
     yield any(each.unfit(desk.now()) is None for each in accounts.tokens(None))
     yield bool(accounts.passkeys(None))

@@ -21,7 +21,7 @@ from joserfc.errors import BadSignatureError, ClaimError, ExpiredTokenError, Jos
 from ticketlog.application.identity_rules import wanted_claims
 from ticketlog.application.outside_secrets import outside_secret
 from ticketlog.domain.settings.signing_in import LOOPBACK, IdentityProvider
-from ticketlog.errors import Unreachable
+from ticketlog.errors import Unfit, Unreachable
 
 with warnings.catch_warnings():
     # Authlib 1.9 announces that it will leave httpx, which is a matter of its next release.
@@ -109,12 +109,21 @@ class ProviderClients:
         claims = await self._claims(provider, client, token, kept["nonce"])
         return ProviderUser(str(claims["sub"]), claims)
 
+    def _secret(self, provider: IdentityProvider) -> str | None:
+        """This desk's secret with a provider; None: it has none. Raises Unreachable, since users
+        can do nothing about it now."""
+        try:
+            place = provider.secret
+            return None if place is None else outside_secret(place, self._folder)
+        except Unfit as error:
+            raise Unreachable(str(error)) from error
+
     async def _client(self, provider: IdentityProvider) -> StarletteOAuth2App:
         """The client of a provider, with its discovery document. Raises Unreachable."""
         known = self._clients.get(provider.id)
         if known and known[0] == provider and self._clock() < known[1]:
             return known[2]
-        secret = None if provider.secret is None else outside_secret(provider.secret, self._folder)
+        secret = self._secret(provider)
         client = StarletteOAuth2App(
             framework=None,
             name=provider.id,

@@ -11,11 +11,11 @@ from pydantic import Field, StringConstraints
 
 from ticketlog.domain.base import Key, Line, Seconds, Value
 from ticketlog.domain.settings.notation import DURATION, SEVERAL
+from ticketlog.domain.settings.secret_places import is_secret_place, leaves_folder
 
 if TYPE_CHECKING:
     from ticketlog.domain.settings.model import Settings
 
-SECRET_PLACE = re.compile(r"^(?:env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$")
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 """Hosts of this machine alone, to which no encryption is needed."""
 EMAIL = "email"
@@ -96,11 +96,13 @@ def _provider(provider: IdentityProvider) -> Iterator[str]:
     problem = _address(provider.issuer)
     if problem:
         yield f"issuer {provider.issuer!r} {problem}"
-    if provider.secret is not None and not SECRET_PLACE.match(provider.secret):
+    if provider.secret is not None and not is_secret_place(provider.secret):
         yield (
             "secret says where the secret is, and never what it is: 'env:NAME' for a variable of "
-            "the environment, 'file:PATH' for a file"
+            "the environment, 'file:PATH' for a file in the desk's folder"
         )
+    elif provider.secret is not None and leaves_folder(provider.secret):
+        yield f"secret: {provider.secret!r} leaves the desk's folder; put the file below it"
     if not provider.rules:
         yield "nobody could sign in: give it `rules` that say as whom its users act"
 

@@ -17,6 +17,7 @@ from ticketlog.domain.settings.conditions import Conditions
 from ticketlog.domain.settings.kind import SettingChanged
 from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.settings.notation import SEVERAL
+from ticketlog.domain.settings.secret_places import is_secret_place, leaves_folder
 
 SignatureScheme = Literal["v1", "v1a"]
 HookBody = Literal["thin", "full"]
@@ -29,7 +30,6 @@ Template = Annotated[str, StringConstraints(min_length=1, max_length=2_000)]
 """A text with places for parts of a body: 'Alert {labels.alertname}'."""
 
 _URL = re.compile(r"(?i)(https?)://([^\s/?#@\\]+)([/?][^\s#\\]*)?")
-_REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:[^\x00-\x1f\x7f\\]+")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _PLACE = re.compile(r"\{([^{}]*)\}")
 _STEP = re.compile(r"[^\s{}.\x00-\x1f][^{}.\x00-\x1f]*")
@@ -176,18 +176,14 @@ def _secrets(references: tuple[str, ...]) -> Iterator[str]:
     if not references:
         yield "secrets: at least one is needed: 'env:NAME' or 'file:PATH'"
     for number, each in enumerate(references, 1):
-        if _REFERENCE.fullmatch(each) is None:
+        if not is_secret_place(each):
             yield (
                 f"secrets: number {number} is no reference: name an environment variable, "
                 "'env:CRM_SECRET', or a file in the desk's folder, 'file:secrets/crm'. The secret "
                 "itself never stands in the settings, which everybody keeps for ever"
             )
-        elif each.startswith("file:") and _leaves(each.removeprefix("file:")):
+        elif leaves_folder(each):
             yield f"secrets: {each!r} leaves the desk's folder; put the file below it"
-
-
-def _leaves(path: str) -> bool:
-    return path.startswith(("/", "~")) or ".." in path.split("/")
 
 
 def _reader(webhook: Webhook, settings: Settings) -> Iterator[str]:

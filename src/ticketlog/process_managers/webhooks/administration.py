@@ -12,7 +12,8 @@ from typing import Any, NamedTuple, TypeAlias
 import orjson
 
 from ticketlog.application.executor import new_id
-from ticketlog.application.hook_signatures import Signer, secret_of, webhook_id
+from ticketlog.application.hook_signatures import Signer, webhook_id
+from ticketlog.application.outside_secrets import outside_secret
 from ticketlog.documents import webhooks as documents
 from ticketlog.documents.base import in_seconds
 from ticketlog.domain.base import NotFound, instant, iso
@@ -125,7 +126,7 @@ class WebhookDesk(NamedTuple):
     async def test_async(self, id: str) -> documents.WebhookDelivery:
         """As `test`, in an event loop."""
         webhook = self._webhook(id)
-        secrets = [secret_of(each, self.desk.folder) for each in webhook.secrets]
+        secrets = [outside_secret(each, self.desk.folder) for each in webhook.secrets]
         now, event = self.desk.now(), f"{PING}-{new_id()}"
         ping = {"type": PING, "timestamp": iso(now), "data": {"id": event, "webhook": id}}
         delivery = Delivery(
@@ -222,7 +223,7 @@ def warnings(
         for id, each in things.items():
             for reference in each.secrets:
                 try:
-                    secret_of(reference, folder)
+                    outside_secret(reference, folder)
                 except TicketlogError as error:
                     yield f"[{table}.{id}] {error}"
     for id, webhook in webhooks.items():

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from ticketlog.application.executor import Executor
-from ticketlog.application.hook_signatures import Signer, secret_of
+from ticketlog.application.hook_signatures import Signer
+from ticketlog.application.outside_secrets import outside_secret
 from ticketlog.domain.base import Actor, Command, Forbidden
 from ticketlog.domain.policy_checkpoint import Place, PolicyCheckpoint
 from ticketlog.domain.settings.webhooks import Webhook, actor_named
@@ -204,7 +205,7 @@ class WebhookDeliverer:
     def _refresh_one(self, webhook: Webhook, state: WebhookEndpoint) -> None:
         """Opens an endpoint, or opens it anew where what it is made of has changed. Raises Unfit,
         Usage, Forbidden where it can't be used."""
-        secrets = tuple(secret_of(each, self.desk.folder) for each in webhook.secrets)
+        secrets = tuple(outside_secret(each, self.desk.folder) for each in webhook.secrets)
         reader = self.desk.viewer(reader_of(webhook))
         made_of = (webhook, secrets, tuple(state.under_way))
         known = self._endpoints.get(webhook.id)
