@@ -138,16 +138,17 @@ class _Client:
             self.frames += found.count(b"\ndata: ")
             self.at = time.monotonic()
         writing.close()
+        await writing.wait_closed()
 
 
 async def _measured(server: _Server, number: int, events: int, burst: int) -> _Taken:
     taken = _Taken()
     warm = _Client()
-    await warm.open(server)
+    reading = [await warm.open(server)]
     await _all_had([warm], server, 1)
     before, _ = server.used()
     clients = [_Client() for _ in range(number)]
-    reading = [await client.open(server) for client in clients]
+    reading += [await client.open(server) for client in clients]
     await asyncio.sleep(2)
     await _all_had(clients, server, 1)
     taken.memory = (server.used()[0] - before) / number

@@ -25,7 +25,6 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     return Bench(tmp_path_factory.mktemp("bench"), quick=True, log=io.StringIO())
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # sockets, left
 @pytest.mark.parametrize("group", [group for group in GROUPS if group not in APART])
 def test_every_group_runs(bench: Bench, group: str) -> None:
     figures = list(importlib.import_module(f"benchmarks.{group}").run(bench))

@@ -85,8 +85,9 @@ def test_what_is_withdrawn_is_in_no_view_any_more(desk: Desk, bring: Any, tmp_pa
     then = contents(desk)
     then["tickets"] = [row for row in then["tickets"] if row[0] != "corrections"]
     then["changes"] = [row for row in then["changes"] if not row[1].get("withdrawn")]
-    then["scope"] = []  # It says who may see what was known before, and no query reads it.
-    assert then == empty
+    # The scopes stay: they say who may see what was known before, and no query reads them.
+    assert {row["ticket"] for _, row in then["scope"]} == {A, B}
+    assert then == {**empty, "scope": then["scope"]}
 
 
 def test_before_it_was_withdrawn_everything_is_there(desk: Desk, bring: Any) -> None:
