@@ -86,7 +86,7 @@ def test_what_is_withdrawn_is_in_no_view_any_more(desk: Desk, bring: Any, tmp_pa
     then["tickets"] = [row for row in then["tickets"] if row[0] != "corrections"]
     then["changes"] = [row for row in then["changes"] if not row[1].get("withdrawn")]
     # The scopes stay: they say who may see what was known before, and no query reads them.
-    assert {row["ticket"] for _, row in then["scope"]} == {A, B}
+    assert {f"ticket/{row['ticket']}" for _, row in then["scope"]} == {A, B}
     assert then == {**empty, "scope": then["scope"]}
 
 

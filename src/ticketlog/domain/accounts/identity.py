@@ -26,7 +26,6 @@ from ticketlog.domain.base import (
     Invalid,
     Key,
     Line,
-    NotFound,
     Personal,
     Recorded,
     base32,
@@ -164,9 +163,7 @@ def _sign_in(command: SignInIdentity, identity: Identity, context: Context) -> l
 
 
 def _unlink(identity: Identity, context: Context) -> list[Event]:
-    if identity.was_of is None:
-        raise NotFound(f"there is no identity {identity.id}: `ticketlog identity list` shows yours")
-    check_owns(identity.was_of, f"identity {identity.id}", context)
+    check_owns(identity.was_of, context)
     return [] if identity.owner is None else [IdentityUnlinked()]
 
 

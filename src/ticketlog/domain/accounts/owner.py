@@ -14,6 +14,7 @@ from ticketlog.domain.base import (
     Forbidden,
     Invalid,
     Key,
+    NotFound,
     Value,
     kind_and_id,
 )
@@ -85,14 +86,17 @@ def acts_as_admin(context: Context) -> bool:
     return agent is not None and is_admin(agent) and actor.role in (None, "admin")
 
 
-def check_owns(owner: Owner, what: str, context: Context) -> None:
-    """Raises Forbidden where the actor is neither the owner nor an admin nor the desk itself.
-    `what` names the thing, 'token 4F7K2M9QABCD'."""
+def check_owns(owner: Owner | None, context: Context) -> None:
+    """Raises Forbidden where the actor is neither the owner of the account of the command's stream
+    nor an admin nor the desk itself, NotFound where it has no owner: there is none."""
     actor = context.actor
+    kind, id = kind_and_id(context.stream)
+    if owner is None:
+        raise NotFound(f"there is no {kind} {id}: `ticketlog {kind} list` shows yours")
     if owner.is_of(actor) or actor.kind == "rule" or acts_as_admin(context):
         return
     raise Forbidden(
-        f"{what} isn't that of {actor.kind} {actor.id}: its owner may, and an admin may",
+        f"{kind} {id} isn't that of {actor.kind} {actor.id}: its owner may, and an admin may",
         actor=actor.id,
     )
 

@@ -205,9 +205,7 @@ def _use(sign_count: int, passkey: Passkey) -> list[Event]:
 
 
 def _remove(passkey: Passkey, context: Context) -> list[Event]:
-    if passkey.owner is None:
-        raise NotFound(f"there is no passkey {passkey.id}")
-    check_owns(passkey.owner, f"passkey {passkey.id}", context)
+    check_owns(passkey.owner, context)
     return [] if passkey.removed_at is not None else [PasskeyRemoved()]
 
 

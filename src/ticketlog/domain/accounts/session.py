@@ -27,7 +27,6 @@ from ticketlog.domain.base import (
     Invalid,
     Key,
     Line,
-    NotFound,
     Personal,
     Recorded,
     Seconds,
@@ -219,9 +218,7 @@ def _begin(command: BeginSession, session: Session, context: Context) -> list[Ev
 
 
 def _end(why: EndReason, session: Session, context: Context) -> list[Event]:
-    if session.owner is None:
-        raise NotFound(f"there is no session {session.id}: `ticketlog session list` shows yours")
-    check_owns(session.owner, f"session {session.id}", context)
+    check_owns(session.owner, context)
     return [] if session.why is not None else [SessionEnded(why=why)]
 
 

@@ -29,7 +29,6 @@ from ticketlog.domain.base import (
     Instant,
     Invalid,
     Line,
-    NotFound,
     Recorded,
     iso,
     kind_and_id,
@@ -271,9 +270,7 @@ def _use(token: Token, context: Context) -> list[Event]:
 
 
 def _revoke(token: Token, context: Context) -> list[Event]:
-    if token.owner is None:
-        raise NotFound(f"there is no token {token.id}: `ticketlog token list` shows yours")
-    check_owns(token.owner, f"token {token.id}", context)
+    check_owns(token.owner, context)
     return [] if token.revoked_at is not None else [TokenRevoked()]
 
 
