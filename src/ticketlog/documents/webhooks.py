@@ -104,8 +104,8 @@ class HookMessageResult(Document):
     """The reason, where it wasn't done."""
 
 
-class HookMessageTaken(Document):
-    """A message from outside, and what became of it."""
+class HookMessageFacts(Document):
+    """The part of a message from outside that every document of it has."""
 
     message: Id
     """The stream's id."""
@@ -119,6 +119,11 @@ class HookMessageTaken(Document):
     outcome: Word
     """done, refused (some of it), unmatched (the settings make nothing of it) or received (not
     handled yet)."""
+
+
+class HookMessageTaken(HookMessageFacts):
+    """A message from outside, and what became of it."""
+
     repeated: bool
     """It had come before, and this is its first answer."""
     results: list[HookMessageResult]

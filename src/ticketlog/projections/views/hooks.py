@@ -7,7 +7,8 @@ from typing import Any
 from pydantic import Field
 from sqlalchemy import select
 
-from ticketlog.documents.base import At, Bytes, Count, Digest, Document, Id, Text, Word
+from ticketlog.documents.base import Count, Document, Id, Text
+from ticketlog.documents.webhooks import HookMessageFacts
 from ticketlog.domain.hook_message import HookMessage
 from ticketlog.projections.engine.projection import (
     INT,
@@ -64,21 +65,9 @@ class _Fold(Fold):
         return ([row],)
 
 
-class HookMessageRow(Document):
+class HookMessageRow(HookMessageFacts):
     """A message from outside."""
 
-    message: Id
-    """The stream's id."""
-    source: Id
-    id: Text
-    """The message's id, as its sender has it."""
-    received_at: At
-    sha256: Digest
-    """Of its bytes, which are kept."""
-    size: Bytes
-    outcome: Word
-    """done, refused (some of it), unmatched (the settings make nothing of it) or received (not
-    handled yet)."""
     commands: Count
     """Those that were made of it."""
     stream: Id | None
