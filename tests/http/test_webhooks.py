@@ -114,7 +114,9 @@ def test_the_first_five_minutes_of_the_page_run_as_they_stand_there(folder: Path
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
     assert script.count("9000") == 3
-    typed = script.replace("9000", port).replace("&\n", "&\ntrap 'kill $!' EXIT\nsleep 1\n", 1)
+    typed = script.replace("9000", port).replace(
+        "&\n", "& receiving=$!\ntrap 'kill $receiving' EXIT\nsleep 1\n", 1
+    )
     typed += """
         ticketlog serve --port 0 > /dev/null & serving=$!
         ticketlog ticket create "VPN drops" > /dev/null
