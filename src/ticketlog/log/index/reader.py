@@ -234,7 +234,14 @@ class IndexReader:
         return self.rows("SELECT * FROM entry WHERE part = ?", (partition,))
 
     def ends(self) -> tuple[int, ...]:
-        return tuple(self._end(partition) for partition in range(self.partitions))
+        # Most reads ask several times for what hasn't moved: one look instead of one a partition.
+        version = self.rows("PRAGMA data_version")[0][0]
+        known: tuple[int, tuple[int, ...]] | None = getattr(self._local, "ends", None)
+        if known is not None and known[0] == version:
+            return known[1]
+        ends = tuple(self._end(partition) for partition in range(self.partitions))
+        self._local.ends = version, ends
+        return ends
 
     def _end(self, partition: int) -> int:
         return partition_tail(self.reader, partition)[0]
