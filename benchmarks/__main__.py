@@ -20,6 +20,7 @@ GROUPS = (
         "importing",
         "rebuilding",
         "searching",
+        "likening",
         "appending",
         "executing",
         "asking",

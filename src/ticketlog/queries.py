@@ -6,6 +6,7 @@ docs/QUERIES.md says what each takes and answers.
 from __future__ import annotations
 
 from ticketlog.projections.views.agents import AgentLoad, HeldByAbsentReport
+from ticketlog.projections.views.alike import Alike
 from ticketlog.projections.views.changes import Changes, ChangesSince, ChosenStream, Ratings
 from ticketlog.projections.views.gaming.gaming import GamingCasesReport, GamingReport
 from ticketlog.projections.views.hooks import HookMessages
@@ -33,6 +34,7 @@ from ticketlog.projections.views.reports.reports import (
     TimesReport,
 )
 from ticketlog.projections.views.reports.surveys import SatisfactionReport
+from ticketlog.projections.views.schedules import ScheduleDates, ScheduleList
 from ticketlog.projections.views.search import Search
 from ticketlog.projections.views.sla.attainment import AttainmentReport
 from ticketlog.projections.views.sla.breaches import BreachesReport, TicketBreaches
@@ -55,6 +57,7 @@ from ticketlog.projections.views.utilisation.utilisation import UtilisationRepor
 __all__ = [
     "AddressOwners",
     "AgentLoad",
+    "Alike",
     "AttainmentReport",
     "BreachesReport",
     "Changes",
@@ -84,6 +87,8 @@ __all__ = [
     "Ratings",
     "RulesReport",
     "SatisfactionReport",
+    "ScheduleDates",
+    "ScheduleList",
     "Search",
     "SharedAddresses",
     "SnoozedTickets",

@@ -139,7 +139,8 @@ class Viewer:
         if colon:
             table = access_table.REPORTS if kind == "report" else access_table.QUERIES
             if name in table and granting(self.actor, right, self.settings):
-                return None
+                act = access_table.QUERIES_OF_ACTS.get(name) if kind == "query" else None
+                return None if act is None else self._why_not(act)
             return Forbidden(
                 f"{self.actor.kind} {self.actor.id} may not ask for {name}: none of their roles "
                 f"({', '.join(sorted(self.roles))}) does; an admin gives it to one by "
@@ -369,7 +370,19 @@ _FIELD_OF = {"tag": "tags", "unassigned": "assignee", "public_only": "public", "
 """Parameter of a query -> the field that it chooses by."""
 _SETTINGS_OF_QUERIES = frozenset(
     {"limit", "after", "skip", "now", "as_held", "start", "end", "period", "zone", "window"}
-    | {"thresholds", "selves", "text", "addresses", "by", "where", "breached", "until", "ends"}
+    | {
+        "days",
+        "least",
+        "thresholds",
+        "selves",
+        "text",
+        "addresses",
+        "by",
+        "where",
+        "breached",
+        "until",
+        "ends",
+    }
 )
 """Parameters that choose by no field."""
 

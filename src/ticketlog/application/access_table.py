@@ -18,17 +18,21 @@ def _names(text: str) -> frozenset[str]:
 
 QUERIES: frozenset[str] = _names(
     """
+    alike
     hook-messages links-to changes changes-since chosen-stream ratings used-tags
     address-owners agent-load clocks-ahead clocks-at-risk corrected-since followed-tickets
     inbox link-circles merged-persons numbered-tickets person persons queue queue-counts
     search shared-addresses snoozed-tickets survivor ticket ticket-breaches ticket-clocks
     ticket-counts ticket-intervals ticket-links tickets unassigned-tickets unseen-tickets
-    accounts
+    accounts presence schedules schedule-dates
     history attachment events settings status access-review access-explain organisation agent stream
     """
 )
 """The questions that an actor can ask, as rights name them ('query:NAME'): those of the views, and
 the reads of single streams, of events as they come, and of the desk itself."""
+QUERIES_OF_ACTS: Mapping[str, str] = {"hook-messages": "webhook.read"}
+"""Query -> the act that one must be allowed, too, to ask it: messages from outside are as they
+came, before anything says whose they are."""
 REPORTS: frozenset[str] = _names(
     """
     attainment breaches endings flow gaming gaming-cases held-by-absent quality rules
@@ -105,6 +109,9 @@ ROUTES: Mapping[str, str] = {
     "GET /api/v1/tickets/{id}/explanation": "query:history",
     "POST /api/v1/tickets/{id}/attachments": "ticket.attach",
     "GET /api/v1/tickets/{id}/attachments/{attachment}": "query:attachment",
+    "PUT /api/v1/tickets/{id}/presence": "query:presence",
+    "DELETE /api/v1/tickets/{id}/presence": "query:presence",
+    "GET /api/v1/presence": "query:presence",
     "GET /api/v1/persons/{id}": "query:person",
     "GET /api/v1/persons/{id}/history": "query:history",
     "GET /api/v1/organisations/{id}": "query:organisation",
@@ -122,11 +129,11 @@ ROUTES: Mapping[str, str] = {
     "GET /api/v1/status": "query:status",
     "GET /api/v1/log": "query:status",
     "GET /api/v1/events": "query:events",
-    "GET /api/v1/webhooks": "query:settings",
-    "GET /api/v1/webhooks/{webhook}": "query:settings",
-    "GET /api/v1/webhooks/{webhook}/deliveries": "query:settings",
+    "GET /api/v1/webhooks": "webhook.read",
+    "GET /api/v1/webhooks/{webhook}": "webhook.read",
+    "GET /api/v1/webhooks/{webhook}/deliveries": "webhook.read",
     "POST /api/v1/webhooks/{webhook}/replay": "webhook.replay",
-    "POST /api/v1/webhooks/{webhook}/test": "webhook.replay",
+    "POST /api/v1/webhooks/{webhook}/test": "webhook.test",
     "GET /api/v1/hook-messages": "query:hook-messages",
 }
 """'METHOD /path' -> the right that it takes: 'query:NAME', 'report:NAME', a command, an act;
@@ -141,6 +148,7 @@ def _classed(names: str, of: FieldClass) -> dict[str, FieldClass]:
 FIELDS: Mapping[str, FieldClass] = {
     **_classed(
         """
+        asked_by similarity_percent
         detail title expires_at go_to tokens sessions passkeys identities token session passkey
         identity label scope owner used_at revoked_at secret method device begun_at seen_at current
         backed_up registered_at removed_at provider issuer linked_at signed_in_at
@@ -159,6 +167,7 @@ FIELDS: Mapping[str, FieldClass] = {
         """
         problem replay starts webhook types
         conditions scheme secrets reads_as given_up replays
+        schedules rrule paused next_at last_at occurrences occurrence
         webhooks attempt took_seconds answer deliveries command said received_at results
         grants right may sees roles like commands queries reports queues hides writes teams
         members services auditors readers writers actors restricted comment
@@ -213,6 +222,7 @@ FIELDS: Mapping[str, FieldClass] = {
     # Fields that mean something else in one document than their name does elsewhere.
     "TicketRow.comments": "internal",
     "LinkedTicket.comments": "internal",
+    "AlikeTicket.ended_at": "public",
     "Attachment.name": "public",
     "Attachment.sha256": "internal",
     "Comment.id": "public",

@@ -16,7 +16,7 @@ END_USERS = frozenset({"requester", "end-user"})
 _EVERY = ("*",)
 OF_PERSONS = (
     *("tickets", "ticket", "ticket-links", "numbered-tickets", "search", "history", "attachment"),
-    *("events", "person", "survivor", "merged-persons", "organisation", "accounts"),
+    *("events", "person", "survivor", "merged-persons", "organisation", "accounts", "alike"),
 )
 """The questions that a person may ask, of their own tickets and of themselves."""
 OWN_ACCOUNT = (
@@ -45,14 +45,14 @@ BUILT_IN: Mapping[str, Role] = {
         ),
         Role(
             id=AUDITOR,
-            commands=("access-review.sign-off", "export", "token.create"),
+            commands=("access-review.sign-off", "export", "webhook.read", "token.create"),
             queries=_EVERY,
             reports=_EVERY,
             scope="all",
         ),
         Role(
             id=OPERATOR_ROLE,
-            commands=("export",),
+            commands=("export", "webhook.read"),
             queries=_EVERY,
             reports=_EVERY,
             scope="all",

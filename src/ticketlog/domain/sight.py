@@ -33,7 +33,8 @@ class Sight:
     organisations: frozenset[str] = frozenset()
     closed: frozenset[str] = frozenset()
     """The restricted teams in which the actor isn't: of their tickets they see those that they
-    asked for as a person, and no other ones."""
+    asked for as this very person, and no other ones; not those of persons whom they are one with by
+    merges."""
 
     @property
     def limited(self) -> bool:
@@ -45,9 +46,10 @@ class Sight:
         say who was merged with whom."""
         if not self.limited:
             return True
-        asked = self._is(ticket.requester, load)
         if ticket.team in self.closed:
-            return asked
+            # Anybody who works on tickets may merge persons: that opens no restricted ticket.
+            return self.person is not None and ticket.requester == self.person
+        asked = self._is(ticket.requester, load)
         return (
             self.every
             or asked

@@ -22,6 +22,10 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     },
     "ticket.reply": {"body": "Please try the new profile.", "status": "pending"},
     "ticket.note": {"body": "The same as last week; @network knows."},
+    "ticket.split": {
+        "comments": ["019a0000-0000-7000-8000-000000000000.0"],
+        "subject": "The scanner, too",
+    },
     "ticket.redact": {
         "target": "019a0000-0000-7000-8000-000000000000.0",
         "reason": "It held a password.",
@@ -56,13 +60,6 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "ticket.correct-time": {"reason": "The mail's clock was wrong."},
     "ticket.rate": {"score": 5, "comment": "Quick."},
     "ticket.review": {"verdict": "good", "text": "Polite and complete."},
-    "ticket.record-activity": {
-        "source": "old-desk",
-        "case": "4711",
-        "row": 1,
-        "activity": "opened",
-        "subject": "VPN drops",
-    },
     "ticket.route": {"steps": [{"rule": "vpn@1", "team": "network"}]},
     "ticket.withdraw": {
         "source": "old-desk",
@@ -83,7 +80,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "person.merge": {"into": _PERSON},
     "organisation.register": {"name": "Example Ltd", "domains": ["example.com"]},
     "organisation.rename": {"name": "Example plc"},
-    "organisation.set-tier": {"tier": None},
+    "organisation.set-tier": {"tier": "gold"},
     "organisation.set-contract": {"contract": "C-17"},
     "organisation.set-locale": {"language": "en", "zone": "Europe/London"},
     "organisation.set-domains": {"domains": ["example.com"]},
@@ -92,7 +89,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
         "shifts": [{"day": "mon", "start": "09:00", "end": "17:00"}],
         "zone": "Europe/Berlin",
     },
-    "agent.mark-seen": {"tickets": {_TICKET: 3}},
+    "agent.mark-seen": {"tickets": {_TICKET: 1}},
     "agent.snooze": {"tickets": [_TICKET], "until": _TOMORROW},
     "import.begin": {"file": "tickets.csv", "size": 4, "sha256": _HASH, "mapping": _HASH},
     "import.end": {

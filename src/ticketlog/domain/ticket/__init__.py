@@ -10,6 +10,7 @@ Each asks only those above it:
     creation          asks assignment, classification, custom_fields, priority, relations
     conversation      asks assignment, custom_fields, lifecycle, status_events
     automation        asks assignment, classification, priority, status_events
+    splitting         asks creation, relations
     imported          asks most of them
 
 `required_fields` and `reopening` say what a move of the status requires, and until when a solved
@@ -37,6 +38,7 @@ from ticketlog.domain.ticket import (
     priority,
     relations,
     sla_events,
+    splitting,
     status_events,
     time_correction,
     withdrawal,
@@ -74,6 +76,7 @@ _EVOLVE: Evolutions = {
     **conversation.EVOLVE,
     **assignment.EVOLVE,
     **work.EVOLVE,
+    **splitting.EVOLVE,
     **automation.EVOLVE,
     **classification.EVOLVE,
     **priority.EVOLVE,
@@ -98,6 +101,7 @@ _DECIDE: Decisions = {
     **priority.DECIDE,
     **custom_fields.DECIDE,
     **relations.DECIDE,
+    **splitting.DECIDE,
     **recording.DECIDE,
     **feedback.DECIDE,
     **imported.DECIDE,

@@ -51,6 +51,8 @@ class CommentRef(NamedTuple):
     redacted: bool = False
     automated: bool = False
     version: int = 0
+    at: int = 0
+    """When it was said."""
 
 
 class AttachmentRef(NamedTuple):
@@ -58,6 +60,14 @@ class AttachmentRef(NamedTuple):
     sha256: str
     comment: str | None = None
     redacted: bool = False
+
+
+class SplitComments(NamedTuple):
+    """Comments that were split off: from the ticket that was split, the stream of the ticket that
+    they went to; from the new one, that of the ticket that they stand on."""
+
+    ticket: str
+    comments: tuple[str, ...]
 
 
 class Link(NamedTuple):
@@ -88,7 +98,7 @@ class Choice(NamedTuple):
 class Ticket(State):
     """A ticket after its event number `version` (from 0; -1: it doesn't exist)."""
 
-    CODE: ClassVar[int] = 11
+    CODE: ClassVar[int] = 12
 
     id: str = ""
     version: int = -1
@@ -174,6 +184,10 @@ class Ticket(State):
     followers: tuple[str, ...] = ()
     ccs: tuple[str, ...] = ()
     links: tuple[Link, ...] = ()
+    splits: tuple[SplitComments, ...] = ()
+    """What was split off from it."""
+    split_from: SplitComments | None = None
+    """What it was opened for."""
     survey_offered: bool = False
     rating: int | None = None
     reviews: Mapping[str, str] = field(default_factory=dict)
