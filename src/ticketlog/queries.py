@@ -34,7 +34,6 @@ from ticketlog.projections.views.reports.reports import (
     TimesReport,
 )
 from ticketlog.projections.views.reports.surveys import SatisfactionReport
-from ticketlog.projections.views.schedules import ScheduleDates, ScheduleList
 from ticketlog.projections.views.search import Search
 from ticketlog.projections.views.sla.attainment import AttainmentReport
 from ticketlog.projections.views.sla.breaches import BreachesReport, TicketBreaches
@@ -87,8 +86,6 @@ __all__ = [
     "Ratings",
     "RulesReport",
     "SatisfactionReport",
-    "ScheduleDates",
-    "ScheduleList",
     "Search",
     "SharedAddresses",
     "SnoozedTickets",

@@ -17,12 +17,6 @@ from ticketlog.domain.ticket.creation import CreateTicket
 ROUTES = Path(made.__file__).with_name("routes.md")
 IDS = {"agents": "hal", "webhooks": "crm", "imports": "old", "tokens": "4F7K2M9QABCD"}
 ASKED = {"words": "printer", "text": "Kim", "agent": "hal", "kind": "ticket", "number": "1"}
-ASKED |= {"addresses": "email:kim@example.com", "ends": "1"}
-BODIES: Mapping[str, Any] = {
-    "ticket.create": {"subject": "Printer"},
-    "ticket.reply": {"body": "It is back"},
-}
-"""Where the document's example holds what not everybody who sends the command may fill in."""
 REPLAY = {"start": "2026-03-02T09:00:00Z"}
 TIMES = ("now", "since", "until", "start", "end")
 SAID = {403: "no", 404: "-"}
@@ -75,8 +69,7 @@ class Tried(Outside):
     def _sent(self, operation: Mapping[str, Any]) -> dict[str, Any]:
         for media, body in operation.get("requestBody", {}).get("content", {}).items():
             if media == "application/json":
-                example = BODIES.get(operation["operationId"], body.get("example", REPLAY))
-                return {"json": example}
+                return {"json": body.get("example", REPLAY)}
             kind = "text/plain" if "*" in media else media
             return {"content": f"{made.SETTINGS}\n{WEBHOOK}", "headers": {"Content-Type": kind}}
         return {}

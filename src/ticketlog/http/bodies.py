@@ -77,7 +77,7 @@ def _frozen(value: Any, depth: int) -> Any:
         return tuple(_frozen(each, depth - 1) for each in value)
     if isinstance(value, dict):
         return {name: _frozen(each, depth - 1) for name, each in value.items()}
-    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
+    if isinstance(value, float) and value.is_integer():
         return int(value)  # JSON has one kind of numbers: 2.0 is a whole one.
     return value
 
@@ -93,5 +93,3 @@ def _instants(model: type[BaseModel]) -> tuple[str, ...]:
 DEEPEST = 32
 """Levels of a body's JSON at most."""
 _LONGEST = 200
-_EXACT = 2.0**53
-"""The first number that isn't told from the next one."""

@@ -324,22 +324,19 @@ def _schema(model: type[BaseModel], prefix: str) -> tuple[dict[str, Any], dict[s
         ref_template=template, mode="serialization" if issubclass(model, Document) else "validation"
     )
     if not issubclass(model, Document):
-        _narrow(schema)
+        _narrow_times(schema)
     inner = {f"{prefix}{name}": each for name, each in schema.pop("$defs", {}).items()}
     return schema, inner
 
 
-def _narrow(schema: Any) -> None:
-    """Says of all times and whole numbers in a schema of what is sent which of them are taken."""
+def _narrow_times(schema: Any) -> None:
+    """Says of all times in a schema of what is sent which of them are taken."""
     if isinstance(schema, dict):
-        if schema.get("type") == "integer":
-            schema.setdefault("minimum", -(2**63))
-            schema.setdefault("maximum", 2**63 - 1)
         if schema.get("format") == "date-time":
             schema["pattern"] = YEAR_OF_FOUR_DIGITS
         schema = [*schema.values()]
     for each in schema if isinstance(schema, list) else ():
-        _narrow(each)
+        _narrow_times(each)
 
 
 def text_of(served: Served) -> str:

@@ -61,8 +61,7 @@ def _page(limit: Parameter, largest: int) -> Parameter:
             raise ValueError(f"a page has {largest} rows at most; `after` gives the next one")
         return rows
 
-    most = min(largest, limit.schema.get("maximum", largest))
-    return limit._replace(schema={**limit.schema, "maximum": most}, read=read)
+    return limit._replace(schema={**limit.schema, "maximum": largest}, read=read)
 
 
 def router(served: Served) -> APIRouter:

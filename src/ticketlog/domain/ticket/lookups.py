@@ -10,7 +10,6 @@ from ticketlog.domain.base import Context, Forbidden, Invalid
 from ticketlog.domain.parties.organisation import Organisation
 from ticketlog.domain.parties.person import Person
 from ticketlog.domain.rights import listed, roles_on, same_person, survivor
-from ticketlog.domain.roles import standing
 from ticketlog.domain.settings.model import Priorities, Settings, Status, Workflow
 from ticketlog.domain.ticket.state import AuthorKind, Ticket
 
@@ -69,12 +68,8 @@ def priorities_in(context: Context) -> Priorities:
 
 
 def roles_of(ticket: Ticket, context: Context) -> frozenset[str]:
-    """The roles that the actor has on this ticket, and those that a role of the desk's own counts
-    as. Raises Forbidden for one they don't hold."""
-    held = roles_on(ticket, context)
-    if context.actor.kind != "agent":
-        return held
-    return held | {standing(each, settings_of(context)) for each in held}
+    """The roles that the actor has on this ticket. Raises Forbidden for one they don't hold."""
+    return roles_on(ticket, context)
 
 
 def require_agent(ticket: Ticket, context: Context) -> str:

@@ -220,8 +220,7 @@ class _Comparison:
                 dot += product * weights[word]
         if 100 * dot < (least - 1) * self._length * other.length:
             return 0
-        lengths = self._length * self._rarity.length(weights)
-        found = round(100 * dot / lengths) if lengths else 0  # Words that all have say nothing.
+        found = round(100 * dot / (self._length * self._rarity.length(weights)))
         return found if found >= least else 0
 
 
