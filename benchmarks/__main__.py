@@ -25,6 +25,7 @@ GROUPS = (
         "executing",
         "asking",
         "promising",
+        "conversing",
         "appearing",
     ),
     *(

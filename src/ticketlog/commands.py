@@ -57,6 +57,14 @@ from ticketlog.domain.ticket.lifecycle import (
     Solve,
     Verify,
 )
+from ticketlog.domain.ticket.merging import (
+    Absorb,
+    Merge,
+    PartFrom,
+    ReleaseSource,
+    SettleMerge,
+    Unmerge,
+)
 from ticketlog.domain.ticket.priority import Prioritise
 from ticketlog.domain.ticket.relations import (
     AddCc,
@@ -83,6 +91,7 @@ from ticketlog.domain.webhook import (
 )
 
 __all__ = [
+    "Absorb",
     "AddAddress",
     "AddCc",
     "Assign",
@@ -108,11 +117,13 @@ __all__ = [
     "LinkTo",
     "MarkSeen",
     "MarkSpam",
+    "Merge",
     "MergePerson",
     "Note",
     "Notify",
     "OfferSurvey",
     "OpenSplitOff",
+    "PartFrom",
     "PauseWebhook",
     "PlaceLegalHold",
     "Prioritise",
@@ -125,6 +136,7 @@ __all__ = [
     "RegisterPerson",
     "Release",
     "ReleaseLegalHold",
+    "ReleaseSource",
     "Remind",
     "RemoveAddress",
     "RemoveCc",
@@ -153,6 +165,7 @@ __all__ = [
     "SetStatus",
     "SetSubject",
     "Settle",
+    "SettleMerge",
     "Snooze",
     "Solve",
     "SplitTicket",
@@ -162,6 +175,7 @@ __all__ = [
     "Unassign",
     "Unfollow",
     "Unlink",
+    "Unmerge",
     "UnmergePerson",
     "Verify",
     "VerifyAddress",

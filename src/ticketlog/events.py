@@ -100,6 +100,15 @@ from ticketlog.domain.ticket.custom_fields import FieldsChanged
 from ticketlog.domain.ticket.feedback import Rated, Reviewed, SurveyOffered
 from ticketlog.domain.ticket.imported import ActivityRecorded
 from ticketlog.domain.ticket.lifecycle import MarkedSpam, ResolutionCoded, Restored, Verified
+from ticketlog.domain.ticket.merging import (
+    Absorbed,
+    MergeDeclined,
+    MergeDropped,
+    MergeProposed,
+    Released,
+    TicketMerged,
+    Unmerged,
+)
 from ticketlog.domain.ticket.priority import ImpactChanged, PriorityChanged, UrgencyChanged
 from ticketlog.domain.ticket.relations import (
     CcAdded,
@@ -134,6 +143,7 @@ from ticketlog.domain.webhook import (
 
 __all__ = [
     "AbsenceRuleSet",
+    "Absorbed",
     "AccessExported",
     "AccessRead",
     "AccessRefused",
@@ -184,6 +194,9 @@ __all__ = [
     "LoginLinkCreated",
     "LoginLinkUsed",
     "MarkedSpam",
+    "MergeDeclined",
+    "MergeDropped",
+    "MergeProposed",
     "Noted",
     "NotificationDecided",
     "NotificationRuleSet",
@@ -210,6 +223,7 @@ __all__ = [
     "PutOnHold",
     "Rated",
     "Redacted",
+    "Released",
     "Reopened",
     "ReplayAsked",
     "ReplayEnded",
@@ -247,6 +261,7 @@ __all__ = [
     "TicketClosed",
     "TicketCreated",
     "TicketDeclined",
+    "TicketMerged",
     "TicketReleased",
     "TicketReserved",
     "TicketsSeen",
@@ -258,6 +273,7 @@ __all__ = [
     "TypeChanged",
     "Unfollowed",
     "Unlinked",
+    "Unmerged",
     "UrgencyChanged",
     "Verified",
     "WebhookDisabled",

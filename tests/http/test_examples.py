@@ -55,6 +55,7 @@ OPPOSITE = {
     "ticket.unfollow": "follow",
     "ticket.remove-cc": "add-cc",
     "ticket.unlink": "link",
+    "ticket.unmerge": "merge",
     "ticket.release-legal-hold": "place-legal-hold",
     "person.remove-address": "add-address",
     "person.verify-address": "add-address",

@@ -62,8 +62,8 @@ class ByPromise(ByAgent):
 
 
 class FlowRow(ByTicket):
-    """created + reopened + restored + moved_in = solved + cancelled + spam + duplicates + moved_out
-    + change."""
+    """created + reopened + restored + moved_in = solved + cancelled + spam + duplicates + merged
+    + moved_out + change."""
 
     created: Count
     reopened: Count
@@ -73,6 +73,7 @@ class FlowRow(ByTicket):
     cancelled: Count
     spam: Count
     duplicates: Count
+    merged: Count
     moved_out: Count
     change: Change
     """Of the backlog."""
@@ -123,6 +124,7 @@ class EndingsRow(ByTicket):
     cancelled: Count
     spam: Count
     duplicates: Count
+    merged: Count
 
 
 class SatisfactionRow(ByTicket):
@@ -335,7 +337,7 @@ class Quality(Report):
 
 
 class Endings(Report):
-    """Solved, closed, cancelled, spam, duplicates."""
+    """Solved, closed, cancelled, spam, duplicates, merged."""
 
     rows: Sequence[EndingsRow]
 

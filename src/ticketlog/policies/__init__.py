@@ -15,6 +15,7 @@ from ticketlog.policies import (
     assignment,
     escalation,
     lifecycle_timer,
+    merging,
     notification,
     routing,
     sla_timer,
@@ -27,6 +28,7 @@ POLICIES: tuple[Policy, ...] = (
     absence,
     assignment,
     splitting,
+    merging,
     escalation,
     notification,
 )

@@ -31,6 +31,7 @@ from ticketlog.domain.ticket.automation import AgentChosen, ChoiceDropped, Choos
 from ticketlog.domain.ticket.condition_fields import facts_of
 from ticketlog.domain.ticket.creation import TicketCreated
 from ticketlog.domain.ticket.lifecycle import MarkedSpam, Restored
+from ticketlog.domain.ticket.merging import TicketMerged, Unmerged
 from ticketlog.domain.ticket.state import Candidate, Ticket
 from ticketlog.domain.ticket.status_events import (
     Cancelled,
@@ -44,8 +45,8 @@ from ticketlog.policies.agent_selection import pick, rule_for
 from ticketlog.policies.protocol import Reaction, RuleAct, RulePolicy, Situation, named
 
 NAME = "assignment"
-_ENDS = (Solved, TicketClosed, Cancelled, MarkedSpam, Withdrawn)
-_WAITS = (TicketCreated, TeamChanged, AssigneeChanged, Reopened, Restored, StatusChanged)
+_ENDS = (Solved, TicketClosed, Cancelled, MarkedSpam, TicketMerged, Withdrawn)
+_WAITS = (TicketCreated, TeamChanged, AssigneeChanged, Reopened, Restored, StatusChanged, Unmerged)
 _FREES = (AvailabilityChanged, ShiftsChanged, TicketReleased)
 ON: frozenset[type[Event]] = frozenset(
     {*_ENDS, *_WAITS, *_FREES, AgentChosen, ChoiceDropped, TicketReserved, TicketDeclined}
@@ -88,11 +89,11 @@ def _owned(recorded: Recorded, situation: Situation) -> _Reactions:
             without = () if old is None else (old,)
             if new is None:
                 yield from _choose(stream, situation.after(), situation, without)
-        case Solved() | TicketClosed() | Cancelled() | MarkedSpam() | Withdrawn():
+        case _ if isinstance(event, _ENDS):
             assignee = situation.after().assignee
             if assignee is not None:
                 yield _release(stream, assignee, recorded)
-        case Reopened() | Restored() | TicketCreated() | TeamChanged() | StatusChanged():
+        case _ if isinstance(event, _WAITS):
             assignee = situation.after().assignee
             if assignee is None:
                 yield from _choose(stream, situation.after(), situation)

@@ -27,6 +27,7 @@ Occasion = Literal[
     "solved",
     "reopened",
     "closed",
+    "merged",
     "survey-offered",
     "warned",
     "breached",

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from ticketlog.domain.settings.webhooks import HookSource, Webhook
 
 CategoryOfStatus = Literal["new", "open", "pending", "on-hold", "solved", "closed"]
+TicketCategory = CategoryOfStatus | Literal["merged"]
+"""The category of a ticket's status: one that workflows name, or that of a part of another ticket.
+"""
 TicketType = Literal["question", "incident", "problem", "change", "task", "service-request"]
 
 
@@ -99,7 +102,7 @@ class Workflow(Value):
     def status(self, id: str) -> Status | None:
         return next((status for status in self.statuses if status.id == id), None)
 
-    def first_of(self, category: CategoryOfStatus) -> Status | None:
+    def first_of(self, category: TicketCategory) -> Status | None:
         """The first status of a category that isn't retired."""
         return next(
             (each for each in self.statuses if each.category == category and not each.retired),

@@ -153,7 +153,7 @@ class Notify(Command):
     UNSEEN: ClassVar[Unseen] = "kept"
     SPEC: ClassVar[CommandSpec] = CommandSpec(
         who_may=frozenset({"rule"}),
-        also_on=("closed",),
+        also_on=("closed", "merged"),
     )
     rule: Key
     occasion: Key
@@ -184,7 +184,7 @@ class Settle(Command):
     UNSEEN: ClassVar[Unseen] = "kept"
     SPEC: ClassVar[CommandSpec] = CommandSpec(
         who_may=frozenset({"rule"}),
-        also_on=("closed", "spam"),
+        also_on=("closed", "spam", "merged"),
     )
     choice: Key
     room: bool

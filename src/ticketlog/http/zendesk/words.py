@@ -16,6 +16,7 @@ STATUSES: Mapping[str, str] = {
     "on-hold": "hold",
     "solved": "solved",
     "closed": "closed",
+    "merged": "closed",
 }
 """Categories of status."""
 TYPES: Mapping[str, str] = {
