@@ -25,7 +25,6 @@ GROUPS = (
         "executing",
         "asking",
         "promising",
-        "conversing",
         "appearing",
     ),
     *(

@@ -31,6 +31,12 @@ from ticketlog.domain.parties.person import (
     SetPersonOrganisation,
     UnmergePerson,
 )
+from ticketlog.domain.schedule import (
+    MoveOccurrence,
+    OpenScheduled,
+    RestoreOccurrence,
+    SkipOccurrence,
+)
 from ticketlog.domain.ticket.assignment import Assign, Claim, Escalate, Unassign
 from ticketlog.domain.ticket.automation import Choose, Notify, Remind, Route, Settle
 from ticketlog.domain.ticket.classification import (
@@ -56,14 +62,6 @@ from ticketlog.domain.ticket.lifecycle import (
     SetStatus,
     Solve,
     Verify,
-)
-from ticketlog.domain.ticket.merging import (
-    Absorb,
-    Merge,
-    PartFrom,
-    ReleaseSource,
-    SettleMerge,
-    Unmerge,
 )
 from ticketlog.domain.ticket.priority import Prioritise
 from ticketlog.domain.ticket.relations import (
@@ -91,7 +89,6 @@ from ticketlog.domain.webhook import (
 )
 
 __all__ = [
-    "Absorb",
     "AddAddress",
     "AddCc",
     "Assign",
@@ -117,13 +114,13 @@ __all__ = [
     "LinkTo",
     "MarkSeen",
     "MarkSpam",
-    "Merge",
     "MergePerson",
+    "MoveOccurrence",
     "Note",
     "Notify",
     "OfferSurvey",
+    "OpenScheduled",
     "OpenSplitOff",
-    "PartFrom",
     "PauseWebhook",
     "PlaceLegalHold",
     "Prioritise",
@@ -136,7 +133,6 @@ __all__ = [
     "RegisterPerson",
     "Release",
     "ReleaseLegalHold",
-    "ReleaseSource",
     "Remind",
     "RemoveAddress",
     "RemoveCc",
@@ -147,6 +143,7 @@ __all__ = [
     "Reply",
     "Reserve",
     "Restore",
+    "RestoreOccurrence",
     "ResumeWebhook",
     "Review",
     "Route",
@@ -165,7 +162,7 @@ __all__ = [
     "SetStatus",
     "SetSubject",
     "Settle",
-    "SettleMerge",
+    "SkipOccurrence",
     "Snooze",
     "Solve",
     "SplitTicket",
@@ -175,7 +172,6 @@ __all__ = [
     "Unassign",
     "Unfollow",
     "Unlink",
-    "Unmerge",
     "UnmergePerson",
     "Verify",
     "VerifyAddress",

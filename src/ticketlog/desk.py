@@ -88,7 +88,6 @@ if TYPE_CHECKING:
     from ticketlog.application.views import Views
     from ticketlog.demo.recorder import Simulated
     from ticketlog.documents.desks import DeskStatus, LogStat, LogVerified
-    from ticketlog.documents.tickets import Conversation
     from ticketlog.importing import AddressHolders, ImportReport, WithdrawnTickets
     from ticketlog.policies.protocol import Policy
     from ticketlog.process_managers.outbox import Outbox, OutboxRelay
@@ -792,30 +791,6 @@ class Desk:
         order. What was redacted is hidden. `actor`: who reads; as for `load`."""
         return self._reads.history(stream_name(ticket), actor)
 
-    def events_at(self, stream: str, versions: Collection[int]) -> list[Recorded]:
-        """The events of a ticket at these versions, in order. What was redacted is hidden."""
-        state = self.load(stream)
-        texts = (*state.comments, *state.attachments, state.description)
-        hidden = frozenset(each.id for each in texts if each is not None and each.redacted)
-        return reading.at_versions(self.log, stream_name(stream), versions, hidden)
-
-    def conversation(
-        self,
-        ticket: str,
-        *,
-        own: bool = False,
-        after: str | None = None,
-        limit: int = 30,
-        actor: Actor | None = None,
-    ) -> Conversation:
-        """A page of what was said on a ticket and on those that are merged into it, the oldest
-        first, each comment with its origin. `own`: on the ticket itself alone; `after`: the `next`
-        of the page before; `actor`: who reads. Raises NotFound, Forbidden, Usage."""
-        from ticketlog.application.conversation import conversation
-
-        given: dict[str, Any] = {"own": own, "after": after, "limit": limit, "actor": actor}
-        return conversation(self, stream_name(ticket), **given)
-
     def subscribe(
         self,
         start: Sequence[int] | None = None,
@@ -1258,24 +1233,9 @@ class Desk:
                 if recorded.event.sha256 == reading.NO_HASH:
                     raise NotFound(f"attachment {id} of {stream_name(ticket)} was redacted")
                 return recorded.event, self._attachments.open(recorded.event.sha256)
-        found = self._joined_file(stream, id, actor)
-        if found is not None:
-            return found, self._attachments.open(found.sha256)
         raise NotFound(
             f"{stream_name(ticket)} has no attachment {id}; `ticketlog ticket show` lists them"
         )
-
-    def _joined_file(self, stream: str, id: str, actor: Actor | None) -> AttachmentAdded | None:
-        """An attachment that is read in a ticket and stands on another one."""
-        from ticketlog.application.conversation import joined
-
-        if not self.load(stream, actor=actor).exists:
-            return None
-        found = joined(self, stream, actor, own=False).file(id)
-        event = None if found is None else found.event
-        if not isinstance(event, AttachmentAdded) or event.sha256 == reading.NO_HASH:
-            return None
-        return event
 
 
 def _check_envelope(id: str, channel: str, actor: Actor) -> None:

@@ -44,6 +44,13 @@ from ticketlog.domain.parties.person import (
 )
 from ticketlog.domain.policy_checkpoint import EventParked, EventUnparked, PolicyAdvanced
 from ticketlog.domain.recorded_refusal import CommandRefused
+from ticketlog.domain.schedule import (
+    OccurrenceCame,
+    OccurrenceMoved,
+    OccurrenceRestored,
+    OccurrenceSkipped,
+    OccurrencesMissed,
+)
 from ticketlog.domain.settings.automation_rules import (
     AbsenceRuleSet,
     AssignmentRuleSet,
@@ -68,6 +75,7 @@ from ticketlog.domain.settings.events import (
     TeamSet,
     WorkflowSet,
 )
+from ticketlog.domain.settings.schedule import ScheduleSet
 from ticketlog.domain.settings.webhooks import HookSourceSet, WebhookSet
 from ticketlog.domain.ticket.assignment import AssigneeChanged, Escalated, TeamChanged
 from ticketlog.domain.ticket.automation import (
@@ -100,15 +108,6 @@ from ticketlog.domain.ticket.custom_fields import FieldsChanged
 from ticketlog.domain.ticket.feedback import Rated, Reviewed, SurveyOffered
 from ticketlog.domain.ticket.imported import ActivityRecorded
 from ticketlog.domain.ticket.lifecycle import MarkedSpam, ResolutionCoded, Restored, Verified
-from ticketlog.domain.ticket.merging import (
-    Absorbed,
-    MergeDeclined,
-    MergeDropped,
-    MergeProposed,
-    Released,
-    TicketMerged,
-    Unmerged,
-)
 from ticketlog.domain.ticket.priority import ImpactChanged, PriorityChanged, UrgencyChanged
 from ticketlog.domain.ticket.relations import (
     CcAdded,
@@ -143,7 +142,6 @@ from ticketlog.domain.webhook import (
 
 __all__ = [
     "AbsenceRuleSet",
-    "Absorbed",
     "AccessExported",
     "AccessRead",
     "AccessRefused",
@@ -194,12 +192,14 @@ __all__ = [
     "LoginLinkCreated",
     "LoginLinkUsed",
     "MarkedSpam",
-    "MergeDeclined",
-    "MergeDropped",
-    "MergeProposed",
     "Noted",
     "NotificationDecided",
     "NotificationRuleSet",
+    "OccurrenceCame",
+    "OccurrenceMoved",
+    "OccurrenceRestored",
+    "OccurrenceSkipped",
+    "OccurrencesMissed",
     "OrganisationChanged",
     "OrganisationContractChanged",
     "OrganisationDomainsChanged",
@@ -223,7 +223,6 @@ __all__ = [
     "PutOnHold",
     "Rated",
     "Redacted",
-    "Released",
     "Reopened",
     "ReplayAsked",
     "ReplayEnded",
@@ -237,6 +236,7 @@ __all__ = [
     "RoleSet",
     "RoutingRuleSet",
     "RuleFired",
+    "ScheduleSet",
     "SecretKept",
     "ServiceSet",
     "SessionBegun",
@@ -261,7 +261,6 @@ __all__ = [
     "TicketClosed",
     "TicketCreated",
     "TicketDeclined",
-    "TicketMerged",
     "TicketReleased",
     "TicketReserved",
     "TicketsSeen",
@@ -273,7 +272,6 @@ __all__ = [
     "TypeChanged",
     "Unfollowed",
     "Unlinked",
-    "Unmerged",
     "UrgencyChanged",
     "Verified",
     "WebhookDisabled",

@@ -20,7 +20,6 @@ from ticketlog.domain.aggregates import AGGREGATES, aggregate_of, informed
 from ticketlog.domain.base import Context, iso, kind_and_id
 from ticketlog.domain.parties.agent import AgentAtWork
 from ticketlog.domain.settings.automation_rules import AssignmentRule
-from ticketlog.domain.ticket import merging
 from ticketlog.domain.ticket.assignment import Escalated
 from ticketlog.domain.ticket.automation import (
     AgentChosen,
@@ -167,7 +166,7 @@ def test_time_never_goes_back_and_ids_never_repeat() -> None:
 ELSEWHERE = {
     *(ActivityRecorded, Described, ExternalAdded, ResolutionCoded, Withdrawn),
     *(ChoiceDropped, TimeCorrected),
-    *(Split, SplitOff, *merging.EVOLVE),
+    *(Split, SplitOff),
 }
 """Events of imported tickets; of runners that overtake each other, of clocks that were wrong; of a
 second commit that the desk makes after the first one, which `tests/application` tries."""

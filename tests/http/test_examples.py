@@ -55,7 +55,6 @@ OPPOSITE = {
     "ticket.unfollow": "follow",
     "ticket.remove-cc": "add-cc",
     "ticket.unlink": "link",
-    "ticket.unmerge": "merge",
     "ticket.release-legal-hold": "place-legal-hold",
     "person.remove-address": "add-address",
     "person.verify-address": "add-address",

@@ -22,7 +22,7 @@ from ticketlog.domain.sight import EVERYTHING, Sight, acting_roles, granting, si
 from ticketlog.domain.ticket import KIND as TICKET
 from ticketlog.domain.ticket.conversation import AttachmentAdded, Redacted
 from ticketlog.domain.ticket.relations import Linked, Unlinked
-from ticketlog.domain.ticket.state import CommentRef, Ticket
+from ticketlog.domain.ticket.state import Ticket
 
 if TYPE_CHECKING:
     from ticketlog.projections.engine.query import Query
@@ -217,8 +217,6 @@ class Viewer:
         event = recorded.event
         if isinstance(event, Linked | Unlinked) and not self.sees(event.target, right):
             return None
-        if not self._reads_home(getattr(event, "received_on", None)):
-            return None
         if self.end_user:
             return self._public(recorded)
         shown = self._without_tickets(self._without_fields(event), right)
@@ -250,30 +248,13 @@ class Viewer:
         return recorded._replace(event=shown, meta=meta)
 
     def _internal_texts(self, stream: str) -> frozenset[str]:
-        """The ids of a ticket's comments, attachments, and description, that an end user doesn't
-        read: what isn't public, and what was sent to a merged ticket that isn't for them."""
+        """The ids of a ticket's comments, attachments to them, and description, that aren't
+        public."""
         ticket: Ticket = self._load(stream)
         refs = [*ticket.comments, *([ticket.description] if ticket.description else [])]
-        ids = {ref.id for ref in refs if not self._reads(ref)}
-        attached = {
-            each.id
-            for each in ticket.attachments
-            if each.comment in ids or not self._reads_home(each.received_on)
-        }
+        ids = {ref.id for ref in refs if not ref.public}
+        attached = {each.id for each in ticket.attachments if each.comment in ids}
         return frozenset(ids | attached)
-
-    def _reads(self, ref: CommentRef) -> bool:
-        """Whether an end user who sees its ticket reads a comment."""
-        return ref.public and self._reads_home(ref.received_on)
-
-    def _reads_home(self, received_on: str | None) -> bool:
-        """Whether the actor reads on a survivor what was sent to a ticket that was merged into
-        it: an end user where they take part in that one, who works on tickets where it is in no
-        restricted team without them."""
-        if received_on is None or self.sees(_ticket(received_on)):
-            return True
-        team = self._load(_ticket(received_on)).team
-        return not self.end_user and team not in self.sight(READ).closed
 
     def _without_fields(self, event: Event) -> Event:
         """The event without the custom fields, and the fields of hidden classes, that the actor
@@ -318,17 +299,13 @@ class Viewer:
         changed: dict[str, Any] = {"fields": self._read_of(state.fields), "sound": None}
         changed["links"] = tuple(link for link in state.links if self.sees(link.target))
         if self.end_user:
-            refs = tuple(ref for ref in state.comments if self._reads(ref))
+            refs = tuple(ref for ref in state.comments if ref.public)
             changed["comment_pages"] = (refs,) if refs else ()
-            changed["ccs"] = state.own_ccs
-            changed["external"] = state.own_external
-            hidden = {ref.id for ref in state.comments if not self._reads(ref)}
+            hidden = {ref.id for ref in state.comments if not ref.public}
             if state.description is not None and not state.description.public:
                 hidden.add(state.description.id)
             changed["attachments"] = tuple(
-                each
-                for each in state.attachments
-                if each.comment not in hidden and self._reads_home(each.received_on)
+                each for each in state.attachments if each.comment not in hidden
             )
             if state.description is not None and not state.description.public:
                 changed["description"] = None

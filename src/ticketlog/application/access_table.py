@@ -24,8 +24,7 @@ QUERIES: frozenset[str] = _names(
     inbox link-circles merged-persons numbered-tickets person persons queue queue-counts
     search shared-addresses snoozed-tickets survivor ticket ticket-breaches ticket-clocks
     ticket-counts ticket-intervals ticket-links tickets unassigned-tickets unseen-tickets
-    accounts
-    presence
+    accounts presence schedules schedule-dates
     history attachment events settings status access-review access-explain organisation agent stream
     """
 )
@@ -105,7 +104,6 @@ ROUTES: Mapping[str, str] = {
     "DELETE /api/v1/passkeys/{id}": "passkey.remove",
     "POST /api/v1/hooks/{source}": "anybody",
     "GET /api/v1/tickets/{id}": "query:ticket",
-    "GET /api/v1/tickets/{id}/conversation": "query:ticket",
     "GET /api/v1/tickets/{id}/history": "query:history",
     "GET /api/v1/tickets/{id}/sla": "query:ticket-clocks",
     "GET /api/v1/tickets/{id}/explanation": "query:history",
@@ -153,7 +151,6 @@ FIELDS: Mapping[str, FieldClass] = {
         asked_by similarity_percent
         detail title expires_at go_to tokens sessions passkeys identities token session passkey
         identity label scope owner used_at revoked_at secret method device begun_at seen_at current
-        origin gone now_in
         backed_up registered_at removed_at provider issuer linked_at signed_in_at
         asset at attachments author author_kind automated body cancelled category ccs channel
         clock closed_at code comments country created_at day description end event events
@@ -170,6 +167,7 @@ FIELDS: Mapping[str, FieldClass] = {
         """
         problem replay starts webhook types
         conditions scheme secrets reads_as given_up replays
+        schedules rrule paused next_at last_at occurrences occurrence
         webhooks attempt took_seconds answer deliveries command said received_at results
         grants right may sees roles like commands queries reports queues hides writes teams
         members services auditors readers writers actors restricted comment
@@ -183,7 +181,7 @@ FIELDS: Mapping[str, FieldClass] = {
         business_used_n business_used_p90_seconds business_used_seconds by by_holder by_status
         calendar came_of_it candidates case change changed changes chosen circles clocks closed
         column commits commits_per_second contract corrected counts created created_by damage
-        merged data desk differing domains done due due_at duplicates empty ended ended_at ends
+        data desk differing domains done due due_at duplicates empty ended ended_at ends
         engaged_seconds equal error escalation expected extra failed failures field file fired
         first first_contact first_contact_of first_contact_rate first_contact_undecided
         first_reply_time_median_seconds first_reply_time_n first_reply_time_p90_seconds folder

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from itertools import takewhile
 from typing import Any, NamedTuple
 
@@ -17,7 +17,6 @@ from ticketlog.application.queries import Answer
 from ticketlog.application.settings_store import SettingsLog
 from ticketlog.application.stream_reads import StreamReads, right_to_read
 from ticketlog.application.views import Views
-from ticketlog.documents.tickets import Conversation
 from ticketlog.domain.aggregates import AGGREGATES
 from ticketlog.domain.base import Actor, Recorded, instant, kind_and_id
 from ticketlog.domain.settings.model import Settings
@@ -179,26 +178,6 @@ class Past:
             return found
         kind, id = kind_and_id(stream_name(ticket))
         return recomputed(id, found, *self._basis) if kind == TICKET else found
-
-    def events_at(self, stream: str, versions: Collection[int]) -> list[Recorded]:
-        """The events of a ticket at these versions, as `history` tells them."""
-        wanted = frozenset(versions)
-        return [each for each in self.history(stream) if each.originator_version in wanted]
-
-    def conversation(
-        self,
-        ticket: str,
-        *,
-        own: bool = False,
-        after: str | None = None,
-        limit: int = 30,
-        actor: Actor | None = None,
-    ) -> Conversation:
-        """A page of a ticket's conversation at the moment; see `Desk.conversation`."""
-        from ticketlog.application.conversation import conversation
-
-        given: dict[str, Any] = {"own": own, "after": after, "limit": limit, "actor": actor}
-        return conversation(self, stream_name(ticket), **given)
 
     @property
     def now(self) -> int:

@@ -20,14 +20,6 @@ import orjson
 from eventsourcing.persistence import PersistenceError
 from uuid_utils import uuid7
 
-from ticketlog.application.merging import (
-    end_of,
-    ever_into,
-    goes_on,
-    gone_on,
-    release_of,
-    step_after,
-)
 from ticketlog.application.turns import Turns
 from ticketlog.application.unseen_replies import with_words
 from ticketlog.domain import text
@@ -61,7 +53,6 @@ from ticketlog.domain.ticket.conversation import Note, Reply
 from ticketlog.domain.ticket.creation import CreateTicket, handed_on
 from ticketlog.domain.ticket.lifecycle import Reopen
 from ticketlog.domain.ticket.mentions import called
-from ticketlog.domain.ticket.merging import Merge, MergeDeclined, Released, Unmerge, declined
 from ticketlog.domain.ticket.relations import ACYCLIC, LinkTo, Unlink, cycle, ticket_stream
 from ticketlog.domain.ticket.splitting import NAME as SPLITTING
 from ticketlog.domain.ticket.splitting import OpenSplitOff, Split, SplitTicket
@@ -130,8 +121,6 @@ class Request:
     """Its id was made for it just now: nobody can have sent it before, or will send it again."""
     internal: bool = False
     """The desk itself sends it: a policy, or what keeps an outbox."""
-    received_on: str | None = None
-    """The merged ticket that it was sent to, where it goes on to the one that this is a part of."""
 
 
 def request(
@@ -559,8 +548,6 @@ class Executor:
                 outcome = yield from self._executed(request)
             finally:
                 self._addressing.give_back()
-        elif isinstance(request.command, Unmerge):
-            outcome = yield from self._unmerged(request)
         else:
             outcome = yield from self._executed(request)
         if isinstance(request.command, Note) and "@" in request.command.body:
@@ -575,11 +562,13 @@ class Executor:
             )
             state = attempt.state
             if attempt.answered is not None:
-                return (yield from self._answer_elsewhere(request, *attempt.answered))
+                other, placed = attempt.answered
+                outcome = yield from self._answer(other, placed)
+                return outcome._replace(follow_up_of=request.stream)
             if attempt.commit is None and (yield self._has_moved(request, state)):
                 continue
             if attempt.refusal is not None:
-                answer = yield from self._on_part_or_refused(request, state, attempt.refusal)
+                answer = yield from self._refused(request, state, attempt.refusal)
                 if answer is None:
                     continue
                 return answer
@@ -596,139 +585,14 @@ class Executor:
                 yield self._keep_snapshot(request, state, placed)
             outcome = outcome_of(attempt.commit, placed)
             self.repository.keep(request.stream, request.aggregate.fold(state, outcome.events))
-            return (yield from self._completed(request, outcome))
+            yield from self._part_cycle(request)
+            yield from self._part_address(request)
+            yield from self._split_off(request, outcome.events)
+            return outcome
         raise Conflict(
             f"{request.stream} changed {ATTEMPTS} times while {request.command.NAME} was decided: "
             f"send it again with the same id ({request.id})"
         )
-
-    def _completed(self, request: Request, outcome: Outcome) -> Steps[Outcome]:
-        """The outcome of a command once what it does on other streams, too, is done."""
-        yield from self._part_cycle(request)
-        yield from self._part_address(request)
-        yield from self._split_off(request, outcome.events)
-        if isinstance(request.command, Merge):
-            return (yield from self._merged(request, outcome.events))
-        return outcome
-
-    def _answer_elsewhere(self, request: Request, other: Request, placed: Placed) -> Steps[Outcome]:
-        """The first answer to a command, where it stands on another stream."""
-        outcome = yield from self._answer(other, placed)
-        if other.received_on is not None:
-            return outcome
-        return outcome._replace(follow_up_of=request.stream)
-
-    def _on_part_or_refused(
-        self, request: Request, state: Any, refusal: Refused
-    ) -> Steps[Outcome | None]:
-        """The outcome of a command that its stream refused: a ticket whose merge is under way is
-        merged first, and what is said to a merged one goes on. None: decide again."""
-        if _is_merging(state) and "merging" not in request.command.SPEC.also_on:
-            yield from self._merge_finished(request, state)
-            return None
-        if _is_merged(state) and goes_on(request.command):
-            return (yield from self._gone_on(request, state))
-        return (yield from self._refused(request, state, refusal))
-
-    def _merged(self, request: Request, proposed: Sequence[Recorded]) -> Steps[Outcome]:
-        """The outcome of a merge that was proposed: the other ticket is asked, then this one says
-        what came of it. Raises the refusal where the other one declined."""
-        absorb = step_after(request, proposed)
-        assert absorb is not None
-        answer = yield from self._taken(absorb)
-        settle = step_after(request, answer.events)
-        if settle is None:
-            raise Conflict(
-                f"{request.stream} is just being merged by another process: send "
-                f"{request.command.NAME} again with the same id ({request.id})"
-            )
-        outcome = yield from self._taken(settle)
-        for each in answer.events:
-            if isinstance(each.event, MergeDeclined):
-                source, target = (kind_and_id(on)[1] for on in (request.stream, absorb.stream))
-                raise declined(source, target, each.event.why)
-        return outcome
-
-    def _merge_finished(self, request: Request, ticket: Ticket) -> Steps[None]:
-        """Takes the steps that are left of a merge that another command began."""
-        stream = request.stream
-        proposed = yield ReadStep(lambda _: self._events_from(stream, ticket.version))
-        step = step_after(request, proposed)
-        while step is not None:
-            outcome = yield from self._taken(step)
-            step = step_after(request, outcome.events)
-
-    def _events_from(self, stream: str, version: int) -> list[Recorded]:
-        """The events of a stream from the commit on that holds a version."""
-        partition = partition_of(stream, self.log.partitions)
-        return [
-            event
-            for each in self.log.stream(stream, version)
-            for event in self.log.codec.decode(each.data, partition, each.offset)
-        ]
-
-    def _gone_on(self, request: Request, ticket: Ticket) -> Steps[Outcome | None]:
-        """The outcome of a command for a merged ticket on the one that it is a part of. None: it is
-        a part of that no more, so that it is to be decided again."""
-        answer = yield from self._first_answer(request)
-        if answer is not None:
-            return answer
-        survivor = yield ReadStep(lambda reads: end_of(ticket, reads.load))
-        try:
-            return (yield from self._executed(gone_on(request, survivor)))
-        except Closed:
-            if request.received_on is None and _asks_on(request.command):
-                return (yield from self._followed_up(request, request.command, ticket))
-            raise
-        except Refused as refusal:
-            if refusal.facts.get("parted"):
-                yield ReadStep(lambda reads: reads.sync())
-                return None
-            raise
-
-    def _unmerged(self, request: Request) -> Steps[Outcome]:
-        """The outcome of an unmerge: the ticket that it is a part of releases it, then it parts."""
-
-        def known(reads: Reads) -> Ticket:
-            reads.sync()
-            ticket: Ticket = reads.load(request.stream)
-            return ticket
-
-        ticket: Ticket = yield ReadStep(known)
-        if _is_merging(ticket):
-            yield from self._merge_finished(request, ticket)
-            ticket = yield ReadStep(known)
-        for target in () if request.fresh else ticket.survivors:
-            again = release_of(request, target)
-            placed = yield ReadStep(partial(self._found, again))
-            if placed is not None:
-                released = yield ReadStep(partial(self._recorded_of, again, placed))
-                return (yield from self._parted(request, released))
-        yield ReadStep(lambda reads: self._decided(request, ticket, self.settings(), reads))
-        target = ticket.merged_into or ""
-        outcome = yield from self.steps(release_of(request, target))
-        if outcome.events:
-            return (yield from self._parted(request, outcome.events))
-        # Another command has had it released: the event that says so is looked for.
-        stream, id = f"ticket/{target}", kind_and_id(request.stream)[1]
-        events = yield ReadStep(lambda _: self._events_from(stream, 0))
-        found = [e for e in events if isinstance(e.event, Released) and e.event.source == id]
-        return (yield from self._parted(request, found[-1:]))
-
-    def _found(self, request: Request, reads: Reads) -> Placed | None:
-        return self.log.find(request.stream, request.id)
-
-    def _recorded_of(self, request: Request, placed: Placed, reads: Reads) -> list[Recorded]:
-        return self._recorded(request, placed)
-
-    def _parted(self, request: Request, released: Sequence[Recorded]) -> Steps[Outcome]:
-        part = step_after(request, released)
-        if part is None:
-            raise Conflict(
-                f"{request.stream} is just being unmerged: send {request.command.NAME} again with "
-                f"the same id ({request.id})"
-            )
-        return (yield from self._taken(part))
 
     def _attempt(self, request: Request, first: bool, reads: Reads) -> Attempt:
         """Raises Usage for a version that nobody can have seen."""
@@ -754,23 +618,17 @@ class Executor:
     ) -> tuple[Request, Placed] | None:
         """The request on another stream under which the command's id stands, and where."""
         self._check_seen(request, state, reads)
-        for each in self._elsewhere(request, state, reads):
+        for each in self._elsewhere(request, state):
             reads.sync()
             placed = self.log.find(each.stream, each.id)
             if placed is not None:
                 return each, placed
         return None
 
-    def _elsewhere(self, request: Request, state: Any, reads: Reads) -> Iterator[Request]:
-        """Requests on other streams under which the command's id may stand: a ticket that its
-        ticket was a part of, or the follow-up that it opened where its ticket was closed, or solved
-        for too long."""
-        if request.fresh or not isinstance(state, Ticket):
-            return
-        if state.survivors and goes_on(request.command) and request.received_on is None:
-            for survivor in ever_into(state, reads.load):
-                yield gone_on(request, survivor)
-        if _asks_on(request.command) and (state.ended_once or state.survivors):
+    def _elsewhere(self, request: Request, state: Any) -> Iterator[Request]:
+        """Requests on other streams under which the command's id may stand: the follow-up that it
+        opened where its ticket was closed, or solved for too long."""
+        if not request.fresh and _asks_on(request.command) and state.ended_once:
             yield _follow_up(request, request.command, state, self.settings())
 
     def _check_seen(self, request: Request, state: Any, reads: Reads) -> None:
@@ -924,9 +782,6 @@ class Executor:
         answer = yield from self._first_answer(request)
         if answer is not None:
             return answer
-        went_on = request.received_on is not None
-        if went_on and (isinstance(refusal, Closed) or refusal.facts.get("parted")):
-            raise refusal
         if isinstance(refusal, Closed) and _asks_on(request.command):
             if request.fresh or state.status_category == "closed":
                 return (yield from self._followed_up(request, request.command, state))
@@ -1014,8 +869,6 @@ class Executor:
             return (yield from self._after(request, refused_again(events[0].event)))
         yield from self._check_parted(request)
         yield from self._split_off(request, events)
-        if isinstance(request.command, Merge):
-            return (yield from self._merged(request, events))
         return Outcome(
             request.stream,
             events[-1].originator_version,
@@ -1073,16 +926,7 @@ def _context(request: Request, settings: Settings, now: int) -> Context:
         command_id=request.id,
         seen=request.seen,
         anyway=request.anyway,
-        received_on=request.received_on,
     )
-
-
-def _is_merging(state: Any) -> TypeGuard[Ticket]:
-    return isinstance(state, Ticket) and state.merge_proposed is not None
-
-
-def _is_merged(state: Any) -> TypeGuard[Ticket]:
-    return isinstance(state, Ticket) and state.merged_into is not None
 
 
 def _claimed(request: Request, now: int) -> int | None:
@@ -1113,11 +957,7 @@ def is_executed_alone(command: Command) -> bool:
     """Whether a command of several that are executed together is executed alone, after them:
     with a command on another stream it could close a circle of links, or give two persons one
     address, which neither does by itself; or a split, which goes on on another stream."""
-    return (
-        may_lead_back(command)
-        or takes_address(command)
-        or isinstance(command, SplitTicket | Merge | Unmerge)
-    )
+    return may_lead_back(command) or takes_address(command) or isinstance(command, SplitTicket)
 
 
 def _parting_id(request: Request) -> str:

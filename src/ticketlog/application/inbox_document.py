@@ -9,7 +9,7 @@ from ticketlog.documents.ticket_rows import Inbox
 from ticketlog.projections.views import inbox
 
 if TYPE_CHECKING:
-    from ticketlog.application.conversation import TicketSource
+    from ticketlog.application.ticket_documents import TicketSource
     from ticketlog.domain.base import Actor
 
 

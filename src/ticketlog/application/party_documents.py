@@ -14,7 +14,7 @@ from ticketlog.domain.parties.agent import Held
 from ticketlog.errors import TicketlogError
 
 if TYPE_CHECKING:
-    from ticketlog.application.conversation import TicketSource
+    from ticketlog.application.ticket_documents import TicketSource
     from ticketlog.domain.base import Actor
 
 _HIDDEN = frozenset({"changed", "version", "clock"})

@@ -23,7 +23,7 @@ _OPERATORS = {name.replace("-", " "): name for name in get_args(Operator)} | {
     name: name for name in get_args(Operator)
 }
 _SEVERAL = frozenset({"in", "not-in", "contains", "lacks"})
-_DONE = ("solved", "closed", "merged")
+_DONE = ("solved", "closed")
 _NAMES = ("team", "assignee", "priority", "category", "product")
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ticketlog.application.conversation import TicketSource
+from ticketlog.application.ticket_documents import TicketSource
 from ticketlog.documents.sla import AtRisk, Breach, TicketSla
 from ticketlog.domain.base import Actor, NotFound, kind_and_id
 from ticketlog.domain.ticket.sla.timeline import timeline

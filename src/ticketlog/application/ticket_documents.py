@@ -4,12 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from heapq import merge
+from typing import TYPE_CHECKING, Any, Protocol
 
-from ticketlog.application.conversation import TicketSource, joined
 from ticketlog.documents.tickets import Ticket
-from ticketlog.domain.base import Actor, NotFound, Recorded, kind_and_id
-from ticketlog.domain.ticket import KIND as TICKET
+from ticketlog.domain.base import Actor, NotFound, Recorded
+from ticketlog.domain.settings.model import Settings
 from ticketlog.errors import TicketlogError
+
+if TYPE_CHECKING:
+    from ticketlog.application.access import Viewer
+    from ticketlog.application.queries import Answer
+    from ticketlog.projections.engine.query import Query
+
+
+class TicketSource(Protocol):
+    """A desk, or a desk at a moment (`as_of.Past`)."""
+
+    @property
+    def settings(self) -> Settings: ...
+    def viewer(self, actor: Actor | None) -> Viewer: ...
+    def load(self, stream: str, *, actor: Actor | None = None) -> Any: ...
+    def history(self, ticket: str, /, *, actor: Actor | None = None) -> list[Recorded]: ...
+    def linked_by(self, ticket: str, *, actor: Actor | None = None) -> list[dict[str, Any]]: ...
+    def query(self, query: Query[Answer], /, *, actor: Actor | None = None) -> Answer: ...
 
 
 def ticket_document(
@@ -19,19 +36,21 @@ def ticket_document(
     at: str | None,
     remark: Callable[[str], None],
     actor: Actor | None = None,
-    own: bool = False,
 ) -> Ticket:
-    """The ticket ('ticket/ID'), with what was said and done on those that are merged into it;
-    `own`: on itself alone. Where the views can't be read, `linked_by` is None, and `remark`
+    """The ticket ('ticket/ID'). Where the views can't be read, `linked_by` is None, and `remark`
     hears why: a ticket is shown whatever became of its views. `at`: the moment, in the words of
     the asker; `actor`: who asks. Raises NotFound."""
-    whole = joined(source, stream, actor, own=own, at=at)
+    state = source.load(stream, actor=actor)
+    if not state.exists:
+        where = f" at {at}" if at else "; `ticketlog ticket list` shows those that do"
+        raise NotFound(f"{stream} doesn't exist{where}")
+    events = source.history(stream, actor=actor)
     try:
-        linked_by = source.linked_by(whole.ticket.id, actor=actor)
+        linked_by = source.linked_by(state.id, actor=actor)
     except TicketlogError as error:
         linked_by = None
         remark(f"ticketlog: what is linked to it isn't known: {error}")
-    return source.viewer(actor).document(whole.document(linked_by))
+    return source.viewer(actor).document(Ticket.made(state, events, linked_by))
 
 
 def history_of(
@@ -41,24 +60,13 @@ def history_of(
     further: Sequence[str] = (),
     at: str | None,
     actor: Actor | None = None,
-    own: bool = False,
 ) -> list[Recorded]:
-    """The events of a stream, and of `further` streams, by the time of recording; of a ticket also
-    those of the tickets that are merged into it, unless `own`. `actor`: who asks. Raises NotFound
-    for a stream that doesn't exist."""
+    """The events of a stream, and of `further` streams, by the time of recording. `actor`: who
+    asks. Raises NotFound for a stream that doesn't exist."""
     events = source.history(stream, actor=actor)
     if not events:
         raise NotFound(f"{stream} doesn't exist" + (" at that moment" if at else ""))
-    if not own and kind_and_id(stream)[0] == TICKET:
-        further = (*further, *_merged(source, stream, actor))
     if not further:
         return events
     histories = [events, *(source.history(each, actor=actor) for each in further)]
     return list(merge(*histories, key=lambda each: each.meta.recorded_at))
-
-
-def _merged(source: TicketSource, stream: str, actor: Actor | None) -> list[str]:
-    """The tickets that are merged into a ticket and that the actor sees."""
-    viewer = source.viewer(actor)
-    _, *merged = joined(source, stream, actor, own=False).streams
-    return [each for each in merged if viewer.sees(each)]

@@ -134,9 +134,6 @@ def _option(name: str, field: str, info: FieldInfo) -> click.Option:
 
 
 _HINTS = {
-    "note": "An internal note on the other ticket.",
-    "notify": "Its requester is told, by the desk's rules.",
-    "with_tags": "The other ticket gets its tags, too.",
     "add": "A tag.",
     "article": "The version of the article that was used: vpn-reset@3.",
     "agent": "The id of an agent. Default: the actor.",
@@ -158,7 +155,6 @@ _HINTS = {
     "follow_up_of": "The closed ticket that it continues.",
     "impact": "One of the settings' impacts.",
     "in_reply_to": "The mail that it answers.",
-    "into": "The id of the other one.",
     "language": "A language tag: de, pt-BR.",
     "macro": "The version of the macro that was used: greeting@2.",
     "mentions": "The id of an agent whom the note calls.",

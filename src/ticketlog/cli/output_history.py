@@ -26,13 +26,11 @@ def print_history(
     occurred_as_of: str | None,
     as_json: bool,
     further: Sequence[str] = (),
-    own: bool = False,
 ) -> None:
-    """Prints a stream's history. `further`: streams whose events are shown among it; `own`: without
-    those of the tickets that are merged into it. Raises
+    """Prints a stream's history. `further`: streams whose events are shown among it. Raises
     NotFound for a stream that doesn't exist."""
     source = reader(app, as_of, occurred_as_of)
-    events = history_of(source, stream, further=further, at=as_of, own=own)
+    events = history_of(source, stream, further=further, at=as_of)
     if as_json:
         print_json(History.made(stream, events))
     else:

@@ -62,8 +62,8 @@ class ByPromise(ByAgent):
 
 
 class FlowRow(ByTicket):
-    """created + reopened + restored + moved_in = solved + cancelled + spam + duplicates + merged
-    + moved_out + change."""
+    """created + reopened + restored + moved_in = solved + cancelled + spam + duplicates + moved_out
+    + change."""
 
     created: Count
     reopened: Count
@@ -73,7 +73,6 @@ class FlowRow(ByTicket):
     cancelled: Count
     spam: Count
     duplicates: Count
-    merged: Count
     moved_out: Count
     change: Change
     """Of the backlog."""
@@ -124,7 +123,6 @@ class EndingsRow(ByTicket):
     cancelled: Count
     spam: Count
     duplicates: Count
-    merged: Count
 
 
 class SatisfactionRow(ByTicket):
@@ -337,7 +335,7 @@ class Quality(Report):
 
 
 class Endings(Report):
-    """Solved, closed, cancelled, spam, duplicates, merged."""
+    """Solved, closed, cancelled, spam, duplicates."""
 
     rows: Sequence[EndingsRow]
 

@@ -18,7 +18,7 @@ from ticketlog.documents.base import (
     WholeSeconds,
     Word,
 )
-from ticketlog.domain.base import Recorded, kind_and_id
+from ticketlog.domain.base import Recorded
 from ticketlog.domain.ticket import conversation as events
 from ticketlog.domain.ticket.conversation import AttachmentAdded, CommentEvent
 from ticketlog.domain.ticket.creation import TicketCreated
@@ -89,19 +89,10 @@ class Comment(Document):
     """The requester sees it."""
     automated: bool
     body: Text | None
-    origin: Id
-    """The ticket that it belongs to: another one where that is merged into this one."""
-    gone: bool
-    """It is read in another ticket now, and this line is left of it."""
-    now_in: Id | None
-    """That other ticket, as far as the asker sees it."""
 
     @classmethod
     def made(cls, recorded: Recorded, event: CommentEvent) -> Comment:
         return cls.filled(
-            origin=event.received_on or kind_and_id(recorded.originator_id)[1],
-            gone=False,
-            now_in=None,
             id=recorded.id,
             at=recorded.meta.occurred_at,
             author=event.author,
@@ -120,30 +111,11 @@ class Attachment(Document):
     media_type: Word
     size: Bytes
     sha256: Digest | None
-    comment: Id | None
-    """The comment that it came with."""
-    origin: Id
-    """The ticket that it belongs to: another one where that is merged into this one."""
 
     @classmethod
     def made(cls, recorded: Recorded, event: AttachmentAdded) -> Attachment:
-        said = event.model_dump(include={"name", "media_type", "size", "sha256", "comment"})
-        origin = event.received_on or kind_and_id(recorded.originator_id)[1]
-        return cls.filled(said, id=recorded.id, origin=origin)
-
-
-class Conversation(Document):
-    """A page of the conversation of a ticket, with those of the tickets that are merged into it."""
-
-    ticket: Id
-    tickets: list[Id]
-    """The ticket, and those merged into it that the asker sees."""
-    comments: list[Comment]
-    """The oldest first, the description among them."""
-    attachments: list[Attachment]
-    """The files that came with these comments."""
-    next: Id | None
-    """The `after` of the next page."""
+        said = event.model_dump(include={"name", "media_type", "size", "sha256"})
+        return cls.filled(said, id=recorded.id)
 
 
 class Ticket(Standing, TicketDetails):
@@ -195,8 +167,14 @@ class Ticket(Standing, TicketDetails):
         history: Sequence[Recorded],
         linked_by: Sequence[Mapping[str, str]] | None,
     ) -> Ticket:
-        """Of a ticket's state and its events alone."""
-        description = next(
+        """Of a ticket's state and its events."""
+        values: dict[str, Any] = {
+            name: getattr(ticket, name) for name in cls.model_fields if name not in _OF_EVENTS
+        }
+        values |= {name: values[name] or None for name in TIMES}
+        values["links"] = [{"kind": link.kind, "target": link.target} for link in ticket.links]
+        values["working"] = dict(ticket.working)
+        values["description"] = next(
             (
                 text
                 for e in history
@@ -205,43 +183,14 @@ class Ticket(Standing, TicketDetails):
             ),
             None,
         )
-        return cls.joined(
-            ticket,
-            description=description,
+        return cls.filled(
+            values,
             comments=[
                 Comment.made(e, e.event) for e in history if isinstance(e.event, CommentEvent)
             ],
             attachments=[
                 Attachment.made(e, e.event) for e in history if isinstance(e.event, AttachmentAdded)
             ],
-            seconds_spent=ticket.seconds_spent,
-            linked_by=linked_by,
-        )
-
-    @classmethod
-    def joined(
-        cls,
-        ticket: State,
-        *,
-        description: str | None,
-        comments: Sequence[Comment],
-        attachments: Sequence[Attachment],
-        seconds_spent: int,
-        linked_by: Sequence[Mapping[str, str]] | None,
-    ) -> Ticket:
-        """Of a ticket's state, and what was said and done on it and those merged into it."""
-        values: dict[str, Any] = {
-            name: getattr(ticket, name) for name in cls.model_fields if name not in _OF_EVENTS
-        }
-        values |= {name: values[name] or None for name in TIMES}
-        values["links"] = [{"kind": link.kind, "target": link.target} for link in ticket.links]
-        values["working"] = dict(ticket.working)
-        return cls.filled(
-            values,
-            description=description,
-            comments=comments,
-            attachments=attachments,
-            seconds_spent=seconds_spent,
             linked_by=linked_by,
         )
 
@@ -251,5 +200,5 @@ TIMES = (
     *("closed_at", "clock"),
 )
 """The instants of a ticket; its state has 0 for one that never came."""
-_OF_EVENTS = frozenset({"description", "comments", "attachments", "linked_by", "seconds_spent"})
+_OF_EVENTS = frozenset({"description", "comments", "attachments", "linked_by"})
 """Fields that a ticket's state doesn't hold."""

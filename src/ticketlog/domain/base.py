@@ -247,7 +247,7 @@ class CommandSpec(NamedTuple):
     """The roles that may send it (`domain.rights`). None: nobody may."""
     also_on: tuple[str, ...] = ()
     """States of its stream in which it is taken though most commands aren't: of a ticket 'closed',
-    'spam', 'withdrawn', 'merged', and 'merging' while a merge of it is under way."""
+    'spam' and 'withdrawn'."""
     help: str = ""
     """What it does, in one line. Empty: no command line asks for it by its fields."""
     more: str = ""
@@ -500,8 +500,6 @@ class Context:
     """Whatever has changed since the version that was seen, the sender means it."""
     states: Mapping[str, Any] = field(default_factory=dict)
     """States of the other streams the command reads (person, organisation, agent), by stream."""
-    received_on: str | None = None
-    """The merged ticket that the command was sent to, where it goes on to the survivor."""
     holders: tuple[str, ...] = ()
     """Persons who have an address that the command names, or had it a moment ago."""
 

@@ -26,7 +26,7 @@ class Sight:
     every: bool = False
     """All tickets, but those in `closed` teams."""
     person: str | None = None
-    """The requester, or in copy; not who is it only by a ticket that was merged into it."""
+    """The requester, or in copy."""
     agent: str | None = None
     """The assignee."""
     teams: frozenset[str] = frozenset()
@@ -53,7 +53,7 @@ class Sight:
         return (
             self.every
             or asked
-            or any(self._is(each, load) for each in ticket.own_ccs)
+            or any(self._is(each, load) for each in ticket.ccs)
             or (self.agent is not None and ticket.assignee == self.agent)
             or ticket.team in self.teams
             or ticket.organisation in self.organisations

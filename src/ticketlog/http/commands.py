@@ -89,7 +89,6 @@ def plural(kind: str) -> str:
 
 ELSEWHERE: Mapping[str, str] = {
     "ticket.attach": "its bytes come with it: POST /tickets/{id}/attachments",
-    "ticket.release": "the desk sends it after POST /tickets/{id}/commands/unmerge",
     "ticket.open-split-off": "the desk sends it after POST /tickets/{id}/commands/split",
 }
 """Commands that have a route of another kind -> why."""

@@ -26,8 +26,6 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
         "comments": ["019a0000-0000-7000-8000-000000000000.0"],
         "subject": "The scanner, too",
     },
-    "ticket.merge": {"into": _TICKET, "note": "The same router."},
-    "ticket.unmerge": {},
     "ticket.redact": {
         "target": "019a0000-0000-7000-8000-000000000000.0",
         "reason": "It held a password.",

@@ -9,12 +9,10 @@ from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ticketlog.application.as_of import Past
-from ticketlog.application.conversation import MOST, PAGE, conversation
 from ticketlog.application.explaining import explain
 from ticketlog.application.inbox_document import inbox_document
 from ticketlog.application.party_documents import (
@@ -35,7 +33,7 @@ from ticketlog.http.answers import Answer
 from ticketlog.http.commands import plural, stream_named
 from ticketlog.http.documented import example_id, read_operation
 from ticketlog.http.moments import awaited, read_past, wait_for
-from ticketlog.http.parameters import Parameter, parameters_of, read_parameters
+from ticketlog.http.parameters import Parameter, read_parameters
 from ticketlog.http.queries import reading_parameters, seen
 from ticketlog.http.served import Served, actor_of
 
@@ -76,13 +74,7 @@ def _now(source: Desk | Past, asked: Asked) -> int:
 
 
 def _ticket(source: Desk | Past, stream: str, actor: Actor, asked: Asked) -> Document:
-    own = asked.get("own", False)
-    return ticket_document(source, stream, at=_at(asked), remark=_remark, actor=actor, own=own)
-
-
-def _conversation(source: Desk | Past, stream: str, actor: Actor, asked: Asked) -> Document:
-    page = {name: asked[name] for name in ("own", "after", "limit") if asked.get(name) is not None}
-    return conversation(source, stream, at=_at(asked), actor=actor, **page)
+    return ticket_document(source, stream, at=_at(asked), remark=_remark, actor=actor)
 
 
 def _person(source: Desk | Past, stream: str, actor: Actor, asked: Asked) -> Document:
@@ -105,9 +97,8 @@ def _history(source: Desk | Past, stream: str, actor: Actor, asked: Asked) -> Do
 
         merged = source.query(MergedPersons(person=kind_and_id(stream)[1]), actor=actor)
         further = [f"person/{each}" for each in merged]
+    events = history_of(source, stream, further=further, at=_at(asked), actor=actor)
     since = asked.get("since")
-    own = since is not None or asked.get("own", False)
-    events = history_of(source, stream, further=further, at=_at(asked), actor=actor, own=own)
     if since is not None:
         events = [each for each in events if each.originator_version > since]
     return History.made(stream, events)
@@ -144,45 +135,8 @@ _SINCE = Parameter(
     "Only what came after this version.",
     int,
 )
-
-
-class OwnAlone(BaseModel):
-    """The parameter of reads of a ticket with those that are merged into it."""
-
-    own: bool = Field(
-        False, description="Its own alone, without the tickets that are merged into it."
-    )
-
-
-class CommentsPage(OwnAlone):
-    """The parameters of a page of a conversation."""
-
-    limit: int = Field(PAGE, ge=1, le=MOST, description="Comments at most.")
-    after: str | None = Field(
-        None, description="The `next` of the page before; or a position: as `wait_for`."
-    )
-
-
-_OWN = tuple(parameters_of(OwnAlone))
-_COMMENTS = tuple(parameters_of(CommentsPage))
 READS: tuple[ThingRead, ...] = (
-    ThingRead(
-        "ticket",
-        "",
-        tickets.Ticket,
-        "A ticket as it is, or was, with what was said on those that are merged into it.",
-        _ticket,
-        basis=True,
-        more=_OWN,
-    ),
-    ThingRead(
-        "ticket",
-        "/conversation",
-        tickets.Conversation,
-        "What was said on a ticket and on those that are merged into it, the oldest first.",
-        _conversation,
-        more=_COMMENTS,
-    ),
+    ThingRead("ticket", "", tickets.Ticket, "A ticket as it is, or was.", _ticket, basis=True),
     ThingRead("person", "", parties.Person, "A person, with all who were merged in.", _person),
     ThingRead("organisation", "", parties.Organisation, "An organisation.", _organisation),
     ThingRead("agent", "", parties.Agent, "An agent: presence, shifts, settings.", _agent),
@@ -218,14 +172,14 @@ def router(served: Served) -> APIRouter:
             "Everything that happened to it, in order.",
             _history,
             basis=kind == "ticket",
-            more=(_SINCE, *_OWN) if kind == "ticket" else (_SINCE,),
+            more=(_SINCE,),
         )
         for kind, aggregate in AGGREGATES.items()
         if not aggregate.internal
     ]
     for each in (*READS, *histories):
         common = reading_parameters(basis=each.basis)
-        known = {one.name: one for one in (*common, *each.more)}
+        known = {one.name: one for one in (*each.more, *common)}
         name = f"{plural(each.kind)}.{each.part.strip('/') or 'show'}"
         routes.add_api_route(
             f"/{plural(each.kind)}/{{id}}{each.part}",
@@ -253,7 +207,7 @@ def _endpoint(
     async def show(request: Request) -> Response:
         actor = await actor_of(request)
         asked = read_parameters(request, known)
-        await wait_for(served, awaited(asked, pages=read.more is _COMMENTS))
+        await wait_for(served, awaited(asked))
         stream = stream_named(aggregate, request.path_params["id"])
         moment = (asked.get("as_of"), asked.get("occurred_as_of"), asked.get("basis", "was"))
         answer = partial(_answer, served, read, stream, actor, asked)

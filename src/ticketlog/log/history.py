@@ -6,7 +6,7 @@ Redacted texts are never returned, to no reader and for no moment; that they wer
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ticketlog.domain.base import Recorded
 from ticketlog.domain.ticket.conversation import (
@@ -26,8 +26,6 @@ NO_HASH = "0" * 64
 """Stands for the SHA-256 of a redacted attachment: its bytes can't be asked for."""
 PAGE = 500
 """Records read at once."""
-_APART = 8
-"""Versions between two wanted ones that are rather read than asked around."""
 STOP_CHECK_S = 0.5
 """Seconds that `follow` waits for records before it checks whether it shall stop."""
 _REDACTED = Redacted.NAME.encode()
@@ -108,26 +106,6 @@ def from_version(log: Log, stream: str, start: int) -> Iterator[Recorded]:
     for each in events_of(records, log.codec):
         if each.originator_version >= start:
             yield _without(each, hidden)
-
-
-def at_versions(
-    log: Log, stream: str, versions: Collection[int], hidden: frozenset[str]
-) -> list[Recorded]:
-    """The events of a stream at these versions, in order: what lies between is read only where it
-    is little. `hidden`: the ids of those that were redacted. Raises Unreadable."""
-    wanted = frozenset(versions)
-    runs: list[tuple[int, int]] = []
-    for each in sorted(wanted):
-        if runs and each - runs[-1][1] <= _APART:
-            runs[-1] = (runs[-1][0], each)
-        else:
-            runs.append((each, each))
-    return [
-        _without(each, hidden)
-        for first, last in runs
-        for each in events_of(log.stream(stream, first, last + 1), log.codec)
-        if each.originator_version in wanted
-    ]
 
 
 def _redacted(records: Sequence[Record], codec: RecordCodec) -> frozenset[str]:

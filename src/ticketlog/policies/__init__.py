@@ -15,9 +15,9 @@ from ticketlog.policies import (
     assignment,
     escalation,
     lifecycle_timer,
-    merging,
     notification,
     routing,
+    schedules,
     sla_timer,
     splitting,
 )
@@ -28,7 +28,7 @@ POLICIES: tuple[Policy, ...] = (
     absence,
     assignment,
     splitting,
-    merging,
+    schedules,
     escalation,
     notification,
 )

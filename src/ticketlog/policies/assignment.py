@@ -31,7 +31,6 @@ from ticketlog.domain.ticket.automation import AgentChosen, ChoiceDropped, Choos
 from ticketlog.domain.ticket.condition_fields import facts_of
 from ticketlog.domain.ticket.creation import TicketCreated
 from ticketlog.domain.ticket.lifecycle import MarkedSpam, Restored
-from ticketlog.domain.ticket.merging import TicketMerged, Unmerged
 from ticketlog.domain.ticket.state import Candidate, Ticket
 from ticketlog.domain.ticket.status_events import (
     Cancelled,
@@ -45,8 +44,8 @@ from ticketlog.policies.agent_selection import pick, rule_for
 from ticketlog.policies.protocol import Reaction, RuleAct, RulePolicy, Situation, named
 
 NAME = "assignment"
-_ENDS = (Solved, TicketClosed, Cancelled, MarkedSpam, TicketMerged, Withdrawn)
-_WAITS = (TicketCreated, TeamChanged, AssigneeChanged, Reopened, Restored, StatusChanged, Unmerged)
+_ENDS = (Solved, TicketClosed, Cancelled, MarkedSpam, Withdrawn)
+_WAITS = (TicketCreated, TeamChanged, AssigneeChanged, Reopened, Restored, StatusChanged)
 _FREES = (AvailabilityChanged, ShiftsChanged, TicketReleased)
 ON: frozenset[type[Event]] = frozenset(
     {*_ENDS, *_WAITS, *_FREES, AgentChosen, ChoiceDropped, TicketReserved, TicketDeclined}
@@ -89,11 +88,11 @@ def _owned(recorded: Recorded, situation: Situation) -> _Reactions:
             without = () if old is None else (old,)
             if new is None:
                 yield from _choose(stream, situation.after(), situation, without)
-        case _ if isinstance(event, _ENDS):
+        case Solved() | TicketClosed() | Cancelled() | MarkedSpam() | Withdrawn():
             assignee = situation.after().assignee
             if assignee is not None:
                 yield _release(stream, assignee, recorded)
-        case _ if isinstance(event, _WAITS):
+        case Reopened() | Restored() | TicketCreated() | TeamChanged() | StatusChanged():
             assignee = situation.after().assignee
             if assignee is None:
                 yield from _choose(stream, situation.after(), situation)

@@ -22,14 +22,12 @@ from ticketlog.domain.settings.automation_rules import (
 from ticketlog.domain.settings.conditions import matches
 from ticketlog.domain.settings.model import Settings, cited
 from ticketlog.domain.settings.rule import in_order
-from ticketlog.domain.ticket import absorbed
 from ticketlog.domain.ticket.assignment import AssigneeChanged, Escalated
 from ticketlog.domain.ticket.automation import NotificationDecided, Notify, RequesterReminded
 from ticketlog.domain.ticket.condition_fields import facts_of
 from ticketlog.domain.ticket.conversation import Noted, Replied
 from ticketlog.domain.ticket.creation import TicketCreated
 from ticketlog.domain.ticket.feedback import SurveyOffered
-from ticketlog.domain.ticket.merging import TicketMerged
 from ticketlog.domain.ticket.sla_events import DueEvent, SlaBreached, SlaWarned
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.domain.ticket.status_events import Reopened, Solved, TicketClosed
@@ -46,7 +44,6 @@ _OCCASIONS: dict[type[Event], Occasion] = {
     Solved: "solved",
     Reopened: "reopened",
     TicketClosed: "closed",
-    TicketMerged: "merged",
     SurveyOffered: "survey-offered",
     SlaWarned: "warned",
     SlaBreached: "breached",
@@ -132,11 +129,9 @@ def _addressed(name: str, other: str | None) -> str:
 
 
 def _is_empty(event: Event) -> bool:
-    """Whether nobody is notified of an event: a ticket without assignee is no news, a merge is told
-    where who merged says so, and a machine's mail must not be answered by another machine."""
+    """Whether nobody is notified of an event: a ticket without assignee is no news, and a machine's
+    mail must not be answered by another machine."""
     match event:
-        case TicketMerged(notify=False):
-            return True
         case AssigneeChanged(new=None) | Replied(automated=True) | Noted(automated=True):
             return True
     return False
@@ -218,10 +213,9 @@ def _left(commit: Sequence[Recorded]) -> bool:
 def _named(recipient: Recipient, ticket: Ticket, event: Event) -> list[str]:
     match recipient:
         case "requester":
-            asks = ticket.requester is not None and _sent_to(event) is None
-            return [f"person/{ticket.requester}"] if asks else []
+            return [f"person/{ticket.requester}"] if ticket.requester else []
         case "ccs":
-            return [f"person/{each}" for each in _in_copy(ticket, event)]
+            return [f"person/{each}" for each in ticket.ccs]
         case "assignee":
             return [f"agent/{ticket.assignee}"] if ticket.assignee else []
         case "followers":
@@ -229,23 +223,6 @@ def _named(recipient: Recipient, ticket: Ticket, event: Event) -> list[str]:
         case "mentioned":
             mentions = event.mentions if isinstance(event, Noted) else ()
             return [f"agent/{each}" for each in mentions]
-
-
-def _sent_to(event: Event) -> str | None:
-    """The merged ticket that a comment was sent to."""
-    return event.received_on if isinstance(event, Replied | Noted) else None
-
-
-def _in_copy(ticket: Ticket, event: Event) -> Iterable[str]:
-    """The people in copy who may know of an event: of a comment that was sent to a merged ticket,
-    those who take part in that one; of other words of end users those who are in copy of this
-    ticket itself."""
-    sent_to = _sent_to(event)
-    if sent_to is not None:
-        part = absorbed.of(ticket.absorbed, sent_to)
-        return part.added.also(part.had).ccs if part else ()
-    asks = isinstance(event, Replied) and event.author_kind in ("requester", "end-user")
-    return ticket.own_ccs if asks else ticket.ccs
 
 
 RULES = RulePolicy(

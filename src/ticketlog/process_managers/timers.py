@@ -57,7 +57,7 @@ class TimerQueue:
 
     def put(self, stream: str, ticket: Ticket, settings: Settings) -> None:
         """Computes the due time of a ticket that has changed."""
-        if ticket.status_category in ("closed", "merged") or ticket.withdrawn:
+        if ticket.status_category == "closed" or ticket.withdrawn:
             self._due_index.forget(stream)
             return
         due = self._next_due(ticket, settings)[0]

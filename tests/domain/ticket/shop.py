@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from tests.given import KIM, RULE, SETTINGS, SUE, Story
+from tests.given import KIM, SETTINGS, SUE, Story
 from ticketlog.domain.aggregates import AGGREGATES
 from ticketlog.domain.parties.organisation import Organisation
 from ticketlog.domain.parties.person import Person
@@ -13,7 +13,6 @@ from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.ticket.assignment import Assign
 from ticketlog.domain.ticket.creation import CreateTicket, TicketCreated
 from ticketlog.domain.ticket.lifecycle import Close, Hold, MarkSpam, SetStatus, Solve
-from ticketlog.domain.ticket.merging import Merge, SettleMerge
 from ticketlog.domain.ticket.state import CommentRef, SplitComments, Ticket
 
 OTHERS: dict[str, Any] = {
@@ -124,15 +123,6 @@ def closed(story: Story | None = None) -> Story:
 
 def spam(story: Story | None = None) -> Story:
     return open_(story).given(MarkSpam())
-
-
-def merged(story: Story | None = None) -> Story:
-    """A ticket that is a part of ticket OTHER."""
-    story = (story or new()).given(Merge(into="OTHER"))
-    proposal = story.state.merge_proposed
-    assert proposal is not None
-    settled = SettleMerge(into="OTHER", proposal=proposal.id, absorbed="other.0")
-    return story.given(settled, by=RULE)
 
 
 def with_workflow(**changes: Any) -> Settings:

@@ -116,4 +116,4 @@ def test_a_refusal_carries_what_a_program_needs() -> None:
 
 def test_commands_name_no_state_that_a_ticket_cannot_be_in() -> None:
     named = {state for command in ticket.COMMANDS for state in command.SPEC.also_on}
-    assert named == {"closed", "spam", "withdrawn", "merged", "merging"}
+    assert named == {"closed", "spam", "withdrawn"}

@@ -13,7 +13,7 @@ from tests.domain.ticket import shop
 from tests.given import ANN, IMPORT, KIM, LEE, RULE, SUE, Story
 from ticketlog.domain import ticket
 from ticketlog.domain.base import Actor, Command, Refused
-from ticketlog.domain.ticket import merging, relations
+from ticketlog.domain.ticket import relations
 from ticketlog.domain.ticket.assignment import Assign, Claim, Escalate, Unassign
 from ticketlog.domain.ticket.automation import Choose, Notify, Remind, Route, Settle, Step
 from ticketlog.domain.ticket.classification import (
@@ -122,16 +122,6 @@ CASES: dict[str, Case] = {
     ),
     "settle, by a policy": Case(Settle(choice="c9.0", room=True), RULE),
     "notify, by a policy": Case(NOTICE, RULE),
-    "merge": Case(merging.Merge(into="OTHER")),
-    "absorb, by the desk": Case(
-        merging.Absorb(source="OTHER", proposal="c9.0", by="agent/ann"), RULE
-    ),
-    "settle-merge, by the desk": Case(
-        merging.SettleMerge(into="OTHER", proposal="c9.0", absorbed="c9.1"), RULE
-    ),
-    "unmerge": Case(merging.Unmerge()),
-    "release": Case(merging.ReleaseSource(source="OTHER")),
-    "part, by the desk": Case(merging.PartFrom(out_of="OTHER", released="c9.2"), RULE),
     "record-activity": Case(RecordActivity(source="old", case="1", row=1), IMPORT),
 }
 
@@ -157,7 +147,6 @@ STORIES: dict[str, Callable[[], Story]] = {
     "solved": lambda: shop.solved(connected()),
     "closed": lambda: shop.closed(connected()),
     "spam": lambda: shop.spam(connected()),
-    "merged": lambda: shop.merged(shop.open_(connected())),
 }
 
 

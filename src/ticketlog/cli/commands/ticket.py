@@ -6,11 +6,6 @@ from ticketlog.cli.framework import Commands, Entry, ModelGroup, Read
 
 READS: Commands = {
     "show": Entry("ticketlog.cli.commands.ticket_reads", "show", "Show a ticket as it is, or was."),
-    "conversation": Entry(
-        "ticketlog.cli.commands.ticket_reads",
-        "conversation",
-        "Show what was said on a ticket, and on those merged into it.",
-    ),
     "history": Entry(
         "ticketlog.cli.commands.ticket_reads",
         "history",

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ticketlog.application.conversation import conversation as _conversation
 from ticketlog.application.ticket_documents import ticket_document
 from ticketlog.cli.framework import App, ShellCommand, pass_app
 from ticketlog.cli.model_commands import stream_of
@@ -34,9 +33,6 @@ if TYPE_CHECKING:
     from ticketlog.domain.ticket.state import LinkKind
 
 _T = "4F7K2M9QABCD"
-_OWN = click.option(
-    "--own", is_flag=True, help="Its own alone, without the tickets that are merged into it."
-)
 
 
 @click.command(
@@ -48,22 +44,16 @@ _OWN = click.option(
     prints=(documents.Ticket,),
 )
 @click.argument("ticket")
-@_OWN
 @at_moment
 @as_json
 @pass_app
 def show(
-    app: App,
-    ticket: str,
-    own: bool,
-    as_of: str | None,
-    occurred_as_of: str | None,
-    as_json: bool,
+    app: App, ticket: str, as_of: str | None, occurred_as_of: str | None, as_json: bool
 ) -> None:
-    """Show a ticket as it is, or was, with what was said on those that are merged into it."""
+    """Show a ticket as it is, or was."""
     stream = stream_of("ticket", ticket)
     source = reader(app, as_of, occurred_as_of)
-    told = ticket_document(source, stream, at=as_of or occurred_as_of, remark=note, own=own)
+    told = ticket_document(source, stream, at=as_of or occurred_as_of, remark=note)
     if as_json:
         print_json(told)
     else:
@@ -101,58 +91,10 @@ def _show(document: dict[str, Any]) -> None:
     if document["description"]:
         click.echo(f"\n{_indented(document['description'])}")
     for comment in document["comments"]:
-        _show_comment(comment, document["id"])
-
-
-def _show_comment(comment: dict[str, Any], ticket: str) -> None:
-    at = comment["at"][:19].replace("T", " ")
-    kind = "" if comment["public"] else ", internal"
-    of = "" if comment["origin"] == ticket else f", of {comment['origin']}"
-    head = f"\n{at}  {comment['author']} ({comment['author_kind']}{kind}{of})"
-    if comment["gone"]:
-        there = f"in {comment['now_in']}" if comment["now_in"] else "in another ticket"
-        click.echo(clean(f"{head}: is read {there} now"))
-        return
-    click.echo(clean(head))
-    if comment["body"] is not None:
+        kind = "" if comment["public"] else ", internal"
+        at = comment["at"][:19].replace("T", " ")
+        click.echo(clean(f"\n{at}  {comment['author']} ({comment['author_kind']}{kind})"))
         click.echo(_indented(comment["body"]))
-
-
-@click.command(
-    cls=ShellCommand,
-    examples=(
-        f"ticketlog ticket conversation {_T}",
-        f"ticketlog ticket conversation {_T} --limit 100 --as-of 2026-01-31T09:00:00Z --json",
-    ),
-    prints=(documents.Conversation,),
-)
-@click.argument("ticket")
-@_OWN
-@click.option("--limit", type=click.INT, default=30, show_default=True, help="Comments at most.")
-@click.option("--after", metavar="ID", help="Behind this one: the `next` of the page before.")
-@at_moment
-@as_json
-@pass_app
-def conversation(
-    app: App,
-    /,
-    ticket: str,
-    as_of: str | None,
-    occurred_as_of: str | None,
-    as_json: bool,
-    **page: Any,
-) -> None:
-    """Show what was said on a ticket, and on those merged into it, the oldest first."""
-    stream = stream_of("ticket", ticket)
-    source = reader(app, as_of, occurred_as_of)
-    told = _conversation(source, stream, at=as_of or occurred_as_of, **page)
-    if as_json:
-        print_json(told)
-        return
-    for comment in told.plain()["comments"]:
-        _show_comment(comment, told.ticket)
-    if told.next is not None:
-        note(f"ticketlog: there is more: --after {told.next} shows it")
 
 
 def _short(name: str, value: Any) -> Any:
@@ -172,21 +114,14 @@ def _indented(text: str) -> str:
     prints=(History,),
 )
 @click.argument("ticket")
-@_OWN
 @at_moment
 @as_json
 @pass_app
 def history(
-    app: App,
-    ticket: str,
-    own: bool,
-    as_of: str | None,
-    occurred_as_of: str | None,
-    as_json: bool,
+    app: App, ticket: str, as_of: str | None, occurred_as_of: str | None, as_json: bool
 ) -> None:
-    """Show everything that happened to a ticket, and to those that are merged into it."""
-    stream = stream_of("ticket", ticket)
-    print_history(app, stream, as_of, occurred_as_of, as_json, own=own)
+    """Show everything that happened to a ticket."""
+    print_history(app, stream_of("ticket", ticket), as_of, occurred_as_of, as_json)
 
 
 @click.command(

@@ -27,7 +27,6 @@ Occasion = Literal[
     "solved",
     "reopened",
     "closed",
-    "merged",
     "survey-offered",
     "warned",
     "breached",

@@ -20,12 +20,10 @@ from ticketlog.domain.sla.clock import Edition
 from ticketlog.domain.time.calendar import Calendar
 
 if TYPE_CHECKING:
+    from ticketlog.domain.settings.schedule import Schedule
     from ticketlog.domain.settings.webhooks import HookSource, Webhook
 
 CategoryOfStatus = Literal["new", "open", "pending", "on-hold", "solved", "closed"]
-TicketCategory = CategoryOfStatus | Literal["merged"]
-"""The category of a ticket's status: one that workflows name, or that of a part of another ticket.
-"""
 TicketType = Literal["question", "incident", "problem", "change", "task", "service-request"]
 
 
@@ -102,7 +100,7 @@ class Workflow(Value):
     def status(self, id: str) -> Status | None:
         return next((status for status in self.statuses if status.id == id), None)
 
-    def first_of(self, category: TicketCategory) -> Status | None:
+    def first_of(self, category: CategoryOfStatus) -> Status | None:
         """The first status of a category that isn't retired."""
         return next(
             (each for each in self.statuses if each.category == category and not each.retired),
@@ -275,6 +273,7 @@ class Settings:
         default_factory=lambda: MappingProxyType({})
     )
     """The rules by which the desk acts by itself, by their class and id; `rules_of` has them."""
+    schedules: Mapping[str, Schedule] = field(default_factory=_frozen)
     services: Mapping[str, Service] = field(default_factory=_frozen)
     webhooks: Mapping[str, Webhook] = field(default_factory=_frozen)
     """The endpoints that get events."""
@@ -294,6 +293,9 @@ class Settings:
     since: Mapping[str, int] = field(default_factory=_frozen)
     """Stream of each thing, 'routing-rule/vpn' -> the position of the settings since which it is
     there, in whatever version. It does nothing about what was decided at an earlier position."""
+
+    scheduled_since: Mapping[str, int] = field(default_factory=_frozen)
+    """Schedule -> the instant since which it recurs as it does now."""
 
     left: frozenset[str] = frozenset()
     """The agents who were in the settings once and are no more."""

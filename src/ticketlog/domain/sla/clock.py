@@ -28,8 +28,6 @@ Because = Literal[
     "spam",
     "duplicate",
     "restored",
-    "merged",
-    "unmerged",
     "policy",
     "priority",
     "calendar",
@@ -100,7 +98,7 @@ class Clock(NamedTuple):
     @property
     def taken_out(self) -> bool:
         """It was withdrawn with its whole ticket, and goes on where the ticket comes back."""
-        return self.phase == "withdrawn" and self.because in ("spam", "duplicate", "merged")
+        return self.phase == "withdrawn" and self.because in ("spam", "duplicate")
 
 
 Clocks: TypeAlias = Mapping[Metric, Clock]

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, NamedTuple, TypeAlias
 
-from ticketlog.domain.settings.model import TicketCategory
+from ticketlog.domain.settings.model import CategoryOfStatus
 from ticketlog.domain.settings.sla_policy import Metric, Switch
 from ticketlog.domain.sla.clock import LIVE, Because, Clock, Clocks, Phase, started, turned
 
@@ -35,11 +35,11 @@ class ClockTrigger(NamedTuple):
     at: int
     """In the ticket's clock time."""
     because: Because
-    category: TicketCategory
+    category: CategoryOfStatus
     team: bool = False
     """A team has it."""
     out: bool = False
-    """It is spam, a duplicate, or a part of another ticket: nothing runs."""
+    """It is spam or a duplicate: nothing runs."""
     switches: tuple[Switch, ...] = ()
     """The switches one of which has to be on, where it counts by a switch only."""
 

@@ -9,7 +9,6 @@ Each asks only those above it:
     classification    asks priority, status_events
     creation          asks assignment, classification, custom_fields, priority, relations
     conversation      asks assignment, custom_fields, lifecycle, status_events
-    merging           asks classification, conversation, relations, work
     automation        asks assignment, classification, priority, status_events
     splitting         asks creation, relations
     imported          asks most of them
@@ -36,7 +35,6 @@ from ticketlog.domain.ticket import (
     feedback,
     imported,
     lifecycle,
-    merging,
     priority,
     relations,
     sla_events,
@@ -50,7 +48,6 @@ from ticketlog.domain.ticket.conversation import Replied
 from ticketlog.domain.ticket.evolution import after, evolve, fold, initial, learn
 from ticketlog.domain.ticket.imported import RecordActivity
 from ticketlog.domain.ticket.lifecycle import Restored
-from ticketlog.domain.ticket.merging import Unmerged
 from ticketlog.domain.ticket.preconditions import admit
 from ticketlog.domain.ticket.read_streams import reads
 from ticketlog.domain.ticket.sla import recording
@@ -85,7 +82,6 @@ _EVOLVE: Evolutions = {
     **priority.EVOLVE,
     **custom_fields.EVOLVE,
     **relations.EVOLVE,
-    **merging.EVOLVE,
     **feedback.EVOLVE,
     **imported.EVOLVE,
     **sla_events.EVOLVE,
@@ -106,7 +102,6 @@ _DECIDE: Decisions = {
     **custom_fields.DECIDE,
     **relations.DECIDE,
     **splitting.DECIDE,
-    **merging.DECIDE,
     **recording.DECIDE,
     **feedback.DECIDE,
     **imported.DECIDE,
@@ -135,7 +130,7 @@ def decide(command: Command, ticket: Ticket, context: Context) -> list[Event]:
 def _comes_back(event: Event) -> bool:
     """Whether the ticket is to be worked on again: the agent who had it may be gone."""
     match event:
-        case Reopened() | Restored() | Unmerged():
+        case Reopened() | Restored():
             return True
         case Replied(author_kind="requester" | "end-user", automated=False):
             return True

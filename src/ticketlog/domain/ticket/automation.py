@@ -153,7 +153,7 @@ class Notify(Command):
     UNSEEN: ClassVar[Unseen] = "kept"
     SPEC: ClassVar[CommandSpec] = CommandSpec(
         who_may=frozenset({"rule"}),
-        also_on=("closed", "merged"),
+        also_on=("closed",),
     )
     rule: Key
     occasion: Key
@@ -184,7 +184,7 @@ class Settle(Command):
     UNSEEN: ClassVar[Unseen] = "kept"
     SPEC: ClassVar[CommandSpec] = CommandSpec(
         who_may=frozenset({"rule"}),
-        also_on=("closed", "spam", "merged"),
+        also_on=("closed", "spam"),
     )
     choice: Key
     room: bool

@@ -20,7 +20,6 @@ from ticketlog.domain.base import (
 )
 from ticketlog.domain.rights import WORKERS
 from ticketlog.domain.settings.model import TicketType
-from ticketlog.domain.ticket.absorbed import Brought, touched
 from ticketlog.domain.ticket.lookups import (
     data_subject,
     organisation,
@@ -223,15 +222,6 @@ def _attribute_changed(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     return {event.attribute: event.new}
 
 
-def _tags_changed(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
-    event = recorded.event
-    assert isinstance(event, TagsChanged)
-    if not ticket.absorbed:
-        return {"tags": event.new}
-    moved = tuple(sorted(set(event.old) ^ set(event.new)))
-    return {"tags": event.new, "absorbed": touched(ticket.absorbed, Brought(tags=moved))}
-
-
 def _external_added(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     assert isinstance(recorded.event, ExternalAdded)
     return {"external": (*ticket.external, recorded.event.external)}
@@ -255,7 +245,7 @@ EVOLVE: Evolutions = {
     SubjectChanged: _to("subject"),
     RequesterChanged: _requester_changed,
     DueChanged: _to("due_at"),
-    TagsChanged: _tags_changed,
+    TagsChanged: _to("tags"),
     ExternalAdded: _external_added,
     AttributeChanged: _attribute_changed,
     OrganisationChanged: _organisation_changed,

@@ -24,7 +24,6 @@ from ticketlog.domain.base import (
     bare,
 )
 from ticketlog.domain.rights import LEADS, PERSONS, WORKERS
-from ticketlog.domain.ticket import absorbed
 from ticketlog.domain.ticket.assignment import AssigneeChanged, hand_over
 from ticketlog.domain.ticket.custom_fields import fields_changed
 from ticketlog.domain.ticket.evolution import after
@@ -73,8 +72,6 @@ class CommentEvent(Event):
     template: Key | None = None
     article: Key | None = None
     """The version of the macro, template or article that was used: 'vpn-reset@3'."""
-    received_on: Key | None = None
-    """The id of the merged ticket that it was sent to."""
 
 
 class Replied(CommentEvent):
@@ -114,8 +111,6 @@ class AttachmentAdded(Event):
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     comment: Key | None = None
     """The id of the comment that it came with."""
-    received_on: Key | None = None
-    """The id of the merged ticket that it was sent to."""
 
 
 class Redacted(Event):
@@ -212,7 +207,7 @@ class Redact(Command):
     NAME: ClassVar[str] = "ticket.redact"
     SPEC: ClassVar[CommandSpec] = CommandSpec(
         who_may=LEADS | {"agent"},
-        also_on=("closed", "spam", "withdrawn", "merged"),
+        also_on=("closed", "spam", "withdrawn"),
         help="Hide a comment, an attachment or the description from every reader.",
         examples=(
             (
@@ -237,19 +232,14 @@ def _replied(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     changes["reminders"] = 0
     if kind == "agent":
         changes["agent_replies"] = ticket.agent_replies + 1
-        changes["own_waiting_since"] = None
-        if ticket.absorbed:
-            changes["absorbed"] = absorbed.answered(ticket.absorbed)
+        changes["waiting_since"] = None
         if ticket.first_reply_at is None:
             changes["first_reply_at"] = meta.occurred_at
     elif kind == "requester" or kind == "end-user":
         changes["requester_replies"] = ticket.requester_replies + 1
         changes["asked_at"] = meta.occurred_at
-        if event.received_on is not None:
-            at = meta.occurred_at
-            changes["absorbed"] = absorbed.asked(ticket.absorbed, event.received_on, at)
-        elif ticket.own_waiting_since is None:
-            changes["own_waiting_since"] = meta.occurred_at
+        if ticket.waiting_since is None:
+            changes["waiting_since"] = meta.occurred_at
     return changes
 
 
@@ -262,8 +252,7 @@ def _with_comment(ticket: Ticket, recorded: Recorded, *, public: bool) -> Pages[
     assert isinstance(event, CommentEvent)
     id, at = f"{meta.commit}.{index}", meta.occurred_at
     author, kind = event.author, event.author_kind
-    said = (event.message_id, False, event.automated, version, at, event.received_on)
-    values = (id, author, kind, public, *said)
+    values = (id, author, kind, public, event.message_id, False, event.automated, version, at)
     return paged(ticket.comment_pages, bare(CommentRef, values))
 
 
@@ -284,13 +273,7 @@ def _described(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
 def _attachment_added(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     event = recorded.event
     assert isinstance(event, AttachmentAdded)
-    ref = AttachmentRef(
-        recorded.id,
-        event.sha256,
-        event.comment,
-        version=recorded.originator_version,
-        received_on=event.received_on,
-    )
+    ref = AttachmentRef(recorded.id, event.sha256, event.comment)
     return {"attachments": (*ticket.attachments, ref)}
 
 
@@ -327,7 +310,7 @@ def _reply(command: Reply, ticket: Ticket, context: Context) -> list[Event]:
         _check_says_only(command, ticket, context)
     author = author_of(command.author, ticket, context)
     events: list[Event] = [
-        _reply_event(command, author, ticket, context),
+        _reply_event(command, author, ticket),
         *fields_changed(command.fields, ticket, context),
         *hand_over(ticket, context, team=command.team, assignee=command.assignee, method="reply"),
     ]
@@ -344,7 +327,7 @@ def _check_says_only(command: Reply, ticket: Ticket, context: Context) -> None:
         )
 
 
-def _reply_event(command: Reply, author: Author, ticket: Ticket, context: Context) -> Replied:
+def _reply_event(command: Reply, author: Author, ticket: Ticket) -> Replied:
     return Replied(
         data_subject=author.id if author.asks else data_subject(ticket),
         author=author.id,
@@ -357,7 +340,6 @@ def _reply_event(command: Reply, author: Author, ticket: Ticket, context: Contex
         macro=command.macro,
         template=command.template,
         article=command.article,
-        received_on=context.received_on,
     )
 
 
@@ -400,7 +382,6 @@ def _note(command: Note, ticket: Ticket, context: Context) -> list[Event]:
             template=command.template,
             article=command.article,
             mentions=tuple(dict.fromkeys(mentions)),
-            received_on=context.received_on,
         )
     ]
     if command.status is None or command.status == ticket.status:
@@ -428,7 +409,6 @@ def _attach(command: Attach, ticket: Ticket, context: Context) -> list[Event]:
             size=command.size,
             sha256=command.sha256,
             comment=command.comment,
-            received_on=context.received_on,
         )
     ]
 

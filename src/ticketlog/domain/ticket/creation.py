@@ -195,7 +195,7 @@ def _created(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
         "description": _description(event, recorded) if event.description else None,
         "first_message": event.message_id,
         "ccs": event.ccs,
-        "own_waiting_since": at if asked else None,
+        "waiting_since": at if asked else None,
         "asked_at": at if asked else None,
         "links": (Link(follow_up, event.follow_up_of),) if event.follow_up_of else (),
     }
@@ -399,7 +399,7 @@ def handed_on(ticket: Ticket, settings: Settings, *, personal: bool) -> dict[str
     return values | {
         "organisation": ticket.organisation,
         "language": ticket.language,
-        "ccs": ticket.own_ccs,
+        "ccs": ticket.ccs,
         "fields": {id: value for id, value in ticket.fields.items() if id in settings.fields},
     }
 

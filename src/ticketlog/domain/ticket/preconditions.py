@@ -7,7 +7,6 @@ docs/LIFECYCLE.md has the table.
 from __future__ import annotations
 
 from ticketlog.domain.base import Closed, Command, Context, NotFound, Refused, Stale
-from ticketlog.domain.ticket.absorbed import of
 from ticketlog.domain.ticket.automation import Settle
 from ticketlog.domain.ticket.conversation import Reply
 from ticketlog.domain.ticket.creation import CreateTicket
@@ -17,7 +16,6 @@ from ticketlog.domain.ticket.lifecycle import (
     Close,
     SetStatus,
 )
-from ticketlog.domain.ticket.merging import Merge, parted, survivor_refusal
 from ticketlog.domain.ticket.sla_events import ReapplySla, RecordDue
 from ticketlog.domain.ticket.splitting import OpenSplitOff
 from ticketlog.domain.ticket.state import CommentRef, Ticket
@@ -31,9 +29,7 @@ def admit(command: Command, ticket: Ticket, context: Context) -> bool:
     """
     if ticket.withdrawn:
         return _admit_withdrawn(command, ticket)
-    if isinstance(command, CreateTicket | OpenSplitOff) or (
-        isinstance(command, RecordActivity) and ticket.merged_into is None
-    ):
+    if isinstance(command, CreateTicket | OpenSplitOff | RecordActivity):
         return True
     if not ticket.exists:
         raise NotFound(
@@ -42,8 +38,6 @@ def admit(command: Command, ticket: Ticket, context: Context) -> bool:
     _check_seen(command, ticket, context)
     if ticket.spam and "spam" not in command.SPEC.also_on:
         raise Refused(f"ticket {ticket.id} is marked as spam; restore it first", ticket=ticket.id)
-    if not _admit_part(command, ticket, context):
-        return False
     if ticket.status_category != "closed" or "closed" in command.SPEC.also_on:
         return True
     if _repeats(command, ticket):
@@ -53,24 +47,6 @@ def admit(command: Command, ticket: Ticket, context: Context) -> bool:
         "any more; a follow-up ticket takes it",
         ticket=ticket.id,
     )
-
-
-def _admit_part(command: Command, ticket: Ticket, context: Context) -> bool:
-    """Whether a ticket that is a part of another one, or becomes one, takes the command; False: it
-    is a repetition. Raises Refused."""
-    if ticket.merge_proposed is not None and "merging" not in command.SPEC.also_on:
-        raise Refused(
-            f"ticket {ticket.id} is just being merged into {ticket.merge_proposed.into}; send it "
-            "again",
-            ticket=ticket.id,
-        )
-    if ticket.merged_into is not None and "merged" not in command.SPEC.also_on:
-        if isinstance(command, Merge) and command.into == ticket.merged_into:
-            return False
-        raise survivor_refusal(ticket, command)
-    if context.received_on is not None and of(ticket.absorbed, context.received_on) is None:
-        raise parted(ticket, context.received_on)
-    return True
 
 
 def _admit_withdrawn(command: Command, ticket: Ticket) -> bool:
@@ -94,11 +70,7 @@ def _check_seen(command: Command, ticket: Ticket, context: Context) -> None:
     said: list[CommentRef] = []
     if isinstance(command, Reply) or "status" in aspects:
         own = _senders(command, context)
-        said = [
-            ref
-            for ref in ticket.said_since(seen)
-            if ref.author not in own and _is_for(ref, context)
-        ]
+        said = [ref for ref in ticket.said_since(seen) if ref.author not in own]
     if not (late or said):
         return
     what = ", ".join([*late, *(["what was said"] if said else [])])
@@ -110,15 +82,6 @@ def _check_seen(command: Command, ticket: Ticket, context: Context) -> None:
         comments=tuple(ref.id for ref in said),
         version=ticket.version,
     )
-
-
-def _is_for(ref: CommentRef, context: Context) -> bool:
-    """Whether who sends a command may read a public comment: of a survivor of merges,
-    persons read what was sent to the one that they write to, and what those who work on
-    tickets said to all."""
-    if context.actor.kind != "person" or ref.received_on == context.received_on:
-        return True
-    return ref.received_on is None and ref.author_kind not in ("requester", "end-user")
 
 
 def _senders(command: Command, context: Context) -> set[str | None]:

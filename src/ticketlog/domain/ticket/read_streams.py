@@ -14,7 +14,6 @@ from ticketlog.domain.ticket.conversation import Note, Reply
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.imported import RecordActivity
 from ticketlog.domain.ticket.lifecycle import Hold, Reopen, Restore, SetStatus
-from ticketlog.domain.ticket.merging import Absorb, Merge, PartFrom
 from ticketlog.domain.ticket.relations import (
     ACYCLIC,
     AddCc,
@@ -26,7 +25,7 @@ from ticketlog.domain.ticket.relations import (
 from ticketlog.domain.ticket.splitting import OpenSplitOff, SplitTicket
 from ticketlog.domain.ticket.state import LinkKind, Ticket
 
-_BRINGS_BACK = (Reply, Note, Reopen, SetStatus, Hold, Restore, Unassign, PartFrom)
+_BRINGS_BACK = (Reply, Note, Reopen, SetStatus, Hold, Restore, Unassign)
 """What may bring a ticket back to its agent, or takes it from one who isn't here."""
 
 
@@ -68,19 +67,10 @@ def _named(command: Command, ticket: Ticket) -> Iterator[str]:
         case OpenSplitOff():
             yield command.origin
             yield from (f"person/{id}" for id in [command.requester] if id)
-        case LinkTo(target=target) | Merge(into=target) | Absorb(source=target):
+        case LinkTo(target=target):
             yield from _ticket(target)
-            yield from _people(ticket, command)
         case RecordActivity(linked=links):
             yield from (stream for _, stream in links)
-
-
-def _people(ticket: Ticket, command: Command) -> Iterator[str]:
-    """The persons of a ticket who are compared with those of another one in a merge."""
-    copied = ticket.ccs if isinstance(command, Absorb) else ()
-    if isinstance(command, Merge | Absorb):
-        persons = dict.fromkeys((ticket.requester, *copied))
-        yield from (f"person/{each}" for each in persons if each)
 
 
 def _ticket(id: str | None) -> Iterator[str]:
@@ -115,7 +105,6 @@ def _linked(command: Command) -> frozenset[LinkKind]:
 def _behind(stream: str, command: Command, context: Context) -> Iterator[str]:
     state = context.states.get(stream)
     if isinstance(state, Ticket):
-        yield from _people(state, command)
         if isinstance(command, OpenSplitOff) and state.organisation:
             yield f"organisation/{state.organisation}"
         for kind in _linked(command) & ACYCLIC:

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 from ticketlog.domain.base import Command, CommandSpec, Context, Event, Invalid, Key, Line, Recorded
 from ticketlog.domain.rights import IN_COPY, LEADS, WORKERS, same_person
-from ticketlog.domain.ticket.absorbed import Brought, touched
 from ticketlog.domain.ticket.lookups import (
     person,
     require_agent,
@@ -164,7 +163,7 @@ class PlaceLegalHold(Command):
     NAME: ClassVar[str] = "ticket.place-legal-hold"
     SPEC: ClassVar[CommandSpec] = CommandSpec(
         who_may=LEADS,
-        also_on=("closed", "spam", "withdrawn", "merged"),
+        also_on=("closed", "spam", "withdrawn"),
         help="Keep everything of it while a matter lasts.",
         examples=(
             (
@@ -182,7 +181,7 @@ class ReleaseLegalHold(Command):
     NAME: ClassVar[str] = "ticket.release-legal-hold"
     SPEC: ClassVar[CommandSpec] = CommandSpec(
         who_may=LEADS,
-        also_on=("closed", "spam", "withdrawn", "merged"),
+        also_on=("closed", "spam", "withdrawn"),
         help="Release it from a matter.",
         examples=('ticketlog ticket release-legal-hold 4F7K2M9QABCD case-17 --reason "Settled"',),
         positional=("matter",),
@@ -195,28 +194,16 @@ def _without(values: tuple[Any, ...], value: Any) -> tuple[Any, ...]:
     return tuple(each for each in values if each != value)
 
 
-def _touched(ticket: Ticket, **what: str) -> dict[str, Any]:
-    """That people gave or took away what a merged ticket may have brought."""
-    if not ticket.absorbed:
-        return {}
-    brought = Brought(**{name: (value,) for name, value in what.items()})
-    return {"absorbed": touched(ticket.absorbed, brought)}
-
-
 def _evolve(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     match recorded.event:
         case Followed(agent=agent):
-            followers = (*ticket.followers, agent)
-            return {"followers": followers, **_touched(ticket, followers=agent)}
+            return {"followers": (*ticket.followers, agent)}
         case Unfollowed(agent=agent):
-            followers = _without(ticket.followers, agent)
-            return {"followers": followers, **_touched(ticket, followers=agent)}
+            return {"followers": _without(ticket.followers, agent)}
         case CcAdded(person=person):
-            ccs = (*ticket.ccs, person)
-            return {"ccs": ccs, **_touched(ticket, ccs=person)}
+            return {"ccs": (*ticket.ccs, person)}
         case CcRemoved(person=person):
-            ccs = _without(ticket.ccs, person)
-            return {"ccs": ccs, **_touched(ticket, ccs=person)}
+            return {"ccs": _without(ticket.ccs, person)}
         case Linked(kind=kind, target=target):
             return {"links": (*ticket.links, Link(kind, target))}
         case Unlinked(kind=kind, target=target):

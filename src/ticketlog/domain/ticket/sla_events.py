@@ -120,7 +120,7 @@ class RecordDue(Command):
     NAME: ClassVar[str] = "ticket.record-due"
     SPEC: ClassVar[CommandSpec] = CommandSpec(
         who_may=LEADS | {"rule", "service"},
-        also_on=("closed", "spam", "merged"),
+        also_on=("closed", "spam"),
         help="Record the breaches and warnings that were due by now.",
         more="Timers do; every other command does it first, too.",
         examples=("ticketlog ticket record-due 4F7K2M9QABCD --as service:timer",),
@@ -133,7 +133,7 @@ class ReapplySla(Command):
     NAME: ClassVar[str] = "ticket.reapply-sla"
     SPEC: ClassVar[CommandSpec] = CommandSpec(
         who_may=LEADS | {"rule", "service"},
-        also_on=("closed", "spam", "merged"),
+        also_on=("closed", "spam"),
         help="Apply the SLA policies and calendars in force, not those promised before.",
         examples=(
             (

@@ -119,7 +119,7 @@ def _split_off(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     assert isinstance(event, SplitOff)
     changes: dict[str, Any] = {"split_from": SplitComments(event.origin, event.comments)}
     if event.waits:
-        changes |= {"own_waiting_since": at, "asked_at": at}
+        changes |= {"waiting_since": at, "asked_at": at}
     return changes
 
 

@@ -11,11 +11,10 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias, Typ
 from pydantic import Field, StringConstraints
 
 from ticketlog.domain.base import Command, Context, Event, Key, Long, Recorded, State, Value
-from ticketlog.domain.settings.model import CategoryOfStatus, TicketCategory, TicketType
+from ticketlog.domain.settings.model import CategoryOfStatus, TicketType
 from ticketlog.domain.settings.sla_policy import Metric, Switch
 from ticketlog.domain.sla.clock import Applied, Clock, Clocks
 from ticketlog.domain.sla.clock_rules import ClockTrigger, run
-from ticketlog.domain.ticket.absorbed import AbsorbedTicket, Proposal, earliest
 
 AuthorKind = Literal["requester", "end-user", "agent", "rule", "service", "import"]
 LinkKind = Literal["duplicate-of", "problem", "parent", "blocks", "follow-up-of", "change"]
@@ -54,8 +53,6 @@ class CommentRef(NamedTuple):
     version: int = 0
     at: int = 0
     """When it was said."""
-    received_on: str | None = None
-    """The id of the merged ticket that it was sent to."""
 
 
 class AttachmentRef(NamedTuple):
@@ -63,8 +60,6 @@ class AttachmentRef(NamedTuple):
     sha256: str
     comment: str | None = None
     redacted: bool = False
-    version: int = 0
-    received_on: str | None = None
 
 
 class SplitComments(NamedTuple):
@@ -103,7 +98,7 @@ class Choice(NamedTuple):
 class Ticket(State):
     """A ticket after its event number `version` (from 0; -1: it doesn't exist)."""
 
-    CODE: ClassVar[int] = 14
+    CODE: ClassVar[int] = 12
 
     id: str = ""
     version: int = -1
@@ -138,7 +133,7 @@ class Ticket(State):
     due_at: int | None = None
 
     status: str = ""
-    status_category: TicketCategory = "new"
+    status_category: CategoryOfStatus = "new"
     hold_reason: str | None = None
     hold_until: int | None = None
     resolution_code: str | None = None
@@ -153,20 +148,6 @@ class Ticket(State):
     cancelled: bool = False
     verified_by: str | None = None
     spam: bool = False
-    merge_proposed: Proposal | None = None
-    """It shall become a part of another ticket, which hasn't answered yet."""
-    merged_into: str | None = None
-    """The ticket that it is a part of."""
-    merged_at: int | None = None
-    before_merge: tuple[str, CategoryOfStatus] | None = None
-    """The status and its category that it has again once it is a ticket of its own."""
-    survivors: tuple[str, ...] = ()
-    """The tickets that it has been a part of at any time."""
-    absorbed: tuple[AbsorbedTicket, ...] = ()
-    """The tickets that are a part of it."""
-    crossed: str | None = None
-    """The last proposal of another ticket to become a part of this one that failed because this
-    one was to become a part of that."""
     withdrawn: bool = False
     """Its import was withdrawn: it counts for nothing any more."""
 
@@ -195,8 +176,8 @@ class Ticket(State):
     agent_replies: int = 0
     requester_replies: int = 0
     first_reply_at: int | None = None
-    own_waiting_since: int | None = None
-    """When the oldest end user's comment of its own without an agent's public reply came in."""
+    waiting_since: int | None = None
+    """When the oldest end user's comment without an agent's public reply came in."""
     asked_at: int | None = None
     """When an end user last commented publicly."""
 
@@ -244,23 +225,6 @@ class Ticket(State):
     def comments(self) -> tuple[CommentRef, ...]:
         return tuple(chain.from_iterable(self.comment_pages))
 
-    @property
-    def own_ccs(self) -> tuple[str, ...]:
-        """The people in copy of this ticket itself, and not only because a ticket that they take
-        part in was merged into it."""
-        if not self.absorbed:
-            return self.ccs
-        brought = {id for each in self.absorbed for id in each.added.ccs}
-        return tuple(id for id in self.ccs if id not in brought)
-
-    @property
-    def own_external(self) -> tuple[str, ...]:
-        """Its numbers elsewhere, without those of tickets that were merged into it."""
-        if not self.absorbed:
-            return self.external
-        brought = {id for each in self.absorbed for id in each.added.external}
-        return tuple(id for id in self.external if id not in brought)
-
     def said_since(self, version: int) -> list[CommentRef]:
         """The comments that people made publicly after a version, in order; machines aside."""
         since: list[CommentRef] = []
@@ -275,15 +239,6 @@ class Ticket(State):
         """Whether the mail of that id has come in already."""
         said = chain.from_iterable(self.comment_pages)
         return message_id == self.first_message or any(c.message_id == message_id for c in said)
-
-    @property
-    def waiting_since(self) -> int | None:
-        """When the oldest end user's comment without an agent's public reply came in, on it or on
-        a ticket that is a part of it."""
-        own = self.own_waiting_since
-        if not self.absorbed:
-            return own
-        return earliest((own, *(each.waits_since for each in self.absorbed)))
 
     @property
     def is_duplicate(self) -> bool:
@@ -305,7 +260,7 @@ class Ticket(State):
     @property
     def active(self) -> bool:
         """Whether it is still to be worked on."""
-        open = self.status_category not in ("solved", "closed", "merged")
+        open = self.status_category not in ("solved", "closed")
         return open and not self.spam and not self.withdrawn
 
 

@@ -36,7 +36,7 @@ class CorrectTime(Command):
     SETS_BACK: ClassVar[bool] = True
     SPEC: ClassVar[CommandSpec] = CommandSpec(
         who_may=LEADS,
-        also_on=("closed", "spam", "merged"),
+        also_on=("closed", "spam"),
         help="Set its clock back that a wrong time has moved ahead.",
         more="For supervisors. What was stamped ahead of its receipt counts as of its receipt from "
         "then on, and what was due only by the wrong time never was. As of before, all is shown as "

@@ -16,7 +16,6 @@ STATUSES: Mapping[str, str] = {
     "on-hold": "hold",
     "solved": "solved",
     "closed": "closed",
-    "merged": "closed",
 }
 """Categories of status."""
 TYPES: Mapping[str, str] = {

@@ -157,7 +157,7 @@ class _Fold(Fold):
 
     def _waits(self, state: Ticket) -> Iterator[tuple[str, str, int, int, str | None]]:
         """(why, agent, version, since, by)."""
-        if state.status_category in ("closed", "merged"):
+        if state.status_category == "closed":
             return
         followers = {agent: self.news[agent] for agent in self.news if agent in state.followers}
         for why, waits in (("mentioned", self.mentioned), ("news", followers)):

@@ -12,7 +12,7 @@ from ticketlog.projections.engine.projection import TEXT, Fold, Projection, Row,
 from ticketlog.projections.views.persons import MERGES, merges
 
 NAME = "scope"
-VERSION = 2
+VERSION = 1
 
 TABLES = (
     Rows(
@@ -38,7 +38,7 @@ class _Fold(Fold):
 
     def rows(self, state: Ticket) -> tuple[list[Row], ...]:
         scope = (self.id, state.team, state.requester, state.organisation, state.assignee)
-        return [scope], [(self.id, person) for person in dict.fromkeys(state.own_ccs)], []
+        return [scope], [(self.id, person) for person in dict.fromkeys(state.ccs)], []
 
     def withdrawn(self, tables: int) -> tuple[list[Row], ...]:
         return super().withdrawn(tables) if self.last is None else self.rows(self.last)

@@ -41,7 +41,7 @@ from ticketlog.projections.engine.projection import (
 from ticketlog.projections.engine.query import Limit, Query, Reading, ShellSpec
 
 NAME = "search"
-VERSION = 3
+VERSION = 2
 
 TABLES = (
     Rows(
@@ -52,18 +52,16 @@ TABLES = (
             "author_kind": TEXT,
             "at": INT,
             "body": TEXT,
-            "received_on": TEXT,
             "words": TEXT,
             "parts": TEXT,
         },
         numbered=True,
-        whose=Whose(("ticket",), streams=("received_on",), public="public"),
+        whose=Whose(("ticket",), public="public"),
     ),
 )
 """The `version` of a subject and of numbers is -1: a ticket has one row of them. Others have that
-of their event. `received_on`: the stream of the merged ticket that a comment was sent to: who
-doesn't see that one doesn't find it. `words`: what is indexed where that isn't the body as it
-stands; `parts`: what else the text is found by."""
+of their event. `words`: what is indexed where that isn't the body as it stands; `parts`: what else
+the text is found by."""
 
 
 class _Fold(Fold):
@@ -78,9 +76,7 @@ class _Fold(Fold):
         event = recorded.event
         if isinstance(event, CommentEvent):
             public = event.direction != "internal"
-            home = event.received_on and f"ticket/{event.received_on}"
-            kind = event.author_kind
-            self._add(recorded, "comment", public, kind, after.clock, event.body, home)
+            self._add(recorded, "comment", public, event.author_kind, after.clock, event.body)
         elif isinstance(event, TicketCreated | Described) and event.description is not None:
             public, kind = event.description_public, event.author_kind
             self._add(recorded, "description", public, kind, after.clock, event.description)
@@ -91,28 +87,21 @@ class _Fold(Fold):
         self.texts.pop(text, None)
 
     def _add(
-        self,
-        recorded: Recorded,
-        kind: str,
-        public: bool,
-        author_kind: str,
-        at: int,
-        body: str,
-        received_on: str | None = None,
+        self, recorded: Recorded, kind: str, public: bool, author_kind: str, at: int, body: str
     ) -> None:
         about = (self.id, recorded.originator_version, kind, public, author_kind, at)
-        self.texts[recorded.id] = _row(about, body, received_on)
+        self.texts[recorded.id] = _row(about, body)
 
     def rows(self, state: Ticket) -> tuple[list[Row], ...]:
         found = list(self.texts.values())
-        for kind, body in (("number", " ".join(state.own_external)), ("subject", state.subject)):
+        for kind, body in (("number", " ".join(state.external)), ("subject", state.subject)):
             if body:
                 found.insert(0, _row((self.id, -1, kind, True, None, state.created_at), body))
         return (found,)
 
 
-def _row(about: Row, body: str, received_on: str | None = None) -> Row:
-    return (*about, body, received_on, folding.words(body), folding.parts(body))
+def _row(about: Row, body: str) -> Row:
+    return (*about, body, folding.words(body), folding.parts(body))
 
 
 def _finish(connection: Connection, tables: Tables) -> None:

@@ -46,7 +46,7 @@ from ticketlog.projections.views.shared.dimensions import group, groups
 from ticketlog.projections.views.shared.intervals import before, during
 
 NAME = "tickets"
-VERSION = 8
+VERSION = 7
 
 Counted = Literal["status", "status_category", "team", "assignee", "priority", "category", "spam"]
 COUNTED: tuple[Counted, ...] = get_args(Counted)
@@ -209,7 +209,7 @@ class _Fold(Fold):
         comments = sum([not each.redacted for each in state.comments])
         current = (
             *(id, *_current(state), comments, state.spam, state.cancelled),
-            *(orjson.dumps(tags).decode(), orjson.dumps(state.own_external).decode()),
+            *(orjson.dumps(tags).decode(), orjson.dumps(state.external).decode()),
             *(self.original, self.substatus, self.outcome, self.ended_at),
         )
         return (
@@ -354,7 +354,7 @@ class Tickets(Query[Page]):
 
 
 def _as_held(row: dict[str, Any], settings: Settings) -> dict[str, Any]:
-    agent, active = row["assignee"], row["status_category"] not in ("solved", "closed", "merged")
+    agent, active = row["assignee"], row["status_category"] not in ("solved", "closed")
     if not active or row["spam"] or agent is None:
         return row
     return row if why_gone(agent, row["team"], settings) is None else row | {"assignee": None}

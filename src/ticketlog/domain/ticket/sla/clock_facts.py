@@ -15,7 +15,6 @@ from ticketlog.domain.ticket.conversation import CommentEvent, Noted, Replied
 from ticketlog.domain.ticket.creation import TicketCreated
 from ticketlog.domain.ticket.evolution import FactOf
 from ticketlog.domain.ticket.lifecycle import MarkedSpam, Restored
-from ticketlog.domain.ticket.merging import TicketMerged, Unmerged
 from ticketlog.domain.ticket.relations import Linked, Unlinked
 from ticketlog.domain.ticket.splitting import SplitOff
 from ticketlog.domain.ticket.state import Ticket
@@ -44,7 +43,7 @@ def _fact(
 ) -> ClockTrigger:
     """The fact, from the ticket after the event; its `clock` is still that before."""
     at, clock = recorded.meta.occurred_at, ticket.clock
-    out = ticket.spam or ticket.is_duplicate or ticket.merged_into is not None
+    out = ticket.spam or ticket.is_duplicate
     team = ticket.team is not None
     at = at if at > clock else clock
     return bare(ClockTrigger, (kind, at, because, ticket.status_category, team, out, switches))
@@ -155,14 +154,6 @@ def _restored(ticket: Ticket, recorded: Recorded) -> ClockTrigger:
     return _fact("back", ticket, recorded, "restored")
 
 
-def _absorbed(ticket: Ticket, recorded: Recorded) -> ClockTrigger:
-    return _fact("out", ticket, recorded, "merged")
-
-
-def _released(ticket: Ticket, recorded: Recorded) -> ClockTrigger:
-    return _fact("back", ticket, recorded, "unmerged")
-
-
 FACTS: Mapping[type[Event], FactOf] = {
     TicketCreated: _created,
     **dict.fromkeys((StatusChanged, PutOnHold, Solved, Reopened, TicketClosed, Cancelled), _moved),
@@ -174,6 +165,4 @@ FACTS: Mapping[type[Event], FactOf] = {
     Restored: _restored,
     Linked: _linked,
     Unlinked: _unlinked,
-    TicketMerged: _absorbed,
-    Unmerged: _released,
 }

@@ -145,10 +145,10 @@ def _applies(ticket: Ticket, settings: Settings, reapply: bool) -> Applied | Non
     that it had when it came to match; that of before where none does. `reapply`: the version in
     force, or none.
 
-    A closed ticket, one that was merged, spam and a duplicate keep what they have.
+    A closed ticket, spam and a duplicate keep what they have.
     """
     held = ticket.sla
-    if ticket.status_category in ("closed", "merged") or ticket.spam or ticket.is_duplicate:
+    if ticket.status_category == "closed" or ticket.spam or ticket.is_duplicate:
         return held
     found = first_match(settings.policies, facts_of(ticket, settings))
     if found is None:

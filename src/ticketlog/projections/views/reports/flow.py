@@ -1,10 +1,10 @@
 """The backlog, and the flow into it and out of it: one rule for reports, exports and work time.
 
 A ticket is in the backlog while it is still to be worked on: from its creation until it is
-solved, closed, cancelled, marked as spam, linked as another one's duplicate or merged into another
-one, and again from its reopening, from its restoring, or from the end of that link or merge. What
-happens to it while it is out (a solved ticket is closed, or marked as spam) moves nothing, so that
-each ticket goes out as often as it came in, or once less.
+solved, closed, cancelled, marked as spam or linked as another one's duplicate, and again from its
+reopening, from its restoring or from the end of that link. What happens to it while it is out (a
+solved ticket is closed, or marked as spam) moves nothing, so that each ticket goes out as often as
+it came in, or once less.
 """
 
 from __future__ import annotations
@@ -15,14 +15,11 @@ from typing import Literal, TypeAlias
 from ticketlog.domain.ticket.state import Ticket
 
 In: TypeAlias = Literal["created", "reopened", "restored"]
-Out: TypeAlias = Literal["solved", "cancelled", "spam", "duplicates", "merged"]
+Out: TypeAlias = Literal["solved", "cancelled", "spam", "duplicates"]
 INTO: tuple[In, ...] = ("created", "reopened", "restored")
-OUT_OF: tuple[Out, ...] = ("solved", "cancelled", "spam", "duplicates", "merged")
+OUT_OF: tuple[Out, ...] = ("solved", "cancelled", "spam", "duplicates")
 FLOWS = (*INTO, *OUT_OF)
-OUTCOMES = {
-    **{name: name for name in ("solved", "cancelled", "spam", "merged")},
-    "duplicates": "duplicate",
-}
+OUTCOMES = {"solved": "solved", "cancelled": "cancelled", "spam": "spam", "duplicates": "duplicate"}
 """How a single ticket left the backlog, by the column that counts it."""
 _ENDED = ("solved", "closed")
 _weighed = attrgetter("status", "status_category", "spam", "withdrawn", "links")
@@ -61,8 +58,6 @@ def is_resolution(before: Ticket, after: Ticket) -> bool:
 def _way_out(before: Ticket, after: Ticket) -> Out:
     if after.spam and not before.spam:
         return "spam"
-    if after.merged_into is not None:
-        return "merged"
     if after.is_duplicate and not before.is_duplicate:
         return "duplicates"
     return "cancelled" if after.cancelled else "solved"

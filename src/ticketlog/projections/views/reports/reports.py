@@ -37,7 +37,7 @@ from ticketlog.projections.views.shared.periods import Period, bounds
 from ticketlog.projections.views.shared.report import ReportQuery
 
 NAME = "reports"
-VERSION = 4
+VERSION = 3
 
 COUNTS = (*FLOWS, "closed")
 """How many there were in the period. FLOWS: what came into the backlog and went out of it
@@ -124,7 +124,7 @@ class FlowReport(CountsReport):
     NAME = "flow"
     DOCUMENT = documents.Flow
     METRICS = FLOW
-    QUIET = ("restored", "cancelled", "spam", "duplicates", "merged", *MOVES)
+    QUIET = ("restored", "cancelled", "spam", "duplicates", *MOVES)
 
 
 class TimesReport(CountsReport):
@@ -158,11 +158,11 @@ class QualityReport(CountsReport):
 
 class EndingsReport(CountsReport):
     """The number of tickets that were solved, closed, cancelled, marked as spam or as
-    duplicates, or merged."""
+    duplicates."""
 
     NAME = "endings"
     DOCUMENT = documents.Endings
-    METRICS = ("solved", "closed", "cancelled", "spam", "duplicates", "merged")
+    METRICS = ("solved", "closed", "cancelled", "spam", "duplicates")
 
 
 class _Facts(Grouped):
