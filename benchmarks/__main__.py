@@ -23,6 +23,7 @@ GROUPS = (
         "likening",
         "appending",
         "executing",
+        "bulking",
         "asking",
         "promising",
         "appearing",

@@ -5,6 +5,17 @@ Docstrings and docs/CLI.md say what each does, docs/RIGHTS.md which roles may se
 
 from __future__ import annotations
 
+from ticketlog.domain.bulk import (
+    EndBulk,
+    EndListing,
+    ListTickets,
+    PauseBulk,
+    PlanBulk,
+    RecordProgress,
+    ResumeBulk,
+    StartBulk,
+    TellRecipients,
+)
 from ticketlog.domain.imports import (
     BeginImport,
     BeginWithdrawal,
@@ -76,6 +87,7 @@ from ticketlog.domain.ticket.relations import (
 )
 from ticketlog.domain.ticket.sla_events import ReapplySla, RecordDue
 from ticketlog.domain.ticket.splitting import OpenSplitOff, SplitTicket
+from ticketlog.domain.ticket.taking_back import TakeBack
 from ticketlog.domain.ticket.time_correction import CorrectTime
 from ticketlog.domain.ticket.withdrawal import Withdraw
 from ticketlog.domain.ticket.work import StartWork, StopWork
@@ -104,7 +116,9 @@ __all__ = [
     "CorrectTime",
     "CreateTicket",
     "DisableWebhook",
+    "EndBulk",
     "EndImport",
+    "EndListing",
     "EndReplay",
     "EndWithdrawal",
     "Escalate",
@@ -112,6 +126,7 @@ __all__ = [
     "Hold",
     "KeepSecret",
     "LinkTo",
+    "ListTickets",
     "MarkSeen",
     "MarkSpam",
     "MergePerson",
@@ -121,13 +136,16 @@ __all__ = [
     "OfferSurvey",
     "OpenScheduled",
     "OpenSplitOff",
+    "PauseBulk",
     "PauseWebhook",
     "PlaceLegalHold",
+    "PlanBulk",
     "Prioritise",
     "Rate",
     "ReapplySla",
     "RecordActivity",
     "RecordDue",
+    "RecordProgress",
     "Redact",
     "RegisterOrganisation",
     "RegisterPerson",
@@ -144,6 +162,7 @@ __all__ = [
     "Reserve",
     "Restore",
     "RestoreOccurrence",
+    "ResumeBulk",
     "ResumeWebhook",
     "Review",
     "Route",
@@ -166,9 +185,12 @@ __all__ = [
     "Snooze",
     "Solve",
     "SplitTicket",
+    "StartBulk",
     "StartWork",
     "StopWork",
     "Tag",
+    "TakeBack",
+    "TellRecipients",
     "Unassign",
     "Unfollow",
     "Unlink",

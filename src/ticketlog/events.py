@@ -9,6 +9,17 @@ from ticketlog.domain.accounts.passkey import PasskeyRegistered, PasskeyRemoved,
 from ticketlog.domain.accounts.review_sign_off import ReviewSignedOff
 from ticketlog.domain.accounts.session import SessionBegun, SessionEnded, SessionSeen
 from ticketlog.domain.accounts.token import TokenCreated, TokenRevoked, TokenUsed
+from ticketlog.domain.bulk import (
+    BulkDone,
+    BulkListed,
+    BulkPaused,
+    BulkPlanned,
+    BulkProgressed,
+    BulkResumed,
+    BulkStarted,
+    RecipientsTold,
+    TicketsListed,
+)
 from ticketlog.domain.hook_message import HookHandled, HookReceived
 from ticketlog.domain.imports import (
     ImportBegun,
@@ -129,6 +140,7 @@ from ticketlog.domain.ticket.status_events import (
     StatusChanged,
     TicketClosed,
 )
+from ticketlog.domain.ticket.taking_back import TakenBack
 from ticketlog.domain.ticket.time_correction import TimeCorrected
 from ticketlog.domain.ticket.withdrawal import Withdrawn
 from ticketlog.domain.ticket.work import WorkStarted, WorkStopped
@@ -156,6 +168,13 @@ __all__ = [
     "AttachmentAdded",
     "AttributeChanged",
     "AvailabilityChanged",
+    "BulkDone",
+    "BulkListed",
+    "BulkPaused",
+    "BulkPlanned",
+    "BulkProgressed",
+    "BulkResumed",
+    "BulkStarted",
     "CalendarSet",
     "Cancelled",
     "CategoryChanged",
@@ -222,6 +241,7 @@ __all__ = [
     "ProductSet",
     "PutOnHold",
     "Rated",
+    "RecipientsTold",
     "Redacted",
     "Reopened",
     "ReplayAsked",
@@ -256,6 +276,7 @@ __all__ = [
     "SubjectChanged",
     "SurveyOffered",
     "TagsChanged",
+    "TakenBack",
     "TeamChanged",
     "TeamSet",
     "TicketClosed",
@@ -263,6 +284,7 @@ __all__ = [
     "TicketDeclined",
     "TicketReleased",
     "TicketReserved",
+    "TicketsListed",
     "TicketsSeen",
     "TicketsSnoozed",
     "TimeCorrected",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ticketlog.projections.views.agents import AgentLoad, HeldByAbsentReport
 from ticketlog.projections.views.alike import Alike
+from ticketlog.projections.views.bulks import BulkList
 from ticketlog.projections.views.changes import Changes, ChangesSince, ChosenStream, Ratings
 from ticketlog.projections.views.gaming.gaming import GamingCasesReport, GamingReport
 from ticketlog.projections.views.hooks import HookMessages
@@ -60,6 +61,7 @@ __all__ = [
     "Alike",
     "AttainmentReport",
     "BreachesReport",
+    "BulkList",
     "Changes",
     "ChangesSince",
     "ChosenStream",

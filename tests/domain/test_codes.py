@@ -56,7 +56,16 @@ MUTATIONS = {
         "max(party.clock, recorded.meta.occurred_at)",
         "min(party.clock, recorded.meta.occurred_at)",
         {
-            *("person", "organisation", "agent", "policy", "import", "webhook", "hook-message"),
+            *(
+                "person",
+                "organisation",
+                "agent",
+                "policy",
+                "import",
+                "webhook",
+                "hook-message",
+                "bulk",
+            ),
             *ACCOUNT_AGGREGATES,
         },
     ),

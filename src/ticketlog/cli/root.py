@@ -55,6 +55,11 @@ SECTIONS: dict[str, Commands] = {
         "ticket": Entry(
             "ticketlog.cli.commands.ticket", "ticket", "Create, show and work tickets."
         ),
+        "bulk": Entry(
+            "ticketlog.cli.commands.bulk",
+            "bulk",
+            "One command for many tickets: planned, run, taken back.",
+        ),
         "person": Entry("ticketlog.cli.commands.parties", "person", "Who asks and is answered."),
         "organisation": Entry(
             "ticketlog.cli.commands.parties", "organisation", "Whom persons belong to."

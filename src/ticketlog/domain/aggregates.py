@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from ticketlog.domain import (
+    bulk,
     hook_message,
     imports,
     policy_checkpoint,
@@ -39,6 +40,7 @@ _KINDS = (
     schedule.AGGREGATE,
     webhook.AGGREGATE,
     hook_message.AGGREGATE,
+    bulk.AGGREGATE,
 )
 
 

@@ -12,6 +12,7 @@ from fastapi import APIRouter, FastAPI
 from ticketlog.http import (
     attachments,
     bulk,
+    bulks,
     commands,
     condition,
     desk_state,
@@ -44,6 +45,7 @@ ROUTERS: tuple[Callable[[Served], APIRouter], ...] = (
     webhooks.router,
     attachments.router,
     bulk.router,
+    bulks.router,
     settings.router,
     desk_state.router,
 )

@@ -26,6 +26,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
         "comments": ["019a0000-0000-7000-8000-000000000000.0"],
         "subject": "The scanner, too",
     },
+    "ticket.take-back": {"commit": "019a0000-0000-7000-8000-000000000000"},
     "ticket.redact": {
         "target": "019a0000-0000-7000-8000-000000000000.0",
         "reason": "It held a password.",

@@ -10,6 +10,7 @@ from ticketlog.projections.engine.projection import Projection
 from ticketlog.projections.engine.query import Query
 from ticketlog.projections.views.agents import VIEW as AGENTS
 from ticketlog.projections.views.alike import VIEW as ALIKE
+from ticketlog.projections.views.bulks import VIEW as BULKS
 from ticketlog.projections.views.changes import VIEW as CHANGES
 from ticketlog.projections.views.gaming.gaming import VIEW as GAMING
 from ticketlog.projections.views.hooks import VIEW as HOOKS
@@ -37,6 +38,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     CHANGES,
     HOOKS,
     SCHEDULES,
+    BULKS,
     SCOPE,
     SEARCH,
     ALIKE,
