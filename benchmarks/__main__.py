@@ -23,7 +23,6 @@ GROUPS = (
         "likening",
         "appending",
         "executing",
-        "bulking",
         "asking",
         "promising",
         "appearing",

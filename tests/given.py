@@ -23,7 +23,6 @@ from ticketlog.domain.base import (
     Recorded,
     Refused,
     instant,
-    kind_and_id,
 )
 from ticketlog.domain.parties.person import Person, addresses_of, has
 from ticketlog.domain.settings.model import (
@@ -39,7 +38,6 @@ from ticketlog.domain.settings.model import (
     Transition,
     Workflow,
 )
-from ticketlog.domain.ticket.taking_back import CommitToTakeBack, TakeBack
 from ticketlog.log.codec import RecordCodec
 from ticketlog.log.commit import Commit
 
@@ -227,8 +225,6 @@ class Story:
         """A command comes, `after` so many microseconds, or at that instant."""
         self.now = self.now + after if at is None else at
         context = replace(self._context(by, seen), holders=self._holders(command))
-        if isinstance(command, TakeBack):
-            context = replace(context, undone=self._undone(command.commit))
         context = informed(self.aggregate, command, self.state, context, self.others.get)
         try:
             self.outcome = self.aggregate.decide(command, self.state, context)
@@ -257,17 +253,6 @@ class Story:
         assert type(self.outcome) is kind, self.outcome
         assert not [word for word in words if word not in str(self.outcome)], str(self.outcome)
         return self
-
-    def _undone(self, commit: str) -> CommitToTakeBack | None:
-        """A commit of the story, and the states around it."""
-        events = [each for each in self.history if each.meta.commit == commit]
-        if not events:
-            return None
-        first = events[0].originator_version
-        start = self.aggregate.initial(kind_and_id(self.stream)[1])
-        before = self.aggregate.fold(start, self.history[:first])
-        after = self.aggregate.fold(before, events)
-        return CommitToTakeBack(before, after, tuple(each.event for each in events))
 
     def _holders(self, command: Command) -> tuple[str, ...]:
         """The persons among the others who have an address that the command names."""

@@ -5,17 +5,6 @@ Docstrings and docs/CLI.md say what each does, docs/RIGHTS.md which roles may se
 
 from __future__ import annotations
 
-from ticketlog.domain.bulk import (
-    EndBulk,
-    EndListing,
-    ListTickets,
-    PauseBulk,
-    PlanBulk,
-    RecordProgress,
-    ResumeBulk,
-    StartBulk,
-    TellRecipients,
-)
 from ticketlog.domain.imports import (
     BeginImport,
     BeginWithdrawal,
@@ -41,12 +30,6 @@ from ticketlog.domain.parties.person import (
     SetPersonLocale,
     SetPersonOrganisation,
     UnmergePerson,
-)
-from ticketlog.domain.schedule import (
-    MoveOccurrence,
-    OpenScheduled,
-    RestoreOccurrence,
-    SkipOccurrence,
 )
 from ticketlog.domain.ticket.assignment import Assign, Claim, Escalate, Unassign
 from ticketlog.domain.ticket.automation import Choose, Notify, Remind, Route, Settle
@@ -87,7 +70,6 @@ from ticketlog.domain.ticket.relations import (
 )
 from ticketlog.domain.ticket.sla_events import ReapplySla, RecordDue
 from ticketlog.domain.ticket.splitting import OpenSplitOff, SplitTicket
-from ticketlog.domain.ticket.taking_back import TakeBack
 from ticketlog.domain.ticket.time_correction import CorrectTime
 from ticketlog.domain.ticket.withdrawal import Withdraw
 from ticketlog.domain.ticket.work import StartWork, StopWork
@@ -116,9 +98,7 @@ __all__ = [
     "CorrectTime",
     "CreateTicket",
     "DisableWebhook",
-    "EndBulk",
     "EndImport",
-    "EndListing",
     "EndReplay",
     "EndWithdrawal",
     "Escalate",
@@ -126,26 +106,20 @@ __all__ = [
     "Hold",
     "KeepSecret",
     "LinkTo",
-    "ListTickets",
     "MarkSeen",
     "MarkSpam",
     "MergePerson",
-    "MoveOccurrence",
     "Note",
     "Notify",
     "OfferSurvey",
-    "OpenScheduled",
     "OpenSplitOff",
-    "PauseBulk",
     "PauseWebhook",
     "PlaceLegalHold",
-    "PlanBulk",
     "Prioritise",
     "Rate",
     "ReapplySla",
     "RecordActivity",
     "RecordDue",
-    "RecordProgress",
     "Redact",
     "RegisterOrganisation",
     "RegisterPerson",
@@ -161,8 +135,6 @@ __all__ = [
     "Reply",
     "Reserve",
     "Restore",
-    "RestoreOccurrence",
-    "ResumeBulk",
     "ResumeWebhook",
     "Review",
     "Route",
@@ -181,16 +153,12 @@ __all__ = [
     "SetStatus",
     "SetSubject",
     "Settle",
-    "SkipOccurrence",
     "Snooze",
     "Solve",
     "SplitTicket",
-    "StartBulk",
     "StartWork",
     "StopWork",
     "Tag",
-    "TakeBack",
-    "TellRecipients",
     "Unassign",
     "Unfollow",
     "Unlink",

@@ -82,7 +82,6 @@ from ticketlog.settings_files import parser
 if TYPE_CHECKING:
     from ticketlog.application.access import Viewer
     from ticketlog.application.as_of import Past
-    from ticketlog.application.bulk import Bulks
     from ticketlog.application.feed import Feed
     from ticketlog.application.incoming_hooks import HookInbox
     from ticketlog.application.queries import Answer, Answered
@@ -712,18 +711,6 @@ class Desk:
             record_read,
         )
         return WebhookDesk(access, lambda: HttpSender(rules, trusted))
-
-    @cached_property
-    def bulks(self) -> Bulks:
-        """The bulks: one command for many tickets, planned, run, taken back (docs/TOGETHER.md)."""
-        from ticketlog.application.bulk import Bulks
-
-        return Bulks(self, self.log, self._executor, self._access)
-
-    def bulks_worker(self) -> Worker:
-        """The worker that carries on the bulks that were started."""
-        found = self.bulks
-        return Worker("bulks", found.follow, found.last_pass_at)
 
     @cached_property
     def hook_inbox(self) -> HookInbox:

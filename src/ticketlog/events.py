@@ -9,17 +9,6 @@ from ticketlog.domain.accounts.passkey import PasskeyRegistered, PasskeyRemoved,
 from ticketlog.domain.accounts.review_sign_off import ReviewSignedOff
 from ticketlog.domain.accounts.session import SessionBegun, SessionEnded, SessionSeen
 from ticketlog.domain.accounts.token import TokenCreated, TokenRevoked, TokenUsed
-from ticketlog.domain.bulk import (
-    BulkDone,
-    BulkListed,
-    BulkPaused,
-    BulkPlanned,
-    BulkProgressed,
-    BulkResumed,
-    BulkStarted,
-    RecipientsTold,
-    TicketsListed,
-)
 from ticketlog.domain.hook_message import HookHandled, HookReceived
 from ticketlog.domain.imports import (
     ImportBegun,
@@ -55,13 +44,6 @@ from ticketlog.domain.parties.person import (
 )
 from ticketlog.domain.policy_checkpoint import EventParked, EventUnparked, PolicyAdvanced
 from ticketlog.domain.recorded_refusal import CommandRefused
-from ticketlog.domain.schedule import (
-    OccurrenceCame,
-    OccurrenceMoved,
-    OccurrenceRestored,
-    OccurrenceSkipped,
-    OccurrencesMissed,
-)
 from ticketlog.domain.settings.automation_rules import (
     AbsenceRuleSet,
     AssignmentRuleSet,
@@ -86,7 +68,6 @@ from ticketlog.domain.settings.events import (
     TeamSet,
     WorkflowSet,
 )
-from ticketlog.domain.settings.schedule import ScheduleSet
 from ticketlog.domain.settings.webhooks import HookSourceSet, WebhookSet
 from ticketlog.domain.ticket.assignment import AssigneeChanged, Escalated, TeamChanged
 from ticketlog.domain.ticket.automation import (
@@ -140,7 +121,6 @@ from ticketlog.domain.ticket.status_events import (
     StatusChanged,
     TicketClosed,
 )
-from ticketlog.domain.ticket.taking_back import TakenBack
 from ticketlog.domain.ticket.time_correction import TimeCorrected
 from ticketlog.domain.ticket.withdrawal import Withdrawn
 from ticketlog.domain.ticket.work import WorkStarted, WorkStopped
@@ -168,13 +148,6 @@ __all__ = [
     "AttachmentAdded",
     "AttributeChanged",
     "AvailabilityChanged",
-    "BulkDone",
-    "BulkListed",
-    "BulkPaused",
-    "BulkPlanned",
-    "BulkProgressed",
-    "BulkResumed",
-    "BulkStarted",
     "CalendarSet",
     "Cancelled",
     "CategoryChanged",
@@ -214,11 +187,6 @@ __all__ = [
     "Noted",
     "NotificationDecided",
     "NotificationRuleSet",
-    "OccurrenceCame",
-    "OccurrenceMoved",
-    "OccurrenceRestored",
-    "OccurrenceSkipped",
-    "OccurrencesMissed",
     "OrganisationChanged",
     "OrganisationContractChanged",
     "OrganisationDomainsChanged",
@@ -241,7 +209,6 @@ __all__ = [
     "ProductSet",
     "PutOnHold",
     "Rated",
-    "RecipientsTold",
     "Redacted",
     "Reopened",
     "ReplayAsked",
@@ -256,7 +223,6 @@ __all__ = [
     "RoleSet",
     "RoutingRuleSet",
     "RuleFired",
-    "ScheduleSet",
     "SecretKept",
     "ServiceSet",
     "SessionBegun",
@@ -276,7 +242,6 @@ __all__ = [
     "SubjectChanged",
     "SurveyOffered",
     "TagsChanged",
-    "TakenBack",
     "TeamChanged",
     "TeamSet",
     "TicketClosed",
@@ -284,7 +249,6 @@ __all__ = [
     "TicketDeclined",
     "TicketReleased",
     "TicketReserved",
-    "TicketsListed",
     "TicketsSeen",
     "TicketsSnoozed",
     "TimeCorrected",

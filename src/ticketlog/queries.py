@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from ticketlog.projections.views.agents import AgentLoad, HeldByAbsentReport
 from ticketlog.projections.views.alike import Alike
-from ticketlog.projections.views.bulks import BulkList
 from ticketlog.projections.views.changes import Changes, ChangesSince, ChosenStream, Ratings
 from ticketlog.projections.views.gaming.gaming import GamingCasesReport, GamingReport
 from ticketlog.projections.views.hooks import HookMessages
@@ -35,7 +34,6 @@ from ticketlog.projections.views.reports.reports import (
     TimesReport,
 )
 from ticketlog.projections.views.reports.surveys import SatisfactionReport
-from ticketlog.projections.views.schedules import ScheduleDates, ScheduleList
 from ticketlog.projections.views.search import Search
 from ticketlog.projections.views.sla.attainment import AttainmentReport
 from ticketlog.projections.views.sla.breaches import BreachesReport, TicketBreaches
@@ -61,7 +59,6 @@ __all__ = [
     "Alike",
     "AttainmentReport",
     "BreachesReport",
-    "BulkList",
     "Changes",
     "ChangesSince",
     "ChosenStream",
@@ -89,8 +86,6 @@ __all__ = [
     "Ratings",
     "RulesReport",
     "SatisfactionReport",
-    "ScheduleDates",
-    "ScheduleList",
     "Search",
     "SharedAddresses",
     "SnoozedTickets",

@@ -44,7 +44,6 @@ from ticketlog.domain.ticket.status_events import (
     StatusEvent,
     TicketClosed,
 )
-from ticketlog.domain.ticket.taking_back import TakenBack
 from ticketlog.domain.ticket.time_correction import TimeCorrected
 from ticketlog.domain.ticket.withdrawal import Withdrawn
 from ticketlog.log.commit import Commit, recorded_of
@@ -167,11 +166,10 @@ def test_time_never_goes_back_and_ids_never_repeat() -> None:
 ELSEWHERE = {
     *(ActivityRecorded, Described, ExternalAdded, ResolutionCoded, Withdrawn),
     *(ChoiceDropped, TimeCorrected),
-    *(Split, SplitOff, TakenBack),
+    *(Split, SplitOff),
 }
 """Events of imported tickets; of runners that overtake each other, of clocks that were wrong; of a
-second commit that the desk makes after the first one, and of mistakes that are taken back, which
-`tests/application` tries."""
+second commit that the desk makes after the first one, which `tests/application` tries."""
 
 
 @pytest.mark.parametrize("kind", [kind for kind in ticket.EVENTS if kind not in ELSEWHERE])

@@ -36,7 +36,7 @@ from ticketlog.domain.base import Actor, kind_and_id
 from ticketlog.domain.parties.organisation import RegisterOrganisation
 from ticketlog.domain.parties.person import RegisterPerson
 from ticketlog.domain.rights import admins
-from ticketlog.domain.ticket.classification import SetRequester, Tag
+from ticketlog.domain.ticket.classification import SetRequester
 from ticketlog.domain.ticket.conversation import Reply
 from ticketlog.projections import PROJECTIONS
 from ticketlog.projections.views import agents, inbox, queue, tickets
@@ -209,11 +209,6 @@ LINES: tuple[str, ...] = (
     "access explain agent:{worker} ticket.reply {ticket}",
     "access sign-off",
     "audit access {ticket}",
-    "bulk plan --all --do claim",
-    "bulk list",
-    "bulk show {bulk}",
-    "bulk run {bulk}",
-    "bulk undo {bulk} --plan",
     "webhook list",
     "webhook show crm",
     "webhook deliveries crm",
@@ -273,7 +268,6 @@ class Words(NamedTuple):
     """An agent with a history."""
     message: str
     """A message from outside."""
-    bulk: str
     token: str
     session: str
     passkey: str
@@ -302,12 +296,10 @@ def words(lived: Path, ask: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         desk.import_file(tmp_path / "old.csv", tmp_path / "old.toml", actor=by)
         (tmp_path / "log.jsonl").write_bytes(b"".join(desk.log_export()))
         message = _received(desk, by)
-        bulk = desk.bulks.plan(Tag(add=("mark",)), ids=[told[0]], actor=by).id
-        desk.bulks.run(bulk, actor=by)
         accounts = _accounts(desk, by)
     (tmp_path / "settings.toml").write_bytes(b"[products.more]\n")
     ticket = breached[0]["ticket"] if breached else told[0]
-    return Words(tmp_path, ticket, *made, _agent(folder), message, bulk, *accounts)
+    return Words(tmp_path, ticket, *made, _agent(folder), message, *accounts)
 
 
 def _accounts(desk: Desk, by: Actor) -> tuple[str, str, str, str]:
@@ -416,7 +408,6 @@ TELLS_A_TIME = re.compile(
 RANKS = re.compile(r"_(median|p90)$")
 AS_THEY_ARE = {
     *("Ticket.fields", "Event.data", "Failed.values", "Failed.found"),
-    "BulkStatus.values",
     *("Differing.key", "Differing.expected", "Differing.found"),
 }
 """Fields that hold what settings or records do."""

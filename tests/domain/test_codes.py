@@ -56,16 +56,7 @@ MUTATIONS = {
         "max(party.clock, recorded.meta.occurred_at)",
         "min(party.clock, recorded.meta.occurred_at)",
         {
-            *(
-                "person",
-                "organisation",
-                "agent",
-                "policy",
-                "import",
-                "webhook",
-                "hook-message",
-                "bulk",
-            ),
+            *("person", "organisation", "agent", "policy", "import", "webhook", "hook-message"),
             *ACCOUNT_AGGREGATES,
         },
     ),

@@ -13,8 +13,6 @@ from ticketlog.documents.base import Document
 from ticketlog.domain import rights, roles
 from ticketlog.domain.aggregates import RIGHTS
 from ticketlog.domain.base import Actor, Event, Forbidden, Recorded, Refused, kind_and_id
-from ticketlog.domain.bulk import KIND as BULK
-from ticketlog.domain.bulk import Bulk
 from ticketlog.domain.parties.agent import AgentAtWork
 from ticketlog.domain.parties.organisation import Organisation
 from ticketlog.domain.parties.person import Person
@@ -188,20 +186,14 @@ class Viewer:
         if isinstance(state, Ticket):
             sight = self.sight(right)
             return not sight.limited or sight.covers(state, self._load)
-        kinds = {
-            Person: "person",
-            Organisation: "organisation",
-            AgentAtWork: "agent",
-            Bulk: BULK,
-        }
+        kinds = {Person: "person", Organisation: "organisation", AgentAtWork: "agent"}
         kind = next((name for of, name in kinds.items() if isinstance(state, of)), "")
         return self._sees_other(kind, state.id)
 
     def _sees_other(self, kind: str, id: str) -> bool:
         """Whether the actor may read a stream that is no ticket: an end user themselves and their
-        organisation; who works on tickets also persons, organisations and agents, and the bulks
-        that they planned; the desk's own streams, which may name any ticket, who sees every
-        ticket."""
+        organisation; who works on tickets also persons, organisations and agents; the desk's own
+        streams, which may name any ticket, who sees every ticket."""
         assert self.actor is not None
         if self.end_user:
             own = self._load(f"person/{self.actor.id}")
@@ -210,11 +202,7 @@ class Viewer:
             return kind == "organisation" and own.organisation == id
         if kind in ("person", "organisation", "agent"):
             return True
-        return not self.sight(READ).limited or (kind == BULK and self._has_planned(id))
-
-    def _has_planned(self, bulk: str) -> bool:
-        by = self._load(f"{BULK}/{bulk}").by
-        return by is not None and self.actor is not None and by[:2] == self.actor[:2]
+        return not self.sight(READ).limited
 
     def event(self, recorded: Recorded, right: str = READ) -> Recorded | None:
         """The event with what the actor may not read left out; None: it isn't for them."""

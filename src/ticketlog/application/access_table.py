@@ -19,12 +19,12 @@ def _names(text: str) -> frozenset[str]:
 QUERIES: frozenset[str] = _names(
     """
     alike
-    bulks hook-messages links-to changes changes-since chosen-stream ratings used-tags
+    hook-messages links-to changes changes-since chosen-stream ratings used-tags
     address-owners agent-load clocks-ahead clocks-at-risk corrected-since followed-tickets
     inbox link-circles merged-persons numbered-tickets person persons queue queue-counts
     search shared-addresses snoozed-tickets survivor ticket ticket-breaches ticket-clocks
     ticket-counts ticket-intervals ticket-links tickets unassigned-tickets unseen-tickets
-    accounts presence schedules schedule-dates
+    accounts
     history attachment events settings status access-review access-explain organisation agent stream
     """
 )
@@ -109,9 +109,6 @@ ROUTES: Mapping[str, str] = {
     "GET /api/v1/tickets/{id}/explanation": "query:history",
     "POST /api/v1/tickets/{id}/attachments": "ticket.attach",
     "GET /api/v1/tickets/{id}/attachments/{attachment}": "query:attachment",
-    "PUT /api/v1/tickets/{id}/presence": "query:presence",
-    "DELETE /api/v1/tickets/{id}/presence": "query:presence",
-    "GET /api/v1/presence": "query:presence",
     "GET /api/v1/persons/{id}": "query:person",
     "GET /api/v1/persons/{id}/history": "query:history",
     "GET /api/v1/organisations/{id}": "query:organisation",
@@ -122,12 +119,6 @@ ROUTES: Mapping[str, str] = {
     "GET /api/v1/imports/{id}/history": "query:history",
     "GET /api/v1/webhooks/{id}/history": "query:history",
     "POST /api/v1/bulk": "command",
-    "GET /api/v1/bulks": "query:bulks",
-    "POST /api/v1/bulks": "bulk.plan",
-    "GET /api/v1/bulks/{id}": "query:bulks",
-    "GET /api/v1/bulks/{id}/history": "query:history",
-    "GET /api/v1/bulks/{id}/tickets": "query:bulks",
-    "POST /api/v1/bulks/{id}/undo": "bulk.plan",
     "GET /api/v1/settings": "query:settings",
     "GET /api/v1/settings/history": "query:settings",
     "POST /api/v1/settings/apply": "settings.apply",
@@ -172,10 +163,7 @@ FIELDS: Mapping[str, FieldClass] = {
     **_classed(
         """
         problem replay starts webhook types
-        bulk bulks overtaken even_if_changed irreversible notices planned_at preview samples
-        skipped unchanged undoes
         conditions scheme secrets reads_as given_up replays
-        schedules rrule paused next_at last_at occurrences occurrence
         webhooks attempt took_seconds answer deliveries command said received_at results
         grants right may sees roles like commands queries reports queues hides writes teams
         members services auditors readers writers actors restricted comment
@@ -234,8 +222,6 @@ FIELDS: Mapping[str, FieldClass] = {
     "Attachment.name": "public",
     "Attachment.sha256": "internal",
     "Comment.id": "public",
-    "BulkStatus.values": "personal",
-    "BulkStatus.conditions": "personal",
 }
 """The class of every field of every document, by its name, or by 'Document.name' where it is
 another one there. A field without an entry is shown to nobody from whom any class is hidden."""

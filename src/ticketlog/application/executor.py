@@ -42,7 +42,6 @@ from ticketlog.domain.base import (
     kind_and_id,
     stream_key,
 )
-from ticketlog.domain.bulk import KIND as BULK
 from ticketlog.domain.parties.contact import Address, RemoveAddress
 from ticketlog.domain.parties.person import RegisterPerson, addresses_of, taken, takes_address
 from ticketlog.domain.recorded_refusal import CommandRefused, recorded, refused_again
@@ -58,7 +57,6 @@ from ticketlog.domain.ticket.relations import ACYCLIC, LinkTo, Unlink, cycle, ti
 from ticketlog.domain.ticket.splitting import NAME as SPLITTING
 from ticketlog.domain.ticket.splitting import OpenSplitOff, Split, SplitTicket
 from ticketlog.domain.ticket.state import Ticket
-from ticketlog.domain.ticket.taking_back import CommitToTakeBack, TakeBack
 from ticketlog.domain.time.receipt import LIVE, LIVE_CREATION, SIMULATED, believed
 from ticketlog.errors import CommandReused, Conflict, InDoubt, TicketlogError, Unreachable, Usage
 from ticketlog.log.commit import Commit, commit_of, digest, digest_of, recorded_of
@@ -229,13 +227,11 @@ def stream_of(
 
 class Reads(NamedTuple):
     """The reads of a step: the state of a stream, waiting until reads see every record that any
-    writer has written, who has one of some addresses, and a commit of a ticket with the states
-    around it."""
+    writer has written, and who has one of some addresses."""
 
     load: Callable[[str], Any]
     sync: Callable[[], None]
     holders: Callable[[Sequence[Address]], Sequence[str]]
-    undone: Callable[[str, str], CommitToTakeBack | None]
 
 
 class AppendStep(NamedTuple):
@@ -305,8 +301,8 @@ class Executor:
         self.writer = writer
         self.simulated = simulated
         self._access = access
-        self._reads = Reads(load or repository.load, log.sync, holders, self._undone)
-        self._at_once = Reads(self._in_memory, _not_in_memory, _not_in_memory, _not_in_memory)
+        self._reads = Reads(load or repository.load, log.sync, holders)
+        self._at_once = Reads(self._in_memory, _not_in_memory, _not_in_memory)
         self._permitted = permitted
         self._addressing = Turns()
         """Of several that give somebody an address one goes after the other: they see what the one
@@ -433,24 +429,6 @@ class Executor:
             raise closed from None
         return await called
 
-    def _undone(self, stream: str, commit: str) -> CommitToTakeBack | None:
-        """A commit of a ticket, with the states before and after it; None: it has none of that
-        id."""
-        placed = self.log.find(stream, commit)
-        if placed is None:
-            return None
-        end = placed.version + placed.events
-        events = [
-            each
-            for record in self.log.stream(stream, 0, end)
-            for each in self.log.codec.decode(record.data, record.partition, record.offset)
-        ]
-        kind, id = kind_and_id(stream)
-        before = AGGREGATES[kind].fold(AGGREGATES[kind].initial(id), events[: placed.version])
-        done = events[placed.version : end]
-        after = AGGREGATES[kind].fold(before, done)
-        return CommitToTakeBack(before, after, tuple(each.event for each in done))
-
     def _in_memory(self, stream: str) -> Any:
         state = self.repository.in_memory(stream)
         if state is None:
@@ -497,16 +475,12 @@ class Executor:
             return False
         if request.command.SPEC.creates and (request.fresh or request.aggregate.kind != TICKET):
             return False
-        if request.actor.kind == "person" or request.aggregate.kind == BULK:
+        if request.actor.kind == "person":
             return True
         if request.aggregate.kind != TICKET:
             return False
         viewer = self._viewer(request, self.repository.load)
         return viewer is not None and viewer.sight(request.command.NAME).limited
-
-    def is_foreign(self, request: Request) -> bool:
-        """Whether who sends a command doesn't see the stream that it goes to."""
-        return self._may_be_foreign(request) and self._is_foreign(request, self._reads)
 
     def _is_foreign(self, request: Request, reads: Reads) -> bool:
         """Whether who sends a command doesn't see the stream that it goes to."""
@@ -517,8 +491,7 @@ class Executor:
         if request.aggregate.kind == TICKET:
             sight = viewer.sight(request.command.NAME)
             return bool(state.exists) and not sight.covers(state, reads.load)
-        hides = viewer.end_user or request.aggregate.kind == BULK
-        return hides and bool(state.exists) and not viewer.sees(request.stream)
+        return viewer.end_user and bool(state.exists) and not viewer.sees(request.stream)
 
     def _on_absent(self, request: Request) -> Steps[Outcome]:
         """Refuses a command as it is refused on a stream that isn't there. One that the same actor
@@ -772,8 +745,6 @@ class Executor:
         command, named = request.command, addresses_of(request.command)
         if named:
             context = replace(context, holders=tuple(reads.holders(named)))
-        if isinstance(command, TakeBack):
-            context = replace(context, undone=reads.undone(request.stream, command.commit))
         load = self._load_for(request, reads.load)
         return informed(request.aggregate, command, state, context, load)
 

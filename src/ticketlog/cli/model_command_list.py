@@ -50,7 +50,6 @@ MODEL_COMMANDS: dict[str, dict[str, str]] = {
         "offer-survey": "Ask the requester how satisfied they are.",
         "rate": "Answer the survey: 1 (bad) to 5 (good).",
         "review": "Judge the handling of a closed ticket.",
-        "take-back": "Take back what a command changed: the values become what they were.",
     },
     "person": {
         "register": "Make a person known; without a name, by an address.",
@@ -75,19 +74,10 @@ MODEL_COMMANDS: dict[str, dict[str, str]] = {
         "set-availability": "Say that an agent is online, away or offline.",
         "set-shifts": "Set an agent's weekly working hours, all of them.",
     },
-    "schedule": {
-        "skip": "Leave one occurrence out.",
-        "move": "Let one occurrence come at another time.",
-        "restore": "Let an occurrence come that was skipped, or when the rule has it.",
-    },
     "webhook": {
         "pause": "Send an endpoint nothing for now.",
         "resume": "Go on sending to an endpoint that was paused or given up, from where it was.",
         "cancel-replay": "End a replay before all of it was sent.",
-    },
-    "bulk": {
-        "pause": "Send the rest of its tickets nothing for now.",
-        "resume": "Have a paused bulk go on where it was.",
     },
 }
 """Kind of stream -> name in the shell -> help."""

@@ -6,10 +6,9 @@ from the fields, so that one that is added is an option here.
 
 from __future__ import annotations
 
-import shlex
 import sys
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 import click
@@ -37,11 +36,17 @@ def built(kind: str, name: str) -> ShellCommand:
 
     model = AGGREGATES[kind].in_shell()[name]
     spec = model.SPEC
+    fields = {field: info for field, info in model.model_fields.items() if field not in spec.hidden}
     parameters: list[click.Parameter] = []
     if not spec.creates:
         parameters.append(click.Argument(["on"], metavar=kind.upper()))
-    parameters.extend(_parameters(model))
-    own_reason = any(each.name == "reason" for each in parameters)
+    parameters.extend(_argument(field, fields[field]) for field in spec.positional)
+    parameters.extend(
+        _option(spec.options.get(field, field), field, info)
+        for field, info in fields.items()
+        if field not in spec.positional
+    )
+    own_reason = "reason" in fields
     parameters.extend(o for o in SENDING if not (own_reason and o.name == "reason"))
 
     def callback(app: App, as_json: bool, **values: Any) -> None:
@@ -60,39 +65,6 @@ def built(kind: str, name: str) -> ShellCommand:
         prints=(Outcome,),
     )
     return as_json(command)
-
-
-def _parameters(model: type[base.Command]) -> Iterator[click.Parameter]:
-    """The arguments and options for the fields of a command."""
-    spec = model.SPEC
-    fields = {field: info for field, info in model.model_fields.items() if field not in spec.hidden}
-    yield from (_argument(field, fields[field]) for field in spec.positional)
-    for field, info in fields.items():
-        if field not in spec.positional:
-            yield _option(spec.options.get(field, field), field, info)
-
-
-def read_line(app: App, kind: str, line: str) -> base.Command:
-    """The command of a line such as 'tag --add vpn', written as behind `ticketlog ticket` without
-    the ticket and the sender. Raises Usage."""
-    from ticketlog.domain.aggregates import AGGREGATES
-
-    try:
-        words = shlex.split(line)
-    except ValueError as error:
-        raise Usage(f"--do {line!r}: {error}") from error
-    words = words[1:] if words[:1] == [kind] else words
-    known = {n: each for n, each in AGGREGATES[kind].in_shell().items() if not each.SPEC.creates}
-    if not words or words[0] not in known:
-        raise Usage(
-            f"--do {line!r}: write a command of `ticketlog {kind}` without the {kind}; there are "
-            f"{', '.join(sorted(known))}"
-        )
-    name, model = words[0], known[words[0]]
-    shown = click.Command(f"--do {name}", params=list(_parameters(model)), add_help_option=False)
-    values = shown.make_context(shown.name, words[1:]).params
-    read = {field: _read(model.SPEC, field, value) for field, value in values.items()}
-    return _filled(name, model, read, app)
 
 
 def stream_of(kind: str, text: str) -> str:
@@ -175,7 +147,6 @@ _HINTS = {
     "code": "How it was solved: one of your own words, such as fixed.",
     "comment": "A few words with it.",
     "comments": "The id of a comment, as the history shows it.",
-    "commit": "The id of a commit of it.",
     "contract": "The id of a contract.",
     "country": "Two letters: DE.",
     "description": "The first text; - reads standard input.",

@@ -55,20 +55,12 @@ SECTIONS: dict[str, Commands] = {
         "ticket": Entry(
             "ticketlog.cli.commands.ticket", "ticket", "Create, show and work tickets."
         ),
-        "bulk": Entry(
-            "ticketlog.cli.commands.bulk",
-            "bulk",
-            "One command for many tickets: planned, run, taken back.",
-        ),
         "person": Entry("ticketlog.cli.commands.parties", "person", "Who asks and is answered."),
         "organisation": Entry(
             "ticketlog.cli.commands.parties", "organisation", "Whom persons belong to."
         ),
         "agent": Entry(
             "ticketlog.cli.commands.parties", "agent", "Availability and shifts of those who work."
-        ),
-        "schedule": Entry(
-            "ticketlog.cli.commands.schedule", "schedule", "Tickets that recur, and their dates."
         ),
         "webhook": Entry(
             "ticketlog.cli.commands.webhook",

@@ -502,8 +502,6 @@ class Context:
     """States of the other streams the command reads (person, organisation, agent), by stream."""
     holders: tuple[str, ...] = ()
     """Persons who have an address that the command names, or had it a moment ago."""
-    undone: Any = None
-    """The commit that the command takes back, and the states around it; None: there is none."""
 
 
 def reads_none(command: Command, state: Any, context: Context | None = None) -> tuple[str, ...]:

@@ -26,7 +26,6 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
         "comments": ["019a0000-0000-7000-8000-000000000000.0"],
         "subject": "The scanner, too",
     },
-    "ticket.take-back": {"commit": "019a0000-0000-7000-8000-000000000000"},
     "ticket.redact": {
         "target": "019a0000-0000-7000-8000-000000000000.0",
         "reason": "It held a password.",
@@ -81,7 +80,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "person.merge": {"into": _PERSON},
     "organisation.register": {"name": "Example Ltd", "domains": ["example.com"]},
     "organisation.rename": {"name": "Example plc"},
-    "organisation.set-tier": {"tier": "gold"},
+    "organisation.set-tier": {"tier": None},
     "organisation.set-contract": {"contract": "C-17"},
     "organisation.set-locale": {"language": "en", "zone": "Europe/London"},
     "organisation.set-domains": {"domains": ["example.com"]},
@@ -90,7 +89,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
         "shifts": [{"day": "mon", "start": "09:00", "end": "17:00"}],
         "zone": "Europe/Berlin",
     },
-    "agent.mark-seen": {"tickets": {_TICKET: 1}},
+    "agent.mark-seen": {"tickets": {_TICKET: 3}},
     "agent.snooze": {"tickets": [_TICKET], "until": _TOMORROW},
     "import.begin": {"file": "tickets.csv", "size": 4, "sha256": _HASH, "mapping": _HASH},
     "import.end": {

@@ -29,8 +29,6 @@ _BY_HAND: Mapping[str, str] = {
     "settings history": f"GET {_API}/settings/history",
     "settings explain": f"GET {_API}/tickets/{{id}}/explanation",
     "sla": f"GET {_API}/tickets/{{id}}/sla",
-    "bulk list": f"GET {_API}/bulks",
-    "bulk run": f"POST {_API}/bulks/{{id}}/commands/start",
     "inbox": f"GET {_API}/agents/{{id}}/inbox",
     "report": f"GET {_API}/reports/{{name}}",
 }

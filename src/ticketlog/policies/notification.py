@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from ticketlog.domain import bulk
 from ticketlog.domain.base import Event, Recorded, kind_and_id
 from ticketlog.domain.parties.presence import instead, why_gone
 from ticketlog.domain.settings.automation_rules import (
@@ -61,27 +60,7 @@ class _Group(NamedTuple):
 
 def react(recorded: Recorded, situation: Situation) -> Iterable[Reaction]:
     """A notification by each rule that matches the ticket and an event of the commit, and has a
-    recipient; sent because of the first event that it names. Of what a bulk did, recipients are
-    told in one digest instead."""
-    return () if _is_in_digest(recorded, situation) else decided(recorded, situation)
-
-
-def _is_in_digest(recorded: Recorded, situation: Situation) -> bool:
-    """Whether a commit is a bulk's that tells its recipients of all its tickets at once. The id
-    says that it is: what else it says of itself, any sender can say."""
-    meta = recorded.meta
-    kind, id = kind_and_id(meta.correlation or "")
-    if meta.channel != bulk.CHANNEL or kind != bulk.KIND:
-        return False
-    ticket = kind_and_id(recorded.originator_id)[1]
-    if meta.commit != bulk.commit_id(id, ticket):
-        return False
-    of: bulk.Bulk = situation.load(bulk.stream_of(id))
-    return of.exists and not of.notices
-
-
-def decided(recorded: Recorded, situation: Situation) -> Iterator[Reaction]:
-    """The notifications of an event, however the recipients are told."""
+    recipient; sent because of the first event that it names."""
     settings = situation.settings
     rules = [
         each
@@ -100,14 +79,14 @@ def decided(recorded: Recorded, situation: Situation) -> Iterator[Reaction]:
             if group.of[0].id == recorded.id:
                 # The first has the slot of releases that notified of each event apart.
                 slot = rule.id if number == 0 else f"{rule.id} {' '.join(e.id for e in group.of)}"
-                yield _notified(rule, group, settings)._replace(slot=slot)
+                yield _decided(rule, group, settings)._replace(slot=slot)
 
 
 def _occasion(recorded: Recorded) -> Occasion:
     return _OCCASIONS[type(recorded.event)]
 
 
-def _notified(rule: NotificationRule, group: _Group, settings: Settings) -> Reaction:
+def _decided(rule: NotificationRule, group: _Group, settings: Settings) -> Reaction:
     named = cited("notification-rule", rule.id, settings)
     command = Notify(
         rule=named,

@@ -10,7 +10,6 @@ from ticketlog.projections.engine.projection import Projection
 from ticketlog.projections.engine.query import Query
 from ticketlog.projections.views.agents import VIEW as AGENTS
 from ticketlog.projections.views.alike import VIEW as ALIKE
-from ticketlog.projections.views.bulks import VIEW as BULKS
 from ticketlog.projections.views.changes import VIEW as CHANGES
 from ticketlog.projections.views.gaming.gaming import VIEW as GAMING
 from ticketlog.projections.views.hooks import VIEW as HOOKS
@@ -18,7 +17,6 @@ from ticketlog.projections.views.inbox import VIEW as INBOX
 from ticketlog.projections.views.persons import VIEW as PERSONS
 from ticketlog.projections.views.queue import VIEW as QUEUE
 from ticketlog.projections.views.reports.reports import VIEW as REPORTS
-from ticketlog.projections.views.schedules import VIEW as SCHEDULES
 from ticketlog.projections.views.scope import VIEW as SCOPE
 from ticketlog.projections.views.search import VIEW as SEARCH
 from ticketlog.projections.views.sla.sla import VIEW as SLA
@@ -37,8 +35,6 @@ PROJECTIONS: tuple[Projection, ...] = (
     SLA,
     CHANGES,
     HOOKS,
-    SCHEDULES,
-    BULKS,
     SCOPE,
     SEARCH,
     ALIKE,

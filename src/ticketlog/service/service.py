@@ -15,8 +15,7 @@ from ticketlog.errors import Damaged, NewerFormat, TicketlogError
 def workers(desk: Desk) -> list[Worker]:
     """The workers of a desk, in the order of their start."""
     always = (desk.views_worker(), desk.policies_worker(), desk.outbox_worker())
-    asked_for = (desk.publish_worker(), desk.webhooks_worker())
-    found = (*always, desk.audit_worker(), desk.bulks_worker(), *asked_for)
+    found = (*always, desk.audit_worker(), desk.publish_worker(), desk.webhooks_worker())
     return [each for each in found if each is not None]
 
 

@@ -38,8 +38,6 @@ WORDS: dict[str, tuple[Any, ...]] = {
     "kind": ("blocks", "duplicate-of"),
     "follow_up_of": ("OTHER", "DONE"),
     "comment": ("c0.0", "c1.0", "thanks"),
-    "comments": (("c1.0",), ("c2.0", "c3.0")),
-    "commit": ("c1", "c2", "c3"),
     "message_id": ("<1@kim>", "<2@kim>"),
     "matter": ("M1",),
     "sha256": ("a" * 64, "b" * 64),

@@ -44,7 +44,6 @@ from ticketlog.domain.ticket.priority import Prioritise
 from ticketlog.domain.ticket.sla_events import ReapplySla, RecordDue
 from ticketlog.domain.ticket.splitting import OpenSplitOff, SplitTicket
 from ticketlog.domain.ticket.status_events import Reopened
-from ticketlog.domain.ticket.taking_back import TakeBack
 from ticketlog.domain.ticket.time_correction import CorrectTime
 from ticketlog.domain.ticket.withdrawal import Withdraw
 from ticketlog.domain.ticket.work import StartWork, StopWork
@@ -112,7 +111,6 @@ CASES: dict[str, Case] = {
     "offer-survey": Case(OfferSurvey()),
     "rate": Case(Rate(score=5), KIM),
     "review": Case(Review(verdict="good")),
-    "take-back": Case(TakeBack(commit="c3")),
     "record-due, by a timer": Case(RecordDue(), RULE),
     "reapply-sla, by a supervisor": Case(ReapplySla(), SUE),
     "correct-time, by a supervisor": Case(CorrectTime(reason="a wrong date"), SUE),

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _WAITING, _PERIODS, _EVENTS, _LINES, _WIDTH = 6, 6, 12, 16, 110
-_BULK = 500
 
 
 @click.command(
@@ -86,7 +85,6 @@ def tour(
         _queue(desk)
         _report(desk)
         _history(desk)
-        _bulk(desk)
         same = _proof(desk)
     click.echo(f"\nThe desk stays in {folder}: ticketlog --desk {folder} --help")
     context.exit(0 if same else 1)
@@ -175,31 +173,6 @@ def _history(desk: Desk) -> None:
     events = desk.history(chosen["ticket"])
     _head(f"Ticket {chosen['ticket']}: {len(events)} events, every one of them in the log")
     cut_lines(lines(events), _LINES, _WIDTH)
-
-
-def _bulk(desk: Desk) -> None:
-    """A bulk and its undo, by an agent of the desk."""
-    from ticketlog.domain.base import Actor
-    from ticketlog.domain.ticket.classification import Tag
-    from ticketlog.projections.views import tickets
-
-    agent = next((each.id for each in desk.settings.agents.values() if each.active), None)
-    rows = desk.query(tickets.Tickets(limit=_BULK)).rows
-    if agent is None or not rows:
-        return
-    actor, bulks = Actor(agent, "agent"), desk.bulks
-    ids = [row["ticket"] for row in rows]
-    planned = bulks.plan(Tag(add=("toured",)), ids=ids, actor=actor)
-    done, seconds = _timed(lambda: bulks.run(planned.id, actor=actor))
-    undo = bulks.undo(planned.id, actor=actor)
-    back, took = _timed(lambda: bulks.run(undo.id, actor=actor))
-    desk.refresh()
-    skipped = sum(each.tickets for each in done.skipped)
-    _head(f"One command for {len(ids):,} tickets: bulk {planned.id}")
-    click.echo(
-        f"tagged {done.changed:,} in {seconds:.1f} s, {skipped:,} refused (closed ones); "
-        f"all {back.changed:,} taken back in {took:.1f} s"
-    )
 
 
 def _proof(desk: Desk) -> bool:

@@ -12,7 +12,6 @@ Each asks only those above it:
     automation        asks assignment, classification, priority, status_events
     splitting         asks creation, relations
     imported          asks most of them
-    taking_back       asks all that change something
 
 `required_fields` and `reopening` say what a move of the status requires, and until when a solved
 ticket opens again, to all who make such a move.
@@ -41,7 +40,6 @@ from ticketlog.domain.ticket import (
     sla_events,
     splitting,
     status_events,
-    taking_back,
     time_correction,
     withdrawal,
     work,
@@ -89,7 +87,6 @@ _EVOLVE: Evolutions = {
     **sla_events.EVOLVE,
     **time_correction.EVOLVE,
     **withdrawal.EVOLVE,
-    **taking_back.EVOLVE,
 }
 learn(_EVOLVE, FACTS, tell=sla_events.EVOLVE)
 EVENTS: tuple[type[Event], ...] = tuple(_EVOLVE)
@@ -110,7 +107,6 @@ _DECIDE: Decisions = {
     **imported.DECIDE,
     **automation.DECIDE,
     **withdrawal.DECIDE,
-    **taking_back.DECIDE,
 }
 COMMANDS: tuple[type[Command], ...] = tuple(_DECIDE)
 """In the order in which the command line lists them."""

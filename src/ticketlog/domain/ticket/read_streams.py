@@ -24,9 +24,8 @@ from ticketlog.domain.ticket.relations import (
 )
 from ticketlog.domain.ticket.splitting import OpenSplitOff, SplitTicket
 from ticketlog.domain.ticket.state import LinkKind, Ticket
-from ticketlog.domain.ticket.taking_back import TakeBack
 
-_BRINGS_BACK = (Reply, Note, Reopen, SetStatus, Hold, Restore, Unassign, TakeBack)
+_BRINGS_BACK = (Reply, Note, Reopen, SetStatus, Hold, Restore, Unassign)
 """What may bring a ticket back to its agent, or takes it from one who isn't here."""
 
 

@@ -98,7 +98,7 @@ class Choice(NamedTuple):
 class Ticket(State):
     """A ticket after its event number `version` (from 0; -1: it doesn't exist)."""
 
-    CODE: ClassVar[int] = 13
+    CODE: ClassVar[int] = 12
 
     id: str = ""
     version: int = -1

@@ -46,9 +46,6 @@ class Whose(NamedTuple):
     team: str = ""
     """The column with the team that the ticket is in, or that the counted tickets are in: so far as
     rows are those of now, restricted teams are told by it."""
-    planner: str = ""
-    """The column with who planned the thing, KIND:ID: of those from whom tickets are hidden, no
-    other agent reads the row."""
     made_of: Callable[[Tables], Any] | None = None
     """The same columns, counted from the readable rows of other tables of the view."""
 

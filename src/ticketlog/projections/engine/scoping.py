@@ -116,9 +116,6 @@ class ScopedTables(Mapping[str, Table]):
             hidden = [not_(each) for each in self._seen(stream, _TICKET)]
             if hidden:
                 yield not_(and_(stream.startswith(_TICKET), or_(*hidden)))
-        if whose.planner:
-            agent = limits.sight.agent
-            yield false() if agent is None else table.c[whose.planner] == f"agent:{agent}"
         if limits.end_user:
             if whose.staff:
                 yield false()
