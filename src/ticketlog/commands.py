@@ -31,7 +31,7 @@ from ticketlog.domain.parties.person import (
     SetPersonOrganisation,
     UnmergePerson,
 )
-from ticketlog.domain.ticket.assignment import Assign, Claim, Escalate, Unassign
+from ticketlog.domain.ticket.assignment import Assign, Claim, Escalate, Next, Skip, Unassign
 from ticketlog.domain.ticket.automation import Choose, Notify, Remind, Route, Settle
 from ticketlog.domain.ticket.classification import (
     Classify,
@@ -109,6 +109,7 @@ __all__ = [
     "MarkSeen",
     "MarkSpam",
     "MergePerson",
+    "Next",
     "Note",
     "Notify",
     "OfferSurvey",
@@ -153,6 +154,7 @@ __all__ = [
     "SetStatus",
     "SetSubject",
     "Settle",
+    "Skip",
     "Snooze",
     "Solve",
     "SplitTicket",

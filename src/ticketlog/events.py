@@ -69,7 +69,7 @@ from ticketlog.domain.settings.events import (
     WorkflowSet,
 )
 from ticketlog.domain.settings.webhooks import HookSourceSet, WebhookSet
-from ticketlog.domain.ticket.assignment import AssigneeChanged, Escalated, TeamChanged
+from ticketlog.domain.ticket.assignment import AssigneeChanged, Escalated, Skipped, TeamChanged
 from ticketlog.domain.ticket.automation import (
     AgentChosen,
     ChoiceDropped,
@@ -231,6 +231,7 @@ __all__ = [
     "SessionSeen",
     "SettingsActivated",
     "ShiftsChanged",
+    "Skipped",
     "SlaApplied",
     "SlaBreached",
     "SlaPolicySet",

@@ -21,7 +21,8 @@ QUERIES: frozenset[str] = _names(
     alike
     hook-messages links-to changes changes-since chosen-stream ratings used-tags
     address-owners agent-load clocks-ahead clocks-at-risk corrected-since followed-tickets
-    inbox link-circles merged-persons numbered-tickets person persons queue queue-counts
+    inbox link-circles merged-persons next-tickets numbered-tickets person persons queue
+    queue-counts
     search shared-addresses snoozed-tickets survivor ticket ticket-breaches ticket-clocks
     ticket-counts ticket-intervals ticket-links tickets unassigned-tickets unseen-tickets
     accounts
@@ -36,7 +37,7 @@ came, before anything says whose they are."""
 REPORTS: frozenset[str] = _names(
     """
     attainment breaches endings flow gaming gaming-cases held-by-absent quality rules
-    satisfaction times utilisation
+    satisfaction skips times utilisation
     """
 )
 
@@ -118,6 +119,7 @@ ROUTES: Mapping[str, str] = {
     "GET /api/v1/agents/{id}/inbox": "query:inbox",
     "GET /api/v1/imports/{id}/history": "query:history",
     "GET /api/v1/webhooks/{id}/history": "query:history",
+    "POST /api/v1/next": "ticket.next",
     "POST /api/v1/bulk": "command",
     "GET /api/v1/settings": "query:settings",
     "GET /api/v1/settings/history": "query:settings",
@@ -162,7 +164,7 @@ FIELDS: Mapping[str, FieldClass] = {
     ),
     **_classed(
         """
-        problem replay starts webhook types
+        problem replay skips starts webhook types
         conditions scheme secrets reads_as given_up replays
         webhooks attempt took_seconds answer deliveries command said received_at results
         grants right may sees roles like commands queries reports queues hides writes teams

@@ -14,6 +14,7 @@ MODEL_COMMANDS: dict[str, dict[str, str]] = {
         "redact": "Hide a comment, an attachment or the description from every reader.",
         "assign": "Give it to a team, an agent, or both.",
         "claim": "Take it: the acting agent works on it now.",
+        "skip": "Leave it to others, with a reason: you aren't given it as the next one.",
         "unassign": "Take it away from its agent; the team keeps it.",
         "escalate": "Raise it to a support tier, with a reason.",
         "start-work": "Start the clock of your work.",

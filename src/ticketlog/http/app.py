@@ -17,6 +17,7 @@ from ticketlog.http import (
     desk_state,
     documented,
     feed,
+    next_ticket,
     problem_pages,
     queries,
     settings,
@@ -42,6 +43,7 @@ ROUTERS: tuple[Callable[[Served], APIRouter], ...] = (
     webhooks.router,
     attachments.router,
     bulk.router,
+    next_ticket.router,
     settings.router,
     desk_state.router,
 )

@@ -124,6 +124,7 @@ class CreateTicket(Command):
         ),
         positional=("subject",),
         creates=True,
+        tickets=("follow_up_of",),
     )
 
     subject: Line
