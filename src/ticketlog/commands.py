@@ -31,7 +31,13 @@ from ticketlog.domain.parties.person import (
     SetPersonOrganisation,
     UnmergePerson,
 )
-from ticketlog.domain.ticket.assignment import Assign, Claim, Escalate, Next, Skip, Unassign
+from ticketlog.domain.schedule import (
+    MoveOccurrence,
+    OpenScheduled,
+    RestoreOccurrence,
+    SkipOccurrence,
+)
+from ticketlog.domain.ticket.assignment import Assign, Claim, Escalate, Unassign
 from ticketlog.domain.ticket.automation import Choose, Notify, Remind, Route, Settle
 from ticketlog.domain.ticket.classification import (
     Classify,
@@ -109,10 +115,11 @@ __all__ = [
     "MarkSeen",
     "MarkSpam",
     "MergePerson",
-    "Next",
+    "MoveOccurrence",
     "Note",
     "Notify",
     "OfferSurvey",
+    "OpenScheduled",
     "OpenSplitOff",
     "PauseWebhook",
     "PlaceLegalHold",
@@ -136,6 +143,7 @@ __all__ = [
     "Reply",
     "Reserve",
     "Restore",
+    "RestoreOccurrence",
     "ResumeWebhook",
     "Review",
     "Route",
@@ -154,7 +162,7 @@ __all__ = [
     "SetStatus",
     "SetSubject",
     "Settle",
-    "Skip",
+    "SkipOccurrence",
     "Snooze",
     "Solve",
     "SplitTicket",

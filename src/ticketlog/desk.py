@@ -37,7 +37,6 @@ from ticketlog.application.executor import (
     new_id,
     request,
     stream_name,
-    with_named_tickets,
 )
 from ticketlog.application.logs import Logs, make_logs, open_logs
 from ticketlog.application.restore import restore
@@ -68,10 +67,8 @@ from ticketlog.domain.parties.person import KIND as PERSON
 from ticketlog.domain.parties.person import RegisterPerson
 from ticketlog.domain.settings.activation import Desired
 from ticketlog.domain.settings.model import Settings
-from ticketlog.domain.short_number import number_in
 from ticketlog.domain.text import blank, lines
 from ticketlog.domain.ticket import KIND as TICKET
-from ticketlog.domain.ticket.assignment import Next
 from ticketlog.domain.ticket.conversation import Attach, AttachmentAdded
 from ticketlog.errors import Unreachable, Usage
 from ticketlog.log import history as reading
@@ -80,7 +77,6 @@ from ticketlog.log.backup import export_lines
 from ticketlog.log.codec import RecordCodec
 from ticketlog.log.eventsourcing.repository import Repository
 from ticketlog.log.kafka.url import SCHEME, KafkaAddress
-from ticketlog.log.ticket_numbers import TicketNumbers
 from ticketlog.settings_files import parser
 
 if TYPE_CHECKING:
@@ -308,37 +304,6 @@ class Desk:
             )
         )
 
-    def next(
-        self,
-        *,
-        actor: Actor,
-        team: str | None = None,
-        id: str | None = None,
-        channel: str = "api",
-        without: Collection[str] = (),
-        **sending: Any,
-    ) -> Outcome:
-        """Gives the acting agent the most urgent ticket that nobody has, of their teams or of one:
-        the one whose promise is due first, then by priority, then the oldest; it is claimed. Of
-        several who ask at once no two get the same. `id` makes it safe to send again, as long as
-        the agent still has the ticket. `without`: ids of tickets that aren't given, since somebody
-        looks at them. Further arguments are those of `execute`.
-
-        Raises NotFound where none waits, and what `execute` raises.
-        """
-        from ticketlog.application.next_ticket import take_next
-
-        again = id is not None
-        id = new_id() if id is None else id
-        _check_envelope(id, channel, actor)
-        self.check_right(actor, Next)
-
-        def claim(command: Next, stream: str, derived: str) -> Outcome:
-            given: dict[str, Any] = {"actor": actor, "channel": channel, **sending}
-            return self.execute(command, on=stream, id=derived, **given)
-
-        return take_next(self, claim, actor=actor, team=team, id=id, again=again, without=without)
-
     async def execute_async(
         self,
         command: Command,
@@ -393,8 +358,8 @@ class Desk:
         id = new_id() if id is None else id
         _check_envelope(id, channel, actor)
         return request(
-            with_named_tickets(command, lambda name: self.named(name, actor=actor)),
-            None if on is None else self.named(on, actor=actor),
+            command,
+            on,
             id=id,
             received_at=self._clock(),
             actor=actor,
@@ -536,7 +501,7 @@ class Desk:
     ) -> Answered[Answer]:
         from ticketlog.application.queries import answer
 
-        return answer(query, actor, self.views, settings, self._access, self.named)
+        return answer(query, actor, self.views, settings, self._access)
 
     def linked_by(self, ticket: str, *, actor: Actor | None = None) -> list[dict[str, Any]]:
         """The links of other tickets to a ticket, as of now: kind and ticket. `actor`: as for
@@ -803,28 +768,7 @@ class Desk:
         """The state of a stream ('ticket/ID', 'person/ID', ...); `exists` says whether it is
         there. `actor`: who reads; a stream that isn't for them is like one that isn't there. Raises
         Usage for a kind of stream that no desk has, Forbidden for an unknown actor."""
-        return self._reads.load(self.named(stream, actor=actor), actor)
-
-    @property
-    def numbers(self) -> TicketNumbers:
-        """The short numbers of tickets."""
-        return self._executor.numbers
-
-    def named(self, stream: str, *, actor: Actor | None = None) -> str:
-        """The stream KIND/ID that is named so, by a ticket's ID alone, or by its short number:
-        '#4711', or '4711'. A number that no ticket has which the actor sees stays as it is, and
-        names none. Raises Usage for a kind of stream that no desk has, Unreachable, Damaged."""
-        number = number_in(stream)
-        if number is None:
-            return stream_name(stream)
-        found = self.numbers.stream(number)
-        if found is not None:
-            try:
-                if self.viewer(actor).sees(found):
-                    return found
-            except Forbidden:  # Nobody known: what they ask or send is refused for that.
-                pass
-        return f"{TICKET}/#{number}"
+        return self._reads.load(stream_name(stream), actor)
 
     def numbered(self, number: str) -> str:
         """The stream of the ticket that another system knows as 'SOURCE:NUMBER': that of an
@@ -845,7 +789,7 @@ class Desk:
     def history(self, ticket: str, *, actor: Actor | None = None) -> list[Recorded]:
         """Everything that happened to a ticket ('ID'), or to another stream ('KIND/ID'), in
         order. What was redacted is hidden. `actor`: who reads; as for `load`."""
-        return self._reads.history(self.named(ticket, actor=actor), actor)
+        return self._reads.history(stream_name(ticket), actor)
 
     def subscribe(
         self,
@@ -907,13 +851,7 @@ class Desk:
         else:
             moment = cuts.named(position) if position is not None else cuts.now()
         sources = Sources(
-            self.history,
-            self._settings,
-            self.views,
-            self._logs,
-            self._access,
-            self._reads,
-            self.named,
+            self.history, self._settings, self.views, self._logs, self._access, self._reads
         )
         return Past(moment, sources, under(basis, self._settings))
 
@@ -1124,7 +1062,7 @@ class Desk:
         elif name in rights.ACTS:
             rights.check_act(name, actor, self.settings, load)
         else:
-            stream = None if on is None else self.named(on, actor=actor)
+            stream = None if on is None else stream_name(on)
             right = RIGHTS.get(name, rights.Right(name))
             rights.check_sends(right, stream, actor, self.settings, load)
 
@@ -1255,7 +1193,7 @@ class Desk:
         Raises Usage for a file that can't be read and for a name, a type or an id that none has,
         and what `execute` raises.
         """
-        stream = self.named(ticket, actor=actor)
+        stream = stream_name(ticket)
         if not self.load(stream).exists:
             raise NotFound(f"{stream} doesn't exist: nothing was attached")
         name = name or (content.name if isinstance(content, Path) else "attachment")
@@ -1289,13 +1227,15 @@ class Desk:
 
         Raises NotFound where there is none of that id or where it was redacted, Damaged.
         """
-        stream = self.named(ticket, actor=actor)
+        stream = stream_name(ticket)
         for recorded in self._reads.history(stream, actor, "query:attachment"):
             if recorded.id == id and isinstance(recorded.event, AttachmentAdded):
                 if recorded.event.sha256 == reading.NO_HASH:
-                    raise NotFound(f"attachment {id} of {stream} was redacted")
+                    raise NotFound(f"attachment {id} of {stream_name(ticket)} was redacted")
                 return recorded.event, self._attachments.open(recorded.event.sha256)
-        raise NotFound(f"{stream} has no attachment {id}; `ticketlog ticket show` lists them")
+        raise NotFound(
+            f"{stream_name(ticket)} has no attachment {id}; `ticketlog ticket show` lists them"
+        )
 
 
 def _check_envelope(id: str, channel: str, actor: Actor) -> None:

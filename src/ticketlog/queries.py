@@ -25,7 +25,7 @@ from ticketlog.projections.views.persons import (
     SharedAddresses,
     Survivor,
 )
-from ticketlog.projections.views.queue import NextTickets, Queue, QueueCounts
+from ticketlog.projections.views.queue import Queue, QueueCounts
 from ticketlog.projections.views.reports.firings import RulesReport
 from ticketlog.projections.views.reports.reports import (
     EndingsReport,
@@ -33,8 +33,8 @@ from ticketlog.projections.views.reports.reports import (
     QualityReport,
     TimesReport,
 )
-from ticketlog.projections.views.reports.skips import SkipsReport
 from ticketlog.projections.views.reports.surveys import SatisfactionReport
+from ticketlog.projections.views.schedules import ScheduleDates, ScheduleList
 from ticketlog.projections.views.search import Search
 from ticketlog.projections.views.sla.attainment import AttainmentReport
 from ticketlog.projections.views.sla.breaches import BreachesReport, TicketBreaches
@@ -77,7 +77,6 @@ __all__ = [
     "LinkCircles",
     "LinksTo",
     "MergedPersons",
-    "NextTickets",
     "NumberedTickets",
     "OneTicket",
     "PersonCard",
@@ -88,9 +87,10 @@ __all__ = [
     "Ratings",
     "RulesReport",
     "SatisfactionReport",
+    "ScheduleDates",
+    "ScheduleList",
     "Search",
     "SharedAddresses",
-    "SkipsReport",
     "SnoozedTickets",
     "Survivor",
     "TicketBreaches",

@@ -20,7 +20,7 @@ from ticketlog.domain.aggregates import AGGREGATES, aggregate_of, informed
 from ticketlog.domain.base import Context, iso, kind_and_id
 from ticketlog.domain.parties.agent import AgentAtWork
 from ticketlog.domain.settings.automation_rules import AssignmentRule
-from ticketlog.domain.ticket.assignment import Escalated, Skipped
+from ticketlog.domain.ticket.assignment import Escalated
 from ticketlog.domain.ticket.automation import (
     AgentChosen,
     ChoiceDropped,
@@ -167,11 +167,9 @@ ELSEWHERE = {
     *(ActivityRecorded, Described, ExternalAdded, ResolutionCoded, Withdrawn),
     *(ChoiceDropped, TimeCorrected),
     *(Split, SplitOff),
-    Skipped,
 }
 """Events of imported tickets; of runners that overtake each other, of clocks that were wrong; of a
-second commit that the desk makes after the first one, which `tests/application` tries; of agents
-who choose (`tests/test_next_ticket.py`): the simulated ones work on what they are given."""
+second commit that the desk makes after the first one, which `tests/application` tries."""
 
 
 @pytest.mark.parametrize("kind", [kind for kind in ticket.EVENTS if kind not in ELSEWHERE])

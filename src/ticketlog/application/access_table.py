@@ -21,11 +21,10 @@ QUERIES: frozenset[str] = _names(
     alike
     hook-messages links-to changes changes-since chosen-stream ratings used-tags
     address-owners agent-load clocks-ahead clocks-at-risk corrected-since followed-tickets
-    inbox link-circles merged-persons next-tickets numbered-tickets person persons queue
-    queue-counts
+    inbox link-circles merged-persons numbered-tickets person persons queue queue-counts
     search shared-addresses snoozed-tickets survivor ticket ticket-breaches ticket-clocks
     ticket-counts ticket-intervals ticket-links tickets unassigned-tickets unseen-tickets
-    accounts
+    accounts presence schedules schedule-dates
     history attachment events settings status access-review access-explain organisation agent stream
     """
 )
@@ -37,7 +36,7 @@ came, before anything says whose they are."""
 REPORTS: frozenset[str] = _names(
     """
     attainment breaches endings flow gaming gaming-cases held-by-absent quality rules
-    satisfaction skips times utilisation
+    satisfaction times utilisation
     """
 )
 
@@ -110,6 +109,9 @@ ROUTES: Mapping[str, str] = {
     "GET /api/v1/tickets/{id}/explanation": "query:history",
     "POST /api/v1/tickets/{id}/attachments": "ticket.attach",
     "GET /api/v1/tickets/{id}/attachments/{attachment}": "query:attachment",
+    "PUT /api/v1/tickets/{id}/presence": "query:presence",
+    "DELETE /api/v1/tickets/{id}/presence": "query:presence",
+    "GET /api/v1/presence": "query:presence",
     "GET /api/v1/persons/{id}": "query:person",
     "GET /api/v1/persons/{id}/history": "query:history",
     "GET /api/v1/organisations/{id}": "query:organisation",
@@ -119,7 +121,6 @@ ROUTES: Mapping[str, str] = {
     "GET /api/v1/agents/{id}/inbox": "query:inbox",
     "GET /api/v1/imports/{id}/history": "query:history",
     "GET /api/v1/webhooks/{id}/history": "query:history",
-    "POST /api/v1/next": "ticket.next",
     "POST /api/v1/bulk": "command",
     "GET /api/v1/settings": "query:settings",
     "GET /api/v1/settings/history": "query:settings",
@@ -164,8 +165,9 @@ FIELDS: Mapping[str, FieldClass] = {
     ),
     **_classed(
         """
-        problem replay skips starts webhook types
+        problem replay starts webhook types
         conditions scheme secrets reads_as given_up replays
+        schedules rrule paused next_at last_at occurrences occurrence
         webhooks attempt took_seconds answer deliveries command said received_at results
         grants right may sees roles like commands queries reports queues hides writes teams
         members services auditors readers writers actors restricted comment

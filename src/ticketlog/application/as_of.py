@@ -11,6 +11,7 @@ import orjson
 
 from ticketlog.application import queries, reports
 from ticketlog.application.access import Access, Viewer
+from ticketlog.application.executor import stream_name
 from ticketlog.application.logs import Logs
 from ticketlog.application.queries import Answer
 from ticketlog.application.settings_store import SettingsLog
@@ -24,7 +25,6 @@ from ticketlog.domain.ticket.rectification import rectified_history
 from ticketlog.domain.ticket.sla.recomputation import recomputed
 from ticketlog.domain.ticket.time_correction import TimeCorrected
 from ticketlog.errors import Usage
-from ticketlog.log.ticket_numbers import TicketNumbers
 from ticketlog.projections.engine.basis import Basis
 from ticketlog.projections.engine.moment import Cut, Moment
 from ticketlog.projections.engine.query import Query
@@ -99,7 +99,6 @@ class Sources(NamedTuple):
     logs: Logs
     access: Access
     reads: StreamReads
-    named: Callable[..., str]
 
 
 def under(basis: int | str, settings: SettingsLog) -> Settings | None:
@@ -134,22 +133,8 @@ class Past:
     def query(self, query: Query[Answer], *, actor: Actor | None = None) -> Answer:
         """The answer of a query (`ticketlog.queries`) at the moment; see `Desk.query`."""
         return queries.answer(
-            query,
-            actor,
-            self.views,
-            lambda: self.settings,
-            self._sources.access,
-            self._sources.named,
+            query, actor, self.views, lambda: self.settings, self._sources.access
         ).answer
-
-    @property
-    def numbers(self) -> TicketNumbers:
-        """The short numbers of tickets, which don't change."""
-        return TicketNumbers(self._sources.logs.tickets)
-
-    def named(self, stream: str, *, actor: Actor | None = None) -> str:
-        """The stream of a name; see `Desk.named`."""
-        return self._sources.named(stream, actor=actor)
 
     def viewer(self, actor: Actor | None) -> Viewer:
         """The rights and the sight of an actor, as of now, whatever the moment."""
@@ -173,11 +158,11 @@ class Past:
 
     def load(self, stream: str, *, actor: Actor | None = None) -> Any:
         """The state of a stream at the moment. `actor`: who reads, with the rights of now."""
-        name = self._sources.named(stream, actor=actor)
+        name = stream_name(stream)
         kind, id = kind_and_id(name)
         aggregate = AGGREGATES[kind]
         state = aggregate.initial(id)
-        for recorded in self.history(name):
+        for recorded in self.history(stream):
             state = aggregate.evolve(state, recorded)
         if actor is None:
             return state
@@ -186,13 +171,12 @@ class Past:
     def history(self, ticket: str, *, actor: Actor | None = None) -> list[Recorded]:
         """The events by the moment, on the basis. Texts that were redacted since are hidden all the
         same. `actor`: who reads, with the rights of now."""
-        stream = self._sources.named(ticket, actor=actor)
         if actor is not None:
-            return self._sources.reads.events_of(stream, self.history(stream), actor)
-        found = _until(self._sources.history(stream), self.moment)
+            return self._sources.reads.events_of(stream_name(ticket), self.history(ticket), actor)
+        found = _until(self._sources.history(ticket), self.moment)
         if self._basis is None:
             return found
-        kind, id = kind_and_id(stream)
+        kind, id = kind_and_id(stream_name(ticket))
         return recomputed(id, found, *self._basis) if kind == TICKET else found
 
     @property

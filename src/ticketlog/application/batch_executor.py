@@ -50,7 +50,7 @@ def execute_all(executor: Executor, requests: Sequence[Request]) -> list[Done]:
     placed = executor.log.append_all([commit for _, commit, _ in made])
     for (number, commit, state), place in zip(made, placed, strict=True):
         if isinstance(place, Placed):
-            done[number] = outcome_of(commit, place, executor.numbers)
+            done[number] = outcome_of(commit, place)
             latest = states[commit.stream]
             if latest.version == place.version + place.events - 1:
                 executor.repository.keep(commit.stream, latest)

@@ -47,7 +47,6 @@ from ticketlog.domain.parties.person import RegisterPerson, addresses_of, taken,
 from ticketlog.domain.recorded_refusal import CommandRefused, recorded, refused_again
 from ticketlog.domain.rights import Load, check_known
 from ticketlog.domain.settings.model import REQUIRABLE, Settings
-from ticketlog.domain.short_number import number_in
 from ticketlog.domain.sight import INSIDE, check_writes
 from ticketlog.domain.ticket import KIND as TICKET
 from ticketlog.domain.ticket.conversation import Note, Reply
@@ -64,7 +63,6 @@ from ticketlog.log.commit import Commit, commit_of, digest, digest_of, recorded_
 from ticketlog.log.eventsourcing.repository import SNAPSHOT_EVERY, Repository
 from ticketlog.log.partitioner import partition_of
 from ticketlog.log.port import Log, Placed
-from ticketlog.log.ticket_numbers import TicketNumbers
 from ticketlog.support.tracing import span
 
 if TYPE_CHECKING:
@@ -85,7 +83,7 @@ class Outcome(NamedTuple):
     is empty where there was nothing to do, and `offset` None. `repeated`: the id was known, and
     this is its first answer. `follow_up_of` names the closed ticket that the command was sent to,
     where `stream` is the follow-up ticket that was opened instead. `unknown`: names that a note
-    calls, and nobody has. `number`: the short number of a ticket that it opened.
+    calls, and nobody has.
     """
 
     stream: str
@@ -96,7 +94,6 @@ class Outcome(NamedTuple):
     repeated: bool = False
     follow_up_of: str | None = None
     unknown: tuple[str, ...] = ()
-    number: int | None = None
 
 
 @dataclass(frozen=True)
@@ -228,27 +225,6 @@ def stream_of(
     return aggregate, f"{aggregate.kind}/{key}"
 
 
-def with_named_tickets(command: Command, named: Callable[[str], str]) -> Command:
-    """The command with ids of tickets where it names them by short numbers. `named`: the stream
-    that is named so."""
-
-    def id(text: str) -> str:
-        return text if number_in(text) is None else kind_and_id(named(text))[1]
-
-    changed: dict[str, Any] = {}
-    for field in command.SPEC.tickets:
-        value = getattr(command, field)
-        if isinstance(value, str):
-            new: Any = id(value)
-        elif isinstance(value, Mapping):
-            new = {id(each): of for each, of in value.items()}
-        else:
-            new = tuple(map(id, value or ()))
-        if value is not None and new != value:
-            changed[field] = new
-    return command.model_copy(update=changed) if changed else command
-
-
 class Reads(NamedTuple):
     """The reads of a step: the state of a stream, waiting until reads see every record that any
     writer has written, and who has one of some addresses."""
@@ -320,7 +296,6 @@ class Executor:
         Forbidden for a right that isn't in the scope of the token that the actor came with.
         `access`: what actors see; None: everything."""
         self.log = log
-        self.numbers = TicketNumbers(log)
         self.repository = repository
         self.settings = settings
         self.writer = writer
@@ -608,7 +583,7 @@ class Executor:
                 return (yield from self._answer(request, placed))
             if passes_snapshot(state, placed):
                 yield self._keep_snapshot(request, state, placed)
-            outcome = outcome_of(attempt.commit, placed, self.numbers)
+            outcome = outcome_of(attempt.commit, placed)
             self.repository.keep(request.stream, request.aggregate.fold(state, outcome.events))
             yield from self._part_cycle(request)
             yield from self._part_address(request)
@@ -894,8 +869,14 @@ class Executor:
             return (yield from self._after(request, refused_again(events[0].event)))
         yield from self._check_parted(request)
         yield from self._split_off(request, events)
-        done = _outcome(request.stream, tuple(events), placed, self.numbers)
-        return done._replace(repeated=True)
+        return Outcome(
+            request.stream,
+            events[-1].originator_version,
+            tuple(events),
+            placed.partition,
+            placed.offset,
+            repeated=True,
+        )
 
     def _recorded(self, request: Request, placed: Placed) -> list[Recorded]:
         """The events that a command's id stands for. Raises CommandReused where it was another
@@ -1029,20 +1010,11 @@ def _asks_on(command: Command) -> TypeGuard[Reply | Reopen]:
     return isinstance(command, Reopen) or (isinstance(command, Reply) and not command.automated)
 
 
-def outcome_of(commit: Commit, placed: Placed, numbers: TicketNumbers) -> Outcome:
+def outcome_of(commit: Commit, placed: Placed) -> Outcome:
     """The outcome of a commit that stands in the log."""
     events = tuple(recorded_of(commit, placed.partition, placed.offset))
-    return _outcome(commit.stream, events, placed, numbers)
-
-
-def _outcome(
-    stream: str, events: tuple[Recorded, ...], placed: Placed, numbers: TicketNumbers
-) -> Outcome:
-    first, last = events[0].originator_version, events[-1].originator_version
-    number = None
-    if first == 0 and kind_and_id(stream)[0] == TICKET:
-        number = numbers.at(placed.partition, placed.offset)
-    return Outcome(stream, last, events, placed.partition, placed.offset, number=number)
+    last = events[-1].originator_version
+    return Outcome(commit.stream, last, events, placed.partition, placed.offset)
 
 
 def _follow_up(

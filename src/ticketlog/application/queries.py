@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from pydantic import ValidationError
 
-from ticketlog.domain.base import Forbidden, kind_and_id
-from ticketlog.domain.short_number import number_in
+from ticketlog.domain.base import Forbidden
 from ticketlog.domain.ticket import KIND as TICKET
 from ticketlog.errors import Usage
 from ticketlog.projections import view_of
@@ -57,13 +56,11 @@ def answer(
     source: QuerySource,
     settings: Callable[[], Settings],
     access: Access,
-    named: Callable[..., str],
 ) -> Answered[Answer]:
     """The answer of a query. `actor`: who asks; None: who may read the desk's files, as the command
     line does. `source`: of which moment and on which basis. `settings`: those of that moment.
     `access`: decides who may ask, and what of it they are told; refusals, and reads of
-    restricted tickets, are recorded before the answer goes out. `named`: the stream of a ticket
-    that is named by its short number.
+    restricted tickets, are recorded before the answer goes out.
 
     Raises Usage for what is no query of a view and for parameters that mean nothing, Forbidden
     where the actor may not ask, Unreachable, Damaged.
@@ -72,7 +69,6 @@ def answer(
         view = view_of(type(query))
     except KeyError:
         raise Usage(f"{query!r} is no query of a view") from None
-    query = _by_id(query, actor, named)
     if actor is None:
         return source.answer(query, view, settings)
     right = right_of(query)
@@ -89,25 +85,6 @@ def answer(
         read = source.in_teams(_tickets_in(found.answer), restricted, found.ends)
         access.read(actor, right, [f"{TICKET}/{each}" for each in read])
     return found._replace(answer=viewer.answer(query, found.answer))
-
-
-def _by_id(query: Query[Answer], actor: Actor | None, named: Callable[..., str]) -> Query[Answer]:
-    """The query with ids where it names tickets by short numbers."""
-    changed: dict[str, Any] = {}
-    for field in _TICKETS & query.model_fields_set:
-        value = getattr(query, field)
-        each = (value,) if isinstance(value, str) else tuple(value or ())
-        ids = tuple(
-            one if number_in(one) is None else kind_and_id(named(one, actor=actor))[1]
-            for one in each
-        )
-        if ids != each:
-            changed[field] = ids[0] if isinstance(value, str) else ids
-    return query.model_copy(update=changed) if changed else query
-
-
-_TICKETS = frozenset({"ticket", "tickets"})
-"""Parameters that are ids of tickets."""
 
 
 def _are_beyond(teams: frozenset[str], limits: Limits | None) -> bool:

@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ticketlog.documents.tickets import Ticket
 from ticketlog.domain.base import Actor, NotFound, Recorded
 from ticketlog.domain.settings.model import Settings
-from ticketlog.domain.ticket import KIND as TICKET
 from ticketlog.errors import TicketlogError
 
 if TYPE_CHECKING:
     from ticketlog.application.access import Viewer
     from ticketlog.application.queries import Answer
-    from ticketlog.log.ticket_numbers import TicketNumbers
     from ticketlog.projections.engine.query import Query
 
 
@@ -24,8 +22,6 @@ class TicketSource(Protocol):
 
     @property
     def settings(self) -> Settings: ...
-    @property
-    def numbers(self) -> TicketNumbers: ...
     def viewer(self, actor: Actor | None) -> Viewer: ...
     def load(self, stream: str, *, actor: Actor | None = None) -> Any: ...
     def history(self, ticket: str, /, *, actor: Actor | None = None) -> list[Recorded]: ...
@@ -54,8 +50,7 @@ def ticket_document(
     except TicketlogError as error:
         linked_by = None
         remark(f"ticketlog: what is linked to it isn't known: {error}")
-    made = Ticket.made(state, events, linked_by, source.numbers.of(f"{TICKET}/{state.id}"))
-    return source.viewer(actor).document(made)
+    return source.viewer(actor).document(Ticket.made(state, events, linked_by))
 
 
 def history_of(

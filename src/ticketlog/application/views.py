@@ -17,7 +17,6 @@ from ticketlog.documents import desks, replays
 from ticketlog.domain.settings.model import Settings
 from ticketlog.errors import Conflict, TicketlogError, Usage
 from ticketlog.log.commit import leaf
-from ticketlog.log.ticket_numbers import TicketNumbers
 from ticketlog.projections import PROJECTIONS, named, view_of
 from ticketlog.projections.engine import build_store, storage
 from ticketlog.projections.engine.as_of import past
@@ -59,7 +58,6 @@ class Views:
         self._on_progress = on_progress
         self._runner = ViewRunner(logs.tickets, self._engine, on_progress=on_progress)
         self._past: WeakSet[PastViews] = WeakSet()
-        self.numbers = TicketNumbers(logs.tickets)
 
     def close(self) -> None:
         for each in list(self._past):
@@ -122,8 +120,7 @@ class Views:
                 ends = tuple(at.next for at in places)
                 if limits is not None:
                     tables = scoped(connection, view, tables, limits, ends)
-                hidden = limits is not None
-                at = Reading(connection, tables, settings, moment, hidden, self.numbers)
+                at = Reading(connection, tables, settings, moment, limits is not None)
                 with suppress(ScopeBehind):
                     return Answered(asked(query, at), ends)
         raise Conflict(
@@ -162,7 +159,7 @@ class Views:
             build = build_store.live(connection, view_of(type(query)))
             if build is None:
                 return None
-            return asked(query, Reading(connection, build.tables, numbers=self.numbers))
+            return asked(query, Reading(connection, build.tables))
 
     def set_back_since(self, moment: Moment) -> bool:
         """Whether a ticket's clock was set back or a ticket was withdrawn after a cut: what live
@@ -303,9 +300,7 @@ class PastViews:
             scope = self._lent[connection] = self._views.lend_scope(connection, limits, known)
             tables = scope.limit(view, tables)
         limited = limits is not None
-        numbers = self._views.numbers
-        at = Reading(connection, tables, settings, limited=limited, numbers=numbers)
-        return Answered(asked(query, at))
+        return Answered(asked(query, Reading(connection, tables, settings, limited=limited)))
 
     def in_teams(
         self, tickets: Sequence[str], teams: frozenset[str], ends: Sequence[int] = ()

@@ -14,7 +14,6 @@ MODEL_COMMANDS: dict[str, dict[str, str]] = {
         "redact": "Hide a comment, an attachment or the description from every reader.",
         "assign": "Give it to a team, an agent, or both.",
         "claim": "Take it: the acting agent works on it now.",
-        "skip": "Leave it to others, with a reason: you aren't given it as the next one.",
         "unassign": "Take it away from its agent; the team keeps it.",
         "escalate": "Raise it to a support tier, with a reason.",
         "start-work": "Start the clock of your work.",
@@ -74,6 +73,11 @@ MODEL_COMMANDS: dict[str, dict[str, str]] = {
     "agent": {
         "set-availability": "Say that an agent is online, away or offline.",
         "set-shifts": "Set an agent's weekly working hours, all of them.",
+    },
+    "schedule": {
+        "skip": "Leave one occurrence out.",
+        "move": "Let one occurrence come at another time.",
+        "restore": "Let an occurrence come that was skipped, or when the rule has it.",
     },
     "webhook": {
         "pause": "Send an endpoint nothing for now.",

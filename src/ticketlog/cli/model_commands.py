@@ -20,7 +20,6 @@ from ticketlog.cli.options import SENDING, as_json, sender
 from ticketlog.cli.output_outcome import print_outcome
 from ticketlog.documents.outcomes import Outcome
 from ticketlog.domain import base
-from ticketlog.domain.short_number import number_in
 from ticketlog.errors import Usage
 
 if TYPE_CHECKING:
@@ -77,8 +76,6 @@ def stream_of(kind: str, text: str) -> str:
         app = click.get_current_context().find_object(App)
         assert app is not None
         return app.desk.numbered(text)
-    if aggregate.numbered and number_in(text) is not None:
-        return f"{kind}/#{number_in(text)}"
     id = text.removeprefix(f"{kind}/")
     return f"{kind}/{id.upper() if aggregate.in_any_case else id}"
 

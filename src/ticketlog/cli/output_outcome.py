@@ -31,8 +31,7 @@ def outcome_text(outcome: Outcome) -> None:
 
 
 def _headline(outcome: Outcome) -> str:
-    number = f" (#{outcome.number})" if outcome.number else ""
-    line = f"{outcome.stream}{number} is at version {outcome.version}"
+    line = f"{outcome.stream} is at version {outcome.version}"
     if outcome.follow_up_of:
         line += f"; it follows up {outcome.follow_up_of}, which is closed"
     if outcome.repeated:

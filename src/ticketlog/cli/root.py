@@ -55,20 +55,15 @@ SECTIONS: dict[str, Commands] = {
         "ticket": Entry(
             "ticketlog.cli.commands.ticket", "ticket", "Create, show and work tickets."
         ),
-        "next": Entry(
-            "ticketlog.cli.commands.next_ticket",
-            "next_",
-            "Take the most urgent ticket that nobody has.",
-        ),
-        "skip": Entry(
-            "ticketlog.cli.commands.next_ticket", "skip", "Leave a ticket to others, and say why."
-        ),
         "person": Entry("ticketlog.cli.commands.parties", "person", "Who asks and is answered."),
         "organisation": Entry(
             "ticketlog.cli.commands.parties", "organisation", "Whom persons belong to."
         ),
         "agent": Entry(
             "ticketlog.cli.commands.parties", "agent", "Availability and shifts of those who work."
+        ),
+        "schedule": Entry(
+            "ticketlog.cli.commands.schedule", "schedule", "Tickets that recur, and their dates."
         ),
         "webhook": Entry(
             "ticketlog.cli.commands.webhook",

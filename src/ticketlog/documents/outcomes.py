@@ -30,8 +30,6 @@ class CommandOutcome(Protocol):
     @property
     def offset(self) -> int | None: ...
     @property
-    def number(self) -> int | None: ...
-    @property
     def events(self) -> Sequence[Recorded]: ...
 
 
@@ -56,8 +54,6 @@ class Outcome(Document):
     """The closed ticket that it was sent to, if it opened a follow-up."""
     unknown: list[Id]
     """Names that a note calls, and nobody has."""
-    number: Number | None
-    """The short number of a ticket that it opened; null: it opened none."""
     partition: Number | None
     offset: Offset | None
     """Of its commit; null where there was nothing to do."""
@@ -72,7 +68,6 @@ class Outcome(Document):
             repeated=done.repeated,
             follow_up_of=done.follow_up_of,
             unknown=list(done.unknown),
-            number=done.number,
             partition=done.partition,
             offset=done.offset,
             events=[

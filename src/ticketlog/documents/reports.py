@@ -346,22 +346,6 @@ class Satisfaction(Report):
     rows: Sequence[SatisfactionRow]
 
 
-class SkipsRow(ByAgent):
-    """Tickets that agents left to others when they were given the next one."""
-
-    skips: Count
-    tickets: Count
-    """How many different ones."""
-    agents: Count
-    """How many agents skipped."""
-
-
-class Skips(Report):
-    """Who leaves tickets to others."""
-
-    rows: Sequence[SkipsRow]
-
-
 class Rules(Report):
     """The acts of rules, and those that they couldn't do."""
 

@@ -28,8 +28,6 @@ from ticketlog.domain.ticket.state import Ticket as State
 class Standing(Document):
     """The standing of a ticket, in lists and alone."""
 
-    number: Number | None
-    """Its short number, which people say: #4711."""
     status_category: Word
     assignee: Id | None
     requester: Id | None
@@ -168,9 +166,8 @@ class Ticket(Standing, TicketDetails):
         ticket: State,
         history: Sequence[Recorded],
         linked_by: Sequence[Mapping[str, str]] | None,
-        number: int | None,
     ) -> Ticket:
-        """Of a ticket's state and its events, and its short number."""
+        """Of a ticket's state and its events."""
         values: dict[str, Any] = {
             name: getattr(ticket, name) for name in cls.model_fields if name not in _OF_EVENTS
         }
@@ -195,7 +192,6 @@ class Ticket(Standing, TicketDetails):
                 Attachment.made(e, e.event) for e in history if isinstance(e.event, AttachmentAdded)
             ],
             linked_by=linked_by,
-            number=number,
         )
 
 
@@ -204,5 +200,5 @@ TIMES = (
     *("closed_at", "clock"),
 )
 """The instants of a ticket; its state has 0 for one that never came."""
-_OF_EVENTS = frozenset({"description", "comments", "attachments", "linked_by", "number"})
+_OF_EVENTS = frozenset({"description", "comments", "attachments", "linked_by"})
 """Fields that a ticket's state doesn't hold."""

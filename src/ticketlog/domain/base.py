@@ -266,8 +266,6 @@ class CommandSpec(NamedTuple):
     """Field -> how a text becomes a value that is no plain one. They raise ValueError."""
     creates: bool = False
     """It begins a stream of its own."""
-    tickets: tuple[str, ...] = ()
-    """Fields that hold ids of tickets: a short number may stand there too."""
 
 
 class Command(BaseModel):

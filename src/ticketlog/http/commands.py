@@ -88,7 +88,6 @@ def plural(kind: str) -> str:
 
 
 ELSEWHERE: Mapping[str, str] = {
-    "ticket.next": "the desk chooses the ticket: POST /next",
     "ticket.attach": "its bytes come with it: POST /tickets/{id}/attachments",
     "ticket.open-split-off": "the desk sends it after POST /tickets/{id}/commands/split",
 }

@@ -15,7 +15,6 @@ from starlette.requests import Request
 
 from ticketlog.desk import Desk, Outcome
 from ticketlog.domain.base import Actor, Command, Forbidden
-from ticketlog.domain.short_number import number_in
 from ticketlog.http.limits import Rates
 from ticketlog.http.options import ServeOptions
 from ticketlog.http.problems import Problem
@@ -69,10 +68,6 @@ class Served:
 
     async def execute(self, command: Command, **given: Any) -> Outcome:
         """The outcome of a command, as `Desk.execute` says it."""
-        on = given.get("on")
-        if isinstance(on, str) and number_in(on) is not None:
-            # Who sees the ticket of a short number is read, which the loop doesn't wait for.
-            given["on"] = await self.read(self.desk.named, on, actor=given["actor"])
         return await self.desk.execute_async(command, **given)
 
     async def write(self, function: Callable[P, T], *args: P.args, **given: P.kwargs) -> T:

@@ -29,7 +29,6 @@ from ticketlog.documents.events import History
 from ticketlog.documents.explained import EXPLAINED
 from ticketlog.domain.aggregates import AGGREGATES
 from ticketlog.domain.base import Actor, instant, kind_and_id
-from ticketlog.domain.ticket import KIND as TICKET
 from ticketlog.http.answers import Answer
 from ticketlog.http.commands import plural, stream_named
 from ticketlog.http.documented import example_id, read_operation
@@ -226,8 +225,6 @@ def _answer(
     source: Desk | Past,
 ) -> Answer:
     position = str(served.desk.cut())
-    if read.kind == TICKET:
-        stream = source.named(stream, actor=actor)
     document = read.made(source, stream, actor, asked)
     version = _version(document, source, stream, actor)
     fields = asked.get("fields")

@@ -17,6 +17,7 @@ from ticketlog.policies import (
     lifecycle_timer,
     notification,
     routing,
+    schedules,
     sla_timer,
     splitting,
 )
@@ -27,6 +28,7 @@ POLICIES: tuple[Policy, ...] = (
     absence,
     assignment,
     splitting,
+    schedules,
     escalation,
     notification,
 )

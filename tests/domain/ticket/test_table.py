@@ -14,7 +14,7 @@ from tests.given import ANN, IMPORT, KIM, LEE, RULE, SUE, Story
 from ticketlog.domain import ticket
 from ticketlog.domain.base import Actor, Command, Refused
 from ticketlog.domain.ticket import relations
-from ticketlog.domain.ticket.assignment import Assign, Claim, Escalate, Next, Skip, Unassign
+from ticketlog.domain.ticket.assignment import Assign, Claim, Escalate, Unassign
 from ticketlog.domain.ticket.automation import Choose, Notify, Remind, Route, Settle, Step
 from ticketlog.domain.ticket.classification import (
     Classify,
@@ -86,8 +86,6 @@ CASES: dict[str, Case] = {
     "assign to a team": Case(Assign(team="billing")),
     "assign to an agent": Case(Assign(assignee="sue")),
     "claim": Case(Claim(), SUE),
-    "next, sent by `ticketlog next`": Case(Next(), SUE),
-    "skip": Case(Skip(reason="needs an expert")),
     "unassign": Case(Unassign()),
     "escalate": Case(Escalate(tier=1, reason="needs an expert")),
     "start-work": Case(StartWork(), SUE),

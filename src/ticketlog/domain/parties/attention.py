@@ -53,7 +53,7 @@ class MarkSeen(Command):
     """Says that an agent has seen tickets up to a version of each; None: as they are."""
 
     NAME: ClassVar[str] = "agent.mark-seen"
-    SPEC: ClassVar[CommandSpec] = CommandSpec(who_may=frozenset({SELF}), tickets=("tickets",))
+    SPEC: ClassVar[CommandSpec] = CommandSpec(who_may=frozenset({SELF}))
     tickets: Marked
 
 
@@ -62,7 +62,7 @@ class Snooze(Command):
     None they are back."""
 
     NAME: ClassVar[str] = "agent.snooze"
-    SPEC: ClassVar[CommandSpec] = CommandSpec(who_may=frozenset({SELF}), tickets=("tickets",))
+    SPEC: ClassVar[CommandSpec] = CommandSpec(who_may=frozenset({SELF}))
     tickets: Annotated[tuple[Key, ...], Field(min_length=1, max_length=100)]
     until: Instant | None = None
 

@@ -72,16 +72,6 @@ class Escalated(Event):
     rule: Key | None = None
 
 
-class Skipped(Event):
-    """An agent left it to others. `had`: they had it, and it waits for an agent again."""
-
-    NAME: ClassVar[str] = "ticket.skipped.v1"
-    ASPECT: ClassVar[str] = "skips"
-    agent: Key
-    reason: Line
-    had: bool = False
-
-
 class Assign(Command):
     """Gives it to a team, an agent, or both."""
 
@@ -110,32 +100,6 @@ class Claim(Command):
         help="Take it: the acting agent works on it now.",
         examples=("ticketlog ticket claim 4F7K2M9QABCD --as agent:bob",),
     )
-
-
-class Next(Command):
-    """The acting agent takes it as the most urgent one that nobody has, which the desk has chosen
-    (`Desk.next`). `team`: of this team only."""
-
-    NAME: ClassVar[str] = "ticket.next"
-    TOUCHES: ClassVar[frozenset[str]] = ASSIGNMENT
-    SPEC: ClassVar[CommandSpec] = CommandSpec(who_may=frozenset({STAFF}))
-    team: Key | None = None
-
-
-class Skip(Command):
-    """The acting agent leaves it to others, and says why: they aren't given it as the next one
-    until somebody says more on it or it is handed over. One that they have waits for an agent
-    again."""
-
-    NAME: ClassVar[str] = "ticket.skip"
-    SPEC: ClassVar[CommandSpec] = CommandSpec(
-        who_may=frozenset({STAFF}),
-        help="Leave it to others, with a reason: you aren't given it as the next one.",
-        examples=(
-            'ticketlog ticket skip 4F7K2M9QABCD --reason "Needs a network engineer" --as agent:bob',
-        ),
-    )
-    reason: Line
 
 
 class Unassign(Command):
@@ -199,16 +163,10 @@ def _escalated(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     return {"tier_level": recorded.event.new}
 
 
-def _skipped(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
-    """Views alone tell who skipped it."""
-    return {}
-
-
 EVOLVE: Evolutions = {
     TeamChanged: _team_changed,
     AssigneeChanged: _assignee_changed,
     Escalated: _escalated,
-    Skipped: _skipped,
 }
 
 
@@ -314,35 +272,6 @@ def _claim(command: Claim, ticket: Ticket, context: Context) -> list[Event]:
     return _and_opened(events, ticket, context)
 
 
-def _next(command: Next, ticket: Ticket, context: Context) -> list[Event]:
-    agent = require_agent(ticket, context)
-    if not ticket.active or ticket.assignee is not None:
-        raise Refused(
-            f"ticket {ticket.id} waits for no agent any more; ask for the next one again",
-            ticket=ticket.id,
-        )
-    if command.team not in (None, ticket.team):
-        raise Refused(
-            f"ticket {ticket.id} isn't in team {command.team} any more; ask for the next one again",
-            ticket=ticket.id,
-        )
-    events = hand_over(ticket, context, team=None, assignee=agent, method="claim")
-    return _and_opened(events, ticket, context)
-
-
-def _skip(command: Skip, ticket: Ticket, context: Context) -> list[Event]:
-    agent = require_agent(ticket, context)
-    if ticket.assignee not in (None, agent):
-        raise Refused(
-            f"ticket {ticket.id} is assigned to {ticket.assignee}: there is nothing to skip",
-            ticket=ticket.id,
-            assignee=ticket.assignee,
-        )
-    had = ticket.assignee is not None
-    events: list[Event] = [AssigneeChanged(old=agent, method="manual")] if had else []
-    return [*events, Skipped(agent=agent, reason=command.reason, had=had)]
-
-
 def _unassign(command: Unassign, ticket: Ticket, context: Context) -> list[Event]:
     if ticket.assignee is None:
         return []
@@ -388,8 +317,6 @@ def _escalate(command: Escalate, ticket: Ticket, context: Context) -> list[Event
 DECIDE: Decisions = {
     Assign: _assign,
     Claim: _claim,
-    Next: _next,
-    Skip: _skip,
     Unassign: _unassign,
     Escalate: _escalate,
 }

@@ -124,7 +124,6 @@ class CreateTicket(Command):
         ),
         positional=("subject",),
         creates=True,
-        tickets=("follow_up_of",),
     )
 
     subject: Line

@@ -141,7 +141,6 @@ class LinkTo(Command):
         help="Link it to another ticket: this is KIND of TARGET.",
         examples=("ticketlog ticket link 4F7K2M9QABCD duplicate-of 9ABCD4F7K2MQ",),
         positional=("kind", "target"),
-        tickets=("target",),
     )
     kind: LinkKind
     target: Key
@@ -155,7 +154,6 @@ class Unlink(Command):
         help="Take a link away.",
         examples=("ticketlog ticket unlink 4F7K2M9QABCD duplicate-of 9ABCD4F7K2MQ",),
         positional=("kind", "target"),
-        tickets=("target",),
     )
     kind: LinkKind
     target: Key

@@ -152,7 +152,7 @@ class Facade:
         if id not in self._links:
             self.know_links([id])
         links = [{name: each[name] for name in ("kind", "ticket")} for each in self._links[id]]
-        document = Ticket.made(state, events, links, self.desk.numbers.of(stream))
+        document = Ticket.made(state, events, links)
         return TicketReading(self.viewer.document(document).plain(), state, events)
 
     def person_of(self, id: str) -> PartyReading:

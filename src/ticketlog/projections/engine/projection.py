@@ -115,12 +115,10 @@ class Fold:
     events alone.
     """
 
-    __slots__ = ("begun", "id")
+    __slots__ = ("id",)
 
     def __init__(self, id: str) -> None:
         self.id = id
-        self.begun: tuple[int, int] = (0, 0)
-        """Partition and offset of the stream's first record."""
 
     def step(self, recorded: Recorded, before: Any, after: Any) -> None:
         """One more event, with the aggregate's state before and after it. A fold that needs only

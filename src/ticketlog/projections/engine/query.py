@@ -12,7 +12,6 @@ from sqlalchemy import Connection
 from ticketlog.documents.base import Document
 from ticketlog.documents.ready_values import ready_json
 from ticketlog.domain.settings.model import Settings
-from ticketlog.log.ticket_numbers import TicketNumbers
 from ticketlog.projections.engine.moment import Moment
 
 if TYPE_CHECKING:
@@ -43,14 +42,6 @@ class Reading(NamedTuple):
     the rows are."""
     limited: bool = False
     """Rows are left out for who asks: nothing may follow from what they hold."""
-    numbers: TicketNumbers | None = None
-    """The short numbers of tickets; None: nobody asks for them."""
-
-    def numbered(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """A row with the ticket's number in the place of where its first record is."""
-        shown = dict(row)
-        partition, offset = shown.pop("partition"), shown.pop("offset")
-        return shown | {"number": self.numbers.at(partition, offset) if self.numbers else None}
 
 
 class ShellSpec(NamedTuple):

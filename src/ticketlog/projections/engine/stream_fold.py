@@ -107,9 +107,6 @@ class StreamFold:
         """Takes the events in; the first ones from the stream's beginning on. What a fold raises
         goes through; the stream is then of no use. Raises SetBack."""
         commits = self._rectified(list(commits))
-        if self.version < 0 and (first := next((each[0].meta for each in commits if each), None)):
-            for fold in self.folds:
-                fold.begun = (first.partition, first.offset)
         evolve, steps, before = self._evolve, self._steps, self.state
         basis, recorded = self._basis, self._last
         for commit in commits:

@@ -16,12 +16,9 @@ from pydantic import Field
 from sqlalchemy import ColumnElement, Connection, case, func, not_, or_, select, tuple_
 
 from ticketlog.documents import ticket_rows as documents
-from ticketlog.domain.base import Recorded
 from ticketlog.domain.parties.person import Person
-from ticketlog.domain.ticket.assignment import AssigneeChanged, Skipped, TeamChanged
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.projections.engine.projection import (
-    BOOL,
     INT,
     TEXT,
     Fold,
@@ -35,10 +32,9 @@ from ticketlog.projections.engine.projection import (
 from ticketlog.projections.engine.query import After, Limit, Page, Query, Reading, ShellSpec
 from ticketlog.projections.gone import Gone, gone_of, held
 from ticketlog.projections.views.persons import MERGES, merges, same
-from ticketlog.projections.views.reports.skips import SkipsReport
 
 NAME = "queue"
-VERSION = 4
+VERSION = 3
 
 PRIORITIES = ("critical", "high", "medium", "low")
 """The order where the settings say nothing else."""
@@ -73,9 +69,6 @@ TABLES = (
         values={
             **dict.fromkeys(_TEXTS, TEXT),
             **{("updated_at" if name == "clock" else name): INT for name in _INTS},
-            "partition": INT,
-            "offset": INT,
-            "promised_at": INT,
         },
         whose=Whose(("ticket",), team="team"),
         indexes=(
@@ -92,66 +85,27 @@ TABLES = (
     Sum("counts", key=dict.fromkeys(COUNTED, TEXT), whose=Whose(team="team", made_of=_counts)),
     Sum("priorities", key={"priority": TEXT}, whose=Whose(made_of=_of_priorities)),
     MERGES,
-    Rows(
-        "skips",
-        key={"ticket": TEXT, "version": INT},
-        values={"agent": TEXT, "team": TEXT, "at": INT, "reason": TEXT, "lapsed": BOOL},
-        indexes=(("agent", "ticket"), ("at",)),
-        whose=Whose(("ticket",), staff=True),
-    ),
 )
-"""entries: `promised_at` is when the first of its promises is due, or was; null: none runs. skips:
-`lapsed` ones don't keep the agent from being given it."""
 
 
 class _Fold(Fold):
-    __slots__ = ("lapsed", "skips")
-
-    def __init__(self, id: str) -> None:
-        super().__init__(id)
-        self.skips: list[Row] = []
-        self.lapsed = 0
-        """How many of the first skips have lapsed."""
-
-    def step(self, recorded: Recorded, before: Ticket, after: Ticket) -> None:
-        event = recorded.event
-        if type(event) is Skipped:
-            row = (recorded.originator_version, event.agent, after.team, after.clock, event.reason)
-            self.skips.append(row)
-        elif self.skips and (type(event) in _HANDED or after.asked_at != before.asked_at):
-            self.lapsed = len(self.skips)
+    __slots__ = ()
 
     def rows(self, state: Ticket) -> tuple[list[Row], ...]:
-        if not state.status:
-            return [], [], [], [], []
-        skips = [(self.id, *row, n < self.lapsed) for n, row in enumerate(self.skips)]
-        if not state.active or state.is_duplicate:
-            return [], [], [], [], skips
+        if not state.active or state.is_duplicate or not state.status:
+            return [], [], [], []
         counted = (
             *(state.team or "", state.assignee or "", state.status),
             *(state.status_category, state.priority, 1),
         )
-        entry = (self.id, *_entry(state), *self.begun, _promised_at(state))
-        return [entry], [counted], [(state.priority, 1)], [], skips
-
-
-_HANDED = (AssigneeChanged, TeamChanged)
-
-
-def _promised_at(state: Ticket) -> int | None:
-    """When the first promise that is to be kept is due, or was."""
-    if state.sla is None:
-        return None
-    clocks = (each for each in state.clocks.values() if each.live and each.target is not None)
-    times = (each.due if each.due is not None else each.breached_at for each in clocks)
-    return min((at for at in times if at is not None), default=None)
+        return [(self.id, *_entry(state))], [counted], [(state.priority, 1)], []
 
 
 class _PersonFold(Fold):
     __slots__ = ()
 
     def rows(self, state: Person) -> tuple[list[Row], ...]:
-        return [], [], [], merges(state), []
+        return [], [], [], merges(state)
 
 
 class Queue(Query[Page]):
@@ -199,7 +153,7 @@ class Queue(Query[Page]):
         for priority in order:
             wanted = self.limit + 1 - len(rows)
             found = _of(connection, tables, priority, conditions, place, wanted)
-            rows += [at.numbered(_without(row, gone)) for row in found]
+            rows += [_without(row, gone) for row in found]
             if len(rows) > self.limit:
                 last = rows[self.limit - 1]
                 next = f"{last['created_at']}:{last['ticket']}:{last['priority']}"
@@ -221,45 +175,6 @@ class Queue(Query[Page]):
         if self.unassigned:
             found.append(or_(entries.c.assignee.is_(None), held_by_gone))
         return found
-
-
-class NextTickets(Query[list[str]]):
-    """The tickets that an agent may be given, which nobody has, the most urgent first: the one
-    whose promise is due first, then by priority, then the oldest. Not those that they skipped."""
-
-    NAME = "next-tickets"
-    DOCUMENT = documents.TicketIds
-
-    agent: str = Field(description="Who is to be given one.")
-    team: str | None = Field(None, description="Only this team's.")
-    limit: Limit = 50
-
-    def ask(self, at: Reading) -> list[str]:
-        entries, skips = at.tables["entries"].c, at.tables["skips"].c
-        settings = at.settings()
-        known = settings.agents.get(self.agent)
-        teams = known.teams if known else ()
-        skipped = select(skips.ticket).where(skips.agent == self.agent, skips.lapsed.is_(False))
-        query = select(entries.ticket).where(
-            entries.assignee.is_(None),
-            entries.status_category.in_(("new", "open")),
-            entries.ticket.not_in(skipped),
-        )
-        if self.team is not None:
-            query = query.where(entries.team == self.team, entries.team.in_(teams))
-        else:
-            query = query.where(or_(entries.team.is_(None), entries.team.in_(teams)))
-        names = settings.priorities.names if settings.priorities else PRIORITIES
-        ranks = {name: rank for rank, name in enumerate(names)}
-        rank = case(ranks, value=entries.priority, else_=len(ranks))
-        query = query.order_by(
-            entries.promised_at.is_(None),
-            entries.promised_at,
-            rank,
-            entries.created_at,
-            entries.ticket,
-        )
-        return list(at.connection.execute(query.limit(self.limit)).scalars())
 
 
 _EQUAL = ("team", "assignee", "organisation", "status_category")
@@ -286,8 +201,7 @@ def _of(
 ) -> list[dict[str, Any]]:
     """The oldest entries of one priority, behind `start`."""
     entries = tables["entries"]
-    shown = [column for column in entries.c if column.name != "promised_at"]
-    query = select(*shown).where(entries.c.priority == priority, *conditions)
+    query = select(entries).where(entries.c.priority == priority, *conditions)
     if start is not None:
         query = query.where(tuple_(entries.c.created_at, entries.c.ticket) > tuple_(*start))
     query = query.order_by(entries.c.created_at, entries.c.ticket).limit(limit)
@@ -329,9 +243,5 @@ class QueueCounts(Query[list[dict[str, Any]]]):
 
 
 VIEW = Projection(
-    NAME,
-    VERSION,
-    TABLES,
-    {"ticket": _Fold, "person": _PersonFold},
-    (Queue, QueueCounts, NextTickets, SkipsReport),
+    NAME, VERSION, TABLES, {"ticket": _Fold, "person": _PersonFold}, (Queue, QueueCounts)
 )

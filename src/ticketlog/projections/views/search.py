@@ -14,17 +14,14 @@ from sqlalchemy import (
     RowMapping,
     Select,
     Table,
-    and_,
     literal,
     not_,
-    or_,
     select,
     union_all,
 )
 
 from ticketlog.documents.ticket_rows import Found
 from ticketlog.domain.base import Recorded
-from ticketlog.domain.short_number import number_in
 from ticketlog.domain.ticket.conversation import CommentEvent, Described, Redacted
 from ticketlog.domain.ticket.creation import TicketCreated
 from ticketlog.domain.ticket.state import Ticket
@@ -125,7 +122,7 @@ _ID = re.compile("(?=.*[0-9]|.{6})[0-9A-HJKMNP-TV-Z]{4,12}")
 
 class Search(Query[list[dict[str, Any]]]):
     """The texts that hold all the words, the best match first; before them the subject of a ticket
-    whose id begins so, or whose short number it is.
+    whose id begins so.
 
     "two words" in quotes stand side by side; wor* stands for all words that begin so; -word and
     NOT word may not occur; OR stands between alternatives; subject:word (description, comment,
@@ -141,15 +138,13 @@ class Search(Query[list[dict[str, Any]]]):
         begin so; NOT word doesn't occur; OR stands between alternatives; subject:word (or
         description, comment, number) is looked for there. Case, accents and width don't matter; of
         scripts without spaces between words, such as Chinese, any part is found. A number is found
-        by its parts (INC0012345 by 12345), a ticket by the beginning of its id or by its short
-        number (4711, or '#4711').
+        by its parts (INC0012345 by 12345), a ticket by the beginning of its id.
         """,
         examples=(
             "ticketlog search vpn drops",
             "ticketlog search '\"blue screen\"' 'print*' --public --json",
             "ticketlog search 'subject:vpn OR subject:wlan NOT solved'",
             "ticketlog search INC0012345",
-            "ticketlog search 4711",
         ),
         positional=("words",),
         joined=("words",),
@@ -178,16 +173,8 @@ class Search(Query[list[dict[str, Any]]]):
         )
         id = self.words.strip().upper()
         query: Select[Any] | CompoundSelect[Any] = by_words
-        meant: list[ColumnElement[bool]] = []
         if _ID.fullmatch(id):
-            meant.append(texts.c.ticket.between(id, id + "\uffff"))
-        number = number_in(id)
-        if number is not None and at.numbers is not None:
-            numbered = at.numbers.stream(number)
-            if numbered is not None:
-                meant.append(texts.c.ticket == numbered.removeprefix("ticket/"))
-        if meant:
-            named = and_(or_(*meant), texts.c.kind == "subject")
+            named = texts.c.ticket.between(id, id + "\uffff") & (texts.c.kind == "subject")
             first = (literal(0).label("place"), literal(0.0).label("score"))
             by_id = select(*first, *_shown_of(texts)).where(named, *where)
             query = union_all(by_id, by_words.where(not_(named)))

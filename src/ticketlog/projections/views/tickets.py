@@ -46,7 +46,7 @@ from ticketlog.projections.views.shared.dimensions import group, groups
 from ticketlog.projections.views.shared.intervals import before, during
 
 NAME = "tickets"
-VERSION = 8
+VERSION = 7
 
 Counted = Literal["status", "status_category", "team", "assignee", "priority", "category", "spam"]
 COUNTED: tuple[Counted, ...] = get_args(Counted)
@@ -80,8 +80,6 @@ TABLES = (
             "original_substatus": TEXT,
             "outcome": TEXT,
             "ended_at": INT,
-            "partition": INT,
-            "offset": INT,
         },
         whose=Whose(("ticket",), team="team"),
         indexes=(
@@ -213,7 +211,6 @@ class _Fold(Fold):
             *(id, *_current(state), comments, state.spam, state.cancelled),
             *(orjson.dumps(tags).decode(), orjson.dumps(state.external).decode()),
             *(self.original, self.substatus, self.outcome, self.ended_at),
-            *self.begun,
         )
         return (
             [current],
@@ -347,7 +344,7 @@ class Tickets(Query[Page]):
             place = tuple_(current.c.created_at, current.c.ticket)
             query = query.where(place < tuple_(int(created_at), ticket))
         found = at.connection.execute(query.limit(self.limit + 1)).mappings()
-        rows = [_shown(row, at) for row in found]
+        rows = [_shown(row) for row in found]
         if self.as_held and self.assignee is None:
             rows = [_as_held(row, at.settings()) for row in rows]
         if len(rows) <= self.limit:
@@ -378,7 +375,7 @@ class OneTicket(Query[dict[str, Any] | None]):
         row = at.connection.execute(query).mappings().first()
         if row is None:
             return None
-        return {**_shown(row, at), **TicketLinks(ticket=self.ticket).ask(at)}
+        return {**_shown(row), **TicketLinks(ticket=self.ticket).ask(at)}
 
     def document(self, answer: dict[str, Any] | None, **about: Any) -> Document:
         """Raises NotFound where there is none."""
@@ -607,8 +604,8 @@ def _listed(connection: Connection, query: Any) -> list[dict[str, Any]]:
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def _shown(row: Any, at: Reading) -> dict[str, Any]:
-    return {**at.numbered(row), **{name: orjson.loads(row[name]) for name in ("tags", "external")}}
+def _shown(row: Any) -> dict[str, Any]:
+    return {**row, **{name: orjson.loads(row[name]) for name in ("tags", "external")}}
 
 
 VIEW = Projection(
