@@ -130,7 +130,7 @@ PURE_LIBRARIES = {
         "itertools",
     ),
     *("math", "operator", "re", "string", "types", "typing", "unicodedata", "urllib", "zoneinfo"),
-    *("dateutil", "orjson", "pydantic", "pydantic_core", "sqlalchemy"),
+    *("babel", "dateutil", "liquid", "orjson", "pydantic", "pydantic_core", "sqlalchemy"),
 }
 IMPURE_CALLS = {
     "datetime.now",

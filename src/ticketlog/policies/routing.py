@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from ticketlog.domain.base import Event, Recorded
+from ticketlog.domain.settings.actions import NAMES
 from ticketlog.domain.settings.automation_rules import RoutingRule
 from ticketlog.domain.settings.conditions import judge
 from ticketlog.domain.settings.model import Settings, cited
@@ -49,9 +50,11 @@ def react(recorded: Recorded, situation: Situation) -> Iterable[Reaction]:
 
 
 def reroute(ticket: Ticket, settings: Settings) -> Route | None:
-    """The command that routes a ticket as if it came now; None: no rule matches."""
+    """The command that routes a ticket as if it came now; None: no rule matches. What rules say to
+    people when a ticket comes isn't said again."""
+    silent = {"reply": None, "note": None}
     steps = tuple(
-        _step(each.rule, settings)
+        _step(each.rule, settings).model_copy(update=silent)
         for each in tried(ticket, settings, created=True)
         if each.verdict.matches
     )
@@ -78,23 +81,18 @@ def tried(
 
 
 def _made(rule: RoutingRule, ticket: Ticket) -> dict[str, Any]:
-    names = ("team", "assignee", "priority", "category", "product")
+    names = ("team", "assignee", "priority", "category", "product", "status")
     tags = (*(t for t in ticket.tags if t not in rule.remove_tags), *rule.add_tags)
     changes = {name: getattr(rule, name) for name in names if getattr(rule, name) is not None}
-    return changes | {"tags": tuple(dict.fromkeys(tags))}
+    return changes | {
+        "tags": tuple(dict.fromkeys(tags)),
+        "fields": {**ticket.fields, **rule.fields},
+    }
 
 
 def _step(rule: RoutingRule, settings: Settings) -> Step:
-    return Step(
-        rule=cited("routing-rule", rule.id, settings),
-        team=rule.team,
-        assignee=rule.assignee,
-        priority=rule.priority,
-        category=rule.category,
-        product=rule.product,
-        add_tags=rule.add_tags,
-        remove_tags=rule.remove_tags,
-    )
+    actions = {name: getattr(rule, name) for name in NAMES}
+    return Step(rule=cited("routing-rule", rule.id, settings), **actions)
 
 
 def _fired(recorded: Recorded, before: Ticket) -> RuleAct | None:
