@@ -25,8 +25,6 @@ from ticketlog.domain.base import (
     instant,
 )
 from ticketlog.domain.parties.person import Person, addresses_of, has
-from ticketlog.domain.settings.conditions import Conditions
-from ticketlog.domain.settings.macros import Macro
 from ticketlog.domain.settings.model import (
     Agent,
     Category,
@@ -160,7 +158,6 @@ SETTINGS = Settings(
     },
     categories={id: Category(id=id) for id in ("network", "network/vpn", "billing")},
     products={"router": Product(id="router")},
-    macros={"fire": Macro(id="fire", position=0, when=Conditions(), add_tags=("fire",))},
 )
 
 S = TypeVar("S")

@@ -130,7 +130,7 @@ PURE_LIBRARIES = {
         "itertools",
     ),
     *("math", "operator", "re", "string", "types", "typing", "unicodedata", "urllib", "zoneinfo"),
-    *("babel", "dateutil", "liquid", "orjson", "pydantic", "pydantic_core", "sqlalchemy"),
+    *("dateutil", "orjson", "pydantic", "pydantic_core", "sqlalchemy"),
 }
 IMPURE_CALLS = {
     "datetime.now",

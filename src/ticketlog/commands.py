@@ -63,7 +63,6 @@ from ticketlog.domain.ticket.lifecycle import (
     Solve,
     Verify,
 )
-from ticketlog.domain.ticket.macros import ApplyMacro
 from ticketlog.domain.ticket.priority import Prioritise
 from ticketlog.domain.ticket.relations import (
     AddCc,
@@ -92,7 +91,6 @@ from ticketlog.domain.webhook import (
 __all__ = [
     "AddAddress",
     "AddCc",
-    "ApplyMacro",
     "Assign",
     "Attach",
     "BeginImport",

@@ -52,7 +52,6 @@ from ticketlog.domain.base import (
     Actor,
     ActorKind,
     Command,
-    Event,
     Forbidden,
     Invalid,
     NotFound,
@@ -304,21 +303,6 @@ class Desk:
                 anyway=anyway,
             )
         )
-
-    def planned(self, command: Command, *, on: str, actor: Actor) -> tuple[Event, ...]:
-        """The events that a command would record on a stream now, if the actor sent it; none where
-        it would change nothing. Nothing is recorded. Raises what `execute` raises."""
-        made = request(
-            command,
-            on,
-            id=new_id(),
-            received_at=self._clock(),
-            occurred_at=None,
-            actor=actor,
-            channel="api",
-            fresh=True,
-        )
-        return self._executor.planned(made)
 
     async def execute_async(
         self,

@@ -75,9 +75,7 @@ from ticketlog.domain.settings.events import (
     TeamSet,
     WorkflowSet,
 )
-from ticketlog.domain.settings.macros import MacroSet
 from ticketlog.domain.settings.schedule import ScheduleSet
-from ticketlog.domain.settings.templates import TemplateSet
 from ticketlog.domain.settings.webhooks import HookSourceSet, WebhookSet
 from ticketlog.domain.ticket.assignment import AssigneeChanged, Escalated, TeamChanged
 from ticketlog.domain.ticket.automation import (
@@ -110,7 +108,6 @@ from ticketlog.domain.ticket.custom_fields import FieldsChanged
 from ticketlog.domain.ticket.feedback import Rated, Reviewed, SurveyOffered
 from ticketlog.domain.ticket.imported import ActivityRecorded
 from ticketlog.domain.ticket.lifecycle import MarkedSpam, ResolutionCoded, Restored, Verified
-from ticketlog.domain.ticket.macros import MacroApplied
 from ticketlog.domain.ticket.priority import ImpactChanged, PriorityChanged, UrgencyChanged
 from ticketlog.domain.ticket.relations import (
     CcAdded,
@@ -194,8 +191,6 @@ __all__ = [
     "Linked",
     "LoginLinkCreated",
     "LoginLinkUsed",
-    "MacroApplied",
-    "MacroSet",
     "MarkedSpam",
     "Noted",
     "NotificationDecided",
@@ -263,7 +258,6 @@ __all__ = [
     "TagsChanged",
     "TeamChanged",
     "TeamSet",
-    "TemplateSet",
     "TicketClosed",
     "TicketCreated",
     "TicketDeclined",

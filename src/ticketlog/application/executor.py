@@ -449,16 +449,6 @@ class Executor:
         yield self._record(request, told)
         raise told
 
-    def planned(self, request: Request) -> tuple[Event, ...]:
-        """The events that a command would record now; none where it would change nothing. Nothing
-        is recorded of it. Raises what `execute` raises."""
-        reads = self._reads
-        if self._may_be_foreign(request) and self._is_foreign(request, reads):
-            raise self._refusal_on_absent(request, reads)
-        commit = self.decided(request, reads.load(request.stream))
-        made = commit.events if commit is not None else ()
-        return tuple(each for each in made if isinstance(each, Event))
-
     def _record(self, request: Request, refusal: Refused) -> ReadStep:
         def recorded(_: Reads) -> None:
             if self._access is not None and not request.internal:

@@ -246,14 +246,14 @@ def _filled(name: str, model: type[base.Command], values: dict[str, Any], app: A
         if FieldKind.of(info).pairs:
             given[field] = _pairs(field, value, app)
         else:
-            given[field] = piped(value)
+            given[field] = _piped(value)
     try:
         return model(**given)
     except ValidationError as error:
         raise Usage(_explained(name, error)) from error
 
 
-def piped(value: Any) -> Any:
+def _piped(value: Any) -> Any:
     """'-' stands for what comes in on standard input."""
     if value != STDIN:
         return value

@@ -55,9 +55,6 @@ SECTIONS: dict[str, Commands] = {
         "ticket": Entry(
             "ticketlog.cli.commands.ticket", "ticket", "Create, show and work tickets."
         ),
-        "macro": Entry(
-            "ticketlog.cli.commands.macro", "macro", "Prepared actions, shown and applied."
-        ),
         "person": Entry("ticketlog.cli.commands.parties", "person", "Who asks and is answered."),
         "organisation": Entry(
             "ticketlog.cli.commands.parties", "organisation", "Whom persons belong to."

@@ -12,7 +12,6 @@ from functools import partial
 from typing import Any
 
 from ticketlog.domain.base import Event, Recorded
-from ticketlog.domain.settings.actions import NAMES
 from ticketlog.domain.settings.automation_rules import RoutingRule
 from ticketlog.domain.settings.conditions import judge
 from ticketlog.domain.settings.model import Settings, cited
@@ -50,11 +49,9 @@ def react(recorded: Recorded, situation: Situation) -> Iterable[Reaction]:
 
 
 def reroute(ticket: Ticket, settings: Settings) -> Route | None:
-    """The command that routes a ticket as if it came now; None: no rule matches. What rules say to
-    people when a ticket comes isn't said again."""
-    silent = {"reply": None, "note": None}
+    """The command that routes a ticket as if it came now; None: no rule matches."""
     steps = tuple(
-        _step(each.rule, settings).model_copy(update=silent)
+        _step(each.rule, settings)
         for each in tried(ticket, settings, created=True)
         if each.verdict.matches
     )
@@ -81,18 +78,23 @@ def tried(
 
 
 def _made(rule: RoutingRule, ticket: Ticket) -> dict[str, Any]:
-    names = ("team", "assignee", "priority", "category", "product", "status")
+    names = ("team", "assignee", "priority", "category", "product")
     tags = (*(t for t in ticket.tags if t not in rule.remove_tags), *rule.add_tags)
     changes = {name: getattr(rule, name) for name in names if getattr(rule, name) is not None}
-    return changes | {
-        "tags": tuple(dict.fromkeys(tags)),
-        "fields": {**ticket.fields, **rule.fields},
-    }
+    return changes | {"tags": tuple(dict.fromkeys(tags))}
 
 
 def _step(rule: RoutingRule, settings: Settings) -> Step:
-    actions = {name: getattr(rule, name) for name in NAMES}
-    return Step(rule=cited("routing-rule", rule.id, settings), **actions)
+    return Step(
+        rule=cited("routing-rule", rule.id, settings),
+        team=rule.team,
+        assignee=rule.assignee,
+        priority=rule.priority,
+        category=rule.category,
+        product=rule.product,
+        add_tags=rule.add_tags,
+        remove_tags=rule.remove_tags,
+    )
 
 
 def _fired(recorded: Recorded, before: Ticket) -> RuleAct | None:

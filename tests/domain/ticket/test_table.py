@@ -40,7 +40,6 @@ from ticketlog.domain.ticket.lifecycle import (
     Solve,
     Verify,
 )
-from ticketlog.domain.ticket.macros import ApplyMacro
 from ticketlog.domain.ticket.priority import Prioritise
 from ticketlog.domain.ticket.sla_events import ReapplySla, RecordDue
 from ticketlog.domain.ticket.splitting import OpenSplitOff, SplitTicket
@@ -107,7 +106,6 @@ CASES: dict[str, Case] = {
     "unlink": Case(relations.Unlink(kind="parent", target="OTHER")),
     "place-legal-hold": Case(relations.PlaceLegalHold(matter="M2", reason="court"), SUE),
     "release-legal-hold": Case(relations.ReleaseLegalHold(matter="M1", reason="court"), SUE),
-    "apply-macro": Case(ApplyMacro(macro="fire")),
     "split": Case(SplitTicket(comments=("c1.0",), subject="Toner, too")),
     "open-split-off, by the desk": Case(OpenSplitOff(origin="ticket/HALF", subject="Toner, too")),
     "offer-survey": Case(OfferSurvey()),

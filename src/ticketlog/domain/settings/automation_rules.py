@@ -3,13 +3,12 @@ hold of it, the event of its change, and its entry in `RULE_KINDS`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from ticketlog.domain.base import Key, Line, Seconds
-from ticketlog.domain.settings.actions import NAMES, Actions, unknown
 from ticketlog.domain.settings.kind import RuleKind, SettingChanged
 from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.settings.notation import DELAY, DURATION, SEVERAL
@@ -69,7 +68,7 @@ class LifecycleRule(Rule):
             if getattr(self, key) is not None and self.action != action:
                 yield f"`{key}` is for the action {action!r}"
         if self.calendar is not None:
-            yield from unknown("calendar", self.calendar, settings.calendars)
+            yield from _unknown("calendar", self.calendar, settings.calendars)
 
 
 class LifecycleRuleSet(SettingChanged):
@@ -80,9 +79,8 @@ class LifecycleRuleSet(SettingChanged):
     new: LifecycleRule | None = None
 
 
-class RoutingRule(Actions, Rule):
-    """A rule that acts on a ticket when it is created (or `changed` by people): team, fields, and
-    whatever else actions can do.
+class RoutingRule(Rule):
+    """A rule that sets team and fields of a ticket when it is created (or `changed` by people).
 
     All rules are tried once, in order, each on what the ones before it have made of the ticket;
     behind one that is the `last` none is tried.
@@ -90,11 +88,28 @@ class RoutingRule(Actions, Rule):
 
     changed: bool = False
     last: bool = False
+    team: Key | None = None
+    assignee: Key | None = None
+    priority: Key | None = None
+    category: Key | None = None
+    product: Key | None = None
+    add_tags: tuple[Key, ...] = ()
+    remove_tags: tuple[Key, ...] = ()
 
     def broken(self, settings: Settings) -> Iterator[str]:
-        yield from self.broken_actions(settings, by_rule=True)
-        if not self.acts:
-            yield f"it does nothing: give it one of {', '.join(NAMES)}"
+        priorities = settings.priorities.names if settings.priorities else ()
+        for what, name, known in (
+            ("team", self.team, settings.teams),
+            ("agent", self.assignee, settings.agents),
+            ("priority", self.priority, priorities),
+            ("category", self.category, settings.categories or None),
+            ("product", self.product, settings.products or None),
+        ):
+            if name is not None and known is not None:
+                yield from _unknown(what, name, known)
+        names = ("team", "assignee", "priority", "category", "product", "add_tags", "remove_tags")
+        if not any(getattr(self, name) for name in names):
+            yield f"it does nothing: give it one of {', '.join(names)}"
 
 
 class RoutingRuleSet(SettingChanged):
@@ -151,7 +166,7 @@ class EscalationRule(Rule):
 
     def broken(self, settings: Settings) -> Iterator[str]:
         if self.team is not None:
-            yield from unknown("team", self.team, settings.teams)
+            yield from _unknown("team", self.team, settings.teams)
         if self.words and self.after is not None:
             yield "`words` act when they are said; leave `after` out"
         for key in ("words", "after"):
@@ -224,6 +239,11 @@ class AbsenceRuleSet(SettingChanged):
     NAME: ClassVar[str] = "settings.absence-rule-set.v1"
     old: AbsenceRule | None = None
     new: AbsenceRule | None = None
+
+
+def _unknown(what: str, name: str, known: Collection[str]) -> Iterator[str]:
+    if name not in known:
+        yield f"{what} {name!r} is unknown; known are {', '.join(sorted(known)) or 'none'}"
 
 
 RULE_KINDS: tuple[RuleKind, ...] = (

@@ -7,7 +7,6 @@ from typing import Annotated, ClassVar, Self
 from ticketlog.domain.base import Event, Key, Line, Personal
 from ticketlog.domain.settings.automation_rules import RULE_KINDS
 from ticketlog.domain.settings.kind import SettingChanged, SettingKind, Sha256
-from ticketlog.domain.settings.macros import Macro, MacroSet
 from ticketlog.domain.settings.model import (
     Agent,
     Category,
@@ -22,7 +21,6 @@ from ticketlog.domain.settings.role import Role
 from ticketlog.domain.settings.schedule import Schedule, ScheduleSet
 from ticketlog.domain.settings.signing_in import IdentityProvider, SessionLimits
 from ticketlog.domain.settings.sla_policy import SlaPolicy
-from ticketlog.domain.settings.templates import Template, TemplateSet
 from ticketlog.domain.settings.webhooks import HookSource, HookSourceSet, Webhook, WebhookSet
 from ticketlog.domain.time.calendar import Calendar
 
@@ -179,8 +177,6 @@ KINDS: tuple[SettingKind, ...] = (
     SettingKind("sla-policy", "sla_policies", SlaPolicy, SlaPolicySet, {"when": {}}),
     *RULE_KINDS,
     SettingKind("schedule", "schedules", Schedule, ScheduleSet, {"catch_up": "last"}),
-    SettingKind("template", "templates", Template, TemplateSet),
-    SettingKind("macro", "macros", Macro, MacroSet, {"when": {}, "position": 0}),
     SettingKind("service", "services", Service, ServiceSet),
     SettingKind(
         *("webhook", "webhooks", Webhook, WebhookSet),

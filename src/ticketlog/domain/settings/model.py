@@ -20,9 +20,7 @@ from ticketlog.domain.sla.clock import Edition
 from ticketlog.domain.time.calendar import Calendar
 
 if TYPE_CHECKING:
-    from ticketlog.domain.settings.macros import Macro
     from ticketlog.domain.settings.schedule import Schedule
-    from ticketlog.domain.settings.templates import Template
     from ticketlog.domain.settings.webhooks import HookSource, Webhook
 
 CategoryOfStatus = Literal["new", "open", "pending", "on-hold", "solved", "closed"]
@@ -186,8 +184,6 @@ class Team(Value):
     id: Key
     name: Line | None = None
     restricted: bool = False
-    signature: Key | None = None
-    """The template of what stands below the texts of its agents who have none of their own."""
 
 
 class Agent(Value):
@@ -209,8 +205,6 @@ class Agent(Value):
     """The agent works no more: nothing is assigned to them."""
     person: Key | None = None
     """The id under which the agent is a person, too: one human, who asks now and then."""
-    signature: Key | None = None
-    """The template of what stands below their texts."""
 
     @property
     def active(self) -> bool:
@@ -280,10 +274,6 @@ class Settings:
     )
     """The rules by which the desk acts by itself, by their class and id; `rules_of` has them."""
     schedules: Mapping[str, Schedule] = field(default_factory=_frozen)
-    templates: Mapping[str, Template] = field(default_factory=_frozen)
-    """The texts of replies and notes."""
-    macros: Mapping[str, Macro] = field(default_factory=_frozen)
-    """The prepared actions that agents apply."""
     services: Mapping[str, Service] = field(default_factory=_frozen)
     webhooks: Mapping[str, Webhook] = field(default_factory=_frozen)
     """The endpoints that get events."""

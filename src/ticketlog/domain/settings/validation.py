@@ -15,7 +15,6 @@ from ticketlog.domain.base import Actor, Context, Refused, Value
 from ticketlog.domain.rights import ACTS
 from ticketlog.domain.schedule import ticket_to_open
 from ticketlog.domain.settings.automation_rules import RULE_KINDS
-from ticketlog.domain.settings.macros import broken_macros
 from ticketlog.domain.settings.model import (
     REQUIRABLE,
     ROLES,
@@ -32,7 +31,6 @@ from ticketlog.domain.settings.model import (
 from ticketlog.domain.settings.role import Role
 from ticketlog.domain.settings.schedule import broken_schedules
 from ticketlog.domain.settings.signing_in import broken_signing_in
-from ticketlog.domain.settings.templates import broken_templates
 from ticketlog.domain.settings.validate_calendars import broken_calendars
 from ticketlog.domain.settings.validate_conditions import broken_conditions
 from ticketlog.domain.settings.validate_sla import broken_sla_policies
@@ -58,11 +56,9 @@ def broken(
         *_categories(settings),
         *broken_calendars(settings),
         *broken_sla_policies(settings),
-        *broken_templates(settings),
         *_rules(settings),
         *broken_schedules(settings),
         *_scheduled_tickets(settings),
-        *broken_macros(settings),
         *(problem for agent in settings.agents.values() for problem in _capacity(agent)),
         *_rules_said(settings, said),
         *_webhooks(settings),

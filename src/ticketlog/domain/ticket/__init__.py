@@ -9,8 +9,7 @@ Each asks only those above it:
     classification    asks priority, status_events
     creation          asks assignment, classification, custom_fields, priority, relations
     conversation      asks assignment, custom_fields, lifecycle, status_events
-    macros            asks actions, which does what a facet above does
-    automation        asks actions, assignment, status_events
+    automation        asks assignment, classification, priority, status_events
     splitting         asks creation, relations
     imported          asks most of them
 
@@ -36,7 +35,6 @@ from ticketlog.domain.ticket import (
     feedback,
     imported,
     lifecycle,
-    macros,
     priority,
     relations,
     sla_events,
@@ -80,7 +78,6 @@ _EVOLVE: Evolutions = {
     **work.EVOLVE,
     **splitting.EVOLVE,
     **automation.EVOLVE,
-    **macros.EVOLVE,
     **classification.EVOLVE,
     **priority.EVOLVE,
     **custom_fields.EVOLVE,
@@ -109,7 +106,6 @@ _DECIDE: Decisions = {
     **feedback.DECIDE,
     **imported.DECIDE,
     **automation.DECIDE,
-    **macros.DECIDE,
     **withdrawal.DECIDE,
 }
 COMMANDS: tuple[type[Command], ...] = tuple(_DECIDE)

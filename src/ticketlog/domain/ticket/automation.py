@@ -19,12 +19,14 @@ from ticketlog.domain.base import (
     Recorded,
     Refused,
     Unseen,
+    Value,
 )
 from ticketlog.domain.rights import LEADS
-from ticketlog.domain.settings.actions import Actions
-from ticketlog.domain.ticket import actions
-from ticketlog.domain.ticket.assignment import AssigneeChanged, check_owner
+from ticketlog.domain.ticket import assignment, classification, priority
+from ticketlog.domain.ticket.assignment import Assign, AssigneeChanged, check_owner
+from ticketlog.domain.ticket.classification import Classify, Tag
 from ticketlog.domain.ticket.evolution import after
+from ticketlog.domain.ticket.priority import Prioritise
 from ticketlog.domain.ticket.state import Candidate, Choice, Decisions, Evolutions, Ticket
 from ticketlog.domain.ticket.status_events import opened
 
@@ -104,10 +106,17 @@ class Remind(Command):
     rule: Key
 
 
-class Step(Actions):
+class Step(Value):
     """The part of a route that one rule makes of a ticket."""
 
     rule: Key
+    team: Key | None = None
+    assignee: Key | None = None
+    priority: Key | None = None
+    category: Key | None = None
+    product: Key | None = None
+    add_tags: tuple[Key, ...] = ()
+    remove_tags: tuple[Key, ...] = ()
 
 
 class Route(Command):
@@ -119,7 +128,22 @@ class Route(Command):
     steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=1_000)]
 
     def touched(self) -> frozenset[str]:
-        return frozenset(aspect for step in self.steps for aspect in actions.touched(step))
+        return frozenset(
+            aspect
+            for step in self.steps
+            for field, aspects in _ASPECTS.items()
+            if getattr(step, field)
+            for aspect in aspects
+        )
+
+
+_ASPECTS = {
+    "team": ("team", "assignee"),
+    "assignee": ("team", "assignee"),
+    "priority": ("priority",),
+    "category": ("category",),
+    "product": ("attributes",),
+}
 
 
 class Notify(Command):
@@ -194,6 +218,13 @@ EVOLVE: Evolutions = {
 }
 
 
+_DECIDE: Decisions = {
+    **assignment.DECIDE,
+    **classification.DECIDE,
+    **priority.DECIDE,
+}
+
+
 def _remind(command: Remind, ticket: Ticket, context: Context) -> list[Event]:
     if ticket.status_category != "pending":
         raise IllegalTransition(
@@ -217,12 +248,28 @@ def _route(command: Route, ticket: Ticket, context: Context) -> list[Event]:
 def _stepped(step: Step, ticket: Ticket, context: Context) -> list[Event]:
     """The events of one rule, all or none; a rule that can't be followed is no reason not to try
     the next one."""
+    made: list[Event] = []
     try:
-        made = actions.done(step, actions.Doing(step.rule), ticket, context)
+        for command in _parts(step, ticket):
+            made += _DECIDE[type(command)](command, after(ticket, made, context), context)
     except Refused as refusal:
         why = " ".join(str(refusal).split())[:500]
         return [RuleFired(rule=step.rule, refused=why)]
     return [RuleFired(rule=step.rule), *made] if made else []
+
+
+def _parts(step: Step, ticket: Ticket) -> list[Command]:
+    parts: list[Command] = []
+    if step.team is not None or step.assignee is not None:
+        owner: dict[str, Any] = {"team": step.team, "assignee": step.assignee}
+        parts.append(Assign.of_records(**owner, method="rule", rule=step.rule))
+    if step.priority not in (None, ticket.priority):
+        parts.append(Prioritise.of_records(priority=step.priority, reason=f"rule {step.rule}"))
+    if step.category is not None or step.product is not None:
+        parts.append(Classify.of_records(category=step.category, product=step.product))
+    if step.add_tags or step.remove_tags:
+        parts.append(Tag.of_records(add=step.add_tags, remove=step.remove_tags))
+    return parts
 
 
 def _choose(command: Choose, ticket: Ticket, context: Context) -> list[Event]:

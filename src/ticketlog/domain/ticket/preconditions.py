@@ -16,9 +16,6 @@ from ticketlog.domain.ticket.lifecycle import (
     Close,
     SetStatus,
 )
-from ticketlog.domain.ticket.lookups import settings_of
-from ticketlog.domain.ticket.macros import ApplyMacro
-from ticketlog.domain.ticket.macros import touched as touched_by_macro
 from ticketlog.domain.ticket.sla_events import ReapplySla, RecordDue
 from ticketlog.domain.ticket.splitting import OpenSplitOff
 from ticketlog.domain.ticket.state import CommentRef, Ticket
@@ -69,11 +66,9 @@ def _check_seen(command: Command, ticket: Ticket, context: Context) -> None:
     if context.seen is None or context.anyway:
         return
     seen, aspects = context.seen, command.touched()
-    if isinstance(command, ApplyMacro):
-        aspects = touched_by_macro(command, settings_of(context))
     late = sorted(aspect for aspect in aspects if ticket.changed.get(aspect, -1) > seen)
     said: list[CommentRef] = []
-    if isinstance(command, Reply) or not aspects.isdisjoint({"status", "said"}):
+    if isinstance(command, Reply) or "status" in aspects:
         own = _senders(command, context)
         said = [ref for ref in ticket.said_since(seen) if ref.author not in own]
     if not (late or said):

@@ -6,17 +6,14 @@ from collections.abc import Iterator
 
 from ticketlog.domain.base import Command, Context
 from ticketlog.domain.parties.person import Person
-from ticketlog.domain.settings.actions import Actions
 from ticketlog.domain.settings.automation_rules import AbsenceRule
 from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.ticket.assignment import Unassign
-from ticketlog.domain.ticket.automation import Route
 from ticketlog.domain.ticket.classification import SetOrganisation, SetRequester
 from ticketlog.domain.ticket.conversation import Note, Reply
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.imported import RecordActivity
 from ticketlog.domain.ticket.lifecycle import Hold, Reopen, Restore, SetStatus
-from ticketlog.domain.ticket.macros import ApplyMacro
 from ticketlog.domain.ticket.relations import (
     ACYCLIC,
     AddCc,
@@ -28,7 +25,7 @@ from ticketlog.domain.ticket.relations import (
 from ticketlog.domain.ticket.splitting import OpenSplitOff, SplitTicket
 from ticketlog.domain.ticket.state import LinkKind, Ticket
 
-_BRINGS_BACK = (Reply, Note, Reopen, SetStatus, Hold, Restore, Unassign, ApplyMacro, Route)
+_BRINGS_BACK = (Reply, Note, Reopen, SetStatus, Hold, Restore, Unassign)
 """What may bring a ticket back to its agent, or takes it from one who isn't here."""
 
 
@@ -43,7 +40,6 @@ def reads(command: Command, ticket: Ticket, context: Context | None = None) -> t
     if context is not None:
         if _creates_for_actor(command, context):
             streams.append(f"person/{context.actor.id}")
-        streams += _of_actions(command, ticket, context)
         if isinstance(command, _BRINGS_BACK) and ticket.assignee and _asks_presence(context):
             streams.append(f"agent/{ticket.assignee}")
         for stream in streams:
@@ -75,21 +71,6 @@ def _named(command: Command, ticket: Ticket) -> Iterator[str]:
             yield from _ticket(target)
         case RecordActivity(linked=links):
             yield from (stream for _, stream in links)
-
-
-def _of_actions(command: Command, ticket: Ticket, context: Context) -> Iterator[str]:
-    """The streams of the requester, where texts address them, and of tickets that are linked to."""
-    settings = context.settings
-    found: tuple[Actions, ...] = ()
-    if isinstance(command, Route):
-        found = command.steps
-    elif isinstance(command, ApplyMacro) and isinstance(settings, Settings):
-        id = command.macro if command.macro in settings.macros else command.macro.rpartition("@")[0]
-        found = (settings.macros[id],) if id in settings.macros else ()
-    if ticket.requester is not None and any(each.reply or each.note for each in found):
-        yield f"person/{ticket.requester}"
-    for each in found:
-        yield from _ticket(each.link.target if each.link else None)
 
 
 def _ticket(id: str | None) -> Iterator[str]:
