@@ -6,7 +6,7 @@ docs/QUERIES.md says what each takes and answers.
 from __future__ import annotations
 
 from ticketlog.projections.views.agents import AgentLoad, HeldByAbsentReport
-from ticketlog.projections.views.alike import Alike
+from ticketlog.projections.views.alike import Alike, Surges
 from ticketlog.projections.views.changes import Changes, ChangesSince, ChosenStream, Ratings
 from ticketlog.projections.views.gaming.gaming import GamingCasesReport, GamingReport
 from ticketlog.projections.views.hooks import HookMessages
@@ -92,6 +92,7 @@ __all__ = [
     "Search",
     "SharedAddresses",
     "SnoozedTickets",
+    "Surges",
     "Survivor",
     "TicketBreaches",
     "TicketClocks",

@@ -18,7 +18,7 @@ def _names(text: str) -> frozenset[str]:
 
 QUERIES: frozenset[str] = _names(
     """
-    alike
+    alike surges
     hook-messages links-to changes changes-since chosen-stream ratings used-tags
     address-owners agent-load clocks-ahead clocks-at-risk corrected-since followed-tickets
     inbox link-circles merged-persons numbered-tickets person persons queue queue-counts
@@ -165,6 +165,7 @@ FIELDS: Mapping[str, FieldClass] = {
     ),
     **_classed(
         """
+        count surges
         problem replay starts webhook types
         conditions scheme secrets reads_as given_up replays
         schedules rrule paused next_at last_at occurrences occurrence

@@ -105,6 +105,7 @@ SECTIONS: dict[str, Commands] = {
             "inbox",
             "What waits for one agent, and what they have seen.",
         ),
+        "surges": Read("surges", "Many alike tickets at once: each group may be one problem."),
         "search": Read("search", "Find words in subjects and comments."),
         "sla": Entry(
             "ticketlog.cli.commands.sla", "sla", "Which promises are due next; a ticket's clocks."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias, get_args
 
-from ticketlog.documents.base import At, Document, Id, Percent, Text, Word
+from ticketlog.documents.base import At, Count, Document, Id, Percent, Text, Word
 
 AskedBy: TypeAlias = Literal["requester", "organisation", "desk"]
 ASKED_BY: tuple[AskedBy, ...] = get_args(AskedBy)
@@ -34,3 +34,25 @@ class AlikeTickets(Document):
     """Tickets that a new one may repeat, the likeliest first."""
 
     tickets: list[AlikeTicket]
+
+
+class Surge(Document):
+    """Tickets that are alike and came at once."""
+
+    ticket: Id
+    """The first of them."""
+    subject: Text | None
+    since: At
+    """When that one was created."""
+    count: Count
+    """How many there are."""
+    words: Text
+    """Words that most of them hold, the rarest first."""
+    tickets: list[Id]
+    """All of them, the oldest first."""
+
+
+class Surges(Document):
+    """Groups of tickets each of which may have one cause, the largest first."""
+
+    surges: list[Surge]

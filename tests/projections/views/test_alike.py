@@ -15,7 +15,7 @@ from ticketlog.domain.ticket.conversation import Redact
 from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import Solve
 from ticketlog.domain.ticket.relations import LinkTo
-from ticketlog.projections.views.alike import Alike
+from ticketlog.projections.views.alike import Alike, Surges
 
 
 def created(
@@ -115,3 +115,18 @@ def test_among_many_tickets_an_old_one_is_found_by_its_rare_words(
     for number in range(30):
         created(world, f"N{number}", f"Order number {number}", requester="LEE", by=SUE)
     assert found(world, "VPN drops") == ["A"]
+
+
+def test_many_alike_tickets_within_minutes_are_one_group(world: World) -> None:
+    for number in range(6):
+        created(world, f"M{number}", "Mail server is down", f"Error {number}", requester="KIM")
+    created(world, "X", "Where is the canteen", requester="LEE", by=SUE)
+    [surge] = world.ask(Surges, now=world.now)
+    assert (surge["ticket"], surge["count"]) == ("M0", 6)
+    assert surge["tickets"] == [f"M{number}" for number in range(6)]
+    assert {"mail", "server", "down"} <= set(surge["words"].split())
+    assert world.ask(Surges, now=world.now, least=7) == []
+    world.do("ticket/M5", Solve(resolution="a new one"), SUE)
+    [surge] = world.ask(Surges, now=world.now)
+    assert surge["count"] == 5
+    assert world.ask(Surges, now=world.now + DAY) == []

@@ -416,6 +416,78 @@ def _shown(row: SqlRow[Any], similarity: int, asked_by: documents.AskedBy) -> di
     }
 
 
+_AT_ONCE = 200
+"""New tickets that are compared with each other at most, the newest."""
+_SHARED_WORDS = 5
+_MINUTE = 60_000_000
+
+
+class Surges(Query[list[dict[str, Any]]]):
+    """Groups of open tickets that are alike and were created within minutes: each may have one
+    cause, a problem that takes them all. The largest first.
+
+    Tickets are in one group where a chain of similar ones leads from each to each; of the 200
+    newest. Nothing is linked by itself.
+    """
+
+    NAME = "surges"
+    DOCUMENT = documents.Surges
+    SHELL = ShellSpec(
+        examples=("ticketlog surges", "ticketlog surges --minutes 60 --least 10 --json"),
+        columns=("ticket", "count", "since", "words", "subject"),
+    )
+
+    minutes: int = Field(30, ge=1, le=10_080, description="Minutes in which they were created.")
+    least: int = Field(5, ge=2, le=200, description="Tickets of a group at least.")
+    similar: int = Field(40, ge=1, le=100, description="Percent that two are similar at least.")
+    now: Instant = Field(description="The instant that counts as now.")
+
+    def ask(self, at: Reading) -> list[dict[str, Any]]:
+        tickets = at.tables["tickets"].c
+        since = self.now - self.minutes * _MINUTE
+        new = _joined(at).where(tickets.created_at.between(since, self.now), tickets.ends == _FAR)
+        found = list(_found(at, new, _AT_ONCE).values())
+        if len(found) < self.least:
+            return []
+        sample = _found(at, _alive(at, self.now), _SAMPLE)
+        rarity = _Rarity(each.words for each in sample.values())
+        groups = [each for each in self._groups(found, rarity) if len(each) >= self.least]
+        surges = [_surge(each, rarity) for each in groups]
+        return sorted(surges, key=lambda each: (-each["count"], each["ticket"]))
+
+    def _groups(
+        self, found: Sequence[_Candidate], rarity: _Rarity
+    ) -> Iterator[Sequence[_Candidate]]:
+        left = list(found)
+        while left:
+            group = [left.pop()]
+            for each in group:  # It grows while it is gone through.
+                comparison = _Comparison(each.words.weights, rarity)
+                alike = {id(one) for one in left if comparison.percent(one.words, self.similar)}
+                group += (one for one in left if id(one) in alike)
+                left = [one for one in left if id(one) not in alike]
+            yield group
+
+
+def _surge(group: Sequence[_Candidate], rarity: _Rarity) -> dict[str, Any]:
+    """A group as the document has it: told by its first ticket, and by the words that most of its
+    tickets hold, the rarest first."""
+    first, *_ = rows = sorted(
+        (each.row for each in group), key=lambda row: (row.created_at, row.ticket)
+    )
+    holding = Counter(word for each in group for word in each.words.weights)
+    shared = [word for word, n in holding.items() if 2 * n > len(group)]
+    shared.sort(key=lambda word: (rarity.holding[word], word))
+    return {
+        "ticket": first.ticket,
+        "subject": first.subject,
+        "since": first.created_at,
+        "count": len(group),
+        "words": " ".join(shared[:_SHARED_WORDS]),
+        "tickets": [row.ticket for row in rows],
+    }
+
+
 def _finish(connection: Connection, tables: Tables) -> None:
     dialect_of(connection).full_text.create(connection, tables["texts"])
 
@@ -433,7 +505,7 @@ VIEW = Projection(
     VERSION,
     TABLES,
     {"ticket": _Fold, "person": _PersonFold},
-    (Alike,),
+    (Alike, Surges),
     track=NAME,
     finish=_finish,
     discard=_discard,
