@@ -20,7 +20,6 @@ GROUPS = (
         "importing",
         "rebuilding",
         "searching",
-        "likening",
         "appending",
         "executing",
         "asking",

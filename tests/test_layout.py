@@ -130,7 +130,7 @@ PURE_LIBRARIES = {
         "itertools",
     ),
     *("math", "operator", "re", "string", "types", "typing", "unicodedata", "urllib", "zoneinfo"),
-    *("dateutil", "orjson", "pydantic", "pydantic_core", "sqlalchemy"),
+    *("orjson", "pydantic", "pydantic_core", "sqlalchemy"),
 }
 IMPURE_CALLS = {
     "datetime.now",
@@ -370,14 +370,13 @@ SQLITE_ELSEWHERE = {
     "support/scratch_sqlite.py",
     "application/linked_tickets.py",
     "process_managers/webhooks/deliveries.py",
-    "application/presence.py",
 }
 """The files besides the log, which is SQLite's own, that speak to SQLite: the dialect; the scratch
 databases that it and the log make; and the links of a shown ticket, which are read without the
 dialect, since all in `projections` loads SQLAlchemy, and that takes longer than all the rest of
 showing a ticket (docs/decisions/047). That reader knows the view's file of the embedded database
 alone, and gives the question back to the views for everything else. Of webhooks the notes of the
-last deliveries, and who has a ticket open, which are no truth."""
+last deliveries, which are no truth."""
 
 
 def test_sqlite_is_spoken_to_where_it_is_said() -> None:

@@ -6,7 +6,6 @@ docs/QUERIES.md says what each takes and answers.
 from __future__ import annotations
 
 from ticketlog.projections.views.agents import AgentLoad, HeldByAbsentReport
-from ticketlog.projections.views.alike import Alike, Surges
 from ticketlog.projections.views.changes import Changes, ChangesSince, ChosenStream, Ratings
 from ticketlog.projections.views.gaming.gaming import GamingCasesReport, GamingReport
 from ticketlog.projections.views.hooks import HookMessages
@@ -34,7 +33,6 @@ from ticketlog.projections.views.reports.reports import (
     TimesReport,
 )
 from ticketlog.projections.views.reports.surveys import SatisfactionReport
-from ticketlog.projections.views.schedules import ScheduleDates, ScheduleList
 from ticketlog.projections.views.search import Search
 from ticketlog.projections.views.sla.attainment import AttainmentReport
 from ticketlog.projections.views.sla.breaches import BreachesReport, TicketBreaches
@@ -57,7 +55,6 @@ from ticketlog.projections.views.utilisation.utilisation import UtilisationRepor
 __all__ = [
     "AddressOwners",
     "AgentLoad",
-    "Alike",
     "AttainmentReport",
     "BreachesReport",
     "Changes",
@@ -87,12 +84,9 @@ __all__ = [
     "Ratings",
     "RulesReport",
     "SatisfactionReport",
-    "ScheduleDates",
-    "ScheduleList",
     "Search",
     "SharedAddresses",
     "SnoozedTickets",
-    "Surges",
     "Survivor",
     "TicketBreaches",
     "TicketClocks",

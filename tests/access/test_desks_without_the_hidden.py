@@ -153,9 +153,6 @@ def questions(desk: Desk, story: Story, persons: dict[str, Actor]) -> Iterator[A
     now = START + 10 * 86_400_000_000
     yield queries.Tickets()
     yield queries.Search(words="printer")
-    yield queries.Alike(subject="printer 1", now=now, least=1)
-    yield queries.Surges(now=START + 240_000_000, least=2)
-    yield queries.Alike(ticket=_id(0), now=now, days=365, least=1)
     yield queries.Search(words="vpn")
     for number in range(len(story.created)):
         yield queries.OneTicket(ticket=_id(number))

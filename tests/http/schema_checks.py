@@ -38,11 +38,6 @@ LEFT_OUT = {"/api/v1/bulk": [negative_data_rejection]}
 answer that is 200."""
 
 
-LOOKED_UP = "is no time zone; write it as in the IANA database: Europe/Berlin"
-"""The end of what is said of a name that is looked up in a list of others, which grows: no schema
-has it."""
-
-
 class FormRefusedError(AssertionError):
     """A request that the contract allows was refused for its form."""
 
@@ -51,8 +46,7 @@ def form_is_right(ctx: Any, response: Any, case: Any) -> None:
     """The check that a request which the contract allows isn't refused for its form: such a refusal
     tells in `errors` where it is wrong."""
     is_fit = case.meta is not None and case.meta.generation.mode.is_positive
-    errors = response.json().get("errors", []) if response.status_code == 422 else []
-    is_refused = any(not each["why"].endswith(LOOKED_UP) for each in errors)
+    is_refused = response.status_code == 422 and "errors" in response.json()
     if is_fit and is_refused and _can_be_read(case.body) and _can_be_read(dict(case.query or {})):
         raise FormRefusedError(f"{case.operation.label}: {response.text}")
 

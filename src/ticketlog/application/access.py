@@ -370,19 +370,7 @@ _FIELD_OF = {"tag": "tags", "unassigned": "assignee", "public_only": "public", "
 """Parameter of a query -> the field that it chooses by."""
 _SETTINGS_OF_QUERIES = frozenset(
     {"limit", "after", "skip", "now", "as_held", "start", "end", "period", "zone", "window"}
-    | {
-        "days",
-        "least",
-        "thresholds",
-        "selves",
-        "text",
-        "addresses",
-        "by",
-        "where",
-        "breached",
-        "until",
-        "ends",
-    }
+    | {"thresholds", "selves", "text", "addresses", "by", "where", "breached", "until", "ends"}
 )
 """Parameters that choose by no field."""
 

@@ -18,13 +18,12 @@ def _names(text: str) -> frozenset[str]:
 
 QUERIES: frozenset[str] = _names(
     """
-    alike surges
     hook-messages links-to changes changes-since chosen-stream ratings used-tags
     address-owners agent-load clocks-ahead clocks-at-risk corrected-since followed-tickets
     inbox link-circles merged-persons numbered-tickets person persons queue queue-counts
     search shared-addresses snoozed-tickets survivor ticket ticket-breaches ticket-clocks
     ticket-counts ticket-intervals ticket-links tickets unassigned-tickets unseen-tickets
-    accounts presence schedules schedule-dates
+    accounts
     history attachment events settings status access-review access-explain organisation agent stream
     """
 )
@@ -109,9 +108,6 @@ ROUTES: Mapping[str, str] = {
     "GET /api/v1/tickets/{id}/explanation": "query:history",
     "POST /api/v1/tickets/{id}/attachments": "ticket.attach",
     "GET /api/v1/tickets/{id}/attachments/{attachment}": "query:attachment",
-    "PUT /api/v1/tickets/{id}/presence": "query:presence",
-    "DELETE /api/v1/tickets/{id}/presence": "query:presence",
-    "GET /api/v1/presence": "query:presence",
     "GET /api/v1/persons/{id}": "query:person",
     "GET /api/v1/persons/{id}/history": "query:history",
     "GET /api/v1/organisations/{id}": "query:organisation",
@@ -148,7 +144,6 @@ def _classed(names: str, of: FieldClass) -> dict[str, FieldClass]:
 FIELDS: Mapping[str, FieldClass] = {
     **_classed(
         """
-        asked_by similarity_percent
         detail title expires_at go_to tokens sessions passkeys identities token session passkey
         identity label scope owner used_at revoked_at secret method device begun_at seen_at current
         backed_up registered_at removed_at provider issuer linked_at signed_in_at
@@ -165,10 +160,8 @@ FIELDS: Mapping[str, FieldClass] = {
     ),
     **_classed(
         """
-        count surges
         problem replay starts webhook types
         conditions scheme secrets reads_as given_up replays
-        schedules rrule paused next_at last_at occurrences occurrence
         webhooks attempt took_seconds answer deliveries command said received_at results
         grants right may sees roles like commands queries reports queues hides writes teams
         members services auditors readers writers actors restricted comment
@@ -223,7 +216,6 @@ FIELDS: Mapping[str, FieldClass] = {
     # Fields that mean something else in one document than their name does elsewhere.
     "TicketRow.comments": "internal",
     "LinkedTicket.comments": "internal",
-    "AlikeTicket.ended_at": "public",
     "Attachment.name": "public",
     "Attachment.sha256": "internal",
     "Comment.id": "public",

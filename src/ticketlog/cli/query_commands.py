@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 from ticketlog.application.queries import filled
 from ticketlog.cli.framework import App, Read, ShellCommand, pass_app
 from ticketlog.cli.model_commands import FieldKind
-from ticketlog.cli.options import F, as_json, asked_at, at_moment, reader
+from ticketlog.cli.options import F, as_json, at_moment, reader
 from ticketlog.cli.output import facts, minute, note, print_json, show_all, table
 from ticketlog.documents.base import Document, kind_of
 from ticketlog.domain.base import instant
@@ -25,8 +25,6 @@ from ticketlog.projections import QUERIES
 from ticketlog.projections.engine.query import Query
 
 _METAVARS = {"after": "NEXT"}
-_NOW = "now"
-"""A field that is no option: the instant that is asked about."""
 _NUMBERS = frozenset({"count", "number"})
 
 
@@ -41,12 +39,8 @@ def built(name: str, read: Read) -> ShellCommand:
     def callback(
         app: App, /, as_of: str | None, occurred_as_of: str | None, as_json: bool, **values: Any
     ) -> None:
-        source = reader(app, as_of, occurred_as_of)
-        given = {**_given(query, values), **query.SHELL.fixed}
-        if _NOW in query.model_fields:
-            given[_NOW] = asked_at(source, as_of, occurred_as_of)
-        asked = filled(query, given)
-        answer = source.query(asked)
+        asked = filled(query, {**_given(query, values), **query.SHELL.fixed})
+        answer = reader(app, as_of, occurred_as_of).query(asked)
         document = asked.document(answer)
         if as_json:
             print_json(document)
@@ -75,7 +69,7 @@ def options_of(query: type[Query[Any]]) -> Callable[[F], F]:
         for field, info in reversed(query.model_fields.items()):
             if field in spec.positional:
                 function = _argument(query, field, info)(function)
-            elif field not in (*spec.hidden, *spec.fixed, _NOW):
+            elif field not in (*spec.hidden, *spec.fixed):
                 function = _option(query, field, info)(function)
         return function
 

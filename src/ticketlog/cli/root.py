@@ -62,9 +62,6 @@ SECTIONS: dict[str, Commands] = {
         "agent": Entry(
             "ticketlog.cli.commands.parties", "agent", "Availability and shifts of those who work."
         ),
-        "schedule": Entry(
-            "ticketlog.cli.commands.schedule", "schedule", "Tickets that recur, and their dates."
-        ),
         "webhook": Entry(
             "ticketlog.cli.commands.webhook",
             "webhook",
@@ -105,7 +102,6 @@ SECTIONS: dict[str, Commands] = {
             "inbox",
             "What waits for one agent, and what they have seen.",
         ),
-        "surges": Read("surges", "Many alike tickets at once: each group may be one problem."),
         "search": Read("search", "Find words in subjects and comments."),
         "sla": Entry(
             "ticketlog.cli.commands.sla", "sla", "Which promises are due next; a ticket's clocks."

@@ -16,7 +16,7 @@ END_USERS = frozenset({"requester", "end-user"})
 _EVERY = ("*",)
 OF_PERSONS = (
     *("tickets", "ticket", "ticket-links", "numbered-tickets", "search", "history", "attachment"),
-    *("events", "person", "survivor", "merged-persons", "organisation", "accounts", "alike"),
+    *("events", "person", "survivor", "merged-persons", "organisation", "accounts"),
 )
 """The questions that a person may ask, of their own tickets and of themselves."""
 OWN_ACCOUNT = (

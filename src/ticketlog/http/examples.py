@@ -80,7 +80,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "person.merge": {"into": _PERSON},
     "organisation.register": {"name": "Example Ltd", "domains": ["example.com"]},
     "organisation.rename": {"name": "Example plc"},
-    "organisation.set-tier": {"tier": "gold"},
+    "organisation.set-tier": {"tier": None},
     "organisation.set-contract": {"contract": "C-17"},
     "organisation.set-locale": {"language": "en", "zone": "Europe/London"},
     "organisation.set-domains": {"domains": ["example.com"]},
@@ -89,7 +89,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
         "shifts": [{"day": "mon", "start": "09:00", "end": "17:00"}],
         "zone": "Europe/Berlin",
     },
-    "agent.mark-seen": {"tickets": {_TICKET: 1}},
+    "agent.mark-seen": {"tickets": {_TICKET: 3}},
     "agent.snooze": {"tickets": [_TICKET], "until": _TOMORROW},
     "import.begin": {"file": "tickets.csv", "size": 4, "sha256": _HASH, "mapping": _HASH},
     "import.end": {

@@ -9,7 +9,6 @@ stream is ended, and it comes again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from fastapi import APIRouter
@@ -78,14 +77,13 @@ def router(served: Served) -> APIRouter:
         actor = await actor_of(request)
         given = filled(FeedParameters, read_parameters(request, PARAMETERS))
         wanted = _filter(given)
-        streams = wants_stream(request)
+        streams = _wants_stream(request)
         last = request.headers.get(LAST_EVENT_ID) if streams else None
         after = hub.feed.parse(last or given.after)
         await wait_for(served, after.cut)
         await served.read(hub.feed.admit, actor)
         if streams:
-            subscriber = Subscriber(actor, wanted, request)
-            return EventStream(subscriber, hub.frames(subscriber, after), hub.leave)
+            return EventStream(hub, Subscriber(actor, wanted, request), after)
         return await _batch(served, hub, actor, given, wanted, after)
 
     routes.add_api_route(PATH, events, methods=["GET"], **_operation())
@@ -103,7 +101,7 @@ def _filter(given: FeedParameters) -> FeedFilter:
     return FeedFilter(frozenset(given.type), frozenset(given.team), tickets)
 
 
-def wants_stream(request: Request) -> bool:
+def _wants_stream(request: Request) -> bool:
     """Whether the client prefers a stream: its Accept names one, before a batch."""
     for each in request.headers.get("accept", "").split(","):
         kind = each.partition(";")[0].strip().lower()
@@ -152,40 +150,36 @@ def _page(
 
 
 class EventStream(Response):
-    """An answer that goes on: the frames of a subscriber, until a hub ends it or the client is
-    gone. `leave`: tells the hub that it has ended."""
+    """An answer that goes on: first what the subscriber hasn't had, read from the log, then what
+    the hub hands on."""
 
     media_type = STREAM_TYPE
 
-    def __init__(
-        self,
-        subscriber: Subscriber,
-        frames: AsyncIterator[bytes],
-        leave: Callable[[Subscriber], None],
-    ) -> None:
+    def __init__(self, hub: FeedHub, subscriber: Subscriber, after: FeedPosition) -> None:
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
+        self._hub = hub
         self._subscriber = subscriber
-        self._frames = frames
-        self._leave = leave
+        self._after = after
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
         await send(start)
-        subscriber = self._subscriber
+        subscriber, hub = self._subscriber, self._hub
         subscriber.task = asyncio.current_task()
         watching = asyncio.ensure_future(_watch(receive, subscriber))
         try:
-            async for frames in self._frames:
+            async for frames in hub.frames(subscriber, self._after):
                 await send({"type": "http.response.body", "body": frames, "more_body": True})
             if not subscriber.is_gone:
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
         except asyncio.CancelledError:
-            # A hub breaks a stream off whose client doesn't read: its connection is closed.
+            # The hub breaks a stream off whose client doesn't read: its connection is closed.
             if not subscriber.is_broken_off:
                 raise
+            hub.broken_off += 1
         finally:
-            self._leave(subscriber)
+            hub.leave(subscriber)
             watching.cancel()
 
 

@@ -245,7 +245,6 @@ class FeedHub:
     def leave(self, subscriber: Subscriber) -> None:
         """Forgets a subscriber whose stream has ended."""
         subscriber.end()
-        self.broken_off += subscriber.is_broken_off
         self._joined.discard(subscriber)
         self._open.discard(subscriber)
         if not any(each.actor == subscriber.actor for each in self._open):

@@ -17,7 +17,6 @@ from ticketlog.policies import (
     lifecycle_timer,
     notification,
     routing,
-    schedules,
     sla_timer,
     splitting,
 )
@@ -28,7 +27,6 @@ POLICIES: tuple[Policy, ...] = (
     absence,
     assignment,
     splitting,
-    schedules,
     escalation,
     notification,
 )

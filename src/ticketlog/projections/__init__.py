@@ -9,7 +9,6 @@ from typing import Any
 from ticketlog.projections.engine.projection import Projection
 from ticketlog.projections.engine.query import Query
 from ticketlog.projections.views.agents import VIEW as AGENTS
-from ticketlog.projections.views.alike import VIEW as ALIKE
 from ticketlog.projections.views.changes import VIEW as CHANGES
 from ticketlog.projections.views.gaming.gaming import VIEW as GAMING
 from ticketlog.projections.views.hooks import VIEW as HOOKS
@@ -17,7 +16,6 @@ from ticketlog.projections.views.inbox import VIEW as INBOX
 from ticketlog.projections.views.persons import VIEW as PERSONS
 from ticketlog.projections.views.queue import VIEW as QUEUE
 from ticketlog.projections.views.reports.reports import VIEW as REPORTS
-from ticketlog.projections.views.schedules import VIEW as SCHEDULES
 from ticketlog.projections.views.scope import VIEW as SCOPE
 from ticketlog.projections.views.search import VIEW as SEARCH
 from ticketlog.projections.views.sla.sla import VIEW as SLA
@@ -36,10 +34,8 @@ PROJECTIONS: tuple[Projection, ...] = (
     SLA,
     CHANGES,
     HOOKS,
-    SCHEDULES,
     SCOPE,
     SEARCH,
-    ALIKE,
 )
 QUERIES: Mapping[str, type[Query[Any]]] = {
     query.NAME: query for view in PROJECTIONS for query in view.queries

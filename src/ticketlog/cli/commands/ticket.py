@@ -12,7 +12,6 @@ READS: Commands = {
         "Show everything that happened to a ticket.",
     ),
     "list": Read("tickets", "List tickets by what they are."),
-    "alike": Read("alike", "List tickets that a new one may repeat."),
     "attach": Entry("ticketlog.cli.commands.ticket_reads", "attach", "Attach a file."),
     "fetch": Entry(
         "ticketlog.cli.commands.ticket_reads", "fetch", "Write an attachment's bytes to a file."
