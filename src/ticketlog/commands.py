@@ -31,6 +31,12 @@ from ticketlog.domain.parties.person import (
     SetPersonOrganisation,
     UnmergePerson,
 )
+from ticketlog.domain.schedule import (
+    MoveOccurrence,
+    OpenScheduled,
+    RestoreOccurrence,
+    SkipOccurrence,
+)
 from ticketlog.domain.ticket.assignment import Assign, Claim, Escalate, Unassign
 from ticketlog.domain.ticket.automation import Choose, Notify, Remind, Route, Settle
 from ticketlog.domain.ticket.classification import (
@@ -109,9 +115,11 @@ __all__ = [
     "MarkSeen",
     "MarkSpam",
     "MergePerson",
+    "MoveOccurrence",
     "Note",
     "Notify",
     "OfferSurvey",
+    "OpenScheduled",
     "OpenSplitOff",
     "PauseWebhook",
     "PlaceLegalHold",
@@ -135,6 +143,7 @@ __all__ = [
     "Reply",
     "Reserve",
     "Restore",
+    "RestoreOccurrence",
     "ResumeWebhook",
     "Review",
     "Route",
@@ -153,6 +162,7 @@ __all__ = [
     "SetStatus",
     "SetSubject",
     "Settle",
+    "SkipOccurrence",
     "Snooze",
     "Solve",
     "SplitTicket",

@@ -44,6 +44,13 @@ from ticketlog.domain.parties.person import (
 )
 from ticketlog.domain.policy_checkpoint import EventParked, EventUnparked, PolicyAdvanced
 from ticketlog.domain.recorded_refusal import CommandRefused
+from ticketlog.domain.schedule import (
+    OccurrenceCame,
+    OccurrenceMoved,
+    OccurrenceRestored,
+    OccurrenceSkipped,
+    OccurrencesMissed,
+)
 from ticketlog.domain.settings.automation_rules import (
     AbsenceRuleSet,
     AssignmentRuleSet,
@@ -68,6 +75,7 @@ from ticketlog.domain.settings.events import (
     TeamSet,
     WorkflowSet,
 )
+from ticketlog.domain.settings.schedule import ScheduleSet
 from ticketlog.domain.settings.webhooks import HookSourceSet, WebhookSet
 from ticketlog.domain.ticket.assignment import AssigneeChanged, Escalated, TeamChanged
 from ticketlog.domain.ticket.automation import (
@@ -187,6 +195,11 @@ __all__ = [
     "Noted",
     "NotificationDecided",
     "NotificationRuleSet",
+    "OccurrenceCame",
+    "OccurrenceMoved",
+    "OccurrenceRestored",
+    "OccurrenceSkipped",
+    "OccurrencesMissed",
     "OrganisationChanged",
     "OrganisationContractChanged",
     "OrganisationDomainsChanged",
@@ -223,6 +236,7 @@ __all__ = [
     "RoleSet",
     "RoutingRuleSet",
     "RuleFired",
+    "ScheduleSet",
     "SecretKept",
     "ServiceSet",
     "SessionBegun",

@@ -23,7 +23,7 @@ QUERIES: frozenset[str] = _names(
     inbox link-circles merged-persons numbered-tickets person persons queue queue-counts
     search shared-addresses snoozed-tickets survivor ticket ticket-breaches ticket-clocks
     ticket-counts ticket-intervals ticket-links tickets unassigned-tickets unseen-tickets
-    accounts
+    accounts schedules schedule-dates
     history attachment events settings status access-review access-explain organisation agent stream
     """
 )
@@ -162,6 +162,7 @@ FIELDS: Mapping[str, FieldClass] = {
         """
         problem replay starts webhook types
         conditions scheme secrets reads_as given_up replays
+        schedules rrule paused next_at last_at occurrences occurrence
         webhooks attempt took_seconds answer deliveries command said received_at results
         grants right may sees roles like commands queries reports queues hides writes teams
         members services auditors readers writers actors restricted comment

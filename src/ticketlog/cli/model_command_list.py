@@ -74,6 +74,11 @@ MODEL_COMMANDS: dict[str, dict[str, str]] = {
         "set-availability": "Say that an agent is online, away or offline.",
         "set-shifts": "Set an agent's weekly working hours, all of them.",
     },
+    "schedule": {
+        "skip": "Leave one occurrence out.",
+        "move": "Let one occurrence come at another time.",
+        "restore": "Let an occurrence come that was skipped, or when the rule has it.",
+    },
     "webhook": {
         "pause": "Send an endpoint nothing for now.",
         "resume": "Go on sending to an endpoint that was paused or given up, from where it was.",

@@ -62,6 +62,9 @@ SECTIONS: dict[str, Commands] = {
         "agent": Entry(
             "ticketlog.cli.commands.parties", "agent", "Availability and shifts of those who work."
         ),
+        "schedule": Entry(
+            "ticketlog.cli.commands.schedule", "schedule", "Tickets that recur, and their dates."
+        ),
         "webhook": Entry(
             "ticketlog.cli.commands.webhook",
             "webhook",

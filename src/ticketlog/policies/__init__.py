@@ -14,9 +14,11 @@ from ticketlog.policies import (
     absence,
     assignment,
     escalation,
+    held_replies,
     lifecycle_timer,
     notification,
     routing,
+    schedules,
     sla_timer,
     splitting,
 )
@@ -27,12 +29,13 @@ POLICIES: tuple[Policy, ...] = (
     absence,
     assignment,
     splitting,
+    schedules,
     escalation,
     notification,
 )
 NOTIFYING: frozenset[str] = frozenset({notification.NAME})
 """Policies that notify people: not of events that were old when they began."""
-TIMERS: tuple[Timer, ...] = (lifecycle_timer, escalation, sla_timer, absence)
+TIMERS: tuple[Timer, ...] = (lifecycle_timer, escalation, sla_timer, absence, held_replies)
 RULES: tuple[RulePolicy, ...] = (
     routing.RULES,
     lifecycle_timer.RULES,

@@ -9,6 +9,7 @@ Each asks only those above it:
     classification    asks priority, status_events
     creation          asks assignment, classification, custom_fields, priority, relations
     conversation      asks assignment, custom_fields, lifecycle, status_events
+    held_replies      asks conversation
     automation        asks assignment, classification, priority, status_events
     splitting         asks creation, relations
     imported          asks most of them
@@ -33,6 +34,7 @@ from ticketlog.domain.ticket import (
     creation,
     custom_fields,
     feedback,
+    held_replies,
     imported,
     lifecycle,
     priority,
@@ -77,6 +79,7 @@ _EVOLVE: Evolutions = {
     **assignment.EVOLVE,
     **work.EVOLVE,
     **splitting.EVOLVE,
+    **held_replies.EVOLVE,
     **automation.EVOLVE,
     **classification.EVOLVE,
     **priority.EVOLVE,
@@ -102,6 +105,7 @@ _DECIDE: Decisions = {
     **custom_fields.DECIDE,
     **relations.DECIDE,
     **splitting.DECIDE,
+    **held_replies.DECIDE,
     **recording.DECIDE,
     **feedback.DECIDE,
     **imported.DECIDE,
@@ -124,6 +128,8 @@ def decide(command: Command, ticket: Ticket, context: Context) -> list[Event]:
     events = decision(command, ticket, context)
     if not isinstance(command, RecordActivity) and any(map(_comes_back, events)):
         events = [*events, *assignment.left_by_gone(after(ticket, events, context), context)]
+    if ticket.held_replies and events and not isinstance(command, RecordActivity):
+        events = [*events, *held_replies.withdrawn(events, after(ticket, events, context))]
     return recording.accounted(events, command, ticket, context)
 
 

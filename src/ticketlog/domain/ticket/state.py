@@ -70,6 +70,18 @@ class SplitComments(NamedTuple):
     comments: tuple[str, ...]
 
 
+class HeldReply(NamedTuple):
+    """A reply that is to be sent when it is due; `id` is that of the event that holds it."""
+
+    id: str
+    author: str
+    role: str | None
+    body: str
+    due: int
+    status: str | None = None
+    resolution_code: str | None = None
+
+
 class Link(NamedTuple):
     """This ticket stands in relation `kind` to `target`; the inverse is derived by views."""
 
@@ -98,7 +110,7 @@ class Choice(NamedTuple):
 class Ticket(State):
     """A ticket after its event number `version` (from 0; -1: it doesn't exist)."""
 
-    CODE: ClassVar[int] = 12
+    CODE: ClassVar[int] = 13
 
     id: str = ""
     version: int = -1
@@ -173,6 +185,7 @@ class Ticket(State):
     """The message id that it was created with."""
     comment_pages: Pages[CommentRef] = ()
     attachments: tuple[AttachmentRef, ...] = ()
+    held_replies: tuple[HeldReply, ...] = ()
     agent_replies: int = 0
     requester_replies: int = 0
     first_reply_at: int | None = None
