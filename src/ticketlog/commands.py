@@ -31,12 +31,6 @@ from ticketlog.domain.parties.person import (
     SetPersonOrganisation,
     UnmergePerson,
 )
-from ticketlog.domain.schedule import (
-    MoveOccurrence,
-    OpenScheduled,
-    RestoreOccurrence,
-    SkipOccurrence,
-)
 from ticketlog.domain.ticket.assignment import Assign, Claim, Escalate, Unassign
 from ticketlog.domain.ticket.automation import Choose, Notify, Remind, Route, Settle
 from ticketlog.domain.ticket.classification import (
@@ -75,7 +69,6 @@ from ticketlog.domain.ticket.relations import (
     Unlink,
 )
 from ticketlog.domain.ticket.sla_events import ReapplySla, RecordDue
-from ticketlog.domain.ticket.splitting import OpenSplitOff, SplitTicket
 from ticketlog.domain.ticket.time_correction import CorrectTime
 from ticketlog.domain.ticket.withdrawal import Withdraw
 from ticketlog.domain.ticket.work import StartWork, StopWork
@@ -115,12 +108,9 @@ __all__ = [
     "MarkSeen",
     "MarkSpam",
     "MergePerson",
-    "MoveOccurrence",
     "Note",
     "Notify",
     "OfferSurvey",
-    "OpenScheduled",
-    "OpenSplitOff",
     "PauseWebhook",
     "PlaceLegalHold",
     "Prioritise",
@@ -143,7 +133,6 @@ __all__ = [
     "Reply",
     "Reserve",
     "Restore",
-    "RestoreOccurrence",
     "ResumeWebhook",
     "Review",
     "Route",
@@ -162,10 +151,8 @@ __all__ = [
     "SetStatus",
     "SetSubject",
     "Settle",
-    "SkipOccurrence",
     "Snooze",
     "Solve",
-    "SplitTicket",
     "StartWork",
     "StopWork",
     "Tag",

@@ -44,13 +44,6 @@ from ticketlog.domain.parties.person import (
 )
 from ticketlog.domain.policy_checkpoint import EventParked, EventUnparked, PolicyAdvanced
 from ticketlog.domain.recorded_refusal import CommandRefused
-from ticketlog.domain.schedule import (
-    OccurrenceCame,
-    OccurrenceMoved,
-    OccurrenceRestored,
-    OccurrenceSkipped,
-    OccurrencesMissed,
-)
 from ticketlog.domain.settings.automation_rules import (
     AbsenceRuleSet,
     AssignmentRuleSet,
@@ -75,7 +68,6 @@ from ticketlog.domain.settings.events import (
     TeamSet,
     WorkflowSet,
 )
-from ticketlog.domain.settings.schedule import ScheduleSet
 from ticketlog.domain.settings.webhooks import HookSourceSet, WebhookSet
 from ticketlog.domain.ticket.assignment import AssigneeChanged, Escalated, TeamChanged
 from ticketlog.domain.ticket.automation import (
@@ -120,7 +112,6 @@ from ticketlog.domain.ticket.relations import (
     Unlinked,
 )
 from ticketlog.domain.ticket.sla_events import ClocksChanged, SlaApplied, SlaBreached, SlaWarned
-from ticketlog.domain.ticket.splitting import Split, SplitOff
 from ticketlog.domain.ticket.status_events import (
     Cancelled,
     PutOnHold,
@@ -195,11 +186,6 @@ __all__ = [
     "Noted",
     "NotificationDecided",
     "NotificationRuleSet",
-    "OccurrenceCame",
-    "OccurrenceMoved",
-    "OccurrenceRestored",
-    "OccurrenceSkipped",
-    "OccurrencesMissed",
     "OrganisationChanged",
     "OrganisationContractChanged",
     "OrganisationDomainsChanged",
@@ -236,7 +222,6 @@ __all__ = [
     "RoleSet",
     "RoutingRuleSet",
     "RuleFired",
-    "ScheduleSet",
     "SecretKept",
     "ServiceSet",
     "SessionBegun",
@@ -250,8 +235,6 @@ __all__ = [
     "SlaPolicySet",
     "SlaWarned",
     "Solved",
-    "Split",
-    "SplitOff",
     "StatusChanged",
     "SubjectChanged",
     "SurveyOffered",

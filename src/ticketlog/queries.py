@@ -33,7 +33,6 @@ from ticketlog.projections.views.reports.reports import (
     TimesReport,
 )
 from ticketlog.projections.views.reports.surveys import SatisfactionReport
-from ticketlog.projections.views.schedules import ScheduleDates, ScheduleList
 from ticketlog.projections.views.search import Search
 from ticketlog.projections.views.sla.attainment import AttainmentReport
 from ticketlog.projections.views.sla.breaches import BreachesReport, TicketBreaches
@@ -85,8 +84,6 @@ __all__ = [
     "Ratings",
     "RulesReport",
     "SatisfactionReport",
-    "ScheduleDates",
-    "ScheduleList",
     "Search",
     "SharedAddresses",
     "SnoozedTickets",

@@ -36,7 +36,6 @@ from ticketlog.domain.ticket.imported import ActivityRecorded
 from ticketlog.domain.ticket.lifecycle import MarkedSpam, ResolutionCoded
 from ticketlog.domain.ticket.relations import Linked
 from ticketlog.domain.ticket.sla_events import SlaApplied, SlaBreached, SlaWarned
-from ticketlog.domain.ticket.splitting import Split, SplitOff
 from ticketlog.domain.ticket.status_events import (
     Cancelled,
     Reopened,
@@ -166,10 +165,8 @@ def test_time_never_goes_back_and_ids_never_repeat() -> None:
 ELSEWHERE = {
     *(ActivityRecorded, Described, ExternalAdded, ResolutionCoded, Withdrawn),
     *(ChoiceDropped, TimeCorrected),
-    *(Split, SplitOff),
 }
-"""Events of imported tickets; of runners that overtake each other, of clocks that were wrong; of a
-second commit that the desk makes after the first one, which `tests/application` tries."""
+"""Events of imported tickets; of runners that overtake each other, of clocks that were wrong."""
 
 
 @pytest.mark.parametrize("kind", [kind for kind in ticket.EVENTS if kind not in ELSEWHERE])

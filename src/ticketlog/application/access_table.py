@@ -23,15 +23,12 @@ QUERIES: frozenset[str] = _names(
     inbox link-circles merged-persons numbered-tickets person persons queue queue-counts
     search shared-addresses snoozed-tickets survivor ticket ticket-breaches ticket-clocks
     ticket-counts ticket-intervals ticket-links tickets unassigned-tickets unseen-tickets
-    accounts schedules schedule-dates
+    accounts
     history attachment events settings status access-review access-explain organisation agent stream
     """
 )
 """The questions that an actor can ask, as rights name them ('query:NAME'): those of the views, and
 the reads of single streams, of events as they come, and of the desk itself."""
-QUERIES_OF_ACTS: Mapping[str, str] = {"hook-messages": "webhook.read"}
-"""Query -> the act that one must be allowed, too, to ask it: messages from outside are as they
-came, before anything says whose they are."""
 REPORTS: frozenset[str] = _names(
     """
     attainment breaches endings flow gaming gaming-cases held-by-absent quality rules
@@ -125,11 +122,11 @@ ROUTES: Mapping[str, str] = {
     "GET /api/v1/status": "query:status",
     "GET /api/v1/log": "query:status",
     "GET /api/v1/events": "query:events",
-    "GET /api/v1/webhooks": "webhook.read",
-    "GET /api/v1/webhooks/{webhook}": "webhook.read",
-    "GET /api/v1/webhooks/{webhook}/deliveries": "webhook.read",
+    "GET /api/v1/webhooks": "query:settings",
+    "GET /api/v1/webhooks/{webhook}": "query:settings",
+    "GET /api/v1/webhooks/{webhook}/deliveries": "query:settings",
     "POST /api/v1/webhooks/{webhook}/replay": "webhook.replay",
-    "POST /api/v1/webhooks/{webhook}/test": "webhook.test",
+    "POST /api/v1/webhooks/{webhook}/test": "webhook.replay",
     "GET /api/v1/hook-messages": "query:hook-messages",
 }
 """'METHOD /path' -> the right that it takes: 'query:NAME', 'report:NAME', a command, an act;
@@ -162,7 +159,6 @@ FIELDS: Mapping[str, FieldClass] = {
         """
         problem replay starts webhook types
         conditions scheme secrets reads_as given_up replays
-        schedules rrule paused next_at last_at occurrences occurrence
         webhooks attempt took_seconds answer deliveries command said received_at results
         grants right may sees roles like commands queries reports queues hides writes teams
         members services auditors readers writers actors restricted comment

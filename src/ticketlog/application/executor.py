@@ -50,12 +50,10 @@ from ticketlog.domain.settings.model import REQUIRABLE, Settings
 from ticketlog.domain.sight import INSIDE, check_writes
 from ticketlog.domain.ticket import KIND as TICKET
 from ticketlog.domain.ticket.conversation import Note, Reply
-from ticketlog.domain.ticket.creation import CreateTicket, handed_on
+from ticketlog.domain.ticket.creation import CreateTicket
 from ticketlog.domain.ticket.lifecycle import Reopen
 from ticketlog.domain.ticket.mentions import called
 from ticketlog.domain.ticket.relations import ACYCLIC, LinkTo, Unlink, cycle, ticket_stream
-from ticketlog.domain.ticket.splitting import NAME as SPLITTING
-from ticketlog.domain.ticket.splitting import OpenSplitOff, Split, SplitTicket
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.domain.time.receipt import LIVE, LIVE_CREATION, SIMULATED, believed
 from ticketlog.errors import CommandReused, Conflict, InDoubt, TicketlogError, Unreachable, Usage
@@ -587,7 +585,6 @@ class Executor:
             self.repository.keep(request.stream, request.aggregate.fold(state, outcome.events))
             yield from self._part_cycle(request)
             yield from self._part_address(request)
-            yield from self._split_off(request, outcome.events)
             return outcome
         raise Conflict(
             f"{request.stream} changed {ATTEMPTS} times while {request.command.NAME} was decided: "
@@ -680,13 +677,6 @@ class Executor:
                 yield from self._taken(_back(request, undo, _giving_back_id(request, number)))
         if lost:
             raise _given_back(request)
-
-    def _split_off(self, request: Request, events: Sequence[Recorded]) -> Steps[None]:
-        """Opens the ticket that a split names, under the id that a policy would do it by, so that
-        it is done once."""
-        for each in events if isinstance(request.command, SplitTicket) else ():
-            if isinstance(each.event, Split):
-                yield from self._taken(_opening(request, each, each.event))
 
     def state(self, request: Request) -> Any:
         """The state that the command is decided on at first. One that creates takes its stream to
@@ -868,7 +858,6 @@ class Executor:
         if isinstance(events[0].event, CommandRefused):
             return (yield from self._after(request, refused_again(events[0].event)))
         yield from self._check_parted(request)
-        yield from self._split_off(request, events)
         return Outcome(
             request.stream,
             events[-1].originator_version,
@@ -956,8 +945,8 @@ def may_lead_back(command: Command) -> TypeGuard[LinkTo]:
 def is_executed_alone(command: Command) -> bool:
     """Whether a command of several that are executed together is executed alone, after them:
     with a command on another stream it could close a circle of links, or give two persons one
-    address, which neither does by itself; or a split, which goes on on another stream."""
-    return may_lead_back(command) or takes_address(command) or isinstance(command, SplitTicket)
+    address, which neither does by itself."""
+    return may_lead_back(command) or takes_address(command)
 
 
 def _parting_id(request: Request) -> str:
@@ -986,22 +975,6 @@ def _given_back(request: Request) -> Refused:
         f"another person got that address while {request.stream} did{stays}: an address belongs to "
         "one person, so it was taken back here. `ticketlog person find` says who has it; give it "
         "again where nobody does, or merge the two"
-    )
-
-
-def _opening(request: Request, split: Recorded, event: Split) -> Request:
-    """The request that opens the ticket which a split names."""
-    command = OpenSplitOff(origin=request.stream, subject=event.subject, requester=event.requester)
-    return replace(
-        request,
-        command=command,
-        stream=event.into,
-        id=derived_id(split.id, SPLITTING, ""),
-        digest=digest_of(command),
-        seen=None,
-        cause=split.id,
-        fresh=False,
-        internal=True,
     )
 
 
@@ -1045,19 +1018,30 @@ def _subject(ticket: Ticket) -> str:
 
 def _creation(command: Reply | Reopen, ticket: Ticket, settings: Settings) -> CreateTicket:
     """The creation of a follow-up: with all of the closed ticket that the settings still know."""
-    kept = handed_on(ticket, settings, personal=True)
+    fields = {name: value for name, value in ticket.fields.items() if name in settings.fields}
     if isinstance(command, Reply):
         said: str | None = command.body
         message_id = command.message_id
-        kept["fields"] |= command.fields
+        fields |= command.fields
     else:
         said, message_id = command.reason, None
     return CreateTicket.of_records(
-        **kept,
         subject=_subject(ticket),
         description=said,
+        type=ticket.type,
         requester=ticket.requester,
+        organisation=ticket.organisation,
+        category=ticket.category if ticket.category in settings.categories else None,
+        product=ticket.product if ticket.product in settings.products else None,
+        asset=ticket.asset,
+        site=ticket.site,
+        language=ticket.language,
+        impact=ticket.impact,
+        urgency=ticket.urgency,
+        team=ticket.team if ticket.team in settings.teams else None,
+        fields=fields,
         message_id=message_id,
+        ccs=ticket.ccs,
         tags=ticket.tags,
         follow_up_of=ticket.id,
     )

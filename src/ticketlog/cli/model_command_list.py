@@ -43,7 +43,6 @@ MODEL_COMMANDS: dict[str, dict[str, str]] = {
         "unlink": "Take a link away.",
         "place-legal-hold": "Keep everything of it while a matter lasts.",
         "release-legal-hold": "Release it from a matter.",
-        "split": "Take comments that are about something else into a new ticket.",
         "reapply-sla": "Apply the SLA policies and calendars in force, not those promised before.",
         "record-due": "Record the breaches and warnings that were due by now.",
         "correct-time": "Set its clock back that a wrong time has moved ahead.",
@@ -73,11 +72,6 @@ MODEL_COMMANDS: dict[str, dict[str, str]] = {
     "agent": {
         "set-availability": "Say that an agent is online, away or offline.",
         "set-shifts": "Set an agent's weekly working hours, all of them.",
-    },
-    "schedule": {
-        "skip": "Leave one occurrence out.",
-        "move": "Let one occurrence come at another time.",
-        "restore": "Let an occurrence come that was skipped, or when the rule has it.",
     },
     "webhook": {
         "pause": "Send an endpoint nothing for now.",

@@ -62,9 +62,6 @@ SECTIONS: dict[str, Commands] = {
         "agent": Entry(
             "ticketlog.cli.commands.parties", "agent", "Availability and shifts of those who work."
         ),
-        "schedule": Entry(
-            "ticketlog.cli.commands.schedule", "schedule", "Tickets that recur, and their dates."
-        ),
         "webhook": Entry(
             "ticketlog.cli.commands.webhook",
             "webhook",

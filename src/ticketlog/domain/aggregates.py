@@ -7,15 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ticketlog.domain import (
-    hook_message,
-    imports,
-    policy_checkpoint,
-    rights,
-    schedule,
-    ticket,
-    webhook,
-)
+from ticketlog.domain import hook_message, imports, policy_checkpoint, rights, ticket, webhook
 from ticketlog.domain.accounts import (
     access_record,
     identity,
@@ -36,7 +28,6 @@ _KINDS = (
     agent.AGGREGATE,
     policy_checkpoint.AGGREGATE,
     imports.AGGREGATE,
-    schedule.AGGREGATE,
     webhook.AGGREGATE,
     hook_message.AGGREGATE,
 )

@@ -45,14 +45,14 @@ BUILT_IN: Mapping[str, Role] = {
         ),
         Role(
             id=AUDITOR,
-            commands=("access-review.sign-off", "export", "webhook.read", "token.create"),
+            commands=("access-review.sign-off", "export", "token.create"),
             queries=_EVERY,
             reports=_EVERY,
             scope="all",
         ),
         Role(
             id=OPERATOR_ROLE,
-            commands=("export", "webhook.read"),
+            commands=("export",),
             queries=_EVERY,
             reports=_EVERY,
             scope="all",

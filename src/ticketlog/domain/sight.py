@@ -33,8 +33,7 @@ class Sight:
     organisations: frozenset[str] = frozenset()
     closed: frozenset[str] = frozenset()
     """The restricted teams in which the actor isn't: of their tickets they see those that they
-    asked for as this very person, and no other ones; not those of persons whom they are one with by
-    merges."""
+    asked for as a person, and no other ones."""
 
     @property
     def limited(self) -> bool:
@@ -46,10 +45,9 @@ class Sight:
         say who was merged with whom."""
         if not self.limited:
             return True
-        if ticket.team in self.closed:
-            # Anybody who works on tickets may merge persons: that opens no restricted ticket.
-            return self.person is not None and ticket.requester == self.person
         asked = self._is(ticket.requester, load)
+        if ticket.team in self.closed:
+            return asked
         return (
             self.every
             or asked

@@ -10,7 +10,7 @@ import orjson
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
-from ticketlog.http.parameters import errors_of, explained
+from ticketlog.http.parameters import explained
 from ticketlog.http.problems import Problem
 
 M = TypeVar("M", bound=BaseModel)
@@ -63,7 +63,7 @@ def fitted(model: type[M], value: Any) -> M:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        raise Problem(422, "invalid", explained(error), errors=errors_of(error)) from error
+        raise Problem(422, "invalid", explained(error), errors=_errors(error)) from error
 
 
 def _frozen(value: Any, depth: int) -> Any:
@@ -77,8 +77,6 @@ def _frozen(value: Any, depth: int) -> Any:
         return tuple(_frozen(each, depth - 1) for each in value)
     if isinstance(value, dict):
         return {name: _frozen(each, depth - 1) for name, each in value.items()}
-    if isinstance(value, float) and value.is_integer():
-        return int(value)  # JSON has one kind of numbers: 2.0 is a whole one.
     return value
 
 
@@ -90,6 +88,14 @@ def _instants(model: type[BaseModel]) -> tuple[str, ...]:
     )
 
 
+def _errors(error: ValidationError) -> list[dict[str, Any]]:
+    """Each thing that is wrong: where, and why. What was given isn't repeated."""
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    return [
+        {"where": ".".join(map(str, each["loc"])), "why": each["msg"]} for each in found[:_MOST]
+    ]
+
+
 DEEPEST = 32
 """Levels of a body's JSON at most."""
-_LONGEST = 200
+_MOST, _LONGEST = 20, 200

@@ -28,7 +28,6 @@ from ticketlog.domain.base import (
     Stale,
     kind_and_id,
 )
-from ticketlog.domain.sight import INSIDE
 from ticketlog.http.answers import JSON, POSITION, VERSION, encoded
 from ticketlog.http.bodies import read_body
 from ticketlog.http.documented import command_operation
@@ -89,14 +88,13 @@ def plural(kind: str) -> str:
 
 ELSEWHERE: Mapping[str, str] = {
     "ticket.attach": "its bytes come with it: POST /tickets/{id}/attachments",
-    "ticket.open-split-off": "the desk sends it after POST /tickets/{id}/commands/split",
 }
 """Commands that have a route of another kind -> why."""
 
 
 def is_sent_by_clients(model: type[Command]) -> bool:
-    """Whether an actor outside the desk may send a command: some are for rules and imports."""
-    return model.NAME not in ELSEWHERE and not model.SPEC.who_may <= INSIDE
+    """Whether an actor outside the desk may send a command: some are for rules alone."""
+    return model.NAME not in ELSEWHERE and not model.SPEC.who_may <= {"rule"}
 
 
 def command_routes() -> Iterator[CommandRoute]:

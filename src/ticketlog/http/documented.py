@@ -18,7 +18,7 @@ from ticketlog.documents.bulks import BulkLine
 from ticketlog.documents.problems import ProblemDetails
 from ticketlog.domain.base import Command
 from ticketlog.http.examples import example_of
-from ticketlog.http.parameters import YEAR_OF_FOUR_DIGITS, Parameter
+from ticketlog.http.parameters import Parameter
 from ticketlog.http.problems import KINDS, MEDIA_TYPE
 
 if TYPE_CHECKING:
@@ -323,20 +323,8 @@ def _schema(model: type[BaseModel], prefix: str) -> tuple[dict[str, Any], dict[s
     schema = model.model_json_schema(
         ref_template=template, mode="serialization" if issubclass(model, Document) else "validation"
     )
-    if not issubclass(model, Document):
-        _narrow_times(schema)
     inner = {f"{prefix}{name}": each for name, each in schema.pop("$defs", {}).items()}
     return schema, inner
-
-
-def _narrow_times(schema: Any) -> None:
-    """Says of all times in a schema of what is sent which of them are taken."""
-    if isinstance(schema, dict):
-        if schema.get("format") == "date-time":
-            schema["pattern"] = YEAR_OF_FOUR_DIGITS
-        schema = [*schema.values()]
-    for each in schema if isinstance(schema, list) else ():
-        _narrow_times(each)
 
 
 def text_of(served: Served) -> str:

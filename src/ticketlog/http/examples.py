@@ -22,10 +22,6 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     },
     "ticket.reply": {"body": "Please try the new profile.", "status": "pending"},
     "ticket.note": {"body": "The same as last week; @network knows."},
-    "ticket.split": {
-        "comments": ["019a0000-0000-7000-8000-000000000000.0"],
-        "subject": "The scanner, too",
-    },
     "ticket.redact": {
         "target": "019a0000-0000-7000-8000-000000000000.0",
         "reason": "It held a password.",
@@ -60,6 +56,13 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "ticket.correct-time": {"reason": "The mail's clock was wrong."},
     "ticket.rate": {"score": 5, "comment": "Quick."},
     "ticket.review": {"verdict": "good", "text": "Polite and complete."},
+    "ticket.record-activity": {
+        "source": "old-desk",
+        "case": "4711",
+        "row": 1,
+        "activity": "opened",
+        "subject": "VPN drops",
+    },
     "ticket.route": {"steps": [{"rule": "vpn@1", "team": "network"}]},
     "ticket.withdraw": {
         "source": "old-desk",

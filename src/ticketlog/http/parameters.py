@@ -21,9 +21,6 @@ from ticketlog.http.problems import Problem
 
 M = TypeVar("M", bound=BaseModel)
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
-_LARGEST = 10**18 - 1
-YEAR_OF_FOUR_DIGITS = "^[1-9]"
-"""The beginning of every time that is taken, as a pattern: no year before 1000."""
 _BOOLEANS = {"true": True, "false": False}
 _READERS: Mapping[Any, Callable[[str], Any]] = {Address: address_of}
 """Type -> how a text becomes one, where it isn't a plain value. They raise ValueError."""
@@ -108,7 +105,7 @@ def _marks_of(marks: Sequence[Any]) -> list[Any]:
 def _plain(annotation: Any, marks: Sequence[Any]) -> tuple[dict[str, Any], Callable[[str], Any]]:
     names = {type(mark).__name__ for mark in marks}
     if "WithJsonSchema" in names:
-        return {"type": "string", "format": "date-time", "pattern": YEAR_OF_FOUR_DIGITS}, instant
+        return {"type": "string", "format": "date-time"}, instant
     if get_origin(annotation) is Literal:
         return {"type": "string", "enum": list(get_args(annotation))}, str
     if annotation is bool:
@@ -120,7 +117,7 @@ def _plain(annotation: Any, marks: Sequence[Any]) -> tuple[dict[str, Any], Calla
             for mark in marks
             if hasattr(mark, name)
         }
-        return {"type": "integer", "minimum": -_LARGEST, "maximum": _LARGEST, **bounds}, _whole
+        return {"type": "integer", **bounds}, _whole
     return {"type": "string"}, _READERS.get(annotation, str)
 
 
@@ -161,17 +158,17 @@ def read_parameters(request: Request, known: Mapping[str, Parameter]) -> dict[st
         parameter = known.get(name)
         if parameter is None:
             there = ", ".join(known) or "none"
-            raise _unfit(name, f"there is no parameter {name!r}; there are {there}")
+            raise Problem(422, "invalid", f"there is no parameter {name!r}; there are {there}")
         if name in found and not parameter.multiple:
-            raise _unfit(name, f"{name} may be given once")
+            raise Problem(422, "invalid", f"{name} may be given once")
         try:
             value = parameter.read(text)
         except ValueError as error:
-            raise _unfit(name, f"{name}: {error}") from error
+            raise Problem(422, "invalid", f"{name}: {error}") from error
         if parameter.multiple:
             values = found.setdefault(name, [])
             if parameter.schema.get("uniqueItems") and value in values:
-                raise _unfit(name, f"{name}: {text!r} comes twice")
+                raise Problem(422, "invalid", f"{name}: {text!r} comes twice")
             values.append(value)
         else:
             found[name] = value
@@ -180,14 +177,8 @@ def read_parameters(request: Request, known: Mapping[str, Parameter]) -> dict[st
             found[name] = dict(value) if known[name].pairs else tuple(value)
     missing = [each for each, one in known.items() if one.required and each not in found]
     if missing:
-        raise _unfit(missing[0], f"{missing[0]} must be given")
+        raise Problem(422, "invalid", f"{missing[0]} must be given")
     return found
-
-
-def _unfit(name: str, why: str) -> Problem:
-    """The refusal of a parameter for its form, which `errors` tells apart from one for what the
-    desk has."""
-    return Problem(422, "invalid", why, errors=[{"where": name, "why": why}])
 
 
 def filled(model: type[M], values: Mapping[str, Any]) -> M:
@@ -195,7 +186,7 @@ def filled(model: type[M], values: Mapping[str, Any]) -> M:
     try:
         return model(**values)
     except ValidationError as error:
-        raise Problem(422, "invalid", explained(error), errors=errors_of(error)) from error
+        raise Problem(422, "invalid", explained(error)) from error
 
 
 def explained(error: ValidationError) -> str:
@@ -204,14 +195,3 @@ def explained(error: ValidationError) -> str:
     where = ".".join(str(part) for part in first["loc"]) or "the body"
     message = first["msg"].removeprefix("Value error, ")
     return f"{where}: {message[:1].lower()}{message[1:]}"
-
-
-def errors_of(error: ValidationError) -> list[dict[str, Any]]:
-    """Each thing that is wrong: where, and why. What was given isn't repeated."""
-    found = error.errors(include_url=False, include_input=False, include_context=False)
-    return [
-        {"where": ".".join(map(str, each["loc"])), "why": each["msg"]} for each in found[:_MOST]
-    ]
-
-
-_MOST = 20

@@ -14,28 +14,17 @@ from ticketlog.policies import (
     absence,
     assignment,
     escalation,
-    held_replies,
     lifecycle_timer,
     notification,
     routing,
-    schedules,
     sla_timer,
-    splitting,
 )
 from ticketlog.policies.protocol import Policy, RulePolicy, Timer
 
-POLICIES: tuple[Policy, ...] = (
-    routing,
-    absence,
-    assignment,
-    splitting,
-    schedules,
-    escalation,
-    notification,
-)
+POLICIES: tuple[Policy, ...] = (routing, absence, assignment, escalation, notification)
 NOTIFYING: frozenset[str] = frozenset({notification.NAME})
 """Policies that notify people: not of events that were old when they began."""
-TIMERS: tuple[Timer, ...] = (lifecycle_timer, escalation, sla_timer, absence, held_replies)
+TIMERS: tuple[Timer, ...] = (lifecycle_timer, escalation, sla_timer, absence)
 RULES: tuple[RulePolicy, ...] = (
     routing.RULES,
     lifecycle_timer.RULES,

@@ -148,9 +148,7 @@ def _recipients(
             continue
         for each in _present(recipient, ticket, recorded.event, situation):
             human = situation.identity(each)
-            # A merge hands no restricted ticket on: whoever asked for it is told, at their address.
-            as_named = each.startswith("agent/") or _is_restricted(ticket, situation.settings)
-            name = each if as_named else human
+            name = each if each.startswith("agent/") else human
             found[human] = _addressed(name, found.get(human))
     doers = {situation.identity(each) for each in _doers(recorded)}
     return ((human, name) for human, name in found.items() if human not in doers)
@@ -189,16 +187,12 @@ def _present(
 def _may_know(kind: str, id: str, recipient: Recipient, ticket: Ticket, settings: Settings) -> bool:
     """Whether a recipient sees a ticket: one in a restricted team is for its members, and for the
     requester."""
-    if not _is_restricted(ticket, settings):
+    if ticket.team not in settings.restricted_teams:
         return True
     if kind == "agent":
         agent = settings.agents.get(id)
         return agent is not None and agent.active and ticket.team in agent.teams
     return recipient == "requester"
-
-
-def _is_restricted(ticket: Ticket, settings: Settings) -> bool:
-    return ticket.team in settings.restricted_teams
 
 
 def _left(commit: Sequence[Recorded]) -> bool:

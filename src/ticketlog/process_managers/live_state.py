@@ -12,7 +12,6 @@ from ticketlog.domain.base import kind_and_id
 from ticketlog.domain.parties.agent import KIND as AGENT
 from ticketlog.domain.parties.person import KIND as PERSON
 from ticketlog.domain.parties.person import PersonMerged
-from ticketlog.domain.schedule import KIND as SCHEDULE
 from ticketlog.domain.settings.automation_rules import AbsenceRule
 from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.ticket import KIND as TICKET
@@ -21,7 +20,6 @@ from ticketlog.errors import Unreadable
 from ticketlog.log.history import events_of
 from ticketlog.log.port import Log, Record
 from ticketlog.policies.protocol import Reaction, Timer
-from ticketlog.process_managers.schedule_timers import ScheduleTimers
 from ticketlog.process_managers.shift_starts import ReevaluationSchedule
 from ticketlog.process_managers.timers import TimerQueue
 from ticketlog.process_managers.workload_index import WorkloadIndex
@@ -46,7 +44,6 @@ class LiveState:
         self._settings_position = -1
         self.workload = WorkloadIndex()
         self.timers = TimerQueue(log, timers, load, settings, self.workload.agent)
-        self.schedules = ScheduleTimers(log, load)
         self.reevaluations = ReevaluationSchedule(self.workload)
 
     def begin(self, ends: Sequence[int], on_progress: Callable[[int], None]) -> None:
@@ -66,7 +63,6 @@ class LiveState:
         for agent in self.workload.agents():
             if agent.absent_since is not None:
                 self._renew_due_times_of(agent.id, settings)
-        self.schedules.renew(settings)
 
     def _learn(
         self, stream: str, kind: str, id: str, records: Sequence[Record], settings: Settings
@@ -102,8 +98,6 @@ class LiveState:
                 self._renew_due_times_of(state.id, settings)
         elif kind == PERSON:
             self.workload.put_person(state)
-        elif kind == SCHEDULE:
-            self.schedules.put(stream, settings)
 
     def _renew_due_times_of(self, agent: str, settings: Settings) -> None:
         """Computes anew what is due on the tickets of an agent who came or went."""
@@ -122,7 +116,6 @@ class LiveState:
         if settings.position != self._settings_position:
             streams = {*streams, *self.timers.streams()}
             self.reevaluations.settings_applied()
-            self.schedules.renew(settings)
             self._settings_position = settings.position
         self._put(streams, settings)
 
@@ -140,7 +133,6 @@ class LiveState:
 
     def close(self) -> None:
         self.timers.close()
-        self.schedules.close()
         self.workload.close()
 
 

@@ -215,11 +215,7 @@ class PolicyRunner:
         return self._live
 
     def _wait_s(self, live: LiveState) -> float:
-        dues = (
-            live.timers.next_at(),
-            live.schedules.next_at(),
-            live.reevaluations.next_shift_at(self._settings()),
-        )
+        dues = (live.timers.next_at(), live.reevaluations.next_shift_at(self._settings()))
         due = min((each for each in dues if each is not None), default=None)
         return (
             STOP_CHECK_S if due is None else min(max((due - self._now()) / 1e6, 0.0), STOP_CHECK_S)
@@ -267,17 +263,8 @@ class PolicyRunner:
                 # For the tickets behind those that were assigned.
                 live.reevaluations.repeat(reevaluation)
             return True
-        scheduled_at, timer_at = live.schedules.next_at(), live.timers.next_at()
-        if scheduled_at is not None and (timer_at is None or scheduled_at <= timer_at):
-            scheduled = live.schedules.fire(
-                settings, now, TIMERS_AT_ONCE, uses_event_time=uses_event_time
-            )
-            if scheduled:
-                self._send(scheduled, live)
-                return True
         shift_at = live.reevaluations.next_shift_at(settings)
-        until = min(at for at in (now, shift_at, scheduled_at) if at is not None)
-        fired = live.timers.fire(until, TIMERS_AT_ONCE)
+        fired = live.timers.fire(now if shift_at is None else min(now, shift_at), TIMERS_AT_ONCE)
         for cause, error in fired.failures:
             park(self._sender, cause.policy, cause, error)
         self._send(fired.reactions, live)

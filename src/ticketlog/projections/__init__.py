@@ -16,7 +16,6 @@ from ticketlog.projections.views.inbox import VIEW as INBOX
 from ticketlog.projections.views.persons import VIEW as PERSONS
 from ticketlog.projections.views.queue import VIEW as QUEUE
 from ticketlog.projections.views.reports.reports import VIEW as REPORTS
-from ticketlog.projections.views.schedules import VIEW as SCHEDULES
 from ticketlog.projections.views.scope import VIEW as SCOPE
 from ticketlog.projections.views.search import VIEW as SEARCH
 from ticketlog.projections.views.sla.sla import VIEW as SLA
@@ -35,7 +34,6 @@ PROJECTIONS: tuple[Projection, ...] = (
     SLA,
     CHANGES,
     HOOKS,
-    SCHEDULES,
     SCOPE,
     SEARCH,
 )

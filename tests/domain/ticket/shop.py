@@ -13,7 +13,7 @@ from ticketlog.domain.settings.model import Settings
 from ticketlog.domain.ticket.assignment import Assign
 from ticketlog.domain.ticket.creation import CreateTicket, TicketCreated
 from ticketlog.domain.ticket.lifecycle import Close, Hold, MarkSpam, SetStatus, Solve
-from ticketlog.domain.ticket.state import CommentRef, SplitComments, Ticket
+from ticketlog.domain.ticket.state import Ticket
 
 OTHERS: dict[str, Any] = {
     "person/KIM": Person(id="KIM", version=0, organisation="ACME", language="de"),
@@ -30,27 +30,6 @@ OTHERS: dict[str, Any] = {
     "organisation/ACME": Organisation(id="ACME", version=0, name="Acme", tier="b"),
     "organisation/GOLD": Organisation(id="GOLD", version=0, name="Gold", tier="a", contract="gold"),
     "ticket/OTHER": Ticket(id="OTHER", version=4, status="open", status_category="open"),
-    "ticket/HALF": Ticket(
-        id="HALF",
-        version=5,
-        status="open",
-        status_category="open",
-        type="incident",
-        requester="KIM",
-        organisation="ACME",
-        team="network",
-        category="old/words",
-        tags=("fire",),
-        ccs=("LEE",),
-        fields={"floor": 3},
-        comment_pages=(
-            (
-                CommentRef("s.0", "ann", "agent", public=True, version=3, at=3),
-                CommentRef("t.0", "KIM", "requester", public=True, version=4, at=4),
-            ),
-        ),
-        splits=(SplitComments("ticket/THIS", ("t.0",)),),
-    ),
     "ticket/DONE": Ticket(
         id="DONE",
         version=9,

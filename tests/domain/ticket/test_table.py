@@ -42,7 +42,6 @@ from ticketlog.domain.ticket.lifecycle import (
 )
 from ticketlog.domain.ticket.priority import Prioritise
 from ticketlog.domain.ticket.sla_events import ReapplySla, RecordDue
-from ticketlog.domain.ticket.splitting import OpenSplitOff, SplitTicket
 from ticketlog.domain.ticket.status_events import Reopened
 from ticketlog.domain.ticket.time_correction import CorrectTime
 from ticketlog.domain.ticket.withdrawal import Withdraw
@@ -106,8 +105,6 @@ CASES: dict[str, Case] = {
     "unlink": Case(relations.Unlink(kind="parent", target="OTHER")),
     "place-legal-hold": Case(relations.PlaceLegalHold(matter="M2", reason="court"), SUE),
     "release-legal-hold": Case(relations.ReleaseLegalHold(matter="M1", reason="court"), SUE),
-    "split": Case(SplitTicket(comments=("c1.0",), subject="Toner, too")),
-    "open-split-off, by the desk": Case(OpenSplitOff(origin="ticket/HALF", subject="Toner, too")),
     "offer-survey": Case(OfferSurvey()),
     "rate": Case(Rate(score=5), KIM),
     "review": Case(Review(verdict="good")),
@@ -129,7 +126,6 @@ CASES: dict[str, Case] = {
 def connected() -> Story:
     """A new ticket with everything that can be taken away from it."""
     story = shop.new().given(
-        Note(body="The toner is low, too"),
         StartWork(),
         relations.Follow(),
         relations.AddCc(person="LEE"),

@@ -11,7 +11,6 @@ import pytest
 from tests.helpdesk import ANN, SUE, create
 from tests.process_managers.webhooks.receiving import Receiver, set_up
 from ticketlog.desk import Desk
-from ticketlog.domain.ticket.assignment import Assign
 from ticketlog.domain.ticket.conversation import Note
 from ticketlog.domain.webhook import CancelReplay, PauseWebhook, ReplayWebhook, ResumeWebhook
 from ticketlog.process_managers.webhooks.delivering import WebhookDeliverer
@@ -144,32 +143,6 @@ def test_what_was_read_ahead_of_a_restricted_ticket_is_recorded_before_it_is_sen
     found.refresh()
     found.record_reads(endpoint)
     assert recorded == hidden
-
-
-@pytest.mark.parametrize("change", ["the team is restricted", "the ticket goes to one that is"])
-def test_what_was_read_ahead_is_sent_by_the_rights_of_the_moment_of_sending(
-    desk: Desk, change: str
-) -> None:
-    """An endpoint that hangs takes what was read ahead minutes later."""
-    teams = "[teams.network]\nrestricted = {}\n[teams.billing]\n"
-    desk.settings_apply(teams.format("false"), actor=SUE, strand=True)
-    set_up(desk)
-    hidden = create(desk, team="billing" if "goes" in change else "network")
-    open_ = create(desk, team="billing")
-    found = deliverer_of(desk)
-    (endpoint,) = found.endpoints()
-    endpoint.fill(desk.now())
-    desk.settings_apply(teams.format("true"), actor=SUE, strand=True)
-    if "goes" in change:
-        desk.execute(Assign(team="network"), on=hidden, actor=SUE)
-    found.refresh()
-    sent = begun(found, desk.now())
-    assert {each.delivery.stream for _, each in sent} == {f"ticket/{open_}"}
-    for each in sent:
-        found.take_in(*each, TAKEN)
-    sent = begun(found, desk.now())
-    assert sent == []
-    assert tuple(endpoint.lanes[0].base()) == desk.log.ends()
 
 
 def test_one_that_was_removed_and_added_again_gets_nothing_of_before(desk: Desk) -> None:

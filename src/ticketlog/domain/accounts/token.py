@@ -34,9 +34,6 @@ from ticketlog.domain.base import (
     kind_and_id,
 )
 from ticketlog.domain.parties.party import Party, after
-from ticketlog.domain.rights import listed
-from ticketlog.domain.settings.model import Settings
-from ticketlog.domain.sight import acting_roles, sight_of
 
 KIND = "token"
 PREFIX = "tlk_"
@@ -136,8 +133,7 @@ def _changes(recorded: Recorded) -> dict[str, Any]:
 
 
 class CreateToken(Command):
-    """Creates a token of the hash, for oneself; an admin may for services and other agents who see
-    no more than they do."""
+    """Creates a token of the hash, for oneself; an admin may for every owner."""
 
     NAME: ClassVar[str] = "token.create"
     SPEC: ClassVar[CommandSpec] = CommandSpec(who_may=EVERYBODY)
@@ -221,8 +217,6 @@ def _create(command: CreateToken, token: Token, context: Context) -> list[Event]
         raise Invalid(f"there is a token {id} already: make another secret")
     _check_may_create_for(command.owner, context)
     check_can_own(command.owner, context)
-    if not command.owner.is_of(context.actor):
-        _check_sees_no_more(command.owner, context)
     came_with = token_of(context.actor)
     if came_with is not None:
         _check_within(command, context.states[came_with])
@@ -251,33 +245,6 @@ def _check_may_create_for(owner: Owner, context: Context) -> None:
             f"rights: name {owner.kind}:{owner.id}/{actor.role}",
             actor=actor.id,
         )
-
-
-def _check_sees_no_more(owner: Owner, context: Context) -> None:
-    """Raises Forbidden where a token would show an admin tickets that they don't see: no sight is
-    widened beside the settings, where who is in a team is on record."""
-    actor, settings = context.actor, context.settings
-    hidden = frozenset[str]()
-    if owner.kind != "person":
-        hidden = _closed_to(owner.acting("local"), settings)
-    teams = _closed_to(actor, settings) - hidden
-    if teams:
-        more = listed(teams)
-        raise Forbidden(
-            f"{owner} may see tickets of {more}, and agent {actor.id} doesn't: "
-            + (
-                f"an admin who is in {more} may create the token"
-                if owner.kind == "service"
-                else "they create their tokens themselves"
-            ),
-            actor=actor.id,
-        )
-
-
-def _closed_to(actor: Actor, settings: Settings) -> frozenset[str]:
-    """The restricted teams whose tickets an agent or a service doesn't see."""
-    held = acting_roles(actor, settings)
-    return sight_of(actor, held, settings, lambda stream: None).closed
 
 
 def _check_within(command: CreateToken, came_with: Token) -> None:

@@ -20,7 +20,6 @@ from ticketlog.domain.settings.automation_rules import RULE_KINDS
 from ticketlog.domain.settings.events import KINDS, SettingsActivated
 from ticketlog.domain.settings.kind import RuleKind, SettingChanged
 from ticketlog.domain.settings.model import Agent, Settings, Team
-from ticketlog.domain.settings.schedule import recurs_alike
 from ticketlog.domain.settings.validation import broken
 
 ACTIVE = "settings/active"
@@ -94,7 +93,6 @@ def _activated(compiled: Compiled, file_sha256: str, position: int, at: int) -> 
             left=_left(compiled, things),
             restricted_left=_restricted_left(compiled, things),
             gone_since=_gone_since(compiled, things, batch, at),
-            scheduled_since=_scheduled_since(compiled, things, at),
             since={stream: compiled.in_force.since.get(stream, position) for stream in things},
         ),
         "things": things,
@@ -135,18 +133,6 @@ def _gone_since(
             found[id, each] = at
         for each in after:
             found.pop((id, each), None)
-    return found
-
-
-def _scheduled_since(compiled: Compiled, things: Mapping[str, Value], at: int) -> dict[str, int]:
-    """The instants since when schedules recur as they do: `Settings.scheduled_since`."""
-    before = compiled.in_force.scheduled_since
-    found = {}
-    for stream, value in things.items():
-        kind, id = kind_and_id(stream)
-        if kind == "schedule":
-            same = recurs_alike(compiled.things.get(stream), value)
-            found[id] = before.get(id, at) if same else at
     return found
 
 

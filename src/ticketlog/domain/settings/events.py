@@ -18,7 +18,6 @@ from ticketlog.domain.settings.model import (
     Workflow,
 )
 from ticketlog.domain.settings.role import Role
-from ticketlog.domain.settings.schedule import Schedule, ScheduleSet
 from ticketlog.domain.settings.signing_in import IdentityProvider, SessionLimits
 from ticketlog.domain.settings.sla_policy import SlaPolicy
 from ticketlog.domain.settings.webhooks import HookSource, HookSourceSet, Webhook, WebhookSet
@@ -176,7 +175,6 @@ KINDS: tuple[SettingKind, ...] = (
     SettingKind("calendar", "calendars", Calendar, CalendarSet),
     SettingKind("sla-policy", "sla_policies", SlaPolicy, SlaPolicySet, {"when": {}}),
     *RULE_KINDS,
-    SettingKind("schedule", "schedules", Schedule, ScheduleSet, {"catch_up": "last"}),
     SettingKind("service", "services", Service, ServiceSet),
     SettingKind(
         *("webhook", "webhooks", Webhook, WebhookSet),

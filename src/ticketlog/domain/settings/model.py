@@ -20,7 +20,6 @@ from ticketlog.domain.sla.clock import Edition
 from ticketlog.domain.time.calendar import Calendar
 
 if TYPE_CHECKING:
-    from ticketlog.domain.settings.schedule import Schedule
     from ticketlog.domain.settings.webhooks import HookSource, Webhook
 
 CategoryOfStatus = Literal["new", "open", "pending", "on-hold", "solved", "closed"]
@@ -273,7 +272,6 @@ class Settings:
         default_factory=lambda: MappingProxyType({})
     )
     """The rules by which the desk acts by itself, by their class and id; `rules_of` has them."""
-    schedules: Mapping[str, Schedule] = field(default_factory=_frozen)
     services: Mapping[str, Service] = field(default_factory=_frozen)
     webhooks: Mapping[str, Webhook] = field(default_factory=_frozen)
     """The endpoints that get events."""
@@ -293,9 +291,6 @@ class Settings:
     since: Mapping[str, int] = field(default_factory=_frozen)
     """Stream of each thing, 'routing-rule/vpn' -> the position of the settings since which it is
     there, in whatever version. It does nothing about what was decided at an earlier position."""
-
-    scheduled_since: Mapping[str, int] = field(default_factory=_frozen)
-    """Schedule -> the instant since which it recurs as it does now."""
 
     left: frozenset[str] = frozenset()
     """The agents who were in the settings once and are no more."""

@@ -11,9 +11,8 @@ from typing import TypeVar, get_args
 
 from ticketlog.domain import recorded_refusal
 from ticketlog.domain.aggregates import AGGREGATES, RIGHTS
-from ticketlog.domain.base import Actor, Context, Refused, Value
+from ticketlog.domain.base import Value
 from ticketlog.domain.rights import ACTS
-from ticketlog.domain.schedule import ticket_to_open
 from ticketlog.domain.settings.automation_rules import RULE_KINDS
 from ticketlog.domain.settings.model import (
     REQUIRABLE,
@@ -29,7 +28,6 @@ from ticketlog.domain.settings.model import (
     Workflow,
 )
 from ticketlog.domain.settings.role import Role
-from ticketlog.domain.settings.schedule import broken_schedules
 from ticketlog.domain.settings.signing_in import broken_signing_in
 from ticketlog.domain.settings.validate_calendars import broken_calendars
 from ticketlog.domain.settings.validate_conditions import broken_conditions
@@ -57,8 +55,6 @@ def broken(
         *broken_calendars(settings),
         *broken_sla_policies(settings),
         *_rules(settings),
-        *broken_schedules(settings),
-        *_scheduled_tickets(settings),
         *(problem for agent in settings.agents.values() for problem in _capacity(agent)),
         *_rules_said(settings, said),
         *_webhooks(settings),
@@ -208,22 +204,6 @@ def _service(service: Service) -> Iterator[str]:
                 f"[services.{service.id}] right {right!r} is no command; write it as "
                 "'ticket.reply', or 'ticket.*' for all of a kind"
             )
-
-
-def _scheduled_tickets(settings: Settings) -> Iterator[str]:
-    """The problems of tickets that schedules would open: those for which they would be refused."""
-    for schedule in settings.schedules.values():
-        command = ticket_to_open(schedule).model_copy(
-            update={"requester": None, "organisation": None}
-        )
-        actor = Actor(schedule.id, "rule", "rule")
-        context = Context(settings=settings, now=0, actor=actor, stream="ticket/")
-        try:
-            AGGREGATES["ticket"].decide(command, AGGREGATES["ticket"].initial(""), context)
-        except Refused as refusal:
-            yield f"[schedules.{schedule.id}] ticket: {refusal}"
-        except KeyError:
-            return  # A workflow is missing, which is told anyway.
 
 
 def _webhooks(settings: Settings) -> Iterator[str]:

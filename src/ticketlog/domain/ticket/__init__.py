@@ -9,9 +9,7 @@ Each asks only those above it:
     classification    asks priority, status_events
     creation          asks assignment, classification, custom_fields, priority, relations
     conversation      asks assignment, custom_fields, lifecycle, status_events
-    held_replies      asks conversation
     automation        asks assignment, classification, priority, status_events
-    splitting         asks creation, relations
     imported          asks most of them
 
 `required_fields` and `reopening` say what a move of the status requires, and until when a solved
@@ -34,13 +32,11 @@ from ticketlog.domain.ticket import (
     creation,
     custom_fields,
     feedback,
-    held_replies,
     imported,
     lifecycle,
     priority,
     relations,
     sla_events,
-    splitting,
     status_events,
     time_correction,
     withdrawal,
@@ -78,8 +74,6 @@ _EVOLVE: Evolutions = {
     **conversation.EVOLVE,
     **assignment.EVOLVE,
     **work.EVOLVE,
-    **splitting.EVOLVE,
-    **held_replies.EVOLVE,
     **automation.EVOLVE,
     **classification.EVOLVE,
     **priority.EVOLVE,
@@ -104,8 +98,6 @@ _DECIDE: Decisions = {
     **priority.DECIDE,
     **custom_fields.DECIDE,
     **relations.DECIDE,
-    **splitting.DECIDE,
-    **held_replies.DECIDE,
     **recording.DECIDE,
     **feedback.DECIDE,
     **imported.DECIDE,
@@ -128,8 +120,6 @@ def decide(command: Command, ticket: Ticket, context: Context) -> list[Event]:
     events = decision(command, ticket, context)
     if not isinstance(command, RecordActivity) and any(map(_comes_back, events)):
         events = [*events, *assignment.left_by_gone(after(ticket, events, context), context)]
-    if ticket.held_replies and events and not isinstance(command, RecordActivity):
-        events = [*events, *held_replies.withdrawn(events, after(ticket, events, context))]
     return recording.accounted(events, command, ticket, context)
 
 

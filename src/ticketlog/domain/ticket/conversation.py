@@ -250,23 +250,16 @@ def _noted(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
 def _with_comment(ticket: Ticket, recorded: Recorded, *, public: bool) -> Pages[CommentRef]:
     _, version, event, meta, index = recorded
     assert isinstance(event, CommentEvent)
-    id, at = f"{meta.commit}.{index}", meta.occurred_at
+    id = f"{meta.commit}.{index}"
     author, kind = event.author, event.author_kind
-    values = (id, author, kind, public, event.message_id, False, event.automated, version, at)
+    values = (id, author, kind, public, event.message_id, False, event.automated, version)
     return paged(ticket.comment_pages, bare(CommentRef, values))
 
 
 def _described(ticket: Ticket, recorded: Recorded) -> dict[str, Any]:
     event = recorded.event
     assert isinstance(event, Described)
-    said = CommentRef(
-        recorded.id,
-        event.author,
-        event.author_kind,
-        event.description_public,
-        version=recorded.originator_version,
-        at=recorded.meta.occurred_at,
-    )
+    said = CommentRef(recorded.id, event.author, event.author_kind, event.description_public)
     return {"description": said}
 
 

@@ -23,13 +23,7 @@ from ticketlog.domain.base import (
     Text,
 )
 from ticketlog.domain.rights import PERSONS, WORKERS, same_person
-from ticketlog.domain.settings.model import (
-    CategoryOfStatus,
-    Settings,
-    Status,
-    TicketType,
-    Workflow,
-)
+from ticketlog.domain.settings.model import CategoryOfStatus, Status, TicketType, Workflow
 from ticketlog.domain.ticket.assignment import check_owner
 from ticketlog.domain.ticket.classification import check_classes
 from ticketlog.domain.ticket.custom_fields import checked, sorted_out
@@ -206,8 +200,7 @@ def _description(event: TicketCreated, recorded: Recorded) -> CommentRef:
     author = recorded.meta.actor
     asked = author.kind == "import" and kind == "requester"
     said = event.requester if asked else None
-    at = recorded.meta.occurred_at
-    return CommentRef(recorded.id, said or author.id, kind, public, at=at)
+    return CommentRef(recorded.id, said or author.id, kind, public)
 
 
 EVOLVE: Evolutions = {TicketCreated: _created}
@@ -365,43 +358,6 @@ def _creation(asked: Asked, requester: Known | None, home: Home) -> TicketCreate
         follow_up_of=ticket_stream(command.follow_up_of) if command.follow_up_of else None,
         workflow=workflow.id,
     )
-
-
-def taken_over(
-    command: CreateTicket, ticket: Ticket, context: Context, *, author_kind: AuthorKind | None
-) -> TicketCreated:
-    """The creation of a ticket with what another one has, of which nothing is judged again: it was
-    right when the other one got it. `author_kind`: that of whom it waits for; None: the sender's.
-    """
-    asked = Asked(command, CreateTicket.of_records(subject=command.subject), ticket, context)
-    requester = _requester(asked)
-    created = _creation(asked, requester, _home(asked, requester))
-    if author_kind is None:
-        return created
-    return created.model_copy(update={"author_kind": author_kind})
-
-
-def handed_on(ticket: Ticket, settings: Settings, *, personal: bool) -> dict[str, Any]:
-    """The values that a ticket which continues another one has of it, as far as the settings still
-    know them. `personal`: also what is about its requester."""
-    values: dict[str, Any] = {
-        "type": ticket.type,
-        "category": ticket.category if ticket.category in settings.categories else None,
-        "product": ticket.product if ticket.product in settings.products else None,
-        "asset": ticket.asset,
-        "site": ticket.site,
-        "impact": ticket.impact,
-        "urgency": ticket.urgency,
-        "team": ticket.team if ticket.team in settings.teams else None,
-    }
-    if not personal:
-        return values
-    return values | {
-        "organisation": ticket.organisation,
-        "language": ticket.language,
-        "ccs": ticket.ccs,
-        "fields": {id: value for id, value in ticket.fields.items() if id in settings.fields},
-    }
 
 
 def _ccs(asked: Asked) -> tuple[str, ...]:

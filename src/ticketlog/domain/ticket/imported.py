@@ -141,7 +141,7 @@ class RecordActivity(Command):
 
     NAME: ClassVar[str] = "ticket.record-activity"
     UNSEEN: ClassVar[Unseen] = "dropped"
-    SPEC: ClassVar[CommandSpec] = CommandSpec(who_may=frozenset({"import"}))
+    SPEC: ClassVar[CommandSpec] = CommandSpec(who_may=frozenset({"import", "service"}))
     source: Key
     case: Key
     row: Annotated[int, Field(ge=1)]

@@ -17,7 +17,6 @@ from ticketlog.domain.ticket.lifecycle import (
     SetStatus,
 )
 from ticketlog.domain.ticket.sla_events import ReapplySla, RecordDue
-from ticketlog.domain.ticket.splitting import OpenSplitOff
 from ticketlog.domain.ticket.state import CommentRef, Ticket
 from ticketlog.domain.ticket.withdrawal import Withdraw, refusal
 
@@ -29,7 +28,7 @@ def admit(command: Command, ticket: Ticket, context: Context) -> bool:
     """
     if ticket.withdrawn:
         return _admit_withdrawn(command, ticket)
-    if isinstance(command, CreateTicket | OpenSplitOff | RecordActivity):
+    if isinstance(command, CreateTicket | RecordActivity):
         return True
     if not ticket.exists:
         raise NotFound(

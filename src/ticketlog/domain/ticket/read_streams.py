@@ -22,7 +22,6 @@ from ticketlog.domain.ticket.relations import (
     targets,
     ticket_stream,
 )
-from ticketlog.domain.ticket.splitting import OpenSplitOff, SplitTicket
 from ticketlog.domain.ticket.state import LinkKind, Ticket
 
 _BRINGS_BACK = (Reply, Note, Reopen, SetStatus, Hold, Restore, Unassign)
@@ -60,13 +59,10 @@ def _named(command: Command, ticket: Ticket) -> Iterator[str]:
             yield from (f"person/{id}", f"person/{ticket.requester}")
         case AddCc(person=id) | RemoveCc(person=id) if id not in ticket.ccs or len(ticket.ccs) > 1:
             yield from (f"person/{each}" for each in dict.fromkeys((id, *ticket.ccs)))
-        case SetRequester(requester=id) | Reply(author=str(id)) | SplitTicket(requester=str(id)):
+        case SetRequester(requester=id) | Reply(author=str(id)):
             yield f"person/{id}"
         case SetOrganisation(organisation=str(id)):
             yield f"organisation/{id}"
-        case OpenSplitOff():
-            yield command.origin
-            yield from (f"person/{id}" for id in [command.requester] if id)
         case LinkTo(target=target):
             yield from _ticket(target)
         case RecordActivity(linked=links):
@@ -105,8 +101,6 @@ def _linked(command: Command) -> frozenset[LinkKind]:
 def _behind(stream: str, command: Command, context: Context) -> Iterator[str]:
     state = context.states.get(stream)
     if isinstance(state, Ticket):
-        if isinstance(command, OpenSplitOff) and state.organisation:
-            yield f"organisation/{state.organisation}"
         for kind in _linked(command) & ACYCLIC:
             yield from targets(state, kind)
     if isinstance(state, Person):

@@ -51,8 +51,6 @@ class CommentRef(NamedTuple):
     redacted: bool = False
     automated: bool = False
     version: int = 0
-    at: int = 0
-    """When it was said."""
 
 
 class AttachmentRef(NamedTuple):
@@ -60,26 +58,6 @@ class AttachmentRef(NamedTuple):
     sha256: str
     comment: str | None = None
     redacted: bool = False
-
-
-class SplitComments(NamedTuple):
-    """Comments that were split off: from the ticket that was split, the stream of the ticket that
-    they went to; from the new one, that of the ticket that they stand on."""
-
-    ticket: str
-    comments: tuple[str, ...]
-
-
-class HeldReply(NamedTuple):
-    """A reply that is to be sent when it is due; `id` is that of the event that holds it."""
-
-    id: str
-    author: str
-    role: str | None
-    body: str
-    due: int
-    status: str | None = None
-    resolution_code: str | None = None
 
 
 class Link(NamedTuple):
@@ -110,7 +88,7 @@ class Choice(NamedTuple):
 class Ticket(State):
     """A ticket after its event number `version` (from 0; -1: it doesn't exist)."""
 
-    CODE: ClassVar[int] = 13
+    CODE: ClassVar[int] = 11
 
     id: str = ""
     version: int = -1
@@ -185,7 +163,6 @@ class Ticket(State):
     """The message id that it was created with."""
     comment_pages: Pages[CommentRef] = ()
     attachments: tuple[AttachmentRef, ...] = ()
-    held_replies: tuple[HeldReply, ...] = ()
     agent_replies: int = 0
     requester_replies: int = 0
     first_reply_at: int | None = None
@@ -197,10 +174,6 @@ class Ticket(State):
     followers: tuple[str, ...] = ()
     ccs: tuple[str, ...] = ()
     links: tuple[Link, ...] = ()
-    splits: tuple[SplitComments, ...] = ()
-    """What was split off from it."""
-    split_from: SplitComments | None = None
-    """What it was opened for."""
     survey_offered: bool = False
     rating: int | None = None
     reviews: Mapping[str, str] = field(default_factory=dict)

@@ -49,8 +49,6 @@ class Delivery(NamedTuple):
     attempts: int = 0
     waited: bool = False
     """Its stream is one that waits."""
-    basis: tuple[int, int] = (0, 0)
-    """The position of the settings, and the version of its stream, by which it was chosen."""
 
     @property
     def id(self) -> str:
@@ -68,15 +66,12 @@ class EventChoice:
         reader: EventReader,
         load: Callable[..., Any],
         source: str,
-        events: Callable[[str, int], Iterable[Recorded]],
     ) -> None:
-        """`events`: those of a stream from a version on, without what was redacted."""
         self._webhook = webhook
         self._settings = settings
         self._reader = reader
         self._load = load
         self._source = source
-        self._events = events
         self.restricted: set[str] = set()
         """Tickets of restricted teams among what was chosen, until their reading is told."""
 
@@ -102,24 +97,7 @@ class EventChoice:
             recorded.index,
             media_type,
             body,
-            basis=self._basis(recorded.originator_id),
         )
-
-    def current(self, delivery: Delivery) -> Delivery | None:
-        """A delivery that was read ahead, as it is to be sent now; None: the endpoint may not get
-        it any more. Where settings or ticket have changed since, it is chosen anew."""
-        if delivery.basis == self._basis(delivery.stream):
-            return delivery
-        for recorded in self._events(delivery.stream, delivery.version):
-            if recorded.id == delivery.event:
-                found = self.delivery(recorded)
-                if found is None:
-                    return None
-                return found._replace(attempts=delivery.attempts, waited=delivery.waited)
-        return None
-
-    def _basis(self, stream: str) -> tuple[int, int]:
-        return self._settings.position, self._load(stream).version
 
     def _note_restricted(self, stream: str) -> None:
         teams = self._settings.restricted_teams

@@ -16,7 +16,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -28,7 +27,6 @@ from ticketlog.domain.policy_checkpoint import Place, PolicyCheckpoint
 from ticketlog.domain.settings.webhooks import Webhook, actor_named
 from ticketlog.domain.webhook import DisableWebhook, EndReplay, WebhookEndpoint
 from ticketlog.errors import Damaged, TicketlogError, Unfit, Unreachable, Usage
-from ticketlog.log import history
 from ticketlog.log.port import Log
 from ticketlog.process_managers.checkpoints import checkpoint_at, park
 from ticketlog.process_managers.command_sender import Cause, CommandSender
@@ -212,12 +210,7 @@ class WebhookDeliverer:
         made_of = (webhook, secrets, tuple(state.under_way))
         known = self._endpoints.get(webhook.id)
         choice = EventChoice(
-            webhook,
-            self.desk.executor.settings(),
-            reader,
-            self._load,
-            self._source,
-            partial(history.from_version, self.desk.log),
+            webhook, self.desk.executor.settings(), reader, self._load, self._source
         )
         if known is not None and self._states.get(webhook.id) == made_of and not known.is_ending:
             # What was read ahead is still to be told of before it is sent.

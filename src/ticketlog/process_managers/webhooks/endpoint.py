@@ -114,12 +114,10 @@ class Endpoint:
 
     def _found(self, now: int, find: Callable[[Lane], Delivery | None]) -> Underway | None:
         for lane in self.lanes:
-            while (read := find(lane)) is not None:
-                delivery = self.choice.current(read)
-                if delivery is not None:
-                    self._busy.add(delivery.stream)
-                    return Underway(lane, delivery, self.headers(delivery, now))
-                lane.taken(read, now)
+            delivery = find(lane)
+            if delivery is not None:
+                self._busy.add(delivery.stream)
+                return Underway(lane, delivery, self.headers(delivery, now))
         return None
 
     def headers(self, delivery: Delivery, now: int) -> dict[str, str]:

@@ -140,9 +140,8 @@ class ScopedTables(Mapping[str, Table]):
             yield column.in_(union(allowed, in_copy) if limits.selves else allowed)
         if sight.closed:
             hidden = select(named).where(scope.team.in_(sorted(sight.closed)))
-            if sight.person is not None:
-                asked = scope.requester == sight.person
-                hidden = hidden.where(or_(scope.requester.is_(None), not_(asked)))
+            if limits.selves:
+                hidden = hidden.where(or_(scope.requester.is_(None), not_(own)))
             yield column.not_in(hidden)
         if limits.unknown:
             yield column.not_in([prefix + each for each in limits.unknown])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pydantic import Field
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from ticketlog.documents.base import Count, Document, Id, Text
 from ticketlog.documents.webhooks import HookMessageFacts
@@ -34,17 +34,10 @@ _MESSAGES = Rows(
         "commands": INT,
         "stream": TEXT,
         "said": TEXT,
-        "targets": INT,
     },
     indexes=(("received_at", "message"), ("source", "received_at"), ("outcome", "received_at")),
     whose=Whose(streams=("stream",), staff=True),
 )
-_TARGETS = Rows(
-    "targets",
-    key={"message": TEXT, "stream": TEXT},
-    whose=Whose(streams=("stream",), staff=True),
-)
-"""All streams that a message's commands were for."""
 
 
 def _outcome(state: HookMessage) -> str:
@@ -61,16 +54,15 @@ class _Fold(Fold):
     def rows(self, state: HookMessage) -> tuple[list[Row], ...]:
         received = state.received
         if received is None:
-            return [], []
+            return ([],)
         results = state.results or ()
-        streams = dict.fromkeys(each.stream for each in results if each.stream)
+        stream = next((each.stream for each in results if each.stream), None)
         said = next((each.said for each in results if each.said), None)
         row = (
             *(self.id, received.source, received.message, state.received_at),
-            *(received.sha256, received.size, _outcome(state), len(results)),
-            *(next(iter(streams), None), said, len(streams)),
+            *(received.sha256, received.size, _outcome(state), len(results), stream, said),
         )
-        return [row], [(self.id, stream) for stream in streams]
+        return ([row],)
 
 
 class HookMessageRow(HookMessageFacts):
@@ -110,12 +102,8 @@ class HookMessages(Query[list[dict[str, Any]]]):
     limit: Limit = 50
 
     def ask(self, at: Reading) -> list[dict[str, Any]]:
-        table, targets = at.tables["messages"], at.tables["targets"].c
-        # Who doesn't see one of the things that a message was for isn't told what it did to others.
-        seen = select(func.count()).where(targets.message == table.c.message).scalar_subquery()
-        columns = [each for each in table.c if each.name != "targets"]
-        query = select(*columns).where(table.c.targets == seen)
-        query = query.order_by(table.c.received_at.desc(), table.c.message)
+        table = at.tables["messages"]
+        query = select(table).order_by(table.c.received_at.desc(), table.c.message)
         for name in ("source", "outcome"):
             if getattr(self, name) is not None:
                 query = query.where(table.c[name] == getattr(self, name))
@@ -123,4 +111,4 @@ class HookMessages(Query[list[dict[str, Any]]]):
         return [dict(row) for row in rows]
 
 
-VIEW = Projection("hooks", 2, (_MESSAGES, _TARGETS), {"hook-message": _Fold}, (HookMessages,))
+VIEW = Projection("hooks", 1, (_MESSAGES,), {"hook-message": _Fold}, (HookMessages,))

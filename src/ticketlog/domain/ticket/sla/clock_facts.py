@@ -16,7 +16,6 @@ from ticketlog.domain.ticket.creation import TicketCreated
 from ticketlog.domain.ticket.evolution import FactOf
 from ticketlog.domain.ticket.lifecycle import MarkedSpam, Restored
 from ticketlog.domain.ticket.relations import Linked, Unlinked
-from ticketlog.domain.ticket.splitting import SplitOff
 from ticketlog.domain.ticket.state import Ticket
 from ticketlog.domain.ticket.status_events import (
     Cancelled,
@@ -99,12 +98,6 @@ def _replied(ticket: Ticket, recorded: Recorded) -> ClockTrigger | None:
     return None
 
 
-def _split_off(ticket: Ticket, recorded: Recorded) -> ClockTrigger | None:
-    """The question that a new ticket holds waits from the split on."""
-    assert isinstance(recorded.event, SplitOff)
-    return _fact("asked", ticket, recorded, "reply") if recorded.event.waits else None
-
-
 def _own(event: CommentEvent, recorded: Recorded) -> bool:
     """Whether an agent says it on the ticket that they are the requester of."""
     actor = recorded.meta.actor
@@ -159,7 +152,6 @@ FACTS: Mapping[type[Event], FactOf] = {
     **dict.fromkeys((StatusChanged, PutOnHold, Solved, Reopened, TicketClosed, Cancelled), _moved),
     Replied: _replied,
     Noted: _noted,
-    SplitOff: _split_off,
     TeamChanged: _team,
     MarkedSpam: _spam,
     Restored: _restored,
